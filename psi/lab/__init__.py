@@ -1,0 +1,1 @@
+"""Make the data: tasks → policies → engine → records."""

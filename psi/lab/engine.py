@@ -1,0 +1,213 @@
+"""The population engine: one compiled program trains policies × seeds on a task.
+
+A unit of work is one seed and a block of WIDTH lanes (policies). Inside a unit everything is
+vmapped over lanes; initialisation and minibatches depend on the seed alone, so lanes share them
+(common random numbers, and one gather serves all). Units are mapped one after the other, because
+a block of lanes then stays in cache, and sharded over the local devices. A lane that diverges
+carries NaN to its end and touches nothing else.
+
+The width is fixed and the last block padded: bits depend on the number of lanes in a program,
+not on what they do, nor on how many units or devices there are.
+"""
+
+import math
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jaxtyping import Array, Float, Key
+
+from psi.lab.optimizers import optimizer
+from psi.lab.policy import Policy
+from psi.lab.task import Functions, Splits, Task
+from psi.lab.training import EpochMeans, Losses, Progress, evaluate, norm, train_epoch
+from psi.law.features import Observation
+
+WIDTH = 32
+UNITS_PER_CALL = 16  # about a second of work: how long Ctrl-C and the progress bar may wait
+
+MakePolicy = Callable[[Any], Policy]
+"""lane → policy; a lane is any pytree of arrays"""
+
+
+class Epochs(NamedTuple):
+    """A run, epoch by epoch. Each shape=(…, T); losses in nats."""
+
+    lr: Float[Array, "*run epoch"]
+    """α_i"""
+    loss_running: Float[Array, "*run epoch"]
+    """ε_i: mean minibatch loss of epoch i−1; for i = 0 the training loss before the first step"""
+    loss_full: Float[Array, "*run epoch"]
+    """Training loss before epoch i."""
+    loss_next: Float[Array, "*run epoch"]
+    """Training loss after epoch i."""
+    val_loss: Float[Array, "*run epoch"]
+    """Validation loss after epoch i."""
+    test_accuracy: Float[Array, "*run epoch"]
+    """After epoch i."""
+    grad_norm: Float[Array, "*run epoch"]
+    """‖g‖ in epoch i, root mean square over minibatches."""
+    update_ratio: Float[Array, "*run epoch"]
+    """‖Δθ‖ of one step of epoch i, root mean square, over ‖θ‖ before the epoch."""
+
+
+class _Carry(NamedTuple):
+    progress: Progress
+    policy: Any
+    losses: Losses
+    seen: EpochMeans
+    """Of the epoch before."""
+    initial: Float[Array, ""]
+    best: Float[Array, ""]
+
+
+def population(
+    task: Task,
+    make_policy: MakePolicy,
+    lanes: Any,
+    seeds: np.ndarray,
+    key: Key[Array, ""],
+    report: Callable[[int], None] = lambda runs: None,
+) -> Epochs:
+    """Train every lane from every seed. numpy arrays of shape=(lanes, seeds, T).
+
+    `lanes` is a pytree with a leading axis of lanes, `make_policy` a module-level function of one
+    lane (it is part of the program's key). The run (lane, seed) starts from
+    fold_in(key, seed) whatever else is trained beside it. `report` is told the runs done so far
+    after each call of the program.
+    """
+    lanes, count = _blocks(lanes)
+    blocks = -(-count // WIDTH)
+    program = partial(_program, task.functions, make_policy, task.facts.optimizer)
+    units = [(block, int(seed)) for seed in seeds for block in range(blocks)]
+    parts = []
+    for first in range(0, len(units), UNITS_PER_CALL):
+        now = units[first : first + UNITS_PER_CALL]
+        padded = now + now[-1:] * (UNITS_PER_CALL - len(now))
+        block = np.array([b for b, _ in padded])
+        keys = jax.vmap(partial(jax.random.fold_in, key))(np.array([s for _, s in padded]))
+        rates = jax.tree.map(lambda a, block=block: a[block], lanes)
+        out = program(task.facts.epochs, jax.local_device_count(), task.source, task.splits,
+                      rates, keys)
+        parts.append(jax.tree.map(lambda a, n=len(now): np.asarray(a)[:n], out))
+        report(min((first + len(now)) * count // blocks, count * len(seeds)))
+    return jax.tree.map(lambda *a: _unblock(np.concatenate(a), len(seeds), count), *parts)
+
+
+def _blocks(lanes: Any) -> tuple[Any, int]:
+    """Lanes in blocks of WIDTH, the last one padded with its last lane; and their number."""
+    count = jax.tree.leaves(lanes)[0].shape[0]
+    index = np.minimum(np.arange(-(-count // WIDTH) * WIDTH), count - 1).reshape(-1, WIDTH)
+    return jax.tree.map(lambda a: np.asarray(a)[index], lanes), count
+
+
+def _unblock(units: np.ndarray, seeds: int, count: int) -> np.ndarray:
+    """(seeds × blocks, WIDTH, T) → (lanes, seeds, T)"""
+    return units.reshape(seeds, -1, units.shape[-1])[:, :count].swapaxes(0, 1)
+
+
+@partial(jax.jit, static_argnums=(0, 1, 2, 3, 4))
+def _program(
+    functions: Functions,
+    make_policy: MakePolicy,
+    optimizer_name: str,
+    epochs: int,
+    devices: int,
+    source: Any,
+    splits: Splits,
+    lanes: Any,
+    keys: Key[Array, " unit"],
+) -> Epochs:
+    transform = optimizer(optimizer_name)
+
+    def share(source: Any, splits: Splits, lanes: Any, keys: Key[Array, " unit"]) -> Epochs:
+        def unit(work: tuple[Any, Key[Array, ""]]) -> Epochs:
+            def run(lane: Any) -> Epochs:
+                policy = make_policy(lane)
+                return _run(functions, transform, policy, epochs, source, splits, work[1])
+
+            return jax.vmap(run)(work[0])
+
+        return jax.lax.map(unit, (lanes, keys))
+
+    devices = math.gcd(devices, UNITS_PER_CALL)
+    mesh = jax.make_mesh(
+        (devices,), ("unit",), (jax.sharding.AxisType.Auto,), devices=jax.local_devices()[:devices]
+    )
+    each, same = jax.sharding.PartitionSpec("unit"), jax.sharding.PartitionSpec()
+    sharded = jax.shard_map(
+        share, mesh=mesh, in_specs=(same, same, each, each), out_specs=each, check_vma=False
+    )
+    return sharded(source, splits, lanes, keys)
+
+
+def _run(
+    functions: Functions,
+    transform: optax.GradientTransformation,
+    policy: Policy,
+    epochs: int,
+    source: Any,
+    splits: Splits,
+    key: Key[Array, ""],
+) -> Epochs:
+    """One network, from its initialisation to its last epoch."""
+    params = functions.init(jax.random.fold_in(key, 0))
+    order = jax.random.fold_in(key, 1)
+    losses = evaluate(functions, splits, params)
+    zero = jnp.zeros_like(losses.full)
+    seen = EpochMeans(losses.full, zero, zero)
+    progress = Progress(params, transform.init(params))
+    carry = _Carry(progress, (), losses, seen, losses.full, losses.full)
+    carry = carry._replace(policy=policy.init(_observation(carry, jnp.asarray(0), epochs)))
+
+    def epoch(carry: _Carry, i: Array) -> tuple[_Carry, Epochs]:
+        observation = _observation(carry, i, epochs)
+        policy_state, lr = policy.step(carry.policy, observation)
+        update = partial(_scaled, transform, lr)
+        batches = functions.epoch(source, jax.random.fold_in(order, i))
+        progress, seen = train_epoch(functions, update, carry.progress, batches)
+        losses = evaluate(functions, splits, progress.params)
+        row = Epochs(
+            lr=lr,
+            loss_running=observation.loss,
+            loss_full=carry.losses.full,
+            loss_next=losses.full,
+            val_loss=losses.validation,
+            test_accuracy=losses.accuracy,
+            grad_norm=seen.grad_norm,
+            update_ratio=seen.update_norm / observation.weight_norm,
+        )
+        best = jnp.fmin(carry.best, seen.loss)
+        return _Carry(progress, policy_state, losses, seen, carry.initial, best), row
+
+    return jax.lax.scan(epoch, carry, jnp.arange(epochs))[1]
+
+
+def _scaled(
+    transform: optax.GradientTransformation,
+    lr: Float[Array, ""],
+    grads: optax.Updates,
+    state: Any,
+    params: optax.Params,
+    loss: Float[Array, ""],
+) -> tuple[optax.Updates, Any]:
+    del loss
+    updates, state = transform.update(grads, state, params)
+    return jax.tree.map(lambda u: -lr * u, updates), state
+
+
+def _observation(carry: _Carry, i: Array, epochs: int) -> Observation:
+    return Observation(
+        epoch=i,
+        horizon=jnp.asarray(epochs),
+        loss=carry.seen.loss,
+        initial_loss=carry.initial,
+        best_loss=carry.best,
+        grad_norm=carry.seen.grad_norm,
+        update_norm=carry.seen.update_norm,
+        weight_norm=norm(carry.progress.params),
+    )

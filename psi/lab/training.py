@@ -1,0 +1,82 @@
+"""One epoch of training and one evaluation: what the engine and the benchmark both stand on."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Float
+
+from psi.lab.task import Batch, Functions, Params, Splits
+
+
+class Progress(NamedTuple):
+    """A network in training."""
+
+    params: Params
+    optimizer: Any
+    """The optimizer's state."""
+
+
+class EpochMeans(NamedTuple):
+    """What the minibatches of one epoch showed. Scalars."""
+
+    loss: Float[Array, ""]
+    """Mean minibatch loss, each before its update."""
+    grad_norm: Float[Array, ""]
+    """‖g‖, root mean square."""
+    update_norm: Float[Array, ""]
+    """‖Δθ‖, root mean square."""
+
+
+class Losses(NamedTuple):
+    """A network evaluated on the three splits. Scalars."""
+
+    full: Float[Array, ""]
+    """Training loss."""
+    validation: Float[Array, ""]
+    accuracy: Float[Array, ""]
+    """Share right on the test split."""
+
+
+Update = Callable[
+    [optax.Updates, Any, Params, Float[Array, ""]], tuple[optax.Updates, Any]
+]
+"""(gradients, optimizer state, params, loss) → (what is added to the params, state)"""
+
+
+def train_epoch(
+    functions: Functions, update: Update, progress: Progress, batches: Batch
+) -> tuple[Progress, EpochMeans]:
+    """One update a minibatch, in order."""
+
+    def step(now: Progress, batch: Batch) -> tuple[Progress, EpochMeans]:
+        loss, grads = jax.value_and_grad(functions.loss)(now.params, batch)
+        updates, state = update(grads, now.optimizer, now.params, loss)
+        params = optax.apply_updates(now.params, updates)
+        means = EpochMeans(loss, _square_norm(grads), _square_norm(updates))
+        return Progress(params, state), means
+
+    progress, seen = jax.lax.scan(step, progress, batches)
+    return progress, EpochMeans(
+        seen.loss.mean(), jnp.sqrt(seen.grad_norm.mean()), jnp.sqrt(seen.update_norm.mean())
+    )
+
+
+def evaluate(functions: Functions, splits: Splits, params: Params) -> Losses:
+    """Training loss, validation loss, test accuracy."""
+    return Losses(
+        functions.loss(params, splits.train),
+        functions.loss(params, splits.validation),
+        functions.accuracy(params, splits.test),
+    )
+
+
+def norm(tree: Params) -> Float[Array, ""]:
+    """Euclidean norm over all leaves."""
+    return jnp.sqrt(_square_norm(tree))
+
+
+def _square_norm(tree: Params) -> Float[Array, ""]:
+    return jnp.asarray(sum(jnp.sum(leaf**2) for leaf in jax.tree.leaves(tree)))

@@ -1,0 +1,144 @@
+"""The clock: how a stream of minibatch losses becomes the inputs of Ψ, and Ψ's value a rate.
+
+The one rule for the engine and every adapter, over an array namespace `xp` (numpy or jax.numpy):
+
+* ε_i is the mean of the minibatch losses of epoch i−1; ε_0 is given, or the first minibatch's
+  loss, or else the law's own typical value.
+* α_i = clip(clip(Ψ(clip(features, domain)), rates of the law), min_lr, max_lr).
+* Where ε_i is not finite the last rate stays, the epoch is counted in `skipped`, and the next
+  finite loss takes over.
+
+`start` → `first` (the first minibatch's loss, before its update) → `observe` (every loss)
+→ `tick` (at the end of each epoch).
+"""
+
+import math
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from psi.law.features import Observation, values
+from psi.law.law import Law
+from psi.law.namespace import Array, Namespace
+
+
+@dataclass(frozen=True)
+class Clock:
+    """A law in use: over how many epochs, from which ε_0, within which rates.
+
+    Raises ValueError where a number makes no sense.
+    """
+
+    law: Law
+    epochs: int
+    """T, the budget."""
+    initial_loss: float | None = None
+    """ε_0 in nats, log(classes) for cross-entropy; None: the first minibatch's loss."""
+    min_lr: float = 1e-6
+    max_lr: float = 10.0
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.law, Law):
+            raise ValueError(f"law must be a psi.Law (psi.load reads one), got {self.law!r:.60}")
+        if not (isinstance(self.epochs, int) and self.epochs >= 1):
+            raise ValueError(f"epochs must be a whole number >= 1, got {self.epochs!r}")
+        if self.initial_loss is not None and not 0 < self.initial_loss < math.inf:
+            raise ValueError(f"initial_loss must be positive and finite, got {self.initial_loss}")
+        if not 0 <= self.min_lr <= self.max_lr < math.inf or self.max_lr == 0:
+            raise ValueError(
+                f"rates must be 0 <= min_lr <= max_lr, got {self.min_lr} and {self.max_lr}"
+            )
+
+
+class ClockState(NamedTuple):
+    """Where the clock stands. Scalars; shape=()."""
+
+    learning_rate: Array
+    """α_i of the epoch under way."""
+    epoch: Array
+    """i; dtype=int"""
+    count: Array
+    """Losses observed in epoch i; dtype=int"""
+    total: Array
+    """Their sum."""
+    loss: Array
+    """ε_i, the last finite one."""
+    initial_loss: Array
+    best_loss: Array
+    skipped: Array
+    """Epochs whose mean loss was not finite; dtype=int"""
+
+
+def decide(clock: Clock, observation: Observation, last: Array, xp: Namespace) -> Array:
+    """α_i for one observation; `last` where its loss is not finite or Ψ is not."""
+    law = clock.law
+    low = xp.asarray([each.low for each in law.domain])
+    high = xp.asarray([each.high for each in law.domain])
+    fine = xp.isfinite(observation.loss)
+    # JAX evaluates both branches of a `where`: Ψ must see a number even where it is not used.
+    seen = observation._replace(loss=xp.where(fine, observation.loss, observation.initial_loss))
+    rate = law(xp.clip(values(law.features, seen, xp), low, high), xp)
+    rate = xp.clip(rate, law.rates.low, law.rates.high)
+    rate = xp.where(fine & xp.isfinite(rate), rate, last)
+    return xp.clip(rate, clock.min_lr, clock.max_lr)
+
+
+def start(clock: Clock, xp: Namespace) -> ClockState:
+    """Before the first loss: α_0 for the given ε_0, else for the law's typical one."""
+    zero = xp.asarray(0)
+    loss = xp.asarray(clock.initial_loss or clock.law.initial_loss, dtype=float)
+    state = ClockState(
+        learning_rate=xp.asarray(clock.law.rates.low, dtype=float),
+        epoch=zero,
+        count=zero,
+        total=xp.asarray(0.0, dtype=float),
+        loss=loss,
+        initial_loss=loss,
+        best_loss=loss,
+        skipped=zero,
+    )
+    return _with_rate(clock, state, loss, xp)
+
+
+def first(clock: Clock, state: ClockState, loss: Array, xp: Namespace) -> ClockState:
+    """Take ε_0 from the first minibatch's loss, unless it was given or `loss` is of no use."""
+    if clock.initial_loss is not None:
+        return state
+    good = xp.isfinite(loss) & (loss > 0)
+    loss = xp.where(good, loss, state.initial_loss)
+    state = state._replace(loss=loss, initial_loss=loss, best_loss=loss)
+    return _with_rate(clock, state, loss, xp)
+
+
+def observe(state: ClockState, loss: Array) -> ClockState:
+    """Take one minibatch's loss into the mean of the epoch under way."""
+    return state._replace(total=state.total + loss, count=state.count + 1)
+
+
+def tick(clock: Clock, state: ClockState, xp: Namespace) -> ClockState:
+    """End epoch i−1 and choose α_i from its mean loss."""
+    mean = state.total / xp.maximum(state.count, 1)
+    fine = xp.isfinite(mean)
+    state = state._replace(
+        epoch=state.epoch + 1,
+        count=xp.zeros_like(state.count),
+        total=xp.zeros_like(state.total),
+        loss=xp.where(fine, mean, state.loss),
+        best_loss=xp.where(fine, xp.minimum(mean, state.best_loss), state.best_loss),
+        skipped=state.skipped + xp.where(fine, 0, 1),
+    )
+    return _with_rate(clock, state, mean, xp)
+
+
+def _with_rate(clock: Clock, state: ClockState, loss: Array, xp: Namespace) -> ClockState:
+    zero = xp.zeros_like(state.total)
+    observation = Observation(
+        epoch=state.epoch,
+        horizon=xp.asarray(clock.epochs),
+        loss=loss,
+        initial_loss=state.initial_loss,
+        best_loss=state.best_loss,
+        grad_norm=zero,
+        update_norm=zero,
+        weight_norm=zero,
+    )
+    return state._replace(learning_rate=decide(clock, observation, state.learning_rate, xp))

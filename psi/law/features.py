@@ -1,0 +1,57 @@
+"""What a law may see: named features of an observation.
+
+A law declares an ordered tuple of names from `FEATURES`; `values` turns an observation into the
+numbers it is evaluated at. Names are part of the law-file format: their meaning never changes.
+"""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import NamedTuple
+
+from psi.law.namespace import Array, Namespace
+
+
+class Observation(NamedTuple):
+    """What is known when the rate α_i of epoch i is chosen. Scalars; shape=()."""
+
+    epoch: Array
+    """i, epochs finished so far."""
+    horizon: Array
+    """T, the budget in epochs."""
+    loss: Array
+    """ε_i in nats: the mean minibatch loss of epoch i−1; ε_0 for i = 0."""
+    initial_loss: Array
+    """ε_0 in nats."""
+    best_loss: Array
+    """min of ε_0 … ε_i, in nats."""
+    grad_norm: Array
+    """‖g‖, root mean square over the minibatches of epoch i−1; 0 for i = 0."""
+    update_norm: Array
+    """‖Δθ‖, root mean square over the steps of epoch i−1; 0 for i = 0."""
+    weight_norm: Array
+    """‖θ‖ before epoch i."""
+
+
+FEATURES: Mapping[str, Callable[[Observation], Array]] = MappingProxyType(
+    {
+        "loss": lambda o: o.loss,
+        "epoch": lambda o: o.epoch,
+        "loss_ratio": lambda o: o.loss / o.initial_loss,
+        "progress": lambda o: o.epoch / o.horizon,
+    }
+)
+"""ε [nats]; i [epochs]; ε/ε_0; i/T."""
+
+
+def check_names(names: tuple[str, ...]) -> None:
+    """Raise ValueError unless `names` is a non-empty tuple of distinct known features."""
+    if not names or len(set(names)) != len(names):
+        raise ValueError(f"features must be distinct names, at least one; got {names}")
+    for name in names:
+        if name not in FEATURES:
+            raise ValueError(f"unknown feature {name!r}; known: {', '.join(FEATURES)}")
+
+
+def values(names: tuple[str, ...], observation: Observation, xp: Namespace) -> Array:
+    """The features of one observation, in the order of `names`; shape=(len(names),)."""
+    return xp.stack([xp.asarray(FEATURES[name](observation), dtype=float) for name in names])

@@ -1,0 +1,121 @@
+"""The bytes of a law file: JSON for a formula, safetensors with a JSON header for a network.
+
+Data only: nothing here evaluates, imports or unpickles what it reads.
+"""
+
+import contextlib
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NoReturn, TypeAlias
+
+import numpy as np
+
+from psi.law.errors import LawFileError
+
+FORMAT = "psi-law"
+VERSION = 1
+HEADER_KEY = "psi-law"
+MAX_FORMULA_BYTES = 1_000_000
+MAX_NETWORK_BYTES = 50_000_000
+
+Document: TypeAlias = dict[str, Any]
+"""The JSON object of a law file, before or after it is a `Law`."""
+
+
+def write_atomic(path: Path, content: bytes) -> None:
+    """Write `content` under `path` whole or not at all: temporary file, fsync, rename."""
+    if path.is_dir():
+        raise ValueError(f"cannot write {path}: it is a folder, a file name is needed")
+    import tempfile  # costs more than the rest of this module, and loading needs none
+
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        umask = os.umask(0)
+        os.umask(umask)
+        Path(temporary).chmod(0o666 & ~umask)  # mkstemp makes it readable to its owner alone
+        Path(temporary).replace(path)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            Path(temporary).unlink()
+        raise
+
+
+def pack(document: Document, arrays: Sequence[tuple[str, np.ndarray]]) -> bytes:
+    """A safetensors file: `document` as JSON in the header, `arrays` as float64 behind it."""
+    from safetensors.numpy import save  # formulas load without it
+
+    tensors = {name: np.ascontiguousarray(array, dtype=np.float64) for name, array in arrays}
+    return save(tensors, metadata={HEADER_KEY: json.dumps(document, allow_nan=False)})
+
+
+def read(path: Path) -> tuple[Document, dict[str, np.ndarray]]:
+    """The document and the arrays (none for a formula) of a law file.
+
+    Raises LawFileError with the reason where the file is missing, too large or no law.
+    """
+    content = _content(path)
+    # A safetensors file begins with the header's length, eight bytes, the last of which is zero
+    # below 2^56; text holds no zero byte.
+    if len(content) > 8 and content[7] == 0:
+        return _unpack(path, content)
+    if len(content) > MAX_FORMULA_BYTES:
+        raise LawFileError(f"{path}: a formula may have {MAX_FORMULA_BYTES} bytes at most")
+    try:
+        return parse(content.decode()), {}
+    except (ValueError, RecursionError) as error:
+        raise LawFileError(f"{path}: not a law file: {_reason(error)}") from None
+
+
+def parse(text: str) -> Document:
+    """A JSON object with distinct keys and finite numbers. Raises ValueError."""
+    document = json.loads(text, object_pairs_hook=_distinct, parse_constant=_not_finite)
+    if not isinstance(document, dict):
+        raise ValueError(f"expected a JSON object, got {type(document).__name__}")
+    return document
+
+
+def _content(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            content = file.read(MAX_NETWORK_BYTES + 1)
+    except OSError as error:
+        raise LawFileError(f"{path}: {error.strerror or error}") from None
+    if len(content) > MAX_NETWORK_BYTES:
+        raise LawFileError(f"{path}: a network may have {MAX_NETWORK_BYTES} bytes at most")
+    return content
+
+
+def _unpack(path: Path, content: bytes) -> tuple[Document, dict[str, np.ndarray]]:
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
+    try:
+        arrays = load(content)
+        size = int.from_bytes(content[:8], "little")
+        header = parse(content[8 : 8 + size].decode())
+        return parse(header["__metadata__"][HEADER_KEY]), arrays
+    except (SafetensorError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise LawFileError(f"{path}: not a law file: {_reason(error)}") from None
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, KeyError):
+        return f"no {error.args[0]!r} in its header"
+    return "nested too deeply" if isinstance(error, RecursionError) else str(error)[:200]
+
+
+def _distinct(pairs: list[tuple[str, Any]]) -> Document:
+    document = dict(pairs)
+    if len(document) != len(pairs):
+        raise ValueError("a key stands twice in one object")
+    return document
+
+
+def _not_finite(name: str) -> NoReturn:
+    raise ValueError(f"numbers must be finite, got {name}")

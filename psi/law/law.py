@@ -1,0 +1,143 @@
+"""A fitted Ψ: a pure function of declared features, with its domain of validity."""
+
+import json
+import math
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from psi.law import features as features_
+from psi.law.expression import Expression, check, evaluate, text, to_json
+from psi.law.file import FORMAT, VERSION, Document, pack, write_atomic
+from psi.law.namespace import Array, Namespace
+from psi.law.network import Network
+
+
+class Range(NamedTuple):
+    """A closed interval [low, high]."""
+
+    low: float
+    high: float
+
+
+class Score(NamedTuple):
+    """A figure measured on tasks that the fit did not see."""
+
+    name: str
+    value: float
+
+
+class Constant(NamedTuple):
+    """A fitted constant with its 95 % interval over tasks."""
+
+    name: str
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where a law comes from: what would have to be rerun to make it again."""
+
+    data_hash: str
+    config_hash: str
+    versions: tuple[str, ...]
+    """`name==version` of the libraries that made it."""
+
+
+@dataclass(frozen=True)
+class Law:
+    """α = Ψ(features), for one point or, with trailing axes, for many.
+
+    Raises ValueError at construction where features are unknown, the model does not fit them, or
+    a range, the optimizer or the typical ε_0 makes no sense.
+    """
+
+    model: Expression | Network
+    features: tuple[str, ...]
+    """Names and their order (`psi.law.features.FEATURES`)."""
+    domain: tuple[Range, ...]
+    """Per feature, the range seen in training. `psi.law.clock` clips to it; the law does not."""
+    rates: Range
+    """The range of ideal rates seen in training. The clock clips to it."""
+    optimizer: str
+    """The optimizer it was fitted for: `sgd`, `momentum` or `adam`."""
+    initial_loss: float
+    """The typical ε_0 of the training tasks, in nats."""
+    constants: tuple[Constant, ...] = ()
+    scores: tuple[Score, ...] = ()
+    provenance: Provenance | None = None
+
+    def __post_init__(self) -> None:
+        features_.check_names(self.features)
+        if isinstance(self.model, Network):
+            if len(self.model.transforms) != len(self.features):
+                raise ValueError(
+                    f"the network takes {len(self.model.transforms)} features, "
+                    f"the law declares {len(self.features)}"
+                )
+        else:
+            check(self.model, self.features)
+        if len(self.domain) != len(self.features):
+            raise ValueError(f"domain must have one range a feature, got {len(self.domain)}")
+        for name, (low, high) in zip(self.features, self.domain, strict=True):
+            if not -math.inf < low <= high < math.inf:
+                raise ValueError(f"domain of {name} must be finite, low <= high: [{low}, {high}]")
+        if not 0 < self.rates.low <= self.rates.high < math.inf:
+            raise ValueError(f"rates must be 0 < low <= high, got {list(self.rates)}")
+        if not 0 < self.initial_loss < math.inf:
+            raise ValueError(f"initial_loss must be positive, got {self.initial_loss}")
+        if self.optimizer not in ("sgd", "momentum", "adam"):
+            raise ValueError(f"optimizer must be sgd, momentum or adam, got {self.optimizer!r:.60}")
+
+    def __call__(self, features: Array, xp: Namespace = np) -> Array:
+        """α of shape (…) for features of shape (len(self.features), …), in their order.
+
+        Pass `xp=jax.numpy` inside a JAX program. Nothing is clipped: outside `domain` this
+        extrapolates.
+        """
+        features = xp.asarray(features, dtype=float)
+        if features.shape[:1] != (len(self.features),):
+            raise ValueError(f"features must be {self.features}, got shape {features.shape}")
+        if isinstance(self.model, Network):
+            return self.model(features, xp)
+        rate = evaluate(self.model, self.features, features, xp)
+        return xp.broadcast_to(xp.asarray(rate, dtype=float), features.shape[1:])
+
+    def __str__(self) -> str:
+        if isinstance(self.model, Network):
+            widths = "-".join(str(layer.bias.size) for layer in self.model.layers)
+            return f"network {len(self.features)}-{widths} of ({', '.join(self.features)})"
+        return text(self.model)
+
+    def save(self, path: str | Path) -> None:
+        """Write the law: `.json` for a formula, `.safetensors` for a network. Atomic."""
+        if isinstance(self.model, Network):
+            content = pack(self._document(), self.model.arrays())
+        else:
+            content = json.dumps(self._document(), indent=1, allow_nan=False).encode()
+        write_atomic(Path(path), content)
+
+    def _document(self) -> Document:
+        """The law file's JSON object; `psi.law.load` reads it."""
+        if isinstance(self.model, Network):
+            kind, model = "network", {"transforms": list(self.model.transforms)}
+        else:
+            kind, model = "formula", to_json(self.model)
+        return {
+            "format": FORMAT,
+            "version": VERSION,
+            "kind": kind,
+            "features": list(self.features),
+            "domain": [list(each) for each in self.domain],
+            "rates": list(self.rates),
+            "optimizer": self.optimizer,
+            "initial_loss": self.initial_loss,
+            "constants": [list(each) for each in self.constants],
+            "scores": [list(each) for each in self.scores],
+            "provenance": None if self.provenance is None else asdict(self.provenance),
+            "model": model,
+        }

@@ -1,0 +1,135 @@
+"""Loading a law: one loader, no fallback, every value checked."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import psi.pretrained
+from psi.law.errors import LawFileError
+from psi.law.expression import from_json
+from psi.law.file import FORMAT, VERSION, Document, read
+from psi.law.law import Constant, Law, Provenance, Range, Score
+from psi.law.network import Layer, Network
+
+KEYS = frozenset(
+    "format version kind features domain rates optimizer initial_loss constants scores "
+    "provenance model".split()
+)
+
+
+def load(name_or_path: str | Path) -> Law:
+    """The law in a file, or a shipped one by its name.
+
+    Raises LawFileError with the file and the reason where it cannot be a law.
+    """
+    path = _find(name_or_path)
+    document, arrays = read(path)
+    try:
+        return _law(document, arrays)
+    except (ValueError, RecursionError) as error:
+        raise LawFileError(f"{path}: not a law file: {error}") from None
+
+
+def _find(name_or_path: str | Path) -> Path:
+    path = Path(name_or_path)
+    if path.suffix or path.exists() or len(path.parts) != 1:
+        return path
+    shipped = psi.pretrained.laws()
+    if path.name in shipped:
+        return shipped[path.name]
+    listed = ", ".join(shipped) or "none yet"
+    raise LawFileError(f"{path}: no such file, nor a shipped law (shipped: {listed})")
+
+
+def _law(document: Document, arrays: dict[str, np.ndarray]) -> Law:
+    if document.get("format") != FORMAT or document.get("version") != VERSION:
+        got = f"{document.get('format')!r:.40} version {document.get('version')!r:.40}"
+        raise ValueError(f"expected format {FORMAT!r} version {VERSION}, got {got}")
+    if document.keys() != KEYS:
+        raise ValueError(f"missing or unknown keys: {sorted(document.keys() ^ KEYS)}")
+    if document["kind"] == "formula" and not arrays:
+        model = from_json(document["model"])
+    elif document["kind"] == "network":
+        model = _network(document["model"], arrays)
+    else:
+        raise ValueError(f"kind must be formula or network, got {document['kind']!r:.40}")
+    return Law(
+        model=model,
+        features=_texts(document["features"], "features"),
+        domain=tuple(Range(*_numbers(each, 2, "domain")) for each in _list(document["domain"])),
+        rates=Range(*_numbers(document["rates"], 2, "rates")),
+        optimizer=_text(document["optimizer"], "optimizer"),
+        initial_loss=_number(document["initial_loss"], "initial_loss"),
+        constants=tuple(_constant(each) for each in _list(document["constants"])),
+        scores=tuple(_score(each) for each in _list(document["scores"])),
+        provenance=_provenance(document["provenance"]),
+    )
+
+
+def _network(model: Any, arrays: dict[str, np.ndarray]) -> Network:
+    if not isinstance(model, dict) or model.keys() != {"transforms"}:
+        raise ValueError("the model of a network must be {transforms: […]}")
+    layers = (len(arrays) - 2) // 2
+    names = [f"{part}.{number}" for number in range(layers) for part in ("weights", "bias")]
+    if arrays.keys() != {"shift", "scale", *names}:
+        raise ValueError(f"arrays must be shift, scale, weights.k, bias.k; got {sorted(arrays)}")
+    return Network(
+        transforms=_texts(model["transforms"], "transforms"),
+        shift=arrays["shift"],
+        scale=arrays["scale"],
+        layers=tuple(Layer(arrays[f"weights.{k}"], arrays[f"bias.{k}"]) for k in range(layers)),
+    )
+
+
+def _constant(data: Any) -> Constant:
+    name, *rest = _list(data) or [None]
+    return Constant(_text(name, "constants"), *_numbers(rest, 3, "constants"))
+
+
+def _score(data: Any) -> Score:
+    name, *rest = _list(data) or [None]
+    return Score(_text(name, "scores"), *_numbers(rest, 1, "scores"))
+
+
+def _provenance(data: Any) -> Provenance | None:
+    if data is None:
+        return None
+    if not isinstance(data, dict) or data.keys() != {"data_hash", "config_hash", "versions"}:
+        raise ValueError("provenance must be {data_hash, config_hash, versions}")
+    return Provenance(
+        data_hash=_text(data["data_hash"], "data_hash"),
+        config_hash=_text(data["config_hash"], "config_hash"),
+        versions=_texts(data["versions"], "versions"),
+    )
+
+
+def _list(data: Any) -> Sequence[Any]:
+    if not isinstance(data, list):
+        raise ValueError(f"expected a list, got {data!r:.60}")
+    return data
+
+
+def _text(data: Any, what: str) -> str:
+    if not isinstance(data, str):
+        raise ValueError(f"{what} must be text, got {data!r:.60}")
+    return data
+
+
+def _texts(data: Any, what: str) -> tuple[str, ...]:
+    return tuple(_text(each, what) for each in _list(data))
+
+
+def _number(data: Any, what: str) -> float:
+    if isinstance(data, bool) or not isinstance(data, int | float) or not abs(data) < 1e300:
+        raise ValueError(f"{what} must be a finite number below 1e300, got {data!r:.60}")
+    return float(data)
+
+
+def _numbers(data: Any, count: int, what: str) -> tuple[float, ...]:
+    numbers = tuple(_number(each, what) for each in _list(data))
+    if len(numbers) != count or not all(map(math.isfinite, numbers)):
+        raise ValueError(f"{what} must be {count} numbers, got {data!r:.60}")
+    return numbers

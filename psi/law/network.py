@@ -1,0 +1,100 @@
+"""A law as dense layers, evaluated from plain arrays.
+
+z = (transform(features) − shift) / scale;  z ← tanh(z W + b) for each hidden layer;
+α = exp(z W + b) for the last one. The network itself is trained elsewhere (`psi.fit.network`).
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import NamedTuple
+
+import numpy as np
+
+from psi.law.namespace import Array, Namespace
+
+TRANSFORMS: Mapping[str, Callable[[Namespace, Array], Array]] = MappingProxyType(
+    {"identity": lambda _, x: x, "log": lambda xp, x: xp.log(x)}
+)
+
+MAX_WIDTH = 1024
+MAX_LAYERS = 16
+
+
+class Layer(NamedTuple):
+    """z W + b."""
+
+    weights: np.ndarray
+    """shape=(inputs, outputs)"""
+    bias: np.ndarray
+    """shape=(outputs,)"""
+
+
+@dataclass(frozen=True)
+class Network:
+    """Dense layers with tanh between them and exp at the end.
+
+    Raises ValueError where shapes do not chain, a number is not finite or a scale is not positive.
+    """
+
+    transforms: tuple[str, ...]
+    """Per feature, a name of `TRANSFORMS`."""
+    shift: np.ndarray
+    """shape=(features,)"""
+    scale: np.ndarray
+    """shape=(features,)"""
+    layers: tuple[Layer, ...]
+
+    def __post_init__(self) -> None:
+        inputs = len(self.transforms)
+        for name in self.transforms:
+            if name not in TRANSFORMS:
+                raise ValueError(f"unknown transform {name!r:.60}; known: {', '.join(TRANSFORMS)}")
+        for what, array in (("shift", self.shift), ("scale", self.scale)):
+            _check(what, array, (inputs,))
+        if not (self.scale > 0).all():
+            raise ValueError(f"scale must be positive, got {self.scale}")
+        _check_layers(self.layers, inputs)
+
+    def __call__(self, features: Array, xp: Namespace) -> Array:
+        """α for features of shape (features, …)."""
+        ones = (1,) * (np.ndim(features) - 1)
+        rows = [TRANSFORMS[t](xp, f) for t, f in zip(self.transforms, features, strict=True)]
+        z = xp.stack(rows)
+        z = (z - self.shift.reshape(-1, *ones)) / self.scale.reshape(-1, *ones)
+        for layer in self.layers[:-1]:
+            z = xp.tanh(_dense(layer, z, ones, xp))
+        return xp.exp(_dense(self.layers[-1], z, ones, xp)[0])
+
+    def arrays(self) -> tuple[tuple[str, np.ndarray], ...]:
+        """Every array with its name in a law file."""
+        named = [("shift", self.shift), ("scale", self.scale)]
+        for number, layer in enumerate(self.layers):
+            named += [(f"weights.{number}", layer.weights), (f"bias.{number}", layer.bias)]
+        return tuple(named)
+
+
+def _dense(layer: Layer, z: Array, ones: tuple[int, ...], xp: Namespace) -> Array:
+    # A sum of products, not a matrix product: accelerators may round the latter to 10 bits.
+    products = layer.weights.reshape(*layer.weights.shape, *ones) * z[:, None]
+    return xp.sum(products, axis=0) + layer.bias.reshape(-1, *ones)
+
+
+def _check_layers(layers: tuple[Layer, ...], inputs: int) -> None:
+    if not 1 <= len(layers) <= MAX_LAYERS:
+        raise ValueError(f"a network has 1 to {MAX_LAYERS} layers, got {len(layers)}")
+    for number, layer in enumerate(layers):
+        last = number == len(layers) - 1
+        outputs = 1 if last else np.size(layer.bias)
+        if not 1 <= outputs <= MAX_WIDTH:
+            raise ValueError(f"layer {number} is {outputs} wide; allowed: 1 to {MAX_WIDTH}")
+        _check(f"weights of layer {number}", layer.weights, (inputs, outputs))
+        _check(f"bias of layer {number}", layer.bias, (outputs,))
+        inputs = outputs
+
+
+def _check(what: str, array: np.ndarray, shape: tuple[int, ...]) -> None:
+    if array.shape != shape:
+        raise ValueError(f"{what} must have shape {shape}, got {array.shape}")
+    if not (np.issubdtype(array.dtype, np.floating) and np.isfinite(array).all()):
+        raise ValueError(f"{what} must be finite floating-point numbers")

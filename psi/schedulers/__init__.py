@@ -1,0 +1,1 @@
+"""Adapters that put a law in charge of another library's optimizer. One file a library."""

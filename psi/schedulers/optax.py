@@ -1,0 +1,64 @@
+"""A law as an optax gradient transformation.
+
+    tx = optax.chain(optax.trace(0.9), scale_by_psi(law, steps_per_epoch=32, epochs=20))
+    updates, state = tx.update(grads, state, params, value=loss)
+"""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from psi.law.clock import Clock, ClockState, first, observe, start, tick
+from psi.law.law import Law
+
+
+def scale_by_psi(
+    law: Law,
+    steps_per_epoch: int,
+    epochs: int,
+    initial_loss: float | None = None,
+    *,
+    min_lr: float = 1e-6,
+    max_lr: float = 10.0,
+) -> optax.GradientTransformationExtraArgs:
+    """Multiply updates by −α_i, α_i = Ψ(ε, i), as `optax.scale_by_learning_rate` does by −α.
+
+    The rate is absolute and constant within an epoch of `steps_per_epoch` updates. `update` needs
+    the minibatch's loss as the keyword `value` (a scalar in nats); the first one is ε_0 unless
+    `initial_loss` gives it. The state's field `learning_rate` is the rate last used.
+
+    Raises ValueError for numbers that make no sense, and at `update` where `value` is missing.
+    """
+    clock = Clock(law, epochs, initial_loss, min_lr, max_lr)
+    if not (isinstance(steps_per_epoch, int) and steps_per_epoch >= 1):
+        raise ValueError(f"steps_per_epoch must be a whole number >= 1, got {steps_per_epoch!r}")
+
+    def init(params: optax.Params) -> ClockState:
+        del params
+        return start(clock, jnp)
+
+    def update(
+        updates: optax.Updates,
+        state: ClockState,
+        params: optax.Params | None = None,
+        *,
+        value: Any = None,
+        **extra_args: Any,
+    ) -> tuple[optax.Updates, ClockState]:
+        del params, extra_args
+        if value is None:
+            raise ValueError(
+                "scale_by_psi needs the loss: tx.update(grads, state, params, value=loss)"
+            )
+        loss = jnp.asarray(value, dtype=state.total.dtype)
+        begins = (state.epoch == 0) & (state.count == 0)
+        state = jax.lax.cond(begins, lambda s: first(clock, s, loss, jnp), lambda s: s, state)
+        ends = state.count == steps_per_epoch
+        state = jax.lax.cond(ends, lambda s: tick(clock, s, jnp), lambda s: s, state)
+        rate = state.learning_rate
+        updates = jax.tree.map(lambda u: (-rate * u).astype(u.dtype), updates)
+        return updates, observe(state, loss)
+
+    return optax.GradientTransformationExtraArgs(init, update)
