@@ -72,6 +72,4 @@ def _split(x: np.ndarray, y: np.ndarray, row: Real) -> Splits:
         standard = np.clip((inputs - mean) / deviation, -CLIP, CLIP)
         return Batch(jnp.asarray(standard, jnp.float32), jnp.asarray(labels))
 
-    return Splits(
-        batch(x_train, y_train), batch(x_validation, y_validation), batch(x_test, y_test)
-    )
+    return Splits(batch(x_train, y_train), batch(x_validation, y_validation), batch(x_test, y_test))

@@ -88,6 +88,18 @@ def generate(config: GenerateConfig, folder: Path, report: Report = lambda *_: N
             _branched(config, folder, number, float(criterion), report)
 
 
+def runs_so_far(update: Callable[[int, str], None]) -> Report:
+    """A report that tells `update` the runs done of the whole data set, and the task."""
+    finished = 0
+
+    def report(task: str, done: int, total: int) -> None:
+        nonlocal finished
+        update(finished + done, task)
+        finished += total if done == total else 0
+
+    return report
+
+
 def peaks(config: GenerateConfig) -> np.ndarray:
     """The pilot's rates: 15 over [min_lr, max_lr], evenly spaced in log α."""
     return np.geomspace(config.min_lr, config.max_lr, PILOT_RATES)

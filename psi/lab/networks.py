@@ -20,9 +20,7 @@ def mlp_init(widths: tuple[int, ...], key: Key[Array, ""]) -> Params:
     ]
 
 
-def mlp_logits(
-    params: Params, x: Float[Array, "*rows inputs"]
-) -> Float[Array, "*rows classes"]:
+def mlp_logits(params: Params, x: Float[Array, "*rows inputs"]) -> Float[Array, "*rows classes"]:
     """Dense layers with ReLU between them."""
     for weights, bias in params[:-1]:
         x = jax.nn.relu(x @ weights + bias)
@@ -57,7 +55,7 @@ def mlp_from_rows(widths: tuple[int, ...], steps: int, batch: int) -> Functions:
 
 
 def shuffled_epoch(steps: int, batch: int, rows: Batch, key: Key[Array, ""]) -> Batch:
-    """steps × batch distinct rows in random order; what is left over sits this epoch out."""
+    """Steps × batch distinct rows in random order; what is left over sits this epoch out."""
     order = jax.random.permutation(key, rows.y.shape[0])[: steps * batch]
     return Batch(
         rows.x[order].reshape(steps, batch, -1),

@@ -21,7 +21,7 @@ from psi.lab.task import Batch, Facts, Functions, Params, Splits, Task
 
 INPUTS, CLASSES, HIDDEN = 16, 4, 32
 BATCH, STEPS = 32, 16
-SPLIT_ROWS = 512
+SPLIT_ROWS = (256, 512, 256)  # train, validation, test: only ever evaluated on
 
 
 class Mixture(NamedTuple):
@@ -60,9 +60,7 @@ def _draw_mixture(key: Key[Array, ""]) -> Mixture:
     )
 
 
-def _mixture_inputs(
-    source: Mixture, key: Key[Array, ""], rows: int
-) -> Float[Array, "rows inputs"]:
+def _mixture_inputs(source: Mixture, key: Key[Array, ""], rows: int) -> Float[Array, "rows inputs"]:
     which, where = jax.random.split(key)
     component = jax.random.randint(which, (rows,), 0, CLASSES)
     return source.means[component] + jax.random.normal(where, (rows, INPUTS))
@@ -84,9 +82,7 @@ def _draw_teacher(key: Key[Array, ""]) -> Teacher:
     )
 
 
-def _teacher_inputs(
-    source: Teacher, key: Key[Array, ""], rows: int
-) -> Float[Array, "rows inputs"]:
+def _teacher_inputs(source: Teacher, key: Key[Array, ""], rows: int) -> Float[Array, "rows inputs"]:
     del source
     return jax.random.normal(key, (rows, INPUTS))
 
@@ -133,7 +129,8 @@ def stream_task(name: str, number: int, epochs: int, optimizer: str) -> Task:
     key = jax.random.fold_in(jax.random.key(20261122), number)
     source = family.draw(key)
     train, validation, test = (
-        sample(family, SPLIT_ROWS, source, jax.random.fold_in(key, part)) for part in (1, 2, 3)
+        sample(family, rows, source, jax.random.fold_in(key, part + 1))
+        for part, rows in enumerate(SPLIT_ROWS)
     )
     facts = Facts(
         domain=name,

@@ -40,9 +40,7 @@ class Losses(NamedTuple):
     """Share right on the test split."""
 
 
-Update = Callable[
-    [optax.Updates, Any, Params, Float[Array, ""]], tuple[optax.Updates, Any]
-]
+Update = Callable[[optax.Updates, Any, Params, Float[Array, ""]], tuple[optax.Updates, Any]]
 """(gradients, optimizer state, params, loss) → (what is added to the params, state)"""
 
 

@@ -70,11 +70,17 @@ def _spikes(rng: np.random.Generator, peak: float, epochs: int) -> np.ndarray:
     return peak * np.where(rng.random(epochs) < 0.2, jump, 1.0)
 
 
+def _linear(rng: np.random.Generator, peak: float, epochs: int) -> np.ndarray:
+    """Linear to zero, jittered by 0.3 nats: states that a good schedule visits."""
+    return peak * (1 - np.arange(epochs) / epochs) * np.exp(rng.normal(0, 0.3, epochs))
+
+
 RANDOM: tuple[tuple[str, Callable[[np.random.Generator, float, int], np.ndarray]], ...] = (
     ("walk", _walk),
     ("decay", _decay),
     ("steps", _steps),
     ("spikes", _spikes),
+    ("linear", _linear),
 )
 
 

@@ -16,6 +16,8 @@ import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import numpy as np
+
 from psi.law.features import Observation, values
 from psi.law.law import Law
 from psi.law.namespace import Array, Namespace
@@ -71,15 +73,26 @@ class ClockState(NamedTuple):
 def decide(clock: Clock, observation: Observation, last: Array, xp: Namespace) -> Array:
     """α_i for one observation; `last` where its loss is not finite or Ψ is not."""
     law = clock.law
-    low = xp.asarray([each.low for each in law.domain])
-    high = xp.asarray([each.high for each in law.domain])
     fine = xp.isfinite(observation.loss)
     # JAX evaluates both branches of a `where`: Ψ must see a number even where it is not used.
     seen = observation._replace(loss=xp.where(fine, observation.loss, observation.initial_loss))
-    rate = law(xp.clip(values(law.features, seen, xp), low, high), xp)
-    rate = xp.clip(rate, law.rates.low, law.rates.high)
+    features = values(law.features, seen, xp)
+    clipped = [xp.clip(f, *each) for f, each in zip(features, law.domain, strict=True)]
+    rate = xp.clip(law(xp.stack(clipped), xp), *law.rates)
     rate = xp.where(fine & xp.isfinite(rate), rate, last)
     return xp.clip(rate, clock.min_lr, clock.max_lr)
+
+
+def rates_over(clock: Clock, loss: np.ndarray, epoch: np.ndarray) -> np.ndarray:
+    """α_i at given losses and epochs (arrays of one shape), as a run there would get them.
+
+    `clock.initial_loss`, or else the law's typical one, stands for ε_0.
+    """
+    same = np.zeros_like(loss)
+    initial = same + (clock.initial_loss or clock.law.initial_loss)
+    best = np.minimum(loss, initial)
+    seen = Observation(epoch, same + clock.epochs, loss, initial, best, same, same, same)
+    return decide(clock, seen, same, np)
 
 
 def start(clock: Clock, xp: Namespace) -> ClockState:

@@ -116,12 +116,12 @@ class Law:
     def save(self, path: str | Path) -> None:
         """Write the law: `.json` for a formula, `.safetensors` for a network. Atomic."""
         if isinstance(self.model, Network):
-            content = pack(self._document(), self.model.arrays())
+            content = pack(self.document(), self.model.arrays())
         else:
-            content = json.dumps(self._document(), indent=1, allow_nan=False).encode()
+            content = json.dumps(self.document(), indent=1, allow_nan=False).encode()
         write_atomic(Path(path), content)
 
-    def _document(self) -> Document:
+    def document(self) -> Document:
         """The law file's JSON object; `psi.law.load` reads it."""
         if isinstance(self.model, Network):
             kind, model = "network", {"transforms": list(self.model.transforms)}

@@ -15,8 +15,7 @@ from psi.law.law import Constant, Law, Provenance, Range, Score
 from psi.law.network import Layer, Network
 
 KEYS = frozenset(
-    "format version kind features domain rates optimizer initial_loss constants scores "
-    "provenance model".split()
+    ["format", "version", "kind", "features", "domain", "rates", "optimizer", "initial_loss", "constants", "scores", "provenance", "model"]
 )
 
 

@@ -1,7 +1,7 @@
 """A law as an optax gradient transformation.
 
-    tx = optax.chain(optax.trace(0.9), scale_by_psi(law, steps_per_epoch=32, epochs=20))
-    updates, state = tx.update(grads, state, params, value=loss)
+tx = optax.chain(optax.trace(0.9), scale_by_psi(law, steps_per_epoch=32, epochs=20))
+updates, state = tx.update(grads, state, params, value=loss)
 """
 
 from typing import Any

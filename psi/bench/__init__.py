@@ -1,0 +1,1 @@
+"""Judge laws beside the schedules that people use."""

@@ -1,0 +1,159 @@
+"""Laws beside plain schedules on one task, tuned and untuned, scored on fresh seeds.
+
+A tuned schedule's rate is chosen on this task, from a grid that is extended until the best is
+inside it, on seeds 0–4. An untuned one's is the best single rate for all training tasks. All are
+scored on seeds 100–109.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import cache, partial
+from typing import NamedTuple
+
+import jax
+import numpy as np
+import pandas as pd
+from jaxtyping import Array, Float, Key
+
+from psi.bench.measures import Result, result
+from psi.bench.training import (
+    SCHEDULES,
+    Curves,
+    MakeTransform,
+    Plain,
+    train,
+    with_law,
+    with_schedule,
+)
+from psi.ideal.surface import capped, score
+from psi.lab.task import Task
+from psi.law.law import Law
+
+TUNING_SEEDS = np.arange(5)
+SCORING_SEEDS = np.arange(100, 110)
+EXTENSIONS = 4
+STEP = 3  # rates added at an edge at a time
+
+
+class Tuned(NamedTuple):
+    """What tuning a schedule on a task found and cost."""
+
+    peak: float
+    runs: int
+
+
+def contest(
+    task: Task,
+    laws: Sequence[tuple[str, Law]],
+    untuned: Sequence[float],
+    grid: Float[np.ndarray, " rate"],
+    criterion: float,
+    key: Key[Array, ""],
+    report: Callable[[int, str], None] = lambda done, note: None,
+) -> list[Result]:
+    """Every law and every plain schedule, untuned (rates in the order of SCHEDULES) and tuned.
+
+    `report` is told the steps done, of `contest_steps`, and what comes next.
+    """
+    report(0, "tuning the plain schedules")
+    tuned = tune(task, grid, key)
+    report(1, "plain schedules")
+    kinds = np.arange(len(SCHEDULES)).repeat(2)
+    peaks = np.array([[u, t.peak] for u, t in zip(untuned, tuned, strict=True)]).reshape(-1)
+    lanes = Plain(kinds, peaks.astype(np.float32))
+    plain = train(task, _plain(task), lanes, SCORING_SEEDS, key)
+    results = []
+    for number, (name, law) in enumerate(laws):
+        report(2 + number, name)
+        curves = train(
+            task, lambda _, law=law: with_law(law, task), np.zeros(1), SCORING_SEEDS, key
+        )
+        results.append(_result(name, False, 0, None, _lane(curves, 0), task, criterion))
+    report(contest_steps(laws), "")
+    for lane, (kind, peak) in enumerate(zip(kinds, peaks, strict=True)):
+        is_tuned = bool(lane % 2)
+        runs = tuned[kind].runs if is_tuned else 0
+        name = f"{SCHEDULES[kind]}, {'tuned' if is_tuned else 'untuned'}"
+        curves = _lane(plain, lane)
+        results.append(_result(name, is_tuned, runs, float(peak), curves, task, criterion))
+    return results
+
+
+def contest_steps(laws: Sequence[tuple[str, Law]]) -> int:
+    """Steps that a contest reports: tuning, the plain schedules, each law."""
+    return 2 + len(laws)
+
+
+def tune(task: Task, grid: Float[np.ndarray, " rate"], key: Key[Array, ""]) -> list[Tuned]:
+    """The best peak rate of each plain schedule on the task, and the runs it took."""
+    scores = _scores(task, grid, key)
+    ratio = grid[1] / grid[0]
+    for _ in range(EXTENSIONS):
+        best = scores.argmin(1)
+        if (best == 0).any():
+            more = grid[0] * ratio ** np.arange(-STEP, 0.0)
+            grid, scores = np.r_[more, grid], np.c_[_scores(task, more, key), scores]
+        elif (best == len(grid) - 1).any():
+            more = grid[-1] * ratio ** np.arange(1.0, STEP + 1)
+            grid, scores = np.r_[grid, more], np.c_[scores, _scores(task, more, key)]
+        else:
+            break
+    runs = len(grid) * len(TUNING_SEEDS)
+    return [Tuned(float(grid[k]), runs) for k in scores.argmin(1)]
+
+
+def untuned_rates(records: pd.DataFrame, tasks: pd.DataFrame) -> list[float]:
+    """Per schedule of SCHEDULES, the one rate with the best mean score over the given tasks.
+
+    From the plain schedules among a data set's records.
+    """
+    plain = records[records.cell < 0].merge(
+        tasks[["task", "floor", "chance_loss", "epochs"]], on="task", how="inner"
+    )
+    last = plain[plain.epoch == plain.epochs - 1].set_index(["task", "run"])
+    first = plain[plain.epoch == 0].set_index(["task", "run"]).lr
+    runs = last.assign(peak=first)
+    runs["val_loss"] = capped(runs.val_loss.to_numpy(), runs.chance_loss.to_numpy())
+    keys = ["family", "peak", "task"]
+    means = runs.groupby(keys, observed=True)[["val_loss", "floor", "chance_loss"]].mean()
+    scores = score(means.val_loss.to_numpy(), means.floor.to_numpy(), means.chance_loss.to_numpy())
+    table = means.assign(score=scores).groupby(["family", "peak"], observed=True).score.mean()
+    return [float(table.loc[name].idxmin()) for name in SCHEDULES]  # pyright: ignore
+
+
+def _scores(
+    task: Task, grid: Float[np.ndarray, " rate"], key: Key[Array, ""]
+) -> Float[np.ndarray, "schedule rate"]:
+    lanes = Plain(
+        np.arange(len(SCHEDULES)).repeat(len(grid)),
+        np.tile(grid, len(SCHEDULES)).astype(np.float32),
+    )
+    curves = train(task, _plain(task), lanes, TUNING_SEEDS, key)
+    facts = task.facts
+    final = capped(curves.val_loss[:, :, -1].astype(np.float64), facts.chance_loss).mean(1)
+    return score(final, facts.floor, facts.chance_loss).reshape(len(SCHEDULES), -1)
+
+
+def _plain(task: Task) -> MakeTransform:
+    return _plain_transform(task.facts.optimizer, task.facts.steps * task.facts.epochs)
+
+
+@cache
+def _plain_transform(optimizer: str, steps: int) -> MakeTransform:
+    # Cached: the function is part of the compiled program's key.
+    return partial(with_schedule, optimizer, steps)
+
+
+def _lane(curves: Curves, lane: int) -> Curves:
+    return jax.tree.map(lambda curve: curve[lane], curves)
+
+
+def _result(
+    name: str,
+    tuned: bool,
+    runs: int,
+    peak: float | None,
+    curves: Curves,
+    task: Task,
+    criterion: float,
+) -> Result:
+    return result(name, tuned, runs, peak, SCORING_SEEDS, curves, task.facts, criterion)

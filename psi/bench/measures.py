@@ -1,0 +1,102 @@
+"""Time, accuracy, reliability, and the score: what is said of a method's trainings."""
+
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from psi.bench.training import Curves
+from psi.ideal.surface import capped, score
+from psi.lab.task import Facts
+
+RESAMPLES = 2000
+
+
+class Result(NamedTuple):
+    """One method on one task, seed by seed. Fields become keys of summary.json."""
+
+    name: str
+    tuned: bool
+    tuning_runs: int
+    """Networks trained on this very task to choose the rate."""
+    peak_rate: float | None
+    """The chosen rate of a plain schedule."""
+    seeds: list[int]
+    final_train_losses: list[float | None]
+    """None: diverged"""
+    final_val_losses: list[float | None]
+    accuracies: list[float]
+    """Share right on the test split at the end."""
+    epochs_to_criterion: list[int | None]
+    """Epochs trained until the validation loss first met the criterion; None: never."""
+    mean_rates: list[float | None]
+    """Per epoch, over seeds."""
+    mean_val_losses: list[float | None]
+    """Per epoch, over seeds, each run's capped at twice the chance loss."""
+    score: float
+    """y of the mean validation loss at the last epoch; lower is better."""
+
+
+class Regret(NamedTuple):
+    """Score minus the reference's on the same seeds; negative is better."""
+
+    mean: float
+    low: float
+    """2.5 % point of the paired bootstrap over seeds."""
+    high: float
+
+
+def result(
+    name: str,
+    tuned: bool,
+    tuning_runs: int,
+    peak_rate: float | None,
+    seeds: np.ndarray,
+    curves: Curves,
+    facts: Facts,
+    criterion: float,
+) -> Result:
+    """Measures of one method; each curve of shape=(seeds, T)."""
+    bounded = capped(curves.val_loss.astype(np.float64), facts.chance_loss)
+    return Result(
+        name=name,
+        tuned=tuned,
+        tuning_runs=tuning_runs,
+        peak_rate=peak_rate,
+        seeds=[int(seed) for seed in seeds],
+        final_train_losses=_numbers(curves.train_loss[:, -1]),
+        final_val_losses=_numbers(curves.val_loss[:, -1]),
+        accuracies=[float(a) for a in curves.accuracy[:, -1]],
+        epochs_to_criterion=[epochs_to(curve, criterion) for curve in curves.val_loss],
+        mean_rates=_numbers(curves.rate.astype(np.float64).mean(0)),
+        mean_val_losses=_numbers(bounded.mean(0)),
+        score=float(score(bounded[:, -1].mean(), facts.floor, facts.chance_loss)),
+    )
+
+
+def epochs_to(val_loss: Float[np.ndarray, " epoch"], criterion: float) -> int | None:
+    """Epochs trained until the loss is first <= the criterion; None where it never is."""
+    met = np.flatnonzero(val_loss <= criterion)
+    return int(met[0]) + 1 if met.size else None
+
+
+def regret(one: Result, reference: Result, facts: Facts, seed: int = 0) -> Regret:
+    """Score of `one` minus that of `reference`, with a 95 % paired bootstrap interval.
+
+    Raises ValueError where the two were not run from the same seeds.
+    """
+    if one.seeds != reference.seeds:
+        raise ValueError(f"paired methods need the same seeds: {one.seeds}, {reference.seeds}")
+    pick = np.random.default_rng(seed).integers(0, len(one.seeds), (RESAMPLES, len(one.seeds)))
+
+    def scores(which: Result) -> Float[np.ndarray, " resample"]:
+        losses = np.array(which.final_val_losses, np.float64)  # None becomes NaN
+        means = capped(losses, facts.chance_loss)[pick].mean(1)
+        return score(means, facts.floor, facts.chance_loss)
+
+    low, high = np.quantile(scores(one) - scores(reference), [0.025, 0.975])
+    return Regret(one.score - reference.score, float(low), float(high))
+
+
+def _numbers(values: Float[np.ndarray, " any"]) -> list[float | None]:
+    return [float(v) if np.isfinite(v) else None for v in values]

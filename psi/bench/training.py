@@ -1,0 +1,127 @@
+"""A training loop as a user of optax writes it, for many seeds at once.
+
+Every method is an optax transformation that is given the loss as `value`; its rate is read from
+its state under the name `learning_rate`. Laws and plain schedules go through the same loop.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jaxtyping import Array, Float, Key
+
+from psi.lab.optimizers import optimizer
+from psi.lab.task import Functions, Splits, Task
+from psi.lab.training import Losses, Progress, evaluate, train_epoch
+from psi.law.law import Law
+from psi.schedulers.optax import scale_by_psi
+
+MakeTransform = Callable[[Any], optax.GradientTransformationExtraArgs]
+"""lane → transformation; a lane is any pytree of arrays"""
+
+SCHEDULES = ("constant", "linear", "cosine")
+
+
+class Curves(NamedTuple):
+    """Trainings, epoch by epoch; each shape=(lanes, seeds, T)."""
+
+    rate: Float[np.ndarray, "lane seed epoch"]
+    """The learning rate of the last step of the epoch."""
+    train_loss: Float[np.ndarray, "lane seed epoch"]
+    val_loss: Float[np.ndarray, "lane seed epoch"]
+    accuracy: Float[np.ndarray, "lane seed epoch"]
+
+
+class Plain(NamedTuple):
+    """A lane of the plain schedules."""
+
+    kind: Any
+    """Index into SCHEDULES; dtype=int"""
+    peak: Any
+    """The rate at the first step."""
+
+
+def with_schedule(name: str, steps: int, lane: Plain) -> optax.GradientTransformationExtraArgs:
+    """The optimizer `name` under a constant, linear or cosine schedule over `steps` updates."""
+    choices = (
+        optax.constant_schedule(lane.peak),
+        optax.linear_schedule(lane.peak, 0.0, steps),
+        optax.cosine_decay_schedule(lane.peak, steps),
+    )
+
+    def schedule(step: Array) -> Array:
+        return jnp.stack([jnp.asarray(choice(step)) for choice in choices])[lane.kind]
+
+    scale = optax.inject_hyperparams(optax.scale_by_learning_rate)(learning_rate=schedule)
+    return optax.with_extra_args_support(optax.chain(optimizer(name), scale))
+
+
+def with_law(law: Law, task: Task) -> optax.GradientTransformationExtraArgs:
+    """The task's optimizer under a law, as a user would chain it."""
+    facts = task.facts
+    return optax.with_extra_args_support(
+        optax.chain(optimizer(facts.optimizer), scale_by_psi(law, facts.steps, facts.epochs))
+    )
+
+
+def train(
+    task: Task, make: MakeTransform, lanes: Any, seeds: np.ndarray, key: Key[Array, ""]
+) -> Curves:
+    """Train the task under each lane's transformation from each seed."""
+    keys = jax.vmap(partial(jax.random.fold_in, key))(seeds)
+    lanes = jax.tree.map(jnp.asarray, lanes)
+    out = _train(task.functions, make, task.facts.epochs, task.source, task.splits, lanes, keys)
+    return Curves(*(np.asarray(curve).swapaxes(0, 1) for curve in out))
+
+
+@partial(jax.jit, static_argnums=(0, 1, 2))
+def _train(
+    functions: Functions,
+    make: MakeTransform,
+    epochs: int,
+    source: Any,
+    splits: Splits,
+    lanes: Any,
+    keys: Key[Array, " seed"],
+) -> tuple[Float[Array, "seed lane epoch"], ...]:
+    def from_seed(key: Key[Array, ""]) -> tuple[Array, ...]:
+        return jax.vmap(lambda lane: _run(functions, make(lane), epochs, source, splits, key))(
+            lanes
+        )
+
+    return jax.lax.map(from_seed, keys)
+
+
+def _run(
+    functions: Functions,
+    transform: optax.GradientTransformationExtraArgs,
+    epochs: int,
+    source: Any,
+    splits: Splits,
+    key: Key[Array, ""],
+) -> tuple[Array, ...]:
+    params = functions.init(jax.random.fold_in(key, 0))
+    order = jax.random.fold_in(key, 1)
+
+    def update(grads, state, params, loss):
+        return transform.update(grads, state, params, value=loss)
+
+    def epoch(progress: Progress, i: Array) -> tuple[Progress, tuple[Array, Losses]]:
+        batches = functions.epoch(source, jax.random.fold_in(order, i))
+        progress, _ = train_epoch(functions, update, progress, batches)
+        return progress, (_rate(progress.optimizer), evaluate(functions, splits, progress.params))
+
+    start = Progress(params, transform.init(params))
+    rate, losses = jax.lax.scan(epoch, start, jnp.arange(epochs))[1]
+    return rate, losses.full, losses.validation, losses.accuracy
+
+
+def _rate(state: Any) -> Array:
+    def is_array(_: Any, value: Any) -> bool:
+        return isinstance(value, jax.Array)
+
+    return optax.tree_utils.tree_get(state, "learning_rate", filtering=is_array)

@@ -1,0 +1,1 @@
+"""What was the best rate: the response surface and the ideal rate."""

@@ -1,0 +1,82 @@
+"""The response surface: the return as a function of (ε, i, α).
+
+A cell of branched runs starts from one random prefix and one epoch i; its candidate rates α go
+linearly to zero from there (the continuation, part of what is estimated). The return of a
+candidate is, with L̄ the mean over seeds of the validation loss at the end,
+
+    return = −y,   y = log(clip(L̄ − L*, 0, 2Δ) + 0.01 Δ),   Δ = L_chance − L*,
+
+the mean taken before the log. Diverged runs count with the loss 2 L_chance, so that a rate which
+diverges from one seed in many is bad, not infinitely bad.
+"""
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float
+
+DIVERGED = 2.0  # times the chance loss
+RESOLUTION = 0.01  # of Δ: below it two losses count as one
+RESAMPLES = 200
+
+
+def score(loss: Float[np.ndarray, "..."], floor: float, chance: float) -> Float[np.ndarray, "..."]:
+    """Y = log(clip(L̄ − L*, 0, 2Δ) + 0.01 Δ), in nats, of a mean loss."""
+    span = chance - floor
+    return np.log(np.clip(loss - floor, 0, 2 * span) + RESOLUTION * span)
+
+
+def capped(loss: Float[np.ndarray, "..."], chance: float) -> Float[np.ndarray, "..."]:
+    """Losses of single runs, at most 2 L_chance; a diverged run's is that."""
+    return np.fmin(loss, DIVERGED * chance)
+
+
+def response_surface(records: pd.DataFrame, tasks: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
+    """One row per task, cell and candidate rate, from the branched runs of a data set.
+
+    Columns: task, domain, cell, epoch (i), horizon (T), loss (ε_i, mean over seeds of the running
+    loss, nats), initial_loss (ε_0), lr (α_i), runs, final_loss (L̄), return, and `resampled`, the
+    return under 200 bootstrap resamples of the seeds (shared by the candidates of a cell: they
+    are compared on the same batch orders). Cells whose prefix diverged have no finite ε_i and
+    are left out.
+
+    Raises ValueError where the records hold no branched run.
+    """
+    branched = records[records.cell >= 0]
+    if branched.empty:
+        raise ValueError("the records hold no branched run (cell >= 0): no surface can be made")
+    facts = tasks.set_index("task")
+    rng = np.random.default_rng(seed)
+    start = branched[branched.epoch == branched.branch]
+    start = start.set_index(["task", "run"])
+    first = branched[branched.epoch == 0].set_index(["task", "run"]).loss_running
+    last = branched.groupby(["task", "run"], observed=True).val_loss.last()
+    runs = start.assign(initial_loss=first, final_loss=last).reset_index()
+    groups = [
+        _cell(group, facts.loc[name], rng)  # pyright: ignore[reportArgumentType]
+        for (name, _), group in runs.groupby(["task", "cell"], observed=True)
+        if np.isfinite(group.loss_running).all()
+    ]
+    return pd.concat(groups, ignore_index=True)
+
+
+def _cell(runs: pd.DataFrame, facts: pd.Series, rng: np.random.Generator) -> pd.DataFrame:
+    table = runs.pivot(index="lr", columns="seed", values="final_loss")
+    final = capped(table.to_numpy(np.float64), facts.chance_loss)
+    pick = rng.integers(0, final.shape[1], (RESAMPLES, final.shape[1]))
+    resampled = -score(final[:, pick].mean(-1), facts.floor, facts.chance_loss)
+    return pd.DataFrame(
+        {
+            "task": facts.name,
+            "domain": facts.domain,
+            "cell": runs.cell.iloc[0],
+            "epoch": runs.epoch.iloc[0],
+            "horizon": facts.epochs,
+            "loss": runs.loss_running.astype(float).mean(),
+            "initial_loss": runs.initial_loss.astype(float).mean(),
+            "lr": table.index.to_numpy(np.float64),
+            "runs": final.shape[1],
+            "final_loss": final.mean(1),
+            "return": -score(final.mean(1), facts.floor, facts.chance_loss),
+            "resampled": list(resampled),
+        }
+    )

@@ -1,0 +1,1 @@
+"""Look: figures and a page, made from tables alone."""

@@ -1,0 +1,171 @@
+"""Figures of a demo, each drawn from tables and saved as PNG."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from jaxtyping import Float
+from matplotlib.axes import Axes
+from matplotlib.colors import LogNorm
+from matplotlib.figure import Figure
+
+from psi.law.clock import Clock, rates_over
+from psi.law.law import Law
+
+DPI = 130
+FONT = 9
+
+
+class Line(NamedTuple):
+    """One method's curves over epochs."""
+
+    name: str
+    losses: Sequence[float | None]
+    rates: Sequence[float | None]
+
+
+class Surface(NamedTuple):
+    """A law as a function of (ε, i): `rate(loss, epoch)` on arrays of one shape."""
+
+    title: str
+    rate: Callable[[Float[np.ndarray, "..."], Float[np.ndarray, "..."]], np.ndarray]
+
+
+def surface_figure(surface: pd.DataFrame, ideal: pd.DataFrame, path: Path) -> None:
+    """The response surface: nats lost against the best candidate of the cell, binned.
+
+    Over progress i/T (left) and relative loss ε/ε_0 (right) against the candidate rate. Bins
+    that no run visited stay grey.
+    """
+    table = surface.assign(
+        progress=surface.epoch / surface.horizon,
+        ratio=surface.loss / surface.initial_loss,
+        lost=surface.groupby(["task", "cell"], observed=True)["return"].transform("max")
+        - surface["return"],
+    )
+    dots = ideal[~ideal.flat & ~ideal.edge]
+    rates = np.geomspace(table.lr.min(), table.lr.max(), 13)
+    figure, axes = _figure(1, 2, (9.6, 4.0))
+    _binned(axes[0], table.progress, np.linspace(0, 1, 11), table, rates)
+    axes[0].plot(dots.epoch / dots.horizon + 0.025, dots.lr, "w.", ms=4, mec="k", mew=0.3)
+    axes[0].set_xlabel("progress i/T")
+    low = max(table.ratio.min(), 1e-3)
+    mesh = _binned(axes[1], table.ratio, np.geomspace(low, 1.5, 13), table, rates)
+    axes[1].plot(dots.loss / dots.initial_loss, dots.lr, "w.", ms=4, mec="k", mew=0.3)
+    axes[1].set(xlabel="relative loss ε/ε₀", xscale="log", xlim=(low, 1.5))
+    axes[0].set_ylabel("learning rate α of epoch i,\nthen linearly to zero")
+    figure.colorbar(mesh, ax=axes, label="score lost against the cell's best rate [nats]")
+    figure.suptitle(
+        f"Response surface, {surface.task.nunique()} training tasks pooled"
+        f" (dots: ideal rate of {len(dots)} cells)"
+    )
+    _save(figure, path)
+
+
+def _binned(axis: Axes, x: pd.Series, x_edges: np.ndarray, table: pd.DataFrame, rates: np.ndarray):
+    total, *_ = np.histogram2d(x, table.lr, (x_edges, rates), weights=table.lost)
+    count, *_ = np.histogram2d(x, table.lr, (x_edges, rates))
+    mean = np.ma.masked_invalid(total / np.where(count > 0, count, np.nan))
+    axis.set_facecolor("0.85")
+    axis.set_yscale("log")
+    return axis.pcolormesh(x_edges, rates, mean.T, cmap="viridis_r", vmin=0, vmax=2.5)
+
+
+def psi_figure(
+    laws: Sequence[Surface],
+    losses: tuple[float, float],
+    epochs: int,
+    visited: pd.DataFrame,
+    path: Path,
+) -> None:
+    """Ψ over the loss ε and the epoch i, a contour plot a law; dots: (ε, i) of `visited`."""
+    loss = np.geomspace(*losses, 120)
+    epoch = np.linspace(0, epochs - 1, 120)
+    grid = np.meshgrid(epoch, loss)
+    values = [law.rate(grid[1], grid[0]) for law in laws]
+    low, high = min(v.min() for v in values), max(v.max() for v in values)
+    levels = np.geomspace(low, high * 1.0001, 13)
+    figure, axes = _figure(1, len(laws), (4.9 * len(laws), 4.1), sharey=True)
+    for axis, law, value in zip(axes, laws, values, strict=True):
+        filled = axis.contourf(*grid, value, levels, norm=LogNorm(low, high), cmap="viridis")
+        axis.contour(*grid, value, levels, colors="w", linewidths=0.4)
+        axis.plot(visited.epoch, visited.loss, "k.", ms=2.5, alpha=0.6)
+        axis.set(yscale="log", xlabel="epoch i", xlim=(0, epochs - 1), ylim=losses)
+        axis.set_title(law.title, fontsize=FONT)
+    axes[0].set_ylabel("loss ε [nats]")
+    bar = figure.colorbar(filled, ax=axes, label="Ψ(ε, i), learning rate")
+    bar.set_ticks(list(levels[::3]), labels=[f"{level:.2g}" for level in levels[::3]])
+    _save(figure, path)
+
+
+def law_figure(law: Law, epochs: int, path: Path) -> None:
+    """Ψ over loss and epoch for the law's typical ε_0 and a budget of `epochs`."""
+    clock = Clock(law, epochs)
+    surface = Surface(f"Ψ: {law}", partial(rates_over, clock))
+    nowhere = pd.DataFrame({"epoch": [], "loss": []})
+    losses = (law.initial_loss / 100, law.initial_loss)
+    psi_figure([surface], losses, epochs, nowhere, path)
+
+
+def curves_figure(lines: Sequence[Line], criterion: float, path: Path) -> None:
+    """Mean validation loss over the epochs."""
+    figure, axes = _figure(1, 1, (7.6, 4.4))
+    for line, style in zip(lines, _styles(lines), strict=True):
+        losses = np.array(line.losses, np.float64)
+        axes[0].plot(np.arange(1, len(losses) + 1), losses, label=line.name, **style)
+    axes[0].axhline(criterion, color="0.5", lw=0.8, ls=":", label="criterion")
+    axes[0].set(xlabel="epochs trained", ylabel="validation loss [nats], mean over seeds")
+    axes[0].set_yscale("log")
+    _epoch_axis(axes[0])
+    axes[0].legend(fontsize=FONT - 1, frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
+    _save(figure, path)
+
+
+def rates_figure(lines: Sequence[Line], path: Path) -> None:
+    """The rate at the end of each epoch."""
+    figure, axes = _figure(1, 1, (7.6, 4.0))
+    for line, style in zip(lines, _styles(lines), strict=True):
+        rates = np.array(line.rates, np.float64)
+        rates[rates <= 0] = np.nan
+        axes[0].plot(np.arange(1, len(rates) + 1), rates, label=line.name, **style)
+    axes[0].set(xlabel="epoch", ylabel="learning rate at its last step", yscale="log")
+    _epoch_axis(axes[0])
+    axes[0].legend(fontsize=FONT - 1, frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
+    _save(figure, path)
+
+
+def _styles(lines: Sequence[Line]) -> list[dict]:
+    colours = mpl.color_sequences["tab10"]
+    shapes = sorted({line.name.split(",")[0] for line in lines})
+    styles = []
+    for line in lines:
+        law = line.name.startswith("Ψ")
+        styles.append(
+            {
+                "color": colours[shapes.index(line.name.split(",")[0])],
+                "lw": 2.4 if law else 1.2,
+                "ls": "--" if "untuned" in line.name else "-",
+                "zorder": 3 if law else 2,
+            }
+        )
+    return styles
+
+
+def _epoch_axis(axis: Axes) -> None:
+    axis.xaxis.get_major_locator().set_params(integer=True)
+    axis.grid(alpha=0.25, lw=0.5)
+
+
+def _figure(rows: int, columns: int, size: tuple[float, float], sharey: bool = False):
+    # Figure, not pyplot: no global state, no window, and it works in a thread.
+    figure = Figure(figsize=size, layout="constrained")
+    axes = np.atleast_1d(figure.subplots(rows, columns, sharey=sharey))
+    return figure, axes
+
+
+def _save(figure: Figure, path: Path) -> None:
+    figure.savefig(path, dpi=DPI, metadata={"Software": None})
