@@ -48,6 +48,7 @@ class DemoCommand:
     """Print summary.json on standard output instead of the table."""
 
     def run(self) -> Any:
+        """Do it; what --json prints."""
         from psi.lab.devices import use_all_cores
 
         use_all_cores()
@@ -81,6 +82,7 @@ class GenerateCommand:
     """Print what was made as one JSON object."""
 
     def run(self) -> Any:
+        """Do it; what --json prints."""
         from psi.lab.devices import use_all_cores
 
         use_all_cores()
@@ -125,6 +127,7 @@ class FitCommand:
     """Print the law as one JSON object."""
 
     def run(self) -> Any:
+        """Do it; what --json prints."""
         from psi.fit.dataset import fit_dataset
 
         law = fit_dataset(self.folder, self.kind, self.hold_out, self.seed)
@@ -151,6 +154,7 @@ class ShowCommand:
     """Print the law file's JSON object."""
 
     def run(self) -> Any:
+        """Do it; what --json prints."""
         law = psi.load(self.law)
         if self.png:
             from psi.report.figures import law_figure
@@ -172,6 +176,7 @@ class BenchCommand:
     """Print the figures as one JSON object."""
 
     def run(self) -> Any:
+        """Do it; what --json prints."""
         raise ValueError(f"bench is not there yet in version {psi.__version__}; try psi demo")
 
 
@@ -188,6 +193,7 @@ class ReportCommand:
     """Print the summary as one JSON object."""
 
     def run(self) -> Any:
+        """Do it; what --json prints."""
         from psi.report.page import write_page
 
         summary = write_page(self.folder)
@@ -251,10 +257,12 @@ def _print_table(summary: dict[str, Any]) -> None:
     header, rows = table(summary["methods"])
     shown = Table(title=f"On {summary['task']['name']}, which no fit has seen")
     for number, name in enumerate(header):
-        shown.add_column(name, justify="right" if number else "left")
+        shown.add_column(
+            name, justify="right" if number else "left", no_wrap=number in (0, len(header) - 1)
+        )
     for row in rows:
         shown.add_row(*row, style="bold" if row[0].startswith("Ψ") else None)
-    width = None if sys.stdout.isatty() else 160
+    width = None if sys.stdout.isatty() else 180
     Console(width=width).print(shown)
 
 

@@ -191,15 +191,19 @@ def _draw(
     here = ideal[ideal.domain == task.facts.domain]
     initial = float(here.initial_loss.mean())
     figures.psi_figure(
-        [figures.Surface(f"{f.name}: {f.law}", partial(_rate, f.law, initial, task)) for f in laws],
+        [figures.Surface(f"{f.name}\n{f.law}", partial(_rate, f.law, initial, task)) for f in laws],
         (min(0.01, initial / 10), initial),
         task.facts.epochs,
         here,
         folder / "psi.png",
     )
-    lines = [figures.Line(r.name, r.mean_val_losses, r.mean_rates) for r in results]
+    lines = [figures.Line(_label(r), r.mean_val_losses, r.mean_rates) for r in results]
     figures.curves_figure(lines, criterion, folder / "curves.png")
     figures.rates_figure(lines, folder / "rates.png")
+
+
+def _label(method: Result) -> str:
+    return method.name + (f" ({method.peak_rate:.2g})" if method.peak_rate else "")
 
 
 def _rate(law: Law, initial: float, task: Task, loss: np.ndarray, epoch: np.ndarray) -> np.ndarray:

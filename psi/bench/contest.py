@@ -48,7 +48,7 @@ def contest(
     grid: Float[np.ndarray, " rate"],
     criterion: float,
     key: Key[Array, ""],
-    report: Callable[[int, str], None] = lambda done, note: None,
+    report: Callable[[int, str], None] = lambda *_: None,
 ) -> list[Result]:
     """Every law and every plain schedule, untuned (rates in the order of SCHEDULES) and tuned.
 

@@ -1,4 +1,4 @@
-"""A closed form: a power law in the relative loss and in what is left of the budget,
+"""A closed form: a power law in the relative loss and in what is left of the budget.
 
     Ψ = a · (ε/ε_0)^b · (1 − i/T)^c,
 
@@ -49,7 +49,7 @@ def fit_curve(
 
 
 def formula(a: float, b: float, c: float) -> Expression:
-    """A · loss_ratio^b · (1 − progress)^c"""
+    """The tree of a · loss_ratio^b · (1 − progress)^c."""
     left = Apply("sub", (Constant(1.0), Variable("progress")))
     loss_factor = Apply("pow", (Variable("loss_ratio"), Constant(b)))
     epoch_factor = Apply("pow", (left, Constant(c)))
@@ -57,7 +57,7 @@ def formula(a: float, b: float, c: float) -> Expression:
 
 
 def solve(points: Labels) -> Float[np.ndarray, "3"]:
-    """(log a, b, c) that minimise Σ w ρ(log Ψ − log α), ρ the soft L1 loss of scale 1 nat."""
+    """The (log a, b, c) that minimise Σ ρ(√w (log Ψ − log α)), ρ the soft L1 loss."""
     design = np.stack(
         [
             np.ones_like(points.progress),

@@ -5,6 +5,7 @@ the plain arrays of `psi.law.network`.
 """
 
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -19,6 +20,7 @@ from psi.law.network import Layer, Network
 
 HIDDEN = 8
 STEPS = 2000
+PAD = 256
 RATE = 0.01
 WEIGHT_DECAY = 1.0  # of 0.1 … 2, by the label error on left-out training domains
 
@@ -54,13 +56,11 @@ def fit_network(
     shift, scale = features.mean(0), np.maximum(features.std(0), 1e-6)
     centre = np.average(points.log_rate, weights=points.weight)
     graph, state = nnx.split(PsiNetwork(nnx.Rngs(seed)))
-    z = jnp.asarray((features - shift) / scale)
-    trained = _train(
-        graph, state, z, jnp.asarray(points.log_rate - centre), jnp.asarray(points.weight)
-    )
+    z = (features - shift) / scale
+    trained = _train(graph, state, *map(_padded, (z, points.log_rate - centre, points.weight)))
+    arrays = nnx.to_pure_dict(trained)["layers"]
     layers = [
-        Layer(np.asarray(layer.kernel[...], np.float64), np.asarray(layer.bias[...], np.float64))
-        for layer in nnx.merge(graph, trained).layers
+        Layer(_double(arrays[k]["kernel"]), _double(arrays[k]["bias"])) for k in range(len(arrays))
     ]
     layers[-1] = Layer(layers[-1].weights, layers[-1].bias + centre)
     return Law(
@@ -75,17 +75,28 @@ def fit_network(
     )
 
 
+def _padded(rows: np.ndarray) -> Array:
+    # To a multiple of PAD with points of weight 0, so that fits to parts of the data share one
+    # compiled program.
+    short = -len(rows) % PAD
+    return jnp.asarray(np.pad(rows, [(0, short)] + [(0, 0)] * (rows.ndim - 1)))
+
+
+def _double(array: Array) -> np.ndarray:
+    return np.asarray(array, np.float64)
+
+
 @partial(jax.jit, static_argnums=0)
 def _train(
     graph: nnx.GraphDef,
-    state: nnx.State,
+    state: Any,
     z: Float[Array, "cell feature"],
     target: Float[Array, " cell"],
     weight: Float[Array, " cell"],
-) -> nnx.State:
-    def loss(state: nnx.State) -> Float[Array, ""]:
+) -> Any:
+    def loss(state: Any) -> Float[Array, ""]:
         predicted = jax.vmap(nnx.merge(graph, state))(z)
-        return (weight * optax.losses.huber_loss(predicted, target)).mean()
+        return (weight * optax.losses.huber_loss(predicted, target)).sum() / weight.sum()
 
     transform = optax.adamw(optax.cosine_decay_schedule(RATE, STEPS), weight_decay=WEIGHT_DECAY)
 

@@ -10,6 +10,8 @@ the mean taken before the log. Diverged runs count with the loss 2 L_chance, so 
 diverges from one seed in many is bad, not infinitely bad.
 """
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
@@ -44,7 +46,7 @@ def response_surface(records: pd.DataFrame, tasks: pd.DataFrame, seed: int = 0) 
     branched = records[records.cell >= 0]
     if branched.empty:
         raise ValueError("the records hold no branched run (cell >= 0): no surface can be made")
-    facts = tasks.set_index("task")
+    facts = {row.task: row for row in tasks.itertuples()}
     rng = np.random.default_rng(seed)
     start = branched[branched.epoch == branched.branch]
     start = start.set_index(["task", "run"])
@@ -52,21 +54,21 @@ def response_surface(records: pd.DataFrame, tasks: pd.DataFrame, seed: int = 0) 
     last = branched.groupby(["task", "run"], observed=True).val_loss.last()
     runs = start.assign(initial_loss=first, final_loss=last).reset_index()
     groups = [
-        _cell(group, facts.loc[name], rng)  # pyright: ignore[reportArgumentType]
-        for (name, _), group in runs.groupby(["task", "cell"], observed=True)
+        _cell(group, facts[group.task.iloc[0]], rng)
+        for _, group in runs.groupby(["task", "cell"], observed=True)
         if np.isfinite(group.loss_running).all()
     ]
     return pd.concat(groups, ignore_index=True)
 
 
-def _cell(runs: pd.DataFrame, facts: pd.Series, rng: np.random.Generator) -> pd.DataFrame:
+def _cell(runs: pd.DataFrame, facts: Any, rng: np.random.Generator) -> pd.DataFrame:
     table = runs.pivot(index="lr", columns="seed", values="final_loss")
     final = capped(table.to_numpy(np.float64), facts.chance_loss)
     pick = rng.integers(0, final.shape[1], (RESAMPLES, final.shape[1]))
     resampled = -score(final[:, pick].mean(-1), facts.floor, facts.chance_loss)
     return pd.DataFrame(
         {
-            "task": facts.name,
+            "task": facts.task,
             "domain": facts.domain,
             "cell": runs.cell.iloc[0],
             "epoch": runs.epoch.iloc[0],

@@ -59,17 +59,17 @@ def real_task(name: str, epochs: int, optimizer: str) -> Task:
 
 
 def _split(x: np.ndarray, y: np.ndarray, row: Real) -> Splits:
-    x_train, x_rest, y_train, y_rest = train_test_split(
-        x, y, train_size=row.train, stratify=y, random_state=0
-    )
-    x_validation, x_test, y_validation, y_test = train_test_split(
-        x_rest, y_rest, train_size=row.validation, stratify=y_rest, random_state=0
-    )
-    mean, deviation = x_train.mean(0), x_train.std(0)
+    def part(rows: np.ndarray, size: int) -> list[np.ndarray]:
+        halves = train_test_split(rows, train_size=size, stratify=y[rows], random_state=0)
+        return [np.asarray(half) for half in halves]
+
+    train, rest = part(np.arange(len(y)), row.train)
+    validation, test = part(rest, row.validation)
+    mean, deviation = x[train].mean(0), x[train].std(0)
     deviation = np.where(deviation > 0, deviation, 1.0)
 
-    def batch(inputs: np.ndarray, labels: np.ndarray) -> Batch:
-        standard = np.clip((inputs - mean) / deviation, -CLIP, CLIP)
-        return Batch(jnp.asarray(standard, jnp.float32), jnp.asarray(labels))
+    def batch(rows: np.ndarray) -> Batch:
+        standard = np.clip((x[rows] - mean) / deviation, -CLIP, CLIP)
+        return Batch(jnp.asarray(standard, jnp.float32), jnp.asarray(y[rows]))
 
-    return Splits(batch(x_train, y_train), batch(x_validation, y_validation), batch(x_test, y_test))
+    return Splits(batch(train), batch(validation), batch(test))

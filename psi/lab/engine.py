@@ -71,7 +71,7 @@ def population(
     lanes: Any,
     seeds: np.ndarray,
     key: Key[Array, ""],
-    report: Callable[[int], None] = lambda runs: None,
+    report: Callable[[int], None] = lambda _: None,
 ) -> Epochs:
     """Train every lane from every seed. numpy arrays of shape=(lanes, seeds, T).
 
@@ -94,9 +94,11 @@ def population(
         out = program(
             task.facts.epochs, jax.local_device_count(), task.source, task.splits, rates, keys
         )
-        parts.append(jax.tree.map(lambda a, n=len(now): np.asarray(a)[:n], out))
+        parts.append(jax.tree.map(np.asarray, out))
         report(min((first + len(now)) * count // blocks, count * len(seeds)))
-    return jax.tree.map(lambda *a: _unblock(np.concatenate(a), len(seeds), count), *parts)
+    return jax.tree.map(
+        lambda *a: _unblock(np.concatenate(a)[: len(units)], len(seeds), count), *parts
+    )
 
 
 def _blocks(lanes: Any) -> tuple[Any, int]:
@@ -107,7 +109,7 @@ def _blocks(lanes: Any) -> tuple[Any, int]:
 
 
 def _unblock(units: np.ndarray, seeds: int, count: int) -> np.ndarray:
-    """(seeds × blocks, WIDTH, T) → (lanes, seeds, T)"""
+    """From (seeds × blocks, WIDTH, T) to (lanes, seeds, T)."""
     return units.reshape(seeds, -1, units.shape[-1])[:, :count].swapaxes(0, 1)
 
 

@@ -32,7 +32,7 @@ def to_frame(
         return np.repeat(values, epochs)
 
     rows = {
-        "task": pd.Categorical.from_codes(np.zeros(runs_in_all * epochs, np.int8), [task.name]),
+        "task": pd.Categorical([task.name]).repeat(runs_in_all * epochs),
         "run": per_run(first_run + np.arange(runs_in_all)),
         "family": pd.Categorical(per_run(np.array(plan.family)[lane])),
         "cell": per_run(plan.cell[lane].astype(np.int16)),
@@ -44,6 +44,6 @@ def to_frame(
     with np.errstate(divide="ignore", invalid="ignore"):
         rate = np.log(runs.loss_full - floor) - np.log(runs.loss_next - floor)
     rows["rate"] = rate.reshape(-1)
-    rows["outcome"] = pd.Categorical.from_codes(per_run(outcome), list(OUTCOMES))
+    rows["outcome"] = pd.Categorical(np.array(OUTCOMES)[per_run(outcome)], OUTCOMES)
     rows["first_bad_epoch"] = per_run(first_bad.astype(np.int16))
     return pd.DataFrame(rows)

@@ -138,13 +138,14 @@ def _read_part(folder: Path, entry: Path) -> pd.DataFrame:
 
 def _parquet(frame: pd.DataFrame) -> bytes:
     table = pa.Table.from_pandas(frame, preserve_index=False)
-    floats = [f.name for f in table.schema if pa.types.is_floating(f.type)]
+    floats: Any = [f.name for f in table.schema if pa.types.is_floating(f.type)]
+    others: Any = [f.name for f in table.schema if f.name not in floats]
     sink = pa.BufferOutputStream()
     pq.write_table(
         table,
         sink,
         compression="zstd",
-        use_dictionary=[f.name for f in table.schema if f.name not in floats],
+        use_dictionary=others,
         use_byte_stream_split=floats,
         write_page_checksum=True,
     )

@@ -15,7 +15,20 @@ from psi.law.law import Constant, Law, Provenance, Range, Score
 from psi.law.network import Layer, Network
 
 KEYS = frozenset(
-    ["format", "version", "kind", "features", "domain", "rates", "optimizer", "initial_loss", "constants", "scores", "provenance", "model"]
+    (
+        "format",
+        "version",
+        "kind",
+        "features",
+        "domain",
+        "rates",
+        "optimizer",
+        "initial_loss",
+        "constants",
+        "scores",
+        "provenance",
+        "model",
+    )
 )
 
 

@@ -10,8 +10,10 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from psi.law.clock import Clock, rates_over
 from psi.law.law import Law
@@ -89,15 +91,17 @@ def psi_figure(
     values = [law.rate(grid[1], grid[0]) for law in laws]
     low, high = min(v.min() for v in values), max(v.max() for v in values)
     levels = np.geomspace(low, high * 1.0001, 13)
+    colours = ScalarMappable(LogNorm(low, high), "viridis")
     figure, axes = _figure(1, len(laws), (4.9 * len(laws), 4.1), sharey=True)
     for axis, law, value in zip(axes, laws, values, strict=True):
-        filled = axis.contourf(*grid, value, levels, norm=LogNorm(low, high), cmap="viridis")
+        axis.contourf(*grid, value, levels, norm=colours.norm, cmap=colours.cmap)
         axis.contour(*grid, value, levels, colors="w", linewidths=0.4)
         axis.plot(visited.epoch, visited.loss, "k.", ms=2.5, alpha=0.6)
         axis.set(yscale="log", xlabel="epoch i", xlim=(0, epochs - 1), ylim=losses)
         axis.set_title(law.title, fontsize=FONT)
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes[0].set_ylabel("loss ε [nats]")
-    bar = figure.colorbar(filled, ax=axes, label="Ψ(ε, i), learning rate")
+    bar = figure.colorbar(colours, ax=axes, label="Ψ(ε, i), learning rate")
     bar.set_ticks(list(levels[::3]), labels=[f"{level:.2g}" for level in levels[::3]])
     _save(figure, path)
 
@@ -133,6 +137,7 @@ def rates_figure(lines: Sequence[Line], path: Path) -> None:
         rates[rates <= 0] = np.nan
         axes[0].plot(np.arange(1, len(rates) + 1), rates, label=line.name, **style)
     axes[0].set(xlabel="epoch", ylabel="learning rate at its last step", yscale="log")
+    axes[0].set_ylim(bottom=axes[0].get_ylim()[1] / 1e4)
     _epoch_axis(axes[0])
     axes[0].legend(fontsize=FONT - 1, frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
     _save(figure, path)
@@ -156,7 +161,7 @@ def _styles(lines: Sequence[Line]) -> list[dict]:
 
 
 def _epoch_axis(axis: Axes) -> None:
-    axis.xaxis.get_major_locator().set_params(integer=True)
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     axis.grid(alpha=0.25, lw=0.5)
 
 

@@ -46,8 +46,8 @@ def table(methods: Sequence[dict[str, Any]]) -> tuple[list[str], list[list[str]]
         "train loss",
         "val. loss",
         "test accuracy",
-        "epochs to criterion",
-        "seeds that made it",
+        "epochs to crit.",
+        "seeds there",
         "score y",
         "regret [95 %]",
     ]

@@ -41,7 +41,7 @@ def scale_by_psi(
 
     def update(
         updates: optax.Updates,
-        state: ClockState,
+        state: Any,
         params: optax.Params | None = None,
         *,
         value: Any = None,
