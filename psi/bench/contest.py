@@ -30,7 +30,7 @@ from psi.law.law import Law
 
 TUNING_SEEDS = np.arange(5)
 SCORING_SEEDS = np.arange(100, 110)
-EXTENSIONS = 4
+EXTENSIONS = 20
 STEP = 3  # rates added at an edge at a time
 
 

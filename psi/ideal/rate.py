@@ -1,7 +1,9 @@
 """The ideal rate: the argmax over α of the response surface in one cell.
 
-The argmax over log α is the vertex of a parabola through the best candidate and its neighbours;
-its interval comes from the same on bootstrap resamples of the seeds. A cell is flagged `edge`
+The argmax over log α is the peak of a cubic spline through the candidates, near the best of them;
+its interval comes from the same on bootstrap resamples of the seeds. (At rates a factor of two
+apart, the parabola through three of them finds 0.79–1.0 of the ideal rate of a noisy quadratic
+whose ideal rate is known, the spline 0.79–1.06 and mostly within 0.07 of 1.) A cell is flagged `edge`
 where the best candidate is the lowest or the highest tried, and `flat` where the rate hardly
 matters: the returns of all candidates lie within 0.05 nats.
 """
@@ -9,8 +11,10 @@ matters: the returns of all candidates lie within 0.05 nats.
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
+from scipy.interpolate import CubicSpline
 
 FLAT = 0.05  # nats
+FINE = 64  # points of the spline between two candidates
 
 
 def ideal_rates(surface: pd.DataFrame) -> pd.DataFrame:
@@ -24,25 +28,19 @@ def ideal_rates(surface: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame([_cell(group.sort_values("lr")) for _, group in groups])
 
 
-def vertex(
+def peak(
     x: Float[np.ndarray, " rate"], y: Float[np.ndarray, "*resample rate"]
-) -> Float[np.ndarray, "*resample"]:
-    """The x of the maximum of y, refined by a parabola through its neighbours, kept between them.
-
-    At the edge, or where y has no curvature there, the best x itself.
+) -> Float[np.ndarray, "*resample"] | float:
+    """The x of the maximum of the cubic spline through (x, y), no further than the best x's
+    neighbours; the best x itself where it is the first or the last.
     """
+    spline = CubicSpline(x, y, axis=-1)
+    fine = np.linspace(x[0], x[-1], FINE * (len(x) - 1) + 1)
     best = y.argmax(-1)
-    mid = np.clip(best, 1, len(x) - 2)
-    y0, y1, y2 = (np.take_along_axis(y, (mid + k)[..., None], -1)[..., 0] for k in (-1, 0, 1))
-    x0, x1, x2 = x[mid - 1], x[mid], x[mid + 1]
-    left, right = (y1 - y0) / (x1 - x0), (y2 - y1) / (x2 - x1)
-    bend = left - right
-    with np.errstate(divide="ignore", invalid="ignore"):
-        # The slope of the parabola falls linearly from `left` at the middle of [x0, x1] to
-        # `right` at the middle of [x1, x2]; its zero is the vertex.
-        peak = (x0 + x1) / 2 + left / bend * (x2 - x0) / 2
-    interior = (best == mid) & (bend > 0)
-    return np.where(interior, np.clip(peak, x0, x2), x[best])
+    low, high = x[np.maximum(best - 1, 0)], x[np.minimum(best + 1, len(x) - 1)]
+    outside = (fine < low[..., None]) | (fine > high[..., None])
+    found = fine[np.where(outside, -np.inf, spline(fine)).argmax(-1)]
+    return np.where((best == 0) | (best == len(x) - 1), x[best], found)
 
 
 def _cell(cell: pd.DataFrame) -> dict[str, object]:
@@ -50,12 +48,12 @@ def _cell(cell: pd.DataFrame) -> dict[str, object]:
     y = cell["return"].to_numpy()
     if len(x) < 3:
         raise ValueError(f"an ideal rate needs >= 3 candidate rates in a cell, got {len(x)}")
-    spread = vertex(x, np.stack(cell.resampled.to_list(), axis=-1))
+    spread = peak(x, np.stack(cell.resampled.to_list(), axis=-1))
     low, high = np.exp(np.quantile(spread, [0.025, 0.975]))
     state = cell.iloc[0][["task", "domain", "cell", "epoch", "horizon", "loss", "initial_loss"]]
     return {
         **state,
-        "lr": np.exp(vertex(x, y)),
+        "lr": np.exp(peak(x, y)),
         "lr_low": low,
         "lr_high": high,
         "log_lr_error": spread.std(),

@@ -10,7 +10,7 @@ the mean taken before the log. Diverged runs count with the loss 2 L_chance, so 
 diverges from one seed in many is bad, not infinitely bad.
 """
 
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -20,14 +20,17 @@ DIVERGED = 2.0  # times the chance loss
 RESOLUTION = 0.01  # of Δ: below it two losses count as one
 RESAMPLES = 200
 
+Losses: TypeAlias = Float[np.ndarray, "..."] | float
+"""One mean loss or many, in nats."""
 
-def score(loss: Float[np.ndarray, "..."], floor: float, chance: float) -> Float[np.ndarray, "..."]:
+
+def score(loss: Losses, floor: float, chance: float) -> Losses:
     """Y = log(clip(L̄ − L*, 0, 2Δ) + 0.01 Δ), in nats, of a mean loss."""
     span = chance - floor
     return np.log(np.clip(loss - floor, 0, 2 * span) + RESOLUTION * span)
 
 
-def capped(loss: Float[np.ndarray, "..."], chance: float) -> Float[np.ndarray, "..."]:
+def capped(loss: Losses, chance: Losses) -> Losses:
     """Losses of single runs, at most 2 L_chance; a diverged run's is that."""
     return np.fmin(loss, DIVERGED * chance)
 

@@ -20,12 +20,12 @@ def mlp_init(widths: tuple[int, ...], key: Key[Array, ""]) -> Params:
     ]
 
 
-def mlp_logits(params: Params, x: Float[Array, "*rows inputs"]) -> Float[Array, "*rows classes"]:
+def mlp_logits(params: Params, x: Float[Array, "rows inputs"]) -> Float[Array, "rows classes"]:
     """Dense layers with ReLU between them."""
     for weights, bias in params[:-1]:
-        x = jax.nn.relu(x @ weights + bias)
+        x = jax.nn.relu(x @ weights + bias[None])
     weights, bias = params[-1]
-    return x @ weights + bias
+    return x @ weights + bias[None]
 
 
 def cross_entropy(params: Params, batch: Batch) -> Float[Array, ""]:
@@ -41,8 +41,8 @@ def accuracy(params: Params, batch: Batch) -> Float[Array, ""]:
 
 
 def _at_label(
-    logits: Float[Array, "*rows classes"], y: Int[Array, "*rows"]
-) -> Float[Array, "*rows"]:
+    logits: Float[Array, "rows classes"], y: Int[Array, " rows"]
+) -> Float[Array, " rows"]:
     # A masked sum: a gather, and the scatter that is its gradient, halve the engine's speed.
     return jnp.where(jax.nn.one_hot(y, logits.shape[-1], dtype=bool), logits, 0).sum(-1)
 

@@ -70,7 +70,8 @@ def has_part(folder: Path, name: str) -> bool:
     path = folder / "records" / f"{name}.parquet"
     entry = folder / "manifest" / f"{name}.json"
     if entry.exists() and path.exists():
-        return path.stat().st_size == json.loads(entry.read_text())["bytes"]
+        if path.stat().st_size == json.loads(entry.read_text())["bytes"]:
+            return True
     path.unlink(missing_ok=True)
     entry.unlink(missing_ok=True)
     return False

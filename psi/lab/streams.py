@@ -150,7 +150,7 @@ def stream_task(name: str, number: int, epochs: int, optimizer: str) -> Task:
     return Task(f"{name}-{number}", _functions(family), source, splits, facts)
 
 
-def chance_loss(train: Int[np.ndarray, " rows"], other: Int[np.ndarray, " rows"]) -> float:
+def chance_loss(train: Int[np.ndarray, " rows"], other: Int[np.ndarray, " others"]) -> float:
     """Loss on `other` of the class frequencies of `train`, each class counted once more."""
     counts = np.bincount(train, minlength=max(train.max(), other.max()) + 1) + 1
     return float(-np.log(counts / counts.sum())[other].mean())

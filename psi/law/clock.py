@@ -76,9 +76,11 @@ def decide(clock: Clock, observation: Observation, last: Array, xp: Namespace) -
     fine = xp.isfinite(observation.loss)
     # JAX evaluates both branches of a `where`: Ψ must see a number even where it is not used.
     seen = observation._replace(loss=xp.where(fine, observation.loss, observation.initial_loss))
-    features = values(law.features, seen, xp)
-    clipped = [xp.clip(f, *each) for f, each in zip(features, law.domain, strict=True)]
-    rate = xp.clip(law(xp.stack(clipped), xp), *law.rates)
+    # A number that overflows is clipped or passed over here: no news to warn of.
+    with np.errstate(all="ignore"):
+        features = values(law.features, seen, xp)
+        clipped = [xp.clip(f, *each) for f, each in zip(features, law.domain, strict=True)]
+        rate = xp.clip(law(xp.stack(clipped), xp), *law.rates)
     rate = xp.where(fine & xp.isfinite(rate), rate, last)
     return xp.clip(rate, clock.min_lr, clock.max_lr)
 
@@ -92,7 +94,7 @@ def rates_over(clock: Clock, loss: np.ndarray, epoch: np.ndarray) -> np.ndarray:
     initial = same + (clock.initial_loss or clock.law.initial_loss)
     best = np.minimum(loss, initial)
     seen = Observation(epoch, same + clock.epochs, loss, initial, best, same, same, same)
-    return decide(clock, seen, same, np)
+    return decide(clock, seen, same + clock.law.rates.low, np)
 
 
 def start(clock: Clock, xp: Namespace) -> ClockState:
@@ -124,7 +126,8 @@ def first(clock: Clock, state: ClockState, loss: Array, xp: Namespace) -> ClockS
 
 def observe(state: ClockState, loss: Array) -> ClockState:
     """Take one minibatch's loss into the mean of the epoch under way."""
-    return state._replace(total=state.total + loss, count=state.count + 1)
+    with np.errstate(all="ignore"):  # a sum that overflows makes the epoch a skipped one
+        return state._replace(total=state.total + loss, count=state.count + 1)
 
 
 def tick(clock: Clock, state: ClockState, xp: Namespace) -> ClockState:

@@ -36,7 +36,7 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
         "add": Operation(2, lambda _, a, b: a + b, "{} + {}", 0, (0, 1)),
         "sub": Operation(2, lambda _, a, b: a - b, "{} - {}", 0, (0, 1)),
         "mul": Operation(2, lambda _, a, b: a * b, "{}*{}", 1, (1, 2)),
-        "div": Operation(2, lambda _, a, b: a / b, "{}/{}", 1, (1, 2)),
+        "div": Operation(2, lambda xp, a, b: xp.divide(a, b), "{}/{}", 1, (1, 2)),
         "neg": Operation(1, lambda _, a: -a, "-{}", 2, (3,)),
         "pow": Operation(2, lambda xp, a, b: xp.power(a, b), "{}^{}", 3, (4, 4)),
         "exp": Operation(1, lambda xp, a: xp.exp(a), "exp({})", 4, (0,)),
@@ -94,17 +94,18 @@ def text(tree: Expression, digits: int = 4) -> str:
 def _text(tree: Expression, digits: int) -> tuple[str, int]:
     match tree:
         case Constant(value):
-            return f"{value:.{digits}g}", 4 if value >= 0 else 2
+            shown = f"{value:.{digits}g}"
+            return shown, 2 if shown.startswith("-") else 4
         case Variable(name):
             return name, 4
         case Apply(operation, arguments):
             row = OPERATIONS[operation]
             parts = [_text(argument, digits) for argument in arguments]
-            shown = [
+            fitting = [
                 part if strength >= need else f"({part})"
                 for (part, strength), need in zip(parts, row.inner, strict=True)
             ]
-            return row.text.format(*shown), row.precedence
+            return row.text.format(*fitting), row.precedence
 
 
 def to_json(tree: Expression) -> Any:
@@ -159,7 +160,8 @@ def nodes(tree: Expression) -> Iterator[Expression]:
 
 
 def check(tree: Expression, names: tuple[str, ...]) -> None:
-    """Raise ValueError unless the tree is small and sees no variable but `names`."""
+    """Raise ValueError unless the tree could be in a law file and sees no variable but `names`."""
+    from_json(to_json(tree))
     listed = list(nodes(tree))
     if len(listed) > MAX_NODES:
         raise ValueError(f"a formula may have {MAX_NODES} nodes, this one has {len(listed)}")

@@ -86,6 +86,8 @@ def _content(path: Path) -> bytes:
             content = file.read(MAX_NETWORK_BYTES + 1)
     except OSError as error:
         raise LawFileError(f"{path}: {error.strerror or error}") from None
+    except ValueError as error:  # a zero byte in the name
+        raise LawFileError(f"{path}: {error}") from None
     if len(content) > MAX_NETWORK_BYTES:
         raise LawFileError(f"{path}: a network may have {MAX_NETWORK_BYTES} bytes at most")
     return content

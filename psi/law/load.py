@@ -1,6 +1,7 @@
 """Loading a law: one loader, no fallback, every value checked."""
 
 import math
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -47,7 +48,8 @@ def load(name_or_path: str | Path) -> Law:
 
 def _find(name_or_path: str | Path) -> Path:
     path = Path(name_or_path)
-    if path.suffix or path.exists() or len(path.parts) != 1:
+    # Path.exists would raise for a name that is too long or in a folder that may not be read.
+    if path.suffix or os.path.exists(path) or len(path.parts) != 1:
         return path
     shipped = psi.pretrained.laws()
     if path.name in shipped:

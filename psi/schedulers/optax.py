@@ -29,7 +29,8 @@ def scale_by_psi(
     the minibatch's loss as the keyword `value` (a scalar in nats); the first one is ε_0 unless
     `initial_loss` gives it. The state's field `learning_rate` is the rate last used.
 
-    Raises ValueError for numbers that make no sense, and at `update` where `value` is missing.
+    Raises ValueError for numbers that make no sense, and at `update` where `value` is missing or
+    no scalar.
     """
     clock = Clock(law, epochs, initial_loss, min_lr, max_lr)
     if not (isinstance(steps_per_epoch, int) and steps_per_epoch >= 1):
@@ -53,6 +54,8 @@ def scale_by_psi(
                 "scale_by_psi needs the loss: tx.update(grads, state, params, value=loss)"
             )
         loss = jnp.asarray(value, dtype=state.total.dtype)
+        if loss.shape != ():
+            raise ValueError(f"value must be one loss, a scalar; got shape {loss.shape}")
         begins = (state.epoch == 0) & (state.count == 0)
         state = jax.lax.cond(begins, lambda s: first(clock, s, loss, jnp), lambda s: s, state)
         ends = state.count == steps_per_epoch

@@ -1,0 +1,140 @@
+"""Fits recover what was planted; the exported network is the Flax network."""
+
+from functools import partial
+
+import jax.numpy as jnp
+import numpy as np
+import pandas as pd
+import pytest
+from flax import nnx
+
+import psi
+from psi.fit import network as network_room
+from psi.fit.curve import fit_curve, formula, solve
+from psi.fit.labels import Labels, label_error, labels, left_out_scores
+from psi.fit.network import PsiNetwork, fit_network
+
+FITS = {"curve": fit_curve, "network": fit_network}
+A, B, C = 0.8, 0.4, 0.7
+
+
+def planted(noise=0.05, cells=400, tasks=8, seed=0):
+    """α = A (ε/ε_0)^B (1 − i/T)^C with log-normal noise, from `tasks` tasks of two domains."""
+    rng = np.random.default_rng(seed)
+    ratio, progress = np.exp(rng.uniform(-3, 0.2, cells)), rng.uniform(0, 0.95, cells)
+    log_rate = np.log(A) + B * np.log(ratio) + C * np.log1p(-progress)
+    task = rng.integers(0, tasks, cells)
+    return Labels(
+        ratio,
+        progress,
+        log_rate + noise * rng.normal(size=cells),
+        np.ones(cells),
+        np.array(["one", "two"], object)[task % 2],
+        np.array([f"t{k}" for k in range(tasks)], object)[task],
+        np.full(cells, 2.3),
+    )
+
+
+def test_planted_constants_are_recovered():
+    """400 points, 5 % noise: standard errors are below 0.01, the tolerance is four of them."""
+    law = fit_curve(planted(), "sgd")
+    a, b, c = law.constants
+    assert (a.value, b.value, c.value) == pytest.approx((A, B, C), abs=0.04)
+    for constant, truth in zip(law.constants, (A, B, C), strict=True):
+        assert constant.low < constant.value < constant.high
+        assert constant.low - 0.01 < truth < constant.high + 0.01
+    assert label_error(law, planted(noise=0.0, seed=9)) < 0.02
+
+
+def test_without_noise_the_fit_is_exact():
+    np.testing.assert_allclose(solve(planted(noise=0.0)), [np.log(A), B, C], atol=1e-6)
+
+
+def test_the_fit_is_robust_to_wild_labels():
+    points = planted()
+    wild = points.log_rate.copy()
+    wild[::20] += 6
+    np.testing.assert_allclose(solve(points._replace(log_rate=wild)), [np.log(A), B, C], atol=0.1)
+
+
+def test_weights_count():
+    points = planted()
+    off = points.domain == "two"
+    shifted = points._replace(log_rate=points.log_rate + 2.0 * off, weight=np.where(off, 1e-8, 1.0))
+    np.testing.assert_allclose(solve(shifted), [np.log(A), B, C], atol=0.04)
+
+
+@pytest.mark.parametrize("fit", FITS.values(), ids=FITS)
+def test_contract_of_a_fit(fit, tmp_path):
+    points = planted()
+    law = fit(points, "momentum")
+    assert law.features == ("loss_ratio", "progress")
+    assert law.optimizer == "momentum"
+    assert law.initial_loss == pytest.approx(2.3)
+    assert law.domain[0] == pytest.approx((points.loss_ratio.min(), points.loss_ratio.max()))
+    assert label_error(law, planted(seed=5)) < 0.2
+    again = fit(points, "momentum")
+    grid = np.stack([points.loss_ratio, points.progress])
+    np.testing.assert_array_equal(law(grid), again(grid))
+    path = tmp_path / ("law.json" if fit is fit_curve else "law.safetensors")
+    law.save(path)
+    np.testing.assert_array_equal(psi.load(path)(grid), law(grid))
+
+
+@pytest.mark.parametrize("fit", FITS.values(), ids=FITS)
+def test_scores_come_from_domains_left_out(fit):
+    """Domain two wants rates e times higher: a fit to the other is off by one nat."""
+    points = planted()
+    points = points._replace(log_rate=points.log_rate + 1.0 * (points.domain == "two"))
+    scores = left_out_scores(partial(fit, optimizer="sgd"), points)
+    assert [s.name for s in scores] == [
+        "label error on one, left out", "label error on two, left out"]  # fmt: skip
+    assert [s.value for s in scores] == pytest.approx([1.0, 1.0], abs=0.2)
+
+
+def test_the_exported_network_is_the_flax_network(monkeypatch):
+    """Same weights, Flax in float32 against the law in float64."""
+    kept = []
+    real = network_room._train
+    monkeypatch.setattr(
+        network_room, "_train", lambda graph, *rest: kept.append((graph, real(graph, *rest)))
+        or kept[-1][1],
+    )  # fmt: skip
+    points = planted()
+    law = fit_network(points, "sgd")
+    graph, state = kept[0]
+    flax = nnx.merge(graph, state)
+    assert isinstance(flax, PsiNetwork)
+    features = np.stack([np.log(points.loss_ratio), points.progress], 1)
+    z = (features - features.mean(0)) / features.std(0)
+    centre = points.log_rate.mean()
+    expected = [float(flax(jnp.asarray(row, jnp.float32))) + centre for row in z[:50]]
+    got = np.log(law(np.stack([points.loss_ratio, points.progress])[:, :50]))
+    np.testing.assert_allclose(got, expected, atol=2e-6)
+
+
+def test_formula_is_what_it_says():
+    law = fit_curve(planted(), "sgd")
+    a, b, c = (constant.value for constant in law.constants)
+    assert law.model == formula(a, b, c)
+    assert law(np.array([0.5, 0.25])) == pytest.approx(a * 0.5**b * 0.75**c, rel=1e-12)
+
+
+def ideal_table(**change):
+    row = {
+        "task": "t", "domain": "d", "epoch": 2, "horizon": 10, "loss": 0.5, "initial_loss": 1.0,
+        "lr": 0.3, "log_lr_error": 0.1, "edge": False, "flat": False,
+    } | change  # fmt: skip
+    return pd.DataFrame([row] * 20)
+
+
+def test_labels_leave_out_what_means_nothing():
+    for change in ({"edge": True}, {"flat": True}, {"loss": 2.5}):
+        table = pd.concat([ideal_table(), ideal_table(**change)])
+        assert len(labels(table).task) == 20
+        with pytest.raises(ValueError, match="got 0 of 20"):
+            labels(ideal_table(**change))
+    kept = labels(ideal_table())
+    assert set(kept.loss_ratio) == {0.5}
+    assert set(kept.progress) == {0.2}
+    assert kept.weight.mean() == pytest.approx(1)

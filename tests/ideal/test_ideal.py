@@ -1,0 +1,126 @@
+"""Response surface and ideal rate against naive references and a problem with a known answer."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from psi.ideal.rate import ideal_rates, peak
+from psi.ideal.surface import capped, response_surface, score
+
+TASKS = pd.DataFrame(
+    {"task": ["a"], "domain": ["a"], "floor": [0.0], "chance_loss": [2.0], "epochs": [10]}
+)
+
+
+def branched_records(final, lrs, epochs=10, branch=4, start=1.5):
+    """Records of one cell: `final` of shape (rates, seeds) at the last epoch."""
+    rows = []
+    for k, lr in enumerate(lrs):
+        for s in range(final.shape[1]):
+            for i in range(epochs):
+                rows.append(
+                    {
+                        "task": "a", "run": k * final.shape[1] + s, "cell": 0, "branch": branch,
+                        "seed": s, "epoch": i, "lr": lr if i >= branch else 0.5,
+                        "loss_running": start if i == 0 else 1.0 + 0.1 * s,
+                        "val_loss": final[k, s] if i == epochs - 1 else 9.9,
+                    }
+                )  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def test_score_at_its_corners():
+    """Δ = 2: at the floor log(0.02), at chance log(2.02), never above log(4.02)."""
+    y = score(np.array([0.5, 2.5, 1e9]), 0.5, 2.5)
+    np.testing.assert_allclose(y, np.log([0.02, 2.02, 4.02]))
+
+
+def test_a_diverged_run_counts_as_twice_the_chance_loss():
+    np.testing.assert_array_equal(capped(np.array([0.3, np.nan, np.inf, 7.0]), 1.0), [0.3, 2, 2, 2])
+
+
+def test_the_mean_is_taken_before_the_log():
+    final = np.array([[0.1, 0.9], [0.4, 0.4], [0.5, np.nan]])
+    surface = response_surface(branched_records(final, [0.1, 0.2, 0.4]), TASKS)
+    np.testing.assert_allclose(surface.final_loss, [0.5, 0.4, (0.5 + 4.0) / 2])
+    np.testing.assert_allclose(surface["return"], -np.log(surface.final_loss + 0.02))
+    assert list(surface.epoch) == [4, 4, 4]
+    np.testing.assert_allclose(surface.loss, 1.05)
+    np.testing.assert_allclose(surface.initial_loss, 1.5)
+    # A mean of logs would have preferred the first rate: log 0.1 + log 0.9 < 2 log 0.4.
+    assert surface["return"].idxmax() == 1
+
+
+def test_cells_whose_prefix_diverged_are_left_out():
+    records = branched_records(np.ones((3, 2)), [0.1, 0.2, 0.4])
+    dead = records.assign(cell=1, run=records.run + 6, loss_running=np.nan)
+    surface = response_surface(pd.concat([records, dead]), TASKS)
+    assert set(surface.cell) == {0}
+
+
+def test_no_branched_runs_is_an_error():
+    with pytest.raises(ValueError, match="no branched run"):
+        response_surface(branched_records(np.ones((3, 2)), [1, 2, 3]).assign(cell=-1), TASKS)
+
+
+def test_peak_is_exact_on_any_cubic():
+    """To the spacing of the fine grid, 1/64 of the widest gap, whose half is 0.013 nats here."""
+    x = np.log([0.01, 0.03, 0.05, 0.2, 1.0, 4.0])
+    for top in np.linspace(x[0] + 0.6, x[-1] - 0.8, 41):
+        y = 3 - 0.7 * (x - top) ** 2 - 0.02 * (x - top) ** 3
+        if 0 < y.argmax() < len(x) - 1:
+            assert peak(x, y) == pytest.approx(top, abs=0.013)
+
+
+def test_peak_of_many_is_the_peak_of_each():
+    rng = np.random.default_rng(0)
+    x, y = np.arange(7.0), rng.normal(size=(50, 7))
+    assert peak(x, y).tolist() == [float(peak(x, row)) for row in y]
+
+
+def test_peak_at_the_edge_and_on_a_plain():
+    x = np.arange(5.0)
+    assert peak(x, -x) == 0
+    assert peak(x, x) == 4
+    assert peak(x, np.zeros(5)) in x
+
+
+def test_the_ideal_rate_of_a_noisy_quadratic():
+    """G1 (Schaul et al. 2012): one step from E θ² = s with rate α leaves the excess
+    ε' = (1 − αh)² ε + α² h σ²/2; the best is α* = ε / (h (ε + σ²/2h)).
+
+    One seed is the mean over 4,000 draws here, sixteen seeds share their noise over the rates
+    (common random numbers); α* within 3 %, its interval covers it.
+    """
+    h, sigma, excess = 2.0, 1.0, 0.5
+    truth = excess / (h * (excess + sigma**2 / (2 * h)))
+    lrs = np.geomspace(0.1, 1.2, 9)
+    rng = np.random.default_rng(0)
+    theta = rng.normal(0, np.sqrt(2 * excess / h), (16, 4000))
+    noise = rng.normal(0, sigma, (16, 4000))
+    after = theta - lrs[:, None, None] * (h * theta + noise)
+    final = h / 2 * (after**2).mean(-1)
+    row = ideal_rates(response_surface(branched_records(final, lrs), TASKS)).iloc[0]
+    assert row.lr == pytest.approx(truth, rel=0.03)
+    spacing = 1.005  # of the fine grid, on which the ends of the interval lie too
+    assert row.lr_low / spacing <= truth <= row.lr_high * spacing
+    assert row.lr_high / row.lr_low < 1.1
+    assert not row.edge
+    assert not row.flat
+
+
+def test_edge_and_flat_are_flagged():
+    lrs = [0.1, 0.2, 0.4, 0.8]
+    falling = np.array([[1.0], [0.5], [0.3], [0.1]]).repeat(4, 1)
+    row = ideal_rates(response_surface(branched_records(falling, lrs), TASKS)).iloc[0]
+    assert row.edge
+    assert not row.flat
+    assert row.lr == pytest.approx(0.8)
+    flat = 0.5 + 0.001 * falling
+    assert ideal_rates(response_surface(branched_records(flat, lrs), TASKS)).iloc[0].flat
+
+
+def test_two_candidates_are_too_few():
+    surface = response_surface(branched_records(np.ones((2, 2)), [0.1, 0.2]), TASKS)
+    with pytest.raises(ValueError, match="got 2"):
+        ideal_rates(surface)

@@ -1,0 +1,56 @@
+"""Features: what each name means, and what a list of names may be."""
+
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+from psi.law.features import FEATURES, Observation, check_names, values
+
+SEEN = Observation(
+    epoch=3,
+    horizon=12,
+    loss=0.5,
+    initial_loss=2.0,
+    best_loss=0.4,
+    grad_norm=7.0,
+    update_norm=8.0,
+    weight_norm=9.0,
+)
+
+MEANING = {"loss": 0.5, "epoch": 3.0, "loss_ratio": 0.25, "progress": 0.25}
+
+
+def test_every_feature_has_its_meaning(xp: ModuleType) -> None:
+    # Names are part of the file format: a new one needs a line in the table above.
+    assert MEANING.keys() == FEATURES.keys()
+    for names in (tuple(MEANING), tuple(reversed(MEANING))):
+        got = values(names, SEEN, xp)
+        assert got.shape == (len(names),)
+        assert got.dtype == np.float64
+        assert list(map(float, got)) == [MEANING[name] for name in names]
+
+
+def test_trailing_axes_are_points(xp: ModuleType) -> None:
+    losses = xp.asarray([[0.5, 1.0, 2.0]])
+    many = SEEN._replace(loss=losses, initial_loss=xp.full((1, 3), 2.0))
+    got = values(("loss_ratio", "loss"), many, xp)
+    assert np.array_equal(got, [[[0.25, 0.5, 1.0]], [[0.5, 1.0, 2.0]]])
+
+
+@pytest.mark.parametrize(
+    ("names", "reason"),
+    [
+        ((), "at least one"),
+        (("loss", "loss"), "distinct"),
+        (("loss", "Loss"), "unknown feature 'Loss'"),
+        (("grad_norm",), "unknown feature"),
+    ],
+)
+def test_other_names_are_refused(names: tuple[str, ...], reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        check_names(names)
+
+
+def test_any_order_is_accepted() -> None:
+    check_names(tuple(reversed(MEANING)))
