@@ -26,7 +26,7 @@ import pandas as pd
 import psi
 from psi.bench.contest import SCORING_SEEDS, contest, contest_steps, untuned_rates
 from psi.bench.measures import Result, regret
-from psi.fit.dataset import PACKAGES, Kind, fit_ideal
+from psi.fit.dataset import PACKAGES, Kind, fit_surface
 from psi.ideal.rate import ideal_rates
 from psi.ideal.surface import response_surface
 from psi.lab import store
@@ -113,7 +113,7 @@ def demo(config: DemoConfig, out: Path) -> dict[str, Any]:
     surface = response_surface(records, tasks, config.seed)
     ideal = ideal_rates(surface)
     times.note("ideal")
-    laws = _fit(config, work, ideal)
+    laws = _fit(config, work, surface, ideal)
     times.note("fit")
     task = make_task(config.held_out, config.epochs)
     criterion = float(tasks.criterion[tasks.task == config.held_out].iloc[0])
@@ -145,14 +145,17 @@ class Fitted(NamedTuple):
     law: Law
 
 
-def _fit(config: DemoConfig, work: Path, ideal: pd.DataFrame) -> list[Fitted]:
+def _fit(
+    config: DemoConfig, work: Path, surface: pd.DataFrame, ideal: pd.DataFrame
+) -> list[Fitted]:
     """Fit both laws to all domains but the held-out one, save them and load them back."""
     (work / "laws").mkdir(exist_ok=True)
     fitted = []
     with bar("fitting laws", len(LAWS)) as update:
         for done, (name, file, kind) in enumerate(LAWS):
             update(done, name)
-            fit_ideal(work, ideal, kind, (config.held_out,), config.seed).save(work / file)
+            law = fit_surface(work, surface, ideal, kind, (config.held_out,), config.seed)
+            law.save(work / file)
             fitted.append(Fitted(f"Ψ {name}", file, psi.load(work / file)))
         update(len(LAWS), "")
     return fitted

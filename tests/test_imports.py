@@ -32,7 +32,7 @@ def module_name(file: Path) -> str:
 
 
 def room(module: str) -> str:
-    return (module.split(".") + ["__init__"])[1]
+    return [*module.split("."), "__init__"][1]
 
 
 MODULES = {module_name(file): file for file in sorted(PACKAGE.rglob("*.py"))}

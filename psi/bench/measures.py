@@ -70,7 +70,7 @@ def result(
         epochs_to_criterion=[epochs_to(curve, criterion) for curve in curves.val_loss],
         mean_rates=_numbers(curves.rate.astype(np.float64).mean(0)),
         mean_val_losses=_numbers(bounded.mean(0)),
-        score=float(score(bounded[:, -1].mean(), facts.floor, facts.chance_loss)),
+        score=float(score(np.asarray(bounded[:, -1].mean()), facts.floor, facts.chance_loss)),
     )
 
 

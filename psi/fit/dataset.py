@@ -7,7 +7,7 @@ from typing import Literal
 import pandas as pd
 
 from psi.fit.curve import fit_curve
-from psi.fit.labels import label_error, labels, left_out_scores, provenance
+from psi.fit.labels import labels, left_out_scores, provenance, regret
 from psi.fit.network import fit_network
 from psi.ideal.rate import ideal_rates
 from psi.ideal.surface import response_surface
@@ -24,16 +24,21 @@ def fit_dataset(folder: Path, kind: Kind, held_out: tuple[str, ...] = (), seed: 
     Raises ValueError where the folder is no data set or does not hold a domain named.
     """
     records, tasks = store.read_records(folder), store.read_tasks(folder)
-    ideal = ideal_rates(response_surface(records, tasks, seed))
-    return fit_ideal(folder, ideal, kind, held_out, seed)
+    surface = response_surface(records, tasks, seed)
+    return fit_surface(folder, surface, ideal_rates(surface), kind, held_out, seed)
 
 
-def fit_ideal(
-    folder: Path, ideal: pd.DataFrame, kind: Kind, held_out: tuple[str, ...], seed: int = 0
+def fit_surface(
+    folder: Path,
+    surface: pd.DataFrame,
+    ideal: pd.DataFrame,
+    kind: Kind,
+    held_out: tuple[str, ...],
+    seed: int = 0,
 ) -> Law:
-    """As `fit_dataset`, from an ideal-rate table of the data set already made.
+    """As `fit_dataset`, from the response surface and ideal rates of the data set already made.
 
-    The law's scores are its label errors: with each training domain left out, and on each
+    The law's scores are its regrets in cells: with each training domain left out, and on each
     held-out domain.
     """
     unknown = set(held_out) - set(ideal.domain)
@@ -42,13 +47,14 @@ def fit_ideal(
         raise ValueError(f"no domain {sorted(unknown)} in {folder}; there are: {known}")
     tasks = store.read_tasks(folder)
     optimizer = str(tasks.optimizer.iloc[0])
-    points = labels(ideal[~ideal.domain.isin(held_out)])
+    points = labels(ideal[~ideal.domain.isin(held_out)], surface)
     make = fit_curve if kind == "curve" else fit_network
     fit = partial(make, optimizer=optimizer, seed=seed)
-    law = fit(points)
-    unseen = [(name, labels(ideal[ideal.domain == name], least=1)) for name in held_out]
+    quick = partial(fit, resamples=0) if kind == "curve" else fit
+    law = quick(points)
+    unseen = [(name, labels(ideal[ideal.domain == name], surface, least=1)) for name in held_out]
     scores = tuple(
-        Score(f"label error on {name}, held out", label_error(law, at)) for name, at in unseen
+        Score(f"regret in the cells of {name}, held out", regret(law, at)) for name, at in unseen
     )
     source = provenance(store.data_hash(folder), store.config_hash(folder), PACKAGES)
-    return fit(points, scores=left_out_scores(fit, points) + scores, provenance=source)
+    return fit(points, scores=left_out_scores(quick, points) + scores, provenance=source)

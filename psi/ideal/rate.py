@@ -1,11 +1,12 @@
 """The ideal rate: the argmax over α of the response surface in one cell.
 
-The argmax over log α is the peak of a cubic spline through the candidates, near the best of them;
-its interval comes from the same on bootstrap resamples of the seeds. (At rates a factor of two
-apart, the parabola through three of them finds 0.79–1.0 of the ideal rate of a noisy quadratic
-whose ideal rate is known, the spline 0.79–1.06 and mostly within 0.07 of 1.) A cell is flagged `edge`
-where the best candidate is the lowest or the highest tried, and `flat` where the rate hardly
-matters: the returns of all candidates lie within 0.05 nats.
+The argmax over log α is the peak of a cubic spline through the candidates, near the best of
+them; its interval comes from the same on bootstrap resamples of the seeds. (On a noisy quadratic
+whose ideal rate is known, with rates a factor of two apart, a parabola through three candidates
+found 0.79 to 1.0 of it, the spline 0.79 to 1.06 and mostly within 0.07 of 1.)
+
+A cell is flagged `edge` where the best candidate is the lowest or the highest tried, and `flat`
+where the rate hardly matters: the returns of all candidates lie within 0.05 nats.
 """
 
 import numpy as np
@@ -30,9 +31,10 @@ def ideal_rates(surface: pd.DataFrame) -> pd.DataFrame:
 
 def peak(
     x: Float[np.ndarray, " rate"], y: Float[np.ndarray, "*resample rate"]
-) -> Float[np.ndarray, "*resample"] | float:
-    """The x of the maximum of the cubic spline through (x, y), no further than the best x's
-    neighbours; the best x itself where it is the first or the last.
+) -> Float[np.ndarray, "*resample"]:
+    """The x of the maximum of the cubic spline through (x, y).
+
+    No further than the neighbours of the best x; where that is the first or the last, itself.
     """
     spline = CubicSpline(x, y, axis=-1)
     fine = np.linspace(x[0], x[-1], FINE * (len(x) - 1) + 1)

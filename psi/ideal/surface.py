@@ -20,17 +20,17 @@ DIVERGED = 2.0  # times the chance loss
 RESOLUTION = 0.01  # of Δ: below it two losses count as one
 RESAMPLES = 200
 
-Losses: TypeAlias = Float[np.ndarray, "..."] | float
+Losses: TypeAlias = Float[np.ndarray, "..."]
 """One mean loss or many, in nats."""
 
 
-def score(loss: Losses, floor: float, chance: float) -> Losses:
-    """Y = log(clip(L̄ − L*, 0, 2Δ) + 0.01 Δ), in nats, of a mean loss."""
+def score(loss: Losses, floor: Losses | float, chance: Losses | float) -> Losses:
+    """The score y = log(clip(L̄ − L*, 0, 2Δ) + 0.01 Δ), in nats, of a mean loss."""
     span = chance - floor
-    return np.log(np.clip(loss - floor, 0, 2 * span) + RESOLUTION * span)
+    return np.asarray(np.log(np.clip(loss - floor, 0, 2 * span) + RESOLUTION * span))
 
 
-def capped(loss: Losses, chance: Losses) -> Losses:
+def capped(loss: Losses, chance: Losses | float) -> Losses:
     """Losses of single runs, at most 2 L_chance; a diverged run's is that."""
     return np.fmin(loss, DIVERGED * chance)
 

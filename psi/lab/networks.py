@@ -55,7 +55,7 @@ def mlp_from_rows(widths: tuple[int, ...], steps: int, batch: int) -> Functions:
 
 
 def shuffled_epoch(steps: int, batch: int, rows: Batch, key: Key[Array, ""]) -> Batch:
-    """Steps × batch distinct rows in random order; what is left over sits this epoch out."""
+    """The steps × batch distinct rows in random order; what is left over sits this epoch out."""
     order = jax.random.permutation(key, rows.y.shape[0])[: steps * batch]
     return Batch(
         rows.x[order].reshape(steps, batch, -1),

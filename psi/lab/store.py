@@ -69,9 +69,9 @@ def has_part(folder: Path, name: str) -> bool:
     """Whether a part is committed, and as long as its entry says. Removes one that is not."""
     path = folder / "records" / f"{name}.parquet"
     entry = folder / "manifest" / f"{name}.json"
-    if entry.exists() and path.exists():
-        if path.stat().st_size == json.loads(entry.read_text())["bytes"]:
-            return True
+    size = path.stat().st_size if path.exists() else -1
+    if entry.exists() and json.loads(entry.read_text())["bytes"] == size:
+        return True
     path.unlink(missing_ok=True)
     entry.unlink(missing_ok=True)
     return False

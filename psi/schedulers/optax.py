@@ -4,6 +4,7 @@ tx = optax.chain(optax.trace(0.9), scale_by_psi(law, steps_per_epoch=32, epochs=
 updates, state = tx.update(grads, state, params, value=loss)
 """
 
+from functools import partial
 from typing import Any
 
 import jax
@@ -36,6 +37,11 @@ def scale_by_psi(
     if not (isinstance(steps_per_epoch, int) and steps_per_epoch >= 1):
         raise ValueError(f"steps_per_epoch must be a whole number >= 1, got {steps_per_epoch!r}")
 
+    # Made here and not in `update`: `cond` compiles anew for functions that it has not seen, at
+    # every step of a loop that is not jitted.
+    begin = partial(first, clock, xp=jnp)
+    end = partial(tick, clock, xp=jnp)
+
     def init(params: optax.Params) -> ClockState:
         del params
         return start(clock, jnp)
@@ -57,11 +63,16 @@ def scale_by_psi(
         if loss.shape != ():
             raise ValueError(f"value must be one loss, a scalar; got shape {loss.shape}")
         begins = (state.epoch == 0) & (state.count == 0)
-        state = jax.lax.cond(begins, lambda s: first(clock, s, loss, jnp), lambda s: s, state)
+        state = jax.lax.cond(begins, begin, _same, state, loss)
         ends = state.count == steps_per_epoch
-        state = jax.lax.cond(ends, lambda s: tick(clock, s, jnp), lambda s: s, state)
+        state = jax.lax.cond(ends, end, _same, state)
         rate = state.learning_rate
         updates = jax.tree.map(lambda u: (-rate * u).astype(u.dtype), updates)
         return updates, observe(state, loss)
 
     return optax.GradientTransformationExtraArgs(init, update)
+
+
+def _same(state: ClockState, *unused: Any) -> ClockState:
+    del unused
+    return state

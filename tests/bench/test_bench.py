@@ -15,6 +15,14 @@ from psi.lab.tasks import make_task
 from psi.law.expression import Apply, Constant, Variable
 from psi.law.law import Law, Range
 
+
+class Row:
+    def __init__(self, fields):
+        self.task: str = fields["task"]
+        self.floor: float = fields["floor"]
+        self.chance_loss: float = fields["chance_loss"]
+
+
 KEY = jax.random.key(4)
 EPOCHS = 5
 LAW = Law(
@@ -142,7 +150,7 @@ def test_untuned_rates_are_the_best_single_ones_in_the_records(tmp_path):
         runs = records[(records.family == name)]
         for peak in np.unique(runs.lr[runs.epoch == 0]):
             scores = []
-            for fact in tasks.itertuples():
+            for fact in map(Row, tasks.to_dict("records")):
                 mine = runs[runs.task == fact.task]
                 chosen = mine.run[(mine.epoch == 0) & (mine.lr == peak)]
                 last = mine.val_loss[(mine.epoch == 1) & mine.run.isin(chosen)].to_numpy(float)

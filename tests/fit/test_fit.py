@@ -10,12 +10,17 @@ from flax import nnx
 
 import psi
 from psi.fit import network as network_room
-from psi.fit.curve import fit_curve, formula, solve
-from psi.fit.labels import Labels, label_error, labels, left_out_scores
+from psi.fit.curve import fit_curve, formula, minimise, solve
+from psi.fit.labels import Labels, labels, left_out_scores, lost_at, regret
 from psi.fit.network import PsiNetwork, fit_network
 
-FITS = {"curve": fit_curve, "network": fit_network}
+FITS = {"curve": partial(fit_curve, resamples=20), "network": fit_network}
 A, B, C = 0.8, 0.4, 0.7
+
+
+def lost_by(tried, best):
+    """A smooth valley around log α = `best`."""
+    return 0.5 * (tried - best[:, None]) ** 2
 
 
 def planted(noise=0.05, cells=400, tasks=8, seed=0):
@@ -24,30 +29,68 @@ def planted(noise=0.05, cells=400, tasks=8, seed=0):
     ratio, progress = np.exp(rng.uniform(-3, 0.2, cells)), rng.uniform(0, 0.95, cells)
     log_rate = np.log(A) + B * np.log(ratio) + C * np.log1p(-progress)
     task = rng.integers(0, tasks, cells)
+    label = log_rate + noise * rng.normal(size=cells)
+    tried = np.linspace(-7, 2, 13) + rng.uniform(0, 0.7, (cells, 1))
     return Labels(
         ratio,
         progress,
-        log_rate + noise * rng.normal(size=cells),
+        label,
         np.ones(cells),
+        tried,
+        lost_by(tried, label),
         np.array(["one", "two"], object)[task % 2],
         np.array([f"t{k}" for k in range(tasks)], object)[task],
         np.full(cells, 2.3),
     )
 
 
+def shifted(points, by):
+    """The same points wanting rates exp(by) times as high."""
+    log_rate = points.log_rate + by
+    return points._replace(log_rate=log_rate, lost=lost_by(points.tried, log_rate))
+
+
 def test_planted_constants_are_recovered():
-    """400 points, 5 % noise: standard errors are below 0.01, the tolerance is four of them."""
+    """400 points, 5 % noise: standard errors are below 0.01, the tolerance is four of them; the
+    valleys are known at points 0.75 nats apart, which adds as much."""
     law = fit_curve(planted(), "sgd")
     a, b, c = law.constants
-    assert (a.value, b.value, c.value) == pytest.approx((A, B, C), abs=0.04)
+    assert (a.value, b.value, c.value) == pytest.approx((A, B, C), abs=0.08)
     for constant, truth in zip(law.constants, (A, B, C), strict=True):
         assert constant.low < constant.value < constant.high
-        assert constant.low - 0.01 < truth < constant.high + 0.01
-    assert label_error(law, planted(noise=0.0, seed=9)) < 0.02
+        assert constant.low - 0.04 < truth < constant.high + 0.04
+    assert regret(law, planted(noise=0.0, seed=9)) < 0.09  # linear interpolation costs 0.07
 
 
-def test_without_noise_the_fit_is_exact():
+def test_least_squares_are_exact_without_noise():
     np.testing.assert_allclose(solve(planted(noise=0.0)), [np.log(A), B, C], atol=1e-6)
+
+
+def test_the_fit_keeps_away_from_a_cliff():
+    """Above its ideal rate each cell falls off a cliff: the law stays below most of them, where
+    least squares would pass through the middle."""
+    points = planted(noise=0.5)
+    over = points.tried > points.log_rate[:, None]
+    points = points._replace(lost=points.lost + 20.0 * over)
+    middle, careful = solve(points), minimise(points)
+    assert careful[0] < middle[0] - 0.3
+    assert regret_of(careful, points) < 0.5 * regret_of(middle, points)
+
+
+def regret_of(constants, points):
+    log_rate = constants @ np.stack(
+        [np.ones(len(points.task)), np.log(points.loss_ratio), np.log1p(-points.progress)]
+    )
+    return lost_at(points.tried, points.lost, log_rate, np).mean()
+
+
+def test_lost_is_linear_between_candidates_and_grows_outside():
+    tried = np.array([[0.0, 1.0, 3.0]] * 6)
+    lost = np.array([[2.0, 0.0, 4.0]] * 6)
+    at = np.array([0.0, 0.5, 2.0, 3.0, -1.0, 5.0])
+    expected = [2.0, 1.0, 2.0, 4.0, 3.0, 6.0]
+    np.testing.assert_allclose(lost_at(tried, lost, at, np), expected)
+    np.testing.assert_allclose(lost_at(tried, lost, at, jnp), expected)
 
 
 def test_the_fit_is_robust_to_wild_labels():
@@ -60,8 +103,8 @@ def test_the_fit_is_robust_to_wild_labels():
 def test_weights_count():
     points = planted()
     off = points.domain == "two"
-    shifted = points._replace(log_rate=points.log_rate + 2.0 * off, weight=np.where(off, 1e-8, 1.0))
-    np.testing.assert_allclose(solve(shifted), [np.log(A), B, C], atol=0.04)
+    moved = points._replace(log_rate=points.log_rate + 2.0 * off, weight=np.where(off, 0, 1.0))
+    np.testing.assert_allclose(solve(moved), [np.log(A), B, C], atol=0.04)
 
 
 @pytest.mark.parametrize("fit", FITS.values(), ids=FITS)
@@ -72,24 +115,24 @@ def test_contract_of_a_fit(fit, tmp_path):
     assert law.optimizer == "momentum"
     assert law.initial_loss == pytest.approx(2.3)
     assert law.domain[0] == pytest.approx((points.loss_ratio.min(), points.loss_ratio.max()))
-    assert label_error(law, planted(seed=5)) < 0.2
+    assert regret(law, planted(seed=5)) < 0.12
     again = fit(points, "momentum")
     grid = np.stack([points.loss_ratio, points.progress])
     np.testing.assert_array_equal(law(grid), again(grid))
-    path = tmp_path / ("law.json" if fit is fit_curve else "law.safetensors")
+    path = tmp_path / ("law.safetensors" if fit is fit_network else "law.json")
     law.save(path)
     np.testing.assert_array_equal(psi.load(path)(grid), law(grid))
 
 
 @pytest.mark.parametrize("fit", FITS.values(), ids=FITS)
 def test_scores_come_from_domains_left_out(fit):
-    """Domain two wants rates e times higher: a fit to the other is off by one nat."""
+    """Domain two wants rates e² times higher: a fit to the other loses 2²/2 nats there."""
     points = planted()
-    points = points._replace(log_rate=points.log_rate + 1.0 * (points.domain == "two"))
+    points = shifted(points, 2.0 * (points.domain == "two"))
     scores = left_out_scores(partial(fit, optimizer="sgd"), points)
     assert [s.name for s in scores] == [
-        "label error on one, left out", "label error on two, left out"]  # fmt: skip
-    assert [s.value for s in scores] == pytest.approx([1.0, 1.0], abs=0.2)
+        "regret in the cells of one, left out", "regret in the cells of two, left out"]  # fmt: skip
+    assert [s.value for s in scores] == pytest.approx([2.0, 2.0], abs=0.3)
 
 
 def test_the_exported_network_is_the_flax_network(monkeypatch):
@@ -107,14 +150,14 @@ def test_the_exported_network_is_the_flax_network(monkeypatch):
     assert isinstance(flax, PsiNetwork)
     features = np.stack([np.log(points.loss_ratio), points.progress], 1)
     z = (features - features.mean(0)) / features.std(0)
-    centre = points.log_rate.mean()
+    centre = points.log_rate.mean()  # all weights are 1
     expected = [float(flax(jnp.asarray(row, jnp.float32))) + centre for row in z[:50]]
     got = np.log(law(np.stack([points.loss_ratio, points.progress])[:, :50]))
     np.testing.assert_allclose(got, expected, atol=2e-6)
 
 
 def test_formula_is_what_it_says():
-    law = fit_curve(planted(), "sgd")
+    law = fit_curve(planted(), "sgd", resamples=2)
     a, b, c = (constant.value for constant in law.constants)
     assert law.model == formula(a, b, c)
     assert law(np.array([0.5, 0.25])) == pytest.approx(a * 0.5**b * 0.75**c, rel=1e-12)
@@ -125,16 +168,29 @@ def ideal_table(**change):
         "task": "t", "domain": "d", "epoch": 2, "horizon": 10, "loss": 0.5, "initial_loss": 1.0,
         "lr": 0.3, "log_lr_error": 0.1, "edge": False, "flat": False,
     } | change  # fmt: skip
-    return pd.DataFrame([row] * 20)
+    return pd.DataFrame([row | {"cell": k} for k in range(20)])
 
 
-def test_labels_leave_out_what_means_nothing():
-    for change in ({"edge": True}, {"flat": True}, {"loss": 2.5}):
-        table = pd.concat([ideal_table(), ideal_table(**change)])
-        assert len(labels(table).task) == 20
-        with pytest.raises(ValueError, match="got 0 of 20"):
-            labels(ideal_table(**change))
-    kept = labels(ideal_table())
+def surface_table():
+    lrs, returns = [0.1, 0.2, 0.4], [1.0, 3.0, 2.0]
+    rows = [
+        {"task": "t", "cell": k, "lr": lr, "return": value}
+        for k in range(20)
+        for lr, value in zip(lrs, returns, strict=True)
+    ]
+    return pd.DataFrame(rows)
+
+
+@pytest.mark.parametrize("change", [{"edge": True}, {"flat": True}, {"loss": 2.5}])
+def test_labels_need_cells_that_mean_something(change):
+    with pytest.raises(ValueError, match="got 0 of 20"):
+        labels(ideal_table(**change), surface_table())
+
+
+def test_labels():
+    kept = labels(ideal_table(), surface_table())
     assert set(kept.loss_ratio) == {0.5}
     assert set(kept.progress) == {0.2}
-    assert kept.weight.mean() == pytest.approx(1)
+    np.testing.assert_allclose(kept.weight, 1 / (0.1**2 + 0.3**2))
+    np.testing.assert_allclose(kept.tried[0], np.log([0.1, 0.2, 0.4]))
+    np.testing.assert_allclose(kept.lost, [[2.0, 0.0, 1.0]] * 20)

@@ -1,6 +1,7 @@
 """The engine against a plain Python loop of one network in float64, and against itself."""
 
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -44,7 +45,7 @@ def by_hand(task, lane, seed, name):
             tree,
         )
         params, splits = double(params), double(task.splits)
-        state = transform.init(params)
+        state: Any = transform.init(params)
         step = jax.jit(jax.value_and_grad(task.functions.loss))
         loss = jax.jit(task.functions.loss)
         running = loss(params, splits.train)
@@ -141,12 +142,13 @@ def test_lanes_share_initialisation_and_batches():
 
 
 def test_one_compilation_serves_all_draws_of_a_family():
-    before = engine._program._cache_size()
+    program: Any = engine._program
+    before = program._cache_size()
     for number in (20, 21, 22):
         task = make_task(f"teacher-{number}", 2)
         population(task, trajectory, rates(5, 2), np.arange(4), KEY)
         population(task, trajectory, rates(33, 2), np.arange(1), KEY)
-    assert engine._program._cache_size() == before + 1
+    assert program._cache_size() == before + 1
 
 
 def test_a_closed_loop_sees_what_is_recorded():
@@ -171,7 +173,7 @@ def test_a_law_as_policy_follows_the_clock():
     runs = population(task, lambda _: law_policy(law, EPOCHS), np.zeros(1), np.arange(2), KEY)
     for s in range(2):
         clock = Clock(law, EPOCHS, float(runs.loss_full[0, s, 0]))
-        loss = runs.loss_running[0, s].astype(np.float64)
+        loss = np.asarray(runs.loss_running[0, s], np.float64)
         expected = rates_over(clock, loss, np.arange(EPOCHS, dtype=float))
         np.testing.assert_allclose(runs.lr[0, s], expected, rtol=1e-5)
 

@@ -61,7 +61,8 @@ def test_rate_of_convergence_is_of_the_excess_loss(folder, records):
     floor = tasks.floor.loc[fine.task].to_numpy(np.float32)
     expected = np.log((fine.loss_full - floor) / (fine.loss_next - floor))
     np.testing.assert_allclose(fine.rate, expected, rtol=1e-3, atol=1e-4)
-    assert (tasks.floor["teacher-0"] > 0) and tasks.floor["wine"] == 0
+    assert tasks.floor["teacher-0"] > 0
+    assert tasks.floor["wine"] == 0
 
 
 def test_diverged_runs_are_rows_with_their_first_bad_epoch(records):
@@ -160,7 +161,7 @@ def test_a_flipped_bit_a_cut_and_a_missing_part_are_noticed(folder, tmp_path):
 
 def test_a_folder_that_cannot_be_written(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(ValueError, match="cannot write to .*file"):
+    with pytest.raises(ValueError, match=r"cannot write to .*file"):
         generate(CONFIG, tmp_path / "file" / "data")
 
 

@@ -4,6 +4,8 @@ A test that asks for `law` runs for every kind, one that asks for `xp` for both 
 """
 
 from collections.abc import Callable, Iterator
+from itertools import pairwise
+from pathlib import Path
 from types import ModuleType
 from typing import TypeAlias
 
@@ -12,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import psi
 from psi.law.expression import from_json
 from psi.law.law import Constant, Law, Provenance, Range, Score
 from psi.law.network import Layer, Network
@@ -49,7 +52,7 @@ def _network() -> Law:
     widths = (3, 8, 8, 1)
     layers = tuple(
         Layer(rng.normal(size=(m, n)) / np.sqrt(m), rng.normal(size=n) / 4)
-        for m, n in zip(widths[:-1], widths[1:], strict=True)
+        for m, n in pairwise(widths)
     )
     return Law(
         model=Network(
@@ -112,3 +115,19 @@ def make_formula() -> MakeFormula:
         )
 
     return make
+
+
+@pytest.fixture
+def refuse(tmp_path: Path) -> Callable[[bytes], str]:
+    """Load a file of these bytes, which must fail as documented; the reason given."""
+
+    def load(content: bytes) -> str:
+        path = tmp_path / "hostile.law"
+        path.write_bytes(content)
+        with pytest.raises(psi.LawFileError) as caught:
+            psi.load(path)
+        assert type(caught.value) is psi.LawFileError
+        assert str(caught.value).startswith(f"{path}: ")
+        return str(caught.value)
+
+    return load

@@ -1,4 +1,4 @@
-"""Formulas: every operation against Python's own, the printed text read back by Python's grammar."""
+"""Formulas: every operation against Python's own, the text read back by Python's grammar."""
 
 import ast
 import json
@@ -39,7 +39,7 @@ def _or_nan(choose: Callable[..., float]) -> Callable[..., float]:
     return lambda a, b: math.nan if math.isnan(a) or math.isnan(b) else choose(a, b)
 
 
-PYTHON: Mapping[str, Callable[..., float]] = {
+PYTHON: Mapping[str, Callable[..., Any]] = {
     "add": operator.add,
     "sub": operator.sub,
     "mul": operator.mul,
@@ -120,13 +120,12 @@ def test_a_division_of_constants_by_zero_is_a_value(xp: ModuleType) -> None:
 
 def test_trailing_axes_are_points(xp: ModuleType) -> None:
     tree = from_json(["max", ["mul", "a", ["exp", "b"]], ["sub", 0.5, "c"]])
-    values = xp.asarray(np.random.default_rng(0).normal(size=(3, 4, 2)))
-    got = evaluate(tree, NAMES, values, xp)
-    assert got.shape == (4, 2)
-    for row in range(4):
-        for column in range(2):
-            one = evaluate(tree, NAMES, values[:, row, column], xp)
-            assert got[row, column] == pytest.approx(float(one), rel=1e-15)
+    values = np.random.default_rng(0).normal(size=(3, 4, 2))
+    many = evaluate(tree, NAMES, xp.asarray(values), xp)
+    assert many.shape == (4, 2)
+    for place in np.ndindex(4, 2):
+        one = evaluate(tree, NAMES, xp.asarray(values[:, *place]), xp)
+        assert np.asarray(many)[place] == pytest.approx(float(one), rel=1e-15)
 
 
 BINARY = {
@@ -159,7 +158,7 @@ def _read(node: Any, names: Mapping[str, float]) -> Any:
             return CALLS[name](*(_read(each, names) for each in arguments))
         case ast.Name(name):
             return np.float64(names[name])
-        case ast.Constant(value):
+        case ast.Constant(float() | int() as value):
             return np.float64(value)
     raise AssertionError(ast.dump(node))
 

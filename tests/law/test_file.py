@@ -129,9 +129,9 @@ def test_a_file_gets_the_rights_of_any_new_file(tmp_path: Path) -> None:
         ("[]", "expected a JSON object, got list"),
         ("3", "expected a JSON object, got int"),
         ('{"a": 1} {}', "Extra data"),
-        ('{"a": 1,}', ""),
-        ("{'a': 1}", ""),
-        ("", ""),
+        ('{"a": 1,}', "line 1 column"),
+        ("{'a': 1}", "line 1 column"),
+        ("", "line 1 column"),
     ],
 )
 def test_other_json_is_refused(text: str, reason: str) -> None:

@@ -53,14 +53,13 @@ def test_the_formula_is_the_one_that_its_docstring_says(formula_law: Law) -> Non
 
 
 def test_one_point_gives_one_rate_and_many_give_many(law: Law, xp: ModuleType) -> None:
-    features = xp.asarray(_domain(law)[:6].T.reshape(-1, 3, 2))
-    many = law(features, xp)
+    points = _domain(law)[:6].T.astype(np.float64).reshape(-1, 3, 2)
+    many = law(xp.asarray(points), xp)
     assert many.shape == (3, 2)
-    for row in range(3):
-        for column in range(2):
-            one = law(features[:, row, column], xp)
-            assert one.shape == ()
-            assert float(many[row, column]) == pytest.approx(float(one), rel=1e-14)
+    for place in np.ndindex(3, 2):
+        one = law(xp.asarray(points[:, *place]), xp)
+        assert one.shape == ()
+        assert np.asarray(many)[place] == pytest.approx(float(one), rel=1e-14)
 
 
 def test_a_formula_without_features_still_has_the_shape_of_the_points(

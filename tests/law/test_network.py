@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import pairwise
 from types import ModuleType
 
 import numpy as np
@@ -58,14 +59,13 @@ def test_one_layer_is_enough(xp: ModuleType) -> None:
 
 
 def test_trailing_axes_are_points(network: Network, xp: ModuleType) -> None:
-    points = xp.asarray(_points((4, 2)))
-    got = network(points, xp)
-    assert got.shape == (4, 2)
-    for row in range(4):
-        for column in range(2):
-            one = network(points[:, row, column], xp)
-            assert one.shape == ()
-            assert float(got[row, column]) == pytest.approx(float(one), rel=1e-14)
+    points = _points((4, 2))
+    many = network(xp.asarray(points), xp)
+    assert many.shape == (4, 2)
+    for place in np.ndindex(4, 2):
+        one = network(xp.asarray(points[:, *place]), xp)
+        assert one.shape == ()
+        assert np.asarray(many)[place] == pytest.approx(float(one), rel=1e-14)
 
 
 def test_networks_are_equal_by_value(network: Network) -> None:
@@ -85,8 +85,7 @@ def test_arrays_are_named_as_in_a_file(network: Network) -> None:
 
 
 def _layers(*widths: int) -> tuple[Layer, ...]:
-    sizes = zip(widths[:-1], widths[1:], strict=True)
-    return tuple(Layer(np.zeros((m, n)), np.zeros(n)) for m, n in sizes)
+    return tuple(Layer(np.zeros((m, n)), np.zeros(n)) for m, n in pairwise(widths))
 
 
 WRONG: dict[str, tuple[Callable[[Network], Network], str]] = {

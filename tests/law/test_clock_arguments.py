@@ -1,0 +1,35 @@
+"""The clock's arguments: what makes no sense is refused, with the rule and the value."""
+
+import math
+from typing import Any
+
+import pytest
+
+from psi.law.clock import Clock
+from psi.law.law import Law
+
+WRONG: dict[str, tuple[dict[str, Any], str]] = {
+    "law of another type": ({"law": lambda loss: loss}, "law must be a psi.Law"),
+    "no law": ({"law": "law.json"}, "law must be a psi.Law"),
+    "no epochs": ({"epochs": 0}, "epochs must be a whole number >= 1, got 0"),
+    "half an epoch": ({"epochs": 1.5}, "epochs must be a whole number >= 1, got 1.5"),
+    "epochs of a float": ({"epochs": 3.0}, "epochs must be"),
+    "epochs in text": ({"epochs": "3"}, "epochs must be"),
+    "first loss zero": ({"initial_loss": 0.0}, "initial_loss must be positive"),
+    "first loss negative": ({"initial_loss": -1.0}, "initial_loss must be positive"),
+    "first loss not a number": ({"initial_loss": math.nan}, "initial_loss must be positive"),
+    "first loss not finite": ({"initial_loss": math.inf}, "initial_loss must be positive"),
+    "limits upside down": ({"min_lr": 2.0, "max_lr": 1.0}, "got 2.0 and 1.0"),
+    "a negative limit": ({"min_lr": -1e-3}, "rates must be 0 <= min_lr"),
+    "no rate but zero": ({"min_lr": 0.0, "max_lr": 0.0}, "rates must be"),
+    "no upper limit": ({"max_lr": math.inf}, "rates must be"),
+    "a lower limit that is no number": ({"min_lr": math.nan}, "rates must be"),
+    "an upper limit that is no number": ({"max_lr": math.nan}, "rates must be"),
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+def test_what_makes_no_clock_is_refused(formula_law: Law, wrong: str) -> None:
+    change, reason = WRONG[wrong]
+    with pytest.raises(ValueError, match=reason):
+        Clock(**({"law": formula_law, "epochs": 3} | change))

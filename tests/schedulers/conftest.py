@@ -1,0 +1,49 @@
+"""Laws to drive optimizers with: one of each kind. A test that asks for `law` runs for both."""
+
+import numpy as np
+import pytest
+
+from psi.law.expression import from_json
+from psi.law.law import Law, Range
+from psi.law.network import Layer, Network
+
+
+def _formula() -> Law:
+    """α = 0.2 · loss_ratio^0.5 · (1 − progress)."""
+    tree = ["mul", ["mul", 0.2, ["pow", "loss_ratio", 0.5]], ["sub", 1.0, "progress"]]
+    return Law(
+        model=from_json(tree),
+        features=("loss_ratio", "progress"),
+        domain=(Range(0.01, 1.5), Range(0.0, 0.875)),
+        rates=Range(1e-3, 0.5),
+        optimizer="momentum",
+        initial_loss=2.0,
+    )
+
+
+def _network() -> Law:
+    """The same features through three hidden units."""
+    rng = np.random.default_rng(0)
+    hidden = Layer(rng.normal(size=(2, 3)), rng.normal(size=3))
+    last = Layer(rng.normal(size=(3, 1)), np.array([-2.0]))
+    return Law(
+        model=Network(("log", "identity"), np.array([-1.0, 0.5]), np.ones(2), (hidden, last)),
+        features=("loss_ratio", "progress"),
+        domain=(Range(0.01, 1.5), Range(0.0, 0.875)),
+        rates=Range(1e-3, 0.9),
+        optimizer="adam",
+        initial_loss=2.0,
+    )
+
+
+LAWS = {"formula": _formula, "network": _network}
+
+
+@pytest.fixture(scope="session", params=LAWS)
+def law(request: pytest.FixtureRequest) -> Law:
+    return LAWS[request.param]()
+
+
+@pytest.fixture(scope="session")
+def formula() -> Law:
+    return _formula()
