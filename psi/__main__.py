@@ -22,8 +22,9 @@ def main() -> None:
         print(f"psi: {error}; the command line needs: pip install 'psi-lr[lab]'", file=sys.stderr)
         code = 2
     except KeyboardInterrupt:
-        print("psi: interrupted; the same command goes on from here", file=sys.stderr)
-        code = INTERRUPTED
+        print("psi: interrupted; the same command goes on from here", file=sys.stderr, flush=True)
+        # XLA's threads may still be at work: taking the interpreter down under them can crash.
+        os._exit(INTERRUPTED)
     with contextlib.suppress(BrokenPipeError):
         sys.stdout.flush()
     sys.exit(code)

@@ -47,6 +47,10 @@ class Provenance:
     versions: tuple[str, ...]
     """`name==version` of the libraries that made it."""
 
+    def document(self) -> Document:
+        """The JSON object of a law file."""
+        return asdict(self) | {"versions": list(self.versions)}
+
 
 @dataclass(frozen=True)
 class Law:
@@ -138,6 +142,6 @@ class Law:
             "initial_loss": self.initial_loss,
             "constants": [list(each) for each in self.constants],
             "scores": [list(each) for each in self.scores],
-            "provenance": None if self.provenance is None else asdict(self.provenance),
+            "provenance": self.provenance and self.provenance.document(),
             "model": model,
         }
