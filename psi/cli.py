@@ -11,14 +11,14 @@ import os
 import re
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import tyro
 
 import psi
-from psi.lab.generate import GenerateConfig
+from psi.lab.config import DemoConfig, GenerateConfig
 
 
 @dataclass(frozen=True)
@@ -30,20 +30,7 @@ class DemoCommand:
 
     out: Path = Path("out/demo")
     """Folder for records/, laws/, figures/, summary.json and report.html; a rerun replaces them."""
-    held_out: str = "digits"
-    """The real data set that no fit sees: digits, breast_cancer or wine."""
-    draws: int = 4
-    """Tasks drawn from each of the two synthetic families."""
-    epochs: int = 20
-    """Length of a trajectory, T."""
-    cells: int = 20
-    """Random prefixes a task, each with its branch epoch."""
-    candidates: int = 9
-    """Rates tried from each branch point."""
-    seeds: int = 16
-    """Initialisations and batch orders each trajectory is run from."""
-    seed: int = 0
-    """Seed of everything random."""
+    config: Annotated[DemoConfig, tyro.conf.arg(name="")] = field(default_factory=DemoConfig)
     json: bool = False
     """Print summary.json on standard output instead of the table."""
 
@@ -52,12 +39,10 @@ class DemoCommand:
         from psi.lab.devices import use_all_cores
 
         use_all_cores()
-        from psi.demo import DemoConfig, demo
+        from psi.demo import demo
         from psi.report.page import legend, machine
 
-        given = asdict(self)
-        config = DemoConfig(**{k: v for k, v in given.items() if k not in ("out", "json")})
-        summary = demo(config, self.out)
+        summary = demo(self.config, self.out)
         if not self.json:
             _print_table(summary)
             print(legend(summary))

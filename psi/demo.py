@@ -13,7 +13,7 @@ import os
 import platform
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -30,9 +30,10 @@ from psi.fit.dataset import PACKAGES, Kind, fit_surface
 from psi.ideal.rate import ideal_rates
 from psi.ideal.surface import response_surface
 from psi.lab import store
-from psi.lab.generate import GenerateConfig, generate, peaks, runs_so_far, task_key
+from psi.lab.config import DemoConfig
+from psi.lab.generate import generate, peaks, runs_so_far, task_key
 from psi.lab.task import Task
-from psi.lab.tasks import check_task, make_task
+from psi.lab.tasks import make_task
 from psi.law.clock import Clock, rates_over
 from psi.law.law import Law
 from psi.report import figures
@@ -54,48 +55,6 @@ LAWS: tuple[tuple[str, str, Kind], ...] = (
     ("closed form", "laws/curve.json", "curve"),
     ("network", "laws/network.safetensors", "network"),
 )
-
-
-@dataclass(frozen=True)
-class DemoConfig:
-    """How large a demo. The defaults take under five minutes on two cores.
-
-    Raises ValueError where a number makes no sense or the held-out task is unknown.
-    """
-
-    held_out: str = "digits"
-    """The real data set that no fit sees."""
-    draws: int = 4
-    """Tasks drawn from each of the two synthetic families."""
-    epochs: int = 20
-    """T, the length of a trajectory."""
-    cells: int = 20
-    """Random prefixes a task, each with its branch epoch."""
-    candidates: int = 9
-    """Rates tried from each branch point."""
-    seeds: int = 16
-    """Initialisations and batch orders a trajectory is run from."""
-    seed: int = 0
-    """Seed of everything random."""
-
-    def __post_init__(self) -> None:
-        if self.draws < 1:
-            raise ValueError(f"draws must be >= 1, got {self.draws}")
-        check_task(self.held_out, self.epochs, "sgd")
-        self.data()
-
-    def data(self) -> GenerateConfig:
-        """What is trained, the held-out task first."""
-        real = {"breast_cancer", "wine", "digits"} - {self.held_out}
-        drawn = [f"{f}-{k}" for f in ("gaussian_mixture", "teacher") for k in range(self.draws)]
-        return GenerateConfig(
-            tasks=(self.held_out, *sorted(real), *(d for d in drawn if d != self.held_out)),
-            epochs=self.epochs,
-            cells=self.cells,
-            candidates=self.candidates,
-            seeds=self.seeds,
-            seed=self.seed,
-        )
 
 
 def demo(config: DemoConfig, out: Path) -> dict[str, Any]:

@@ -4,9 +4,8 @@ The pilot sets the task's criterion before anything else is trained: the median 
 the validation loss of the best of 15 constant rates.
 """
 
-import math
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 import jax
@@ -15,63 +14,18 @@ import pandas as pd
 from jaxtyping import Array, Key
 
 from psi.lab import store
+from psi.lab.config import PILOT_RATES, PILOT_RUNS, PILOT_SEEDS, GenerateConfig
 from psi.lab.engine import WIDTH, Epochs, population
 from psi.lab.policy import trajectory
 from psi.lab.records import to_frame
 from psi.lab.task import Task
-from psi.lab.tasks import check_task, make_task
+from psi.lab.tasks import make_task
 from psi.lab.trajectories import Plan, branched, plain
 
-PILOT_RATES = 15
-PILOT_SEEDS = 5
 CRITERION_SEEDS = 3
 
 Report = Callable[[str, int, int], None]
 """(task name, runs done of it, runs of it in all)"""
-
-
-@dataclass(frozen=True)
-class GenerateConfig:
-    """What to train. Raises ValueError, before anything is trained, where it makes no sense."""
-
-    tasks: tuple[str, ...] = ("breast_cancer", "wine", "gaussian_mixture-0", "teacher-0")
-    """Data sets, and draws of synthetic families: teacher-0, teacher-1, …"""
-    epochs: int = 20
-    """T, the length of a trajectory."""
-    optimizer: str = "sgd"
-    """sgd, momentum or adam."""
-    cells: int = 20
-    """Random prefixes a task, each with its branch epoch."""
-    candidates: int = 9
-    """Rates tried from each branch point."""
-    seeds: int = 16
-    """Initialisations and batch orders each trajectory is run from."""
-    min_lr: float = 0.01
-    """Lowest candidate rate."""
-    max_lr: float = 6.0
-    """Highest candidate rate."""
-    seed: int = 0
-    """Seed of everything random."""
-
-    def __post_init__(self) -> None:
-        if not self.tasks or len(set(self.tasks)) != len(self.tasks):
-            raise ValueError(f"tasks must be distinct, at least one; got {self.tasks}")
-        for task in self.tasks:
-            check_task(task, self.epochs, self.optimizer)
-        for name in ("cells", "candidates", "seeds"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be >= 1, got {getattr(self, name)}")
-        if self.seed < 0:
-            raise ValueError(f"seed must be >= 0, got {self.seed}")
-        if not 0 < self.min_lr < self.max_lr < math.inf:
-            raise ValueError(
-                f"rates must be 0 < min_lr < max_lr, got {self.min_lr} and {self.max_lr}"
-            )
-
-    def runs(self) -> int:
-        """Networks trained in all."""
-        pilot = 3 * PILOT_RATES * PILOT_SEEDS
-        return len(self.tasks) * (pilot + self.cells * self.candidates * self.seeds)
 
 
 def generate(config: GenerateConfig, folder: Path, report: Report = lambda *_: None) -> None:
@@ -134,8 +88,7 @@ def _branched(
         rng, config.cells, config.candidates, config.epochs, config.min_lr, config.max_lr
     )
     runs = _train(config, task, number, plan, config.seeds, report)
-    first_run = 3 * PILOT_RATES * PILOT_SEEDS
-    frame = to_frame(task, plan, np.arange(config.seeds), runs, criterion, first_run)
+    frame = to_frame(task, plan, np.arange(config.seeds), runs, criterion, PILOT_RUNS)
     store.write_part(folder, name, frame)
 
 

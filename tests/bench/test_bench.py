@@ -7,8 +7,9 @@ import pytest
 from psi.bench.contest import SCORING_SEEDS, contest, contest_steps, tune, untuned_rates
 from psi.bench.measures import epochs_to, regret, result
 from psi.bench.training import SCHEDULES, Curves, Plain, train, with_law, with_schedule
+from psi.lab.config import GenerateConfig
 from psi.lab.engine import population
-from psi.lab.generate import GenerateConfig, generate
+from psi.lab.generate import generate
 from psi.lab.policy import law_policy, trajectory
 from psi.lab.store import read_records, read_tasks
 from psi.lab.tasks import make_task

@@ -10,7 +10,8 @@ import pytest
 
 from psi.lab import generate as room
 from psi.lab import store
-from psi.lab.generate import GenerateConfig, generate
+from psi.lab.config import GenerateConfig
+from psi.lab.generate import generate
 
 CONFIG = GenerateConfig(
     tasks=("wine", "teacher-0"), epochs=3, cells=4, candidates=3, seeds=2, max_lr=3000.0

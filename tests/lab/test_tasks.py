@@ -4,6 +4,9 @@ import jax
 import numpy as np
 import pytest
 
+from psi.lab.config import DATASET_NAMES, FAMILY_NAMES, OPTIMIZERS
+from psi.lab.datasets import DATASETS
+from psi.lab.optimizers import optimizer
 from psi.lab.streams import FAMILIES, bayes_loss, sample, stream_task
 from psi.lab.tasks import make_task
 
@@ -101,3 +104,9 @@ def test_draws_share_functions_and_differ_in_data():
 def test_mistakes_are_named(arguments, word):
     with pytest.raises(ValueError, match=word):
         make_task(*arguments)
+
+
+def test_the_names_that_may_be_asked_for_are_those_that_exist():
+    assert tuple(name for name, _ in DATASETS) == DATASET_NAMES
+    assert tuple(name for name, _ in FAMILIES) == FAMILY_NAMES
+    assert all(optimizer(name) for name in OPTIMIZERS)
