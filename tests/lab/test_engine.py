@@ -145,9 +145,9 @@ def test_one_compilation_serves_all_draws_of_a_family():
     program: Any = engine._program
     before = program._cache_size()
     for number in (20, 21, 22):
-        task = make_task(f"teacher-{number}", 2)
-        population(task, trajectory, rates(5, 2), np.arange(4), KEY)
-        population(task, trajectory, rates(33, 2), np.arange(1), KEY)
+        task = make_task(f"teacher-{number}", 6, "momentum")  # as no other test asks for
+        population(task, trajectory, rates(5, 6), np.arange(4), KEY)
+        population(task, trajectory, rates(33, 6), np.arange(1), KEY)
     assert program._cache_size() == before + 1
 
 

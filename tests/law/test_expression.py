@@ -191,6 +191,7 @@ def test_the_text_means_what_the_tree_means(tree: Expression, point: tuple[float
         (["sub", "a", ["sub", "b", "c"]], "a - (b - c)"),
         (["sub", ["sub", "a", "b"], "c"], "a - b - c"),
         (["div", "a", ["div", "b", "c"]], "a/(b/c)"),
+        (["pow", "a", ["pow", "b", "c"]], "a^(b^c)"),
         (["pow", ["neg", "a"], 2.0], "(-a)^2"),
         (["neg", ["pow", "a", 2.0]], "-a^2"),
         (["neg", ["mul", "a", "b"]], "-(a*b)"),

@@ -70,6 +70,13 @@ def test_a_formula_without_features_still_has_the_shape_of_the_points(
     assert constant(xp.zeros(2), xp).shape == ()
 
 
+def test_features_of_few_bits_are_worked_out_in_more(law: Law) -> None:
+    points = _domain(law)[:10].T.astype(np.float16)
+    assert law(points).dtype == np.float64
+    assert np.array_equal(law(points), law(points.astype(np.float64)))
+    assert law(jnp.asarray(points), jnp).dtype == jnp.float32
+
+
 def test_nothing_is_clipped_outside_the_domain(formula_law: Law) -> None:
     assert float(formula_law([16.0, 0.0])) == pytest.approx(0.3 * 16**0.7 + 0.001)
     assert float(formula_law([16.0, 0.0])) > formula_law.rates.high
