@@ -1,5 +1,7 @@
 """The contest: the loop that users write, tuning that ends inside its grid, honest measures."""
 
+from pathlib import Path
+
 import jax
 import numpy as np
 import pytest
@@ -7,9 +9,7 @@ import pytest
 from psi.bench.contest import SCORING_SEEDS, contest, contest_steps, tune, untuned_rates
 from psi.bench.measures import epochs_to, regret, result
 from psi.bench.training import SCHEDULES, Curves, Plain, train, with_law, with_schedule
-from psi.lab.config import GenerateConfig
 from psi.lab.engine import population
-from psi.lab.generate import generate
 from psi.lab.policy import law_policy, trajectory
 from psi.lab.store import read_records, read_tasks
 from psi.lab.tasks import make_task
@@ -73,18 +73,13 @@ def test_the_loop_and_the_engine_train_alike(wine):
     np.testing.assert_allclose(constant.train_loss, fixed.loss_next, rtol=2e-4)
 
 
-@pytest.mark.parametrize("grid", [np.geomspace(1e-3, 4e-3, 4), np.geomspace(40, 160, 4)])
-def test_tuning_extends_the_grid_until_the_best_is_inside(wine, grid):
+def test_tuning_extends_the_grid_until_the_best_is_inside(wine):
+    grid = np.geomspace(40, 160, 4)  # all too high
     tuned = tune(wine, grid, KEY)
     for each in tuned:
         assert grid.min() / 30 < each.peak < grid.max() * 1000
         assert not np.isclose(each.peak, grid).any()
         assert each.runs > len(grid) * 5
-
-
-def test_tuning_counts_its_runs(wine):
-    grid = np.geomspace(0.01, 10, 12)
-    assert [each.runs for each in tune(wine, grid, KEY)] == [60, 60, 60]
 
 
 def test_epochs_to_the_criterion():
@@ -135,16 +130,15 @@ def test_contest_has_every_method_on_the_same_fresh_seeds(wine):
     for row in rows:
         assert row.seeds == list(SCORING_SEEDS)
         assert len(row.final_val_losses) == len(row.accuracies) == 10
-        assert (row.tuning_runs > 0) == row.tuned
+        assert row.tuning_runs == (40 if row.tuned else 0)
     assert [row.peak_rate for row in rows[1::2]] == pytest.approx([0.1, 0.2, 0.3])
     assert said[-1] == (contest_steps([("Ψ", LAW)]), "")
     assert rows[0].mean_rates[0] == pytest.approx(0.3)
 
 
-def test_untuned_rates_are_the_best_single_ones_in_the_records(tmp_path):
-    config = GenerateConfig(tasks=("wine", "teacher-0"), epochs=2, cells=1, candidates=1, seeds=1)
-    generate(config, tmp_path)
-    records, tasks = read_records(tmp_path), read_tasks(tmp_path)
+def test_untuned_rates_are_the_best_single_ones_in_the_records():
+    sample = Path(__file__).parents[2] / "data" / "sample"
+    records, tasks = read_records(sample), read_tasks(sample)
     rates = untuned_rates(records, tasks)
     for name, rate in zip(SCHEDULES, rates, strict=True):
         means = {}
@@ -154,7 +148,7 @@ def test_untuned_rates_are_the_best_single_ones_in_the_records(tmp_path):
             for fact in map(Row, tasks.to_dict("records")):
                 mine = runs[runs.task == fact.task]
                 chosen = mine.run[(mine.epoch == 0) & (mine.lr == peak)]
-                last = mine.val_loss[(mine.epoch == 1) & mine.run.isin(chosen)].to_numpy(float)
+                last = mine.val_loss[(mine.epoch == 5) & mine.run.isin(chosen)].to_numpy(float)
                 loss = np.where(np.isfinite(last), np.minimum(last, 2 * fact.chance_loss),
                                 2 * fact.chance_loss).mean()  # fmt: skip
                 span = fact.chance_loss - fact.floor

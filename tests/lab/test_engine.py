@@ -18,7 +18,7 @@ from psi.law.clock import Clock, rates_over
 from psi.law.expression import Apply, Constant, Variable
 from psi.law.law import Law, Range
 
-EPOCHS = 4
+EPOCHS = 3
 KEY = jax.random.key(11)
 
 
