@@ -11,6 +11,7 @@ from psi.law.file import write_atomic
 
 STYLE = """
 body{font:15px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#222}
+td{white-space:nowrap}
 table{border-collapse:collapse;font-size:13px;margin:1rem 0}
 th,td{padding:.3rem .6rem;text-align:right;border-bottom:1px solid #ddd}
 th{border-bottom:2px solid #888;vertical-align:bottom}
