@@ -194,3 +194,12 @@ def test_labels():
     np.testing.assert_allclose(kept.weight, 1 / (0.1**2 + 0.3**2))
     np.testing.assert_allclose(kept.tried[0], np.log([0.1, 0.2, 0.4]))
     np.testing.assert_allclose(kept.lost, [[2.0, 0.0, 1.0]] * 20)
+
+
+def test_cells_at_an_edge_or_flat_weigh_nothing_as_ideal_rates():
+    ideal = ideal_table()
+    ideal.loc[:4, "edge"] = True
+    ideal.loc[5:6, "flat"] = True
+    weight = labels(ideal, surface_table()).weight
+    assert (weight[:7] == 0).all()
+    assert (weight[7:] > 0).all()

@@ -40,14 +40,14 @@ def test_a_diverged_run_counts_as_twice_the_chance_loss():
 
 
 def test_the_mean_is_taken_before_the_log():
-    final = np.array([[0.1, 0.9], [0.4, 0.4], [0.5, np.nan]])
+    final = np.array([[0.1, 0.1, 1.3], [0.4, 0.4, 0.4], [0.5, 0.5, np.nan]])
     surface = response_surface(branched_records(final, [0.1, 0.2, 0.4]), TASKS)
-    np.testing.assert_allclose(surface.final_loss, [0.5, 0.4, (0.5 + 4.0) / 2])
+    np.testing.assert_allclose(surface.final_loss, [0.5, 0.4, (0.5 + 0.5 + 4.0) / 3])
     np.testing.assert_allclose(surface["return"], -np.log(surface.final_loss + 0.02))
     assert list(surface.epoch) == [4, 4, 4]
-    np.testing.assert_allclose(surface.loss, 1.05)
+    np.testing.assert_allclose(surface.loss, 1.1)
     np.testing.assert_allclose(surface.initial_loss, 1.5)
-    # A mean of logs would have preferred the first rate: log 0.1 + log 0.9 < 2 log 0.4.
+    # A median, or a mean of logs, would have preferred the first rate.
     assert surface["return"].idxmax() == 1
 
 
