@@ -54,7 +54,8 @@ def response_surface(records: pd.DataFrame, tasks: pd.DataFrame, seed: int = 0) 
     start = branched[branched.epoch == branched.branch]
     start = start.set_index(["task", "run"])
     first = branched[branched.epoch == 0].set_index(["task", "run"]).loss_running
-    last = branched.groupby(["task", "run"], observed=True).val_loss.last()
+    # NaN is what a diverged run ends with: pandas would pass over it to the last finite loss.
+    last = branched.groupby(["task", "run"], observed=True).val_loss.last(skipna=False)
     runs = start.assign(initial_loss=first, final_loss=last).reset_index()
     groups = [
         _cell(group, facts[group.task.iloc[0]], rng)

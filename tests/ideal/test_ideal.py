@@ -23,7 +23,7 @@ def branched_records(final, lrs, epochs=10, branch=4, start=1.5):
                         "task": "a", "run": k * final.shape[1] + s, "cell": 0, "branch": branch,
                         "seed": s, "epoch": i, "lr": lr if i >= branch else 0.5,
                         "loss_running": start if i == 0 else 1.0 + 0.1 * s,
-                        "val_loss": final[k, s] if i == epochs - 1 else 9.9,
+                        "val_loss": final[k, s] if i == epochs - 1 else 0.3,
                     }
                 )  # fmt: skip
     return pd.DataFrame(rows)
