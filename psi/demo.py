@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
-import numpy as np
 import pandas as pd
 
 import psi
@@ -151,11 +150,16 @@ def _draw(
         surface[seen], ideal[ideal.domain != task.facts.domain], folder / "surface.png"
     )
     here = ideal[ideal.domain == task.facts.domain]
-    initial = float(here.initial_loss.mean())
+    initial, epochs = float(here.initial_loss.mean()), task.facts.epochs
     figures.psi_figure(
-        [figures.Surface(f"{f.name}\n{f.law}", partial(_rate, f.law, initial, task)) for f in laws],
+        [
+            figures.Surface(
+                f"{f.name}\n{f.law}", partial(rates_over, Clock(f.law, epochs, initial))
+            )
+            for f in laws
+        ],
         (min(0.01, initial / 10), initial),
-        task.facts.epochs,
+        epochs,
         here,
         folder / "psi.png",
     )
@@ -168,21 +172,15 @@ def _label(method: Result) -> str:
     return method.name + (f" ({method.peak_rate:.2g})" if method.peak_rate else "")
 
 
-def _rate(law: Law, initial: float, task: Task, loss: np.ndarray, epoch: np.ndarray) -> np.ndarray:
-    """The law's rates over (ε, i) for one ε_0 and the task's T, under the clock's rule."""
-    return rates_over(Clock(law, task.facts.epochs, initial), loss, epoch)
-
-
 def _data(
     records: pd.DataFrame, tasks: pd.DataFrame, ideal: pd.DataFrame, config: DemoConfig
 ) -> dict[str, Any]:
-    usable = ~ideal.flat & ~ideal.edge & (ideal.domain != config.held_out)
     return {
         "runs": config.data().runs(),
         "records": len(records),
         "tasks": list(tasks.task),
         "cells": len(ideal),
-        "cells_fitted": int(usable.sum()),
+        "cells_sure": int(ideal[ideal.domain != config.held_out].sure.sum()),
     }
 
 

@@ -14,20 +14,13 @@ from scipy.optimize import least_squares, minimize
 from psi.fit.labels import FEATURES, Labels, domain, lost_at, rates
 from psi.law.expression import Apply, Constant, Expression, Variable
 from psi.law.law import Constant as Fitted
-from psi.law.law import Law, Provenance, Score
+from psi.law.law import Law
 
 RESAMPLES = 200
 NAMES = ("a", "b", "c")
 
 
-def fit_curve(
-    points: Labels,
-    optimizer: str,
-    scores: tuple[Score, ...] = (),
-    provenance: Provenance | None = None,
-    seed: int = 0,
-    resamples: int = RESAMPLES,
-) -> Law:
+def fit_curve(points: Labels, optimizer: str, seed: int = 0, resamples: int = RESAMPLES) -> Law:
     """The closed form fitted to labels, its constants with 95 % bootstrap intervals over tasks.
 
     With `resamples` = 0 the law carries no constants: quicker, for scores on left-out domains.
@@ -42,8 +35,6 @@ def fit_curve(
         optimizer=optimizer,
         initial_loss=float(np.median(points.initial_loss)),
         constants=_intervals(points, best, resamples, seed) if resamples else (),
-        scores=scores,
-        provenance=provenance,
     )
 
 

@@ -1,5 +1,6 @@
 """From a data set on disk to laws, with a share of the domains left out of every fit."""
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -51,10 +52,10 @@ def fit_surface(
     make = fit_curve if kind == "curve" else fit_network
     fit = partial(make, optimizer=optimizer, seed=seed)
     quick = partial(fit, resamples=0) if kind == "curve" else fit
-    law = quick(points)
+    law = fit(points)
     unseen = [(name, labels(ideal[ideal.domain == name], surface, least=1)) for name in held_out]
     scores = tuple(
         Score(f"regret in the cells of {name}, held out", regret(law, at)) for name, at in unseen
     )
     source = provenance(store.data_hash(folder), store.config_hash(folder), PACKAGES)
-    return fit(points, scores=left_out_scores(quick, points) + scores, provenance=source)
+    return replace(law, scores=left_out_scores(quick, points) + scores, provenance=source)

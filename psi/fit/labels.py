@@ -59,7 +59,7 @@ def labels(ideal: pd.DataFrame, surface: pd.DataFrame, least: int = LEAST) -> La
     edge.
     """
     kept = ideal[ideal.loss <= BLOWN_UP * ideal.initial_loss]
-    sure = (~kept.flat & ~kept.edge).to_numpy()
+    sure = kept.sure.to_numpy()
     if sure.sum() < least:
         raise ValueError(
             f"a fit needs >= {least} usable cells (interior, not flat, ε <= {BLOWN_UP:g} ε_0), "

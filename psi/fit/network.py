@@ -15,7 +15,7 @@ from flax import nnx
 from jaxtyping import Array, Float
 
 from psi.fit.labels import FEATURES, Labels, domain, lost_at, rates
-from psi.law.law import Law, Provenance, Score
+from psi.law.law import Law
 from psi.law.network import Layer, Network
 
 HIDDEN = 8
@@ -56,13 +56,7 @@ class _Cells(NamedTuple):
     share: Any
 
 
-def fit_network(
-    points: Labels,
-    optimizer: str,
-    scores: tuple[Score, ...] = (),
-    provenance: Provenance | None = None,
-    seed: int = 0,
-) -> Law:
+def fit_network(points: Labels, optimizer: str, seed: int = 0) -> Law:
     """The network fitted to labels, as a law."""
     features = np.stack([np.log(points.loss_ratio), points.progress], axis=1)
     shift, scale = features.mean(0), np.maximum(features.std(0), 1e-6)
@@ -81,8 +75,6 @@ def fit_network(
         rates=rates(points),
         optimizer=optimizer,
         initial_loss=float(np.median(points.initial_loss)),
-        scores=scores,
-        provenance=provenance,
     )
 
 

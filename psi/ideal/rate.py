@@ -6,7 +6,8 @@ whose ideal rate is known, with rates a factor of two apart, a parabola through 
 found 0.79 to 1.0 of it, the spline 0.79 to 1.06 and mostly within 0.07 of 1.)
 
 A cell is flagged `edge` where the best candidate is the lowest or the highest tried, and `flat`
-where the rate hardly matters: the returns of all candidates lie within 0.05 nats.
+where the rate hardly matters: the returns of all candidates lie within 0.05 nats. It is `sure`
+where it is neither.
 """
 
 import numpy as np
@@ -23,7 +24,7 @@ def ideal_rates(surface: pd.DataFrame) -> pd.DataFrame:
 
     Columns beside the state's: lr (the ideal rate), lr_low and lr_high (95 % bootstrap interval),
     log_lr_error (bootstrap standard error of log α, nats), gain (return over that of the worst
-    candidate, nats), edge, flat.
+    candidate, nats), edge, flat, sure.
     """
     groups = surface.groupby(["task", "cell"], observed=True, sort=False)
     return pd.DataFrame([_cell(group.sort_values("lr")) for _, group in groups])
@@ -52,6 +53,8 @@ def _cell(cell: pd.DataFrame) -> dict[str, object]:
         raise ValueError(f"an ideal rate needs >= 3 candidate rates in a cell, got {len(x)}")
     spread = peak(x, np.stack(cell.resampled.to_list(), axis=-1))
     low, high = np.exp(np.quantile(spread, [0.025, 0.975]))
+    edge = y.argmax() in (0, len(y) - 1)
+    flat = bool(y.max() - y.min() < FLAT)
     state = cell.iloc[0][["task", "domain", "cell", "epoch", "horizon", "loss", "initial_loss"]]
     return {
         **state,
@@ -60,6 +63,7 @@ def _cell(cell: pd.DataFrame) -> dict[str, object]:
         "lr_high": high,
         "log_lr_error": spread.std(),
         "gain": y.max() - y.min(),
-        "edge": y.argmax() in (0, len(y) - 1),
-        "flat": y.max() - y.min() < FLAT,
+        "edge": edge,
+        "flat": flat,
+        "sure": not (edge or flat),
     }

@@ -60,11 +60,11 @@ def peaks(config: GenerateConfig) -> np.ndarray:
 
 
 def _pilot(config: GenerateConfig, folder: Path, number: int, report: Report) -> dict[str, object]:
-    task = make_task(config.tasks[number], config.epochs, config.optimizer)
     name = f"part-{number:04d}-pilot"
     if store.has_part(folder, name) and (folder / "tasks.parquet").exists():
         table = store.read_tasks(folder)
         return dict(table.iloc[number])
+    task = make_task(config.tasks[number], config.epochs, config.optimizer)
     plan = plain(peaks(config), config.epochs)
     runs = _train(config, task, number, plan, PILOT_SEEDS, report)
     constant = np.array(plan.family) == "constant"

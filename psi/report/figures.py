@@ -49,7 +49,7 @@ def surface_figure(surface: pd.DataFrame, ideal: pd.DataFrame, path: Path) -> No
         lost=surface.groupby(["task", "cell"], observed=True)["return"].transform("max")
         - surface["return"],
     )
-    dots = ideal[~ideal.flat & ~ideal.edge]
+    dots = ideal[ideal.sure]
     rates = np.geomspace(table.lr.min(), table.lr.max(), 13)
     figure, axes = _figure(1, 2, (9.6, 4.0))
     _binned(axes[0], table.progress, np.linspace(0, 1, 11), table, rates)

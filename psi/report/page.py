@@ -147,7 +147,7 @@ def _story(summary: dict[str, Any]) -> list[str]:
         f"<p>{data['runs']:,} small networks were trained on {len(data['tasks'])} tasks along "
         f"randomised learning-rate trajectories ({data['records']:,} records). From the tasks "
         f"other than <b>{html.escape(task['name'])}</b> the ideal rate was estimated in "
-        f"{data['cells_fitted']} cells and two laws were fitted. They then scheduled the "
+        f"{data['cells_sure']} cells and two laws were fitted. They then scheduled the "
         f"training of a network on {html.escape(task['name'])}, which no fit had seen.</p>"
     ]
 

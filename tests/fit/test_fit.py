@@ -166,7 +166,7 @@ def test_formula_is_what_it_says():
 def ideal_table(**change):
     row = {
         "task": "t", "domain": "d", "epoch": 2, "horizon": 10, "loss": 0.5, "initial_loss": 1.0,
-        "lr": 0.3, "log_lr_error": 0.1, "edge": False, "flat": False,
+        "lr": 0.3, "log_lr_error": 0.1, "edge": False, "flat": False, "sure": True,
     } | change  # fmt: skip
     return pd.DataFrame([row | {"cell": k} for k in range(20)])
 
@@ -181,7 +181,7 @@ def surface_table():
     return pd.DataFrame(rows)
 
 
-@pytest.mark.parametrize("change", [{"edge": True}, {"flat": True}, {"loss": 2.5}])
+@pytest.mark.parametrize("change", [{"sure": False}, {"loss": 2.5}])
 def test_labels_need_cells_that_mean_something(change):
     with pytest.raises(ValueError, match="got 0 of 20"):
         labels(ideal_table(**change), surface_table())
@@ -196,10 +196,9 @@ def test_labels():
     np.testing.assert_allclose(kept.lost, [[2.0, 0.0, 1.0]] * 20)
 
 
-def test_cells_at_an_edge_or_flat_weigh_nothing_as_ideal_rates():
+def test_cells_that_are_not_sure_weigh_nothing_as_ideal_rates():
     ideal = ideal_table()
-    ideal.loc[:4, "edge"] = True
-    ideal.loc[5:6, "flat"] = True
+    ideal.loc[:6, "sure"] = False
     weight = labels(ideal, surface_table()).weight
     assert (weight[:7] == 0).all()
     assert (weight[7:] > 0).all()

@@ -107,6 +107,7 @@ def test_the_ideal_rate_of_a_noisy_quadratic():
     assert row.lr_high / row.lr_low < 1.1
     assert not row.edge
     assert not row.flat
+    assert row.sure
 
 
 def test_edge_and_flat_are_flagged():
@@ -115,9 +116,12 @@ def test_edge_and_flat_are_flagged():
     row = ideal_rates(response_surface(branched_records(falling, lrs), TASKS)).iloc[0]
     assert row.edge
     assert not row.flat
+    assert not row.sure
     assert row.lr == pytest.approx(0.8)
     flat = 0.5 + 0.001 * falling
-    assert ideal_rates(response_surface(branched_records(flat, lrs), TASKS)).iloc[0].flat
+    row = ideal_rates(response_surface(branched_records(flat, lrs), TASKS)).iloc[0]
+    assert row.flat
+    assert not row.sure
 
 
 def test_two_candidates_are_too_few():
