@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import jax
 import numpy as np
+import optax
 import pandas as pd
 from jaxtyping import Array, Float, Key
 
@@ -134,11 +135,11 @@ def _scores(
 
 
 def _plain(task: Task) -> MakeTransform:
-    return _plain_transform(task.facts.optimizer, task.facts.steps * task.facts.epochs)
+    return _plain_transform(task.functions.optimizer, task.facts.steps * task.facts.epochs)
 
 
 @cache
-def _plain_transform(optimizer: str, steps: int) -> MakeTransform:
+def _plain_transform(optimizer: optax.GradientTransformation, steps: int) -> MakeTransform:
     # Cached: the function is part of the compiled program's key.
     return partial(with_schedule, optimizer, steps)
 

@@ -14,8 +14,7 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float, Key
 
-from psi.lab.optimizers import optimizer
-from psi.lab.task import Functions, Splits, Task
+from psi.lab.task import Arrays, Functions, Params, Splits, Task
 from psi.lab.training import Losses, Progress, evaluate, train_epoch
 from psi.law.law import Law
 from psi.schedulers.optax import scale_by_psi
@@ -45,8 +44,10 @@ class Plain(NamedTuple):
     """The rate at the first step."""
 
 
-def with_schedule(name: str, steps: int, lane: Plain) -> optax.GradientTransformationExtraArgs:
-    """The optimizer `name` under a constant, linear or cosine schedule over `steps` updates."""
+def with_schedule(
+    transform: optax.GradientTransformation, steps: int, lane: Plain
+) -> optax.GradientTransformationExtraArgs:
+    """An optimizer without a rate under a constant, linear or cosine schedule over `steps` updates."""
     choices = (
         optax.constant_schedule(lane.peak),
         optax.linear_schedule(lane.peak, 0.0, steps),
@@ -57,14 +58,14 @@ def with_schedule(name: str, steps: int, lane: Plain) -> optax.GradientTransform
         return jnp.stack([jnp.asarray(choice(step)) for choice in choices])[lane.kind]
 
     scale = optax.inject_hyperparams(optax.scale_by_learning_rate)(learning_rate=schedule)
-    return optax.with_extra_args_support(optax.chain(optimizer(name), scale))
+    return optax.with_extra_args_support(optax.chain(transform, scale))
 
 
 def with_law(law: Law, task: Task) -> optax.GradientTransformationExtraArgs:
     """The task's optimizer under a law, as a user would chain it."""
     facts = task.facts
     return optax.with_extra_args_support(
-        optax.chain(optimizer(facts.optimizer), scale_by_psi(law, facts.steps, facts.epochs))
+        optax.chain(task.functions.optimizer, scale_by_psi(law, facts.steps, facts.epochs))
     )
 
 
@@ -74,7 +75,7 @@ def train(
     """Train the task under each lane's transformation from each seed."""
     keys = jax.vmap(partial(jax.random.fold_in, key))(seeds)
     lanes = jax.tree.map(jnp.asarray, lanes)
-    out = _train(task.functions, make, task.facts.epochs, task.source, task.splits, lanes, keys)
+    out = _train(task.functions, make, task.facts.epochs, task.arrays, task.splits, lanes, keys)
     return Curves(*(np.asarray(curve).swapaxes(0, 1) for curve in out))
 
 
@@ -83,13 +84,13 @@ def _train(
     functions: Functions,
     make: MakeTransform,
     epochs: int,
-    source: Any,
+    arrays: Arrays,
     splits: Splits,
     lanes: Any,
     keys: Key[Array, " seed"],
 ) -> tuple[Float[Array, "seed lane epoch"], ...]:
     def from_seed(key: Key[Array, ""]) -> tuple[Array, ...]:
-        return jax.vmap(lambda lane: _run(functions, make(lane), epochs, source, splits, key))(
+        return jax.vmap(lambda lane: _run(functions, make(lane), epochs, arrays, splits, key))(
             lanes
         )
 
@@ -100,20 +101,24 @@ def _run(
     functions: Functions,
     transform: optax.GradientTransformationExtraArgs,
     epochs: int,
-    source: Any,
+    arrays: Arrays,
     splits: Splits,
     key: Key[Array, ""],
 ) -> tuple[Array, ...]:
-    params = functions.init(jax.random.fold_in(key, 0))
+    params = functions.init(arrays, jax.random.fold_in(key, 0))
     order = jax.random.fold_in(key, 1)
 
     def update(grads, state, params, loss):
         return transform.update(grads, state, params, value=loss)
 
+    def losses_at(params: Params, i: Array) -> Losses:
+        now = functions.before(splits, order, i) if functions.before else splits
+        return evaluate(functions, arrays, now, params)
+
     def epoch(progress: Progress, i: Array) -> tuple[Progress, tuple[Array, Losses]]:
-        batches = functions.epoch(source, jax.random.fold_in(order, i))
-        progress, _ = train_epoch(functions, update, progress, batches)
-        return progress, (_rate(progress.optimizer), evaluate(functions, splits, progress.params))
+        batches = functions.epoch(arrays, order, i)
+        progress, _ = train_epoch(functions, arrays, update, progress, batches)
+        return progress, (_rate(progress.optimizer), losses_at(progress.params, i + 1))
 
     start = Progress(params, transform.init(params))
     rate, losses = jax.lax.scan(epoch, start, jnp.arange(epochs))[1]

@@ -7,9 +7,14 @@ import math
 import re
 from dataclasses import dataclass
 
-DATASET_NAMES = ("breast_cancer", "digits", "wine")
-FAMILY_NAMES = ("gaussian_mixture", "teacher")
-OPTIMIZERS = ("sgd", "momentum", "adam")
+DATASET_NAMES = ("breast_cancer", "diabetes", "digits", "iris", "pydoc", "wine")
+FAMILY_NAMES = ("gaussian_mixture", "ill_conditioned", "moons", "teacher")
+OPTIMIZER_NAMES = (
+    "sgd", "momentum", "momentum_ema", "nesterov", "adagrad", "adadelta", "rmsprop", "adam",
+    "adamw", "sign",
+)  # fmt: skip
+NETWORK_NAMES = ("linear", "mlp", "residual", "cnn", "gru", "transformer")
+ACTIVATION_NAMES = ("relu", "tanh", "gelu")
 
 PILOT_RATES = 15
 PILOT_SEEDS = 5
@@ -17,16 +22,68 @@ PILOT_RUNS = 3 * PILOT_RATES * PILOT_SEEDS
 """Runs of a task's pilot: three plain schedules."""
 
 
-def check_task(name: str, epochs: int, optimizer: str) -> None:
-    """Raise ValueError unless `make_task` knows the task. Costs nothing."""
-    drawn = re.fullmatch(rf"({'|'.join(FAMILY_NAMES)})-\d{{1,6}}", name)
+@dataclass(frozen=True)
+class Hyper:
+    """H: every hyperparameter of a training but the learning rate. None: the task's own default.
+
+    Raises ValueError where one makes no sense.
+    """
+
+    epochs: int = 20
+    """T, the length of a trajectory."""
+    optimizer: str = "sgd"
+    """One of the table in psi.lab.optimizers: sgd, momentum, nesterov, adam, …"""
+    batch: int | None = None
+    """Rows a minibatch."""
+    weight_decay: float = 0.0
+    """Decoupled: θ ← θ − α (u + weight_decay · θ)."""
+    label_smoothing: float = 0.0
+    """Share of a label's weight that is spread over all classes."""
+    network: str | None = None
+    """linear, mlp, residual, cnn, gru or transformer."""
+    width: int | None = None
+    """Units a hidden layer, channels of a CNN, or size of an embedding."""
+    depth: int | None = None
+    """Hidden layers or blocks."""
+    activation: str = "relu"
+    """relu, tanh or gelu."""
+    init_scale: float = 1.0
+    """Times the weights of He initialisation."""
+    normalised: bool = False
+    """Layer normalisation before activations."""
+
+    def __post_init__(self) -> None:
+        if self.epochs < 1:
+            raise ValueError(f"epochs, the length of a trajectory, must be >= 1, got {self.epochs}")
+        _one_of("optimizer", self.optimizer, OPTIMIZER_NAMES)
+        _one_of("activation", self.activation, ACTIVATION_NAMES)
+        if self.network is not None:
+            _one_of("network", self.network, NETWORK_NAMES)
+        for name in ("batch", "width", "depth"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ValueError(f"{name} must be >= 1, got {value}")
+        for name, high in (("weight_decay", math.inf), ("label_smoothing", 1.0)):
+            if not 0 <= getattr(self, name) < high:
+                raise ValueError(f"{name} must be in [0, {high:g}), got {getattr(self, name)}")
+        if not 0 < self.init_scale < math.inf:
+            raise ValueError(f"init_scale must be positive and finite, got {self.init_scale}")
+
+
+def _one_of(what: str, name: str, allowed: tuple[str, ...]) -> None:
+    if name not in allowed:
+        raise ValueError(f"unknown {what} {name!r}; allowed: {', '.join(allowed)}")
+
+
+def check_task(name: str) -> None:
+    """Raise ValueError unless `make_task` knows the name. Costs nothing."""
+    drawn = re.fullmatch(rf"({'|'.join(FAMILY_NAMES)})-\d{{1,6}}(-fixed)?", name)
     if name not in DATASET_NAMES and not drawn:
         allowed = ", ".join([*DATASET_NAMES, *(f"{family}-N" for family in FAMILY_NAMES)])
-        raise ValueError(f"unknown data set {name!r}; allowed: {allowed} (N a number)")
-    if epochs < 1:
-        raise ValueError(f"epochs, the length of a trajectory, must be >= 1, got {epochs}")
-    if optimizer not in OPTIMIZERS:
-        raise ValueError(f"unknown optimizer {optimizer!r}; allowed: {', '.join(OPTIMIZERS)}")
+        raise ValueError(
+            f"unknown data set {name!r}; allowed: {allowed} (N a number, then -fixed for fixed "
+            "rows in place of a stream)"
+        )
 
 
 @dataclass(frozen=True)

@@ -21,9 +21,8 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float, Key
 
-from psi.lab.optimizers import optimizer
 from psi.lab.policy import Policy
-from psi.lab.task import Functions, Splits, Task
+from psi.lab.task import Arrays, Functions, Params, Splits, Task
 from psi.lab.training import EpochMeans, Losses, Progress, evaluate, norm, train_epoch
 from psi.law.features import Observation
 
@@ -82,7 +81,7 @@ def population(
     """
     lanes, count = _blocks(lanes)
     blocks = -(-count // WIDTH)
-    program = partial(_program, task.functions, make_policy, task.facts.optimizer)
+    program = partial(_program, task.functions, make_policy)
     units = [(block, int(seed)) for seed in seeds for block in range(blocks)]
     parts = []
     for first in range(0, len(units), UNITS_PER_CALL):
@@ -92,7 +91,7 @@ def population(
         keys = jax.vmap(partial(jax.random.fold_in, key))(np.array([s for _, s in padded]))
         rates = jax.tree.map(lambda a, block=block: a[block], lanes)
         out = program(
-            task.facts.epochs, jax.local_device_count(), task.source, task.splits, rates, keys
+            task.facts.epochs, jax.local_device_count(), task.arrays, task.splits, rates, keys
         )
         parts.append(jax.tree.map(np.asarray, out))
         report(min((first + len(now)) * count // blocks, count * len(seeds)))
@@ -113,25 +112,22 @@ def _unblock(units: np.ndarray, seeds: int, count: int) -> np.ndarray:
     return units.reshape(seeds, -1, units.shape[-1])[:, :count].swapaxes(0, 1)
 
 
-@partial(jax.jit, static_argnums=(0, 1, 2, 3, 4))
+@partial(jax.jit, static_argnums=(0, 1, 2, 3))
 def _program(
     functions: Functions,
     make_policy: MakePolicy,
-    optimizer_name: str,
     epochs: int,
     devices: int,
-    source: Any,
+    arrays: Arrays,
     splits: Splits,
     lanes: Any,
     keys: Key[Array, " unit"],
 ) -> Epochs:
-    transform = optimizer(optimizer_name)
-
-    def share(source: Any, splits: Splits, lanes: Any, keys: Key[Array, " unit"]) -> Epochs:
+    def share(arrays: Arrays, splits: Splits, lanes: Any, keys: Key[Array, " unit"]) -> Epochs:
         def unit(work: tuple[Any, Key[Array, ""]]) -> Epochs:
             def run(lane: Any) -> Epochs:
                 policy = make_policy(lane)
-                return _run(functions, transform, policy, epochs, source, splits, work[1])
+                return _run(functions, policy, epochs, arrays, splits, work[1])
 
             return jax.vmap(run)(work[0])
 
@@ -145,35 +141,39 @@ def _program(
     sharded = jax.shard_map(
         share, mesh=mesh, in_specs=(same, same, each, each), out_specs=each, check_vma=False
     )
-    return sharded(source, splits, lanes, keys)
+    return sharded(arrays, splits, lanes, keys)
 
 
 def _run(
     functions: Functions,
-    transform: optax.GradientTransformation,
     policy: Policy,
     epochs: int,
-    source: Any,
+    arrays: Arrays,
     splits: Splits,
     key: Key[Array, ""],
 ) -> Epochs:
     """One network, from its initialisation to its last epoch."""
-    params = functions.init(jax.random.fold_in(key, 0))
+    params = functions.init(arrays, jax.random.fold_in(key, 0))
     order = jax.random.fold_in(key, 1)
-    losses = evaluate(functions, splits, params)
+
+    def measure(params: Params, i: Array) -> Losses:
+        now = functions.before(splits, order, i) if functions.before else splits
+        return evaluate(functions, arrays, now, params)
+
+    losses = measure(params, jnp.asarray(0))
     zero = jnp.zeros_like(losses.full)
     seen = EpochMeans(losses.full, zero, zero)
-    progress = Progress(params, transform.init(params))
+    progress = Progress(params, functions.optimizer.init(params))
     carry = _Carry(progress, (), losses, seen, losses.full, losses.full)
     carry = carry._replace(policy=policy.init(_observation(carry, jnp.asarray(0), epochs)))
 
     def epoch(carry: _Carry, i: Array) -> tuple[_Carry, Epochs]:
         observation = _observation(carry, i, epochs)
         policy_state, lr = policy.step(carry.policy, observation)
-        update = partial(_scaled, transform, lr)
-        batches = functions.epoch(source, jax.random.fold_in(order, i))
-        progress, seen = train_epoch(functions, update, carry.progress, batches)
-        losses = evaluate(functions, splits, progress.params)
+        update = partial(_scaled, functions.optimizer, lr)
+        batches = functions.epoch(arrays, order, i)
+        progress, seen = train_epoch(functions, arrays, update, carry.progress, batches)
+        losses = measure(progress.params, i + 1)
         row = Epochs(
             lr=lr,
             loss_running=observation.loss,

@@ -1,63 +1,90 @@
-"""Networks that tasks train."""
+"""Networks that tasks train, in the layout in which a population of them runs fast.
+
+Weights are (outputs, inputs), activations have features first and rows last. Under vmap over
+lanes a layer is then W[lane, out, in] · h[lane, in, rows]: products with long contiguous rows and
+no transpose, and on the inputs, which all lanes share, one product for all lanes. On two cores the
+canonical case ran 1.5 times as fast as with rows first.
+"""
 
 import math
+from collections.abc import Callable
 from functools import cache, partial
 from itertools import pairwise
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int, Key
+from jaxtyping import Array, Float, Key
 
-from psi.lab.task import Batch, Functions, Params
+from psi.lab.task import Network, Params
+
+Weights = Float[Array, "outputs inputs"]
+Hidden = Float[Array, "features rows"]
 
 
-def mlp_init(widths: tuple[int, ...], key: Key[Array, ""]) -> Params:
-    """He initialisation, W ~ N(0, 2/inputs), b = 0 (He et al. 2015, arXiv 1502.01852)."""
+@jax.custom_vjp
+def dense(weights: Weights, bias: Float[Array, " outputs"], h: Hidden) -> Hidden:
+    """W · h + b."""
+    return weights @ h + bias[:, None]
+
+
+def _dense_forward(weights: Weights, bias: Float[Array, " outputs"], h: Hidden):
+    return dense(weights, bias, h), (weights, h)
+
+
+def _dense_backward(saved: tuple[Weights, Hidden], ahead: Hidden):
+    weights, h = saved
+    # The barrier makes XLA transpose the small matrix instead of folding the transpose into the
+    # product, which its fast CPU kernels then refuse.
+    turned = jax.lax.optimization_barrier(weights.T)
+    return ahead @ h.T, ahead.sum(1), turned @ ahead
+
+
+dense.defvjp(_dense_forward, _dense_backward)
+
+ACTIVATIONS: tuple[tuple[str, Callable[[Array], Array]], ...] = (
+    ("relu", jax.nn.relu),
+    ("tanh", jnp.tanh),
+    ("gelu", jax.nn.gelu),
+)
+
+
+def mlp_init(widths: tuple[int, ...], scale: float, key: Key[Array, ""]) -> Params:
+    """He initialisation, W ~ scale · N(0, 2/inputs), b = 0 (He et al. 2015, arXiv 1502.01852)."""
     keys = jax.random.split(key, len(widths) - 1)
     return [
-        (jax.random.normal(k, (n, m)) * math.sqrt(2 / n), jnp.zeros(m))
+        (jax.random.normal(k, (m, n)) * scale * math.sqrt(2 / n), jnp.zeros(m))
         for k, (n, m) in zip(keys, pairwise(widths), strict=True)
     ]
 
 
-def mlp_logits(params: Params, x: Float[Array, "rows inputs"]) -> Float[Array, "rows classes"]:
-    """Dense layers with ReLU between them."""
+def mlp_apply(
+    activation: str, normalised: bool, params: Params, x: Float[Array, "rows inputs"]
+) -> Hidden:
+    """Dense layers with an activation between them, before it layer normalisation if asked."""
+    act = dict(ACTIVATIONS)[activation]
+    h = x.T
     for weights, bias in params[:-1]:
-        x = jax.nn.relu(x @ weights + bias[None])
-    weights, bias = params[-1]
-    return x @ weights + bias[None]
+        h = dense(weights, bias, h)
+        h = act(normalise(h) if normalised else h)
+    return dense(*params[-1], h)
 
 
-def cross_entropy(params: Params, batch: Batch) -> Float[Array, ""]:
-    """Mean of −log softmax(logits)[label], in nats."""
-    logits = mlp_logits(params, batch.x)
-    return (jax.nn.logsumexp(logits, axis=-1) - _at_label(logits, batch.y)).mean()
-
-
-def accuracy(params: Params, batch: Batch) -> Float[Array, ""]:
-    """Share of rows whose label's logit is the largest (ties count as right)."""
-    logits = mlp_logits(params, batch.x)
-    return (_at_label(logits, batch.y) >= logits.max(-1)).mean()
-
-
-def _at_label(
-    logits: Float[Array, "rows classes"], y: Int[Array, " rows"]
-) -> Float[Array, " rows"]:
-    # A masked sum: a gather, and the scatter that is its gradient, halve the engine's speed.
-    return jnp.where(jax.nn.one_hot(y, logits.shape[-1], dtype=bool), logits, 0).sum(-1)
+def normalise(h: Hidden) -> Hidden:
+    """Layer normalisation without parameters, over features (Ba et al. 2016, arXiv 1607.06450)."""
+    centred = h - h.mean(0)[None]
+    return centred * jax.lax.rsqrt(jnp.square(centred).mean(0) + 1e-5)[None]
 
 
 @cache
-def mlp_from_rows(widths: tuple[int, ...], steps: int, batch: int) -> Functions:
-    """An MLP on fixed rows: each epoch is one pass in a fresh random order."""
-    epoch = partial(shuffled_epoch, steps, batch)
-    return Functions(partial(mlp_init, widths), cross_entropy, accuracy, epoch)
-
-
-def shuffled_epoch(steps: int, batch: int, rows: Batch, key: Key[Array, ""]) -> Batch:
-    """The steps × batch distinct rows in random order; what is left over sits this epoch out."""
-    order = jax.random.permutation(key, rows.y.shape[0])[: steps * batch]
-    return Batch(
-        rows.x[order].reshape(steps, batch, -1),
-        rows.y[order].reshape(steps, batch),
-    )
+def mlp(
+    inputs: int,
+    outputs: int,
+    width: int = 32,
+    depth: int = 1,
+    activation: str = "relu",
+    scale: float = 1.0,
+    normalised: bool = False,
+) -> Network:
+    """`depth` hidden layers of `width` units; depth 0 is the linear model."""
+    widths = (inputs, *[width] * depth, outputs)
+    return Network(partial(mlp_init, widths, scale), partial(mlp_apply, activation, normalised))

@@ -1,24 +1,27 @@
 """A task: everything about a training except its learning rate.
 
 A `Task` is pure functions and arrays. Tasks that share functions and shapes (draws of one
-synthetic family, say) share one compiled program: the functions are the program's key, the
-arrays its arguments.
+synthetic family, say) are one bucket and share one compiled program: the functions are the
+program's key, the arrays its arguments.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from jaxtyping import Array, Float, Int, Key, PyTree
+import optax
+from jaxtyping import Array, Float, Int, Key, PyTree, Shaped
 
 Params = PyTree[Float[Array, "..."]]
+Arrays = Any
+"""A pytree of arrays: training rows, or a generator's parameters, and what else functions use."""
 
 
 class Batch(NamedTuple):
-    """Inputs and labels; a leading step axis where it holds a whole epoch's minibatches."""
+    """Inputs and targets, rows first; a leading step axis where it is a whole epoch's."""
 
-    x: Float[Array, "*rows inputs"]
-    y: Int[Array, "*rows"]
+    x: Shaped[Array, "*rows"]
+    y: Shaped[Array, "*rows"]
 
 
 class Splits(NamedTuple):
@@ -29,17 +32,32 @@ class Splits(NamedTuple):
     test: Batch
 
 
-class Functions(NamedTuple):
-    """The pure functions of a task. Shared by tasks of one shape, hashable."""
+class Network(NamedTuple):
+    """A network as a pair of pure functions."""
 
     init: Callable[[Key[Array, ""]], Params]
     """key → parameters"""
-    loss: Callable[[Params, Batch], Float[Array, ""]]
-    """mean cross-entropy of a batch, in nats"""
-    accuracy: Callable[[Params, Batch], Float[Array, ""]]
-    """share of a batch that is classified right"""
-    epoch: Callable[[Any, Key[Array, ""]], Batch]
-    """(source, key) → the minibatches of one epoch, shape=(steps, batch, …)"""
+    apply: Callable[[Params, Shaped[Array, "*rows"]], Float[Array, "outputs *rows"]]
+    """(parameters, inputs with rows first) → outputs with rows *last*: class by class, which is
+    how a population's many small products run fast (networks.py)."""
+
+
+class Functions(NamedTuple):
+    """The pure functions of a task. Shared by tasks of one shape, hashable."""
+
+    init: Callable[[Arrays, Key[Array, ""]], Params]
+    """(arrays, key) → parameters"""
+    loss: Callable[[Arrays, Params, Batch], Float[Array, ""]]
+    """mean loss of a batch, in nats where it is a cross-entropy"""
+    accuracy: Callable[[Arrays, Params, Batch], Float[Array, ""]]
+    """share of a batch that is classified right; R² of a regression"""
+    epoch: Callable[[Arrays, Key[Array, ""], Int[Array, ""]], Batch]
+    """(arrays, key of the run, i) → the minibatches of epoch i, shape=(steps, batch, …)"""
+    optimizer: optax.GradientTransformation
+    """What the learning rate multiplies."""
+    before: Callable[[Splits, Key[Array, ""], Int[Array, ""]], Splits] | None = None
+    """(splits, key of the run, i) → what is evaluated before epoch i; None: the splits. For
+    targets that move."""
 
 
 @dataclass(frozen=True)
@@ -49,8 +67,11 @@ class Facts:
     domain: str
     """What is left out whole when it is held out: a data set or a synthetic family."""
     rows: int
+    """Training rows; for a stream, those drawn over the budget."""
     inputs: int
+    """Numbers a row."""
     classes: int
+    """0 for a regression."""
     parameters: int
     batch: int
     steps: int
@@ -58,19 +79,33 @@ class Facts:
     epochs: int
     """T, the budget."""
     optimizer: str
+    weight_decay: float
+    label_smoothing: float
+    network: str
+    loss: str
     chance_loss: float
-    """L_chance: the validation loss of the best constant predictor, in nats."""
+    """L_chance: the validation loss of the best constant predictor."""
     floor: float
     """L*: the Bayes loss on the validation sample where the generator is known, else 0."""
+    noise: float
+    """Share of labels that are random, or the standard deviation of a target's noise; NaN where
+    it is not known."""
     stream: bool
 
 
 class Task(NamedTuple):
-    """A training problem: functions, the source of its minibatches, splits, declared features."""
+    """A training problem: functions, the arrays they draw on, splits, declared features."""
 
     name: str
     functions: Functions
-    source: Any
-    """What `functions.epoch` draws from: the training rows, or a generator's parameters."""
+    arrays: Arrays
     splits: Splits
     facts: Facts
+
+    def init(self, key: Key[Array, ""]) -> Params:
+        """Parameters before training."""
+        return self.functions.init(self.arrays, key)
+
+    def loss(self, params: Params, batch: Batch) -> Float[Array, ""]:
+        """Mean loss of a batch."""
+        return self.functions.loss(self.arrays, params, batch)

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float
 
-from psi.lab.task import Batch, Functions, Params, Splits
+from psi.lab.task import Arrays, Batch, Functions, Params, Splits
 
 
 class Progress(NamedTuple):
@@ -45,12 +45,12 @@ Update = Callable[[optax.Updates, Any, Params, Float[Array, ""]], tuple[optax.Up
 
 
 def train_epoch(
-    functions: Functions, update: Update, progress: Progress, batches: Batch
+    functions: Functions, arrays: Arrays, update: Update, progress: Progress, batches: Batch
 ) -> tuple[Progress, EpochMeans]:
     """One update a minibatch, in order."""
 
     def step(now: Progress, batch: Batch) -> tuple[Progress, EpochMeans]:
-        loss, grads = jax.value_and_grad(functions.loss)(now.params, batch)
+        loss, grads = jax.value_and_grad(functions.loss, argnums=1)(arrays, now.params, batch)
         updates, state = update(grads, now.optimizer, now.params, loss)
         params = optax.apply_updates(now.params, updates)
         means = EpochMeans(loss, _square_norm(grads), _square_norm(updates))
@@ -62,12 +62,12 @@ def train_epoch(
     )
 
 
-def evaluate(functions: Functions, splits: Splits, params: Params) -> Losses:
+def evaluate(functions: Functions, arrays: Arrays, splits: Splits, params: Params) -> Losses:
     """Training loss, validation loss, test accuracy."""
     return Losses(
-        functions.loss(params, splits.train),
-        functions.loss(params, splits.validation),
-        functions.accuracy(params, splits.test),
+        functions.loss(arrays, params, splits.train),
+        functions.loss(arrays, params, splits.validation),
+        functions.accuracy(arrays, params, splits.test),
     )
 
 

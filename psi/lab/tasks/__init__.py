@@ -1,0 +1,1 @@
+"""Implementations of `Task`, and the table that makes one from its name."""

@@ -1,0 +1,230 @@
+"""Synthetic families drawn from a seed, each as a stream or as fixed rows.
+
+Each draw of a family is a generator whose Bayes loss is known. As a stream (`teacher-3`) every
+minibatch is fresh, so that nothing can be memorised and training loss is test loss; as fixed rows
+(`teacher-3-fixed`) the same generator is sampled once. All draws of a family share shapes, hence
+one program.
+
+* `gaussian_mixture`: x | class ~ N(m_class, I), a share of the labels redrawn at random.
+* `ill_conditioned`: x_k ~ N(0, λ_k), λ log-spaced over 1 to 3 decades, y = w · x + noise.
+* `moons`: two interleaved half circles in the plane, blurred, a share of the labels redrawn.
+* `teacher`: x ~ N(0, I), y ~ softmax(β · teacher(x)) with a random ReLU network as teacher.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cache, partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int, Key
+
+from psi.lab.build import facts_of, fixed_task, loss_of
+from psi.lab.config import Hyper
+from psi.lab.networks import mlp
+from psi.lab.optimizers import optimizer
+from psi.lab.task import Arrays, Batch, Functions, Network, Params, Splits, Task
+from psi.lab.tasks.architectures import network
+
+INPUTS, CLASSES, HIDDEN = 16, 4, 32
+BATCH, STEPS = 32, 16
+ARC = 64  # points of a moon
+SPLIT_ROWS = (256, 512, 256)  # train, validation, test of a stream: only ever evaluated on
+FIXED_ROWS = (512, 512, 256)
+
+
+class Mixture(NamedTuple):
+    """A Gaussian mixture, each component of one class, with label noise."""
+
+    means: Float[Array, "components inputs"]
+    label: Int[Array, " components"]
+    spread: Float[Array, ""]
+    """Standard deviation of every component."""
+    noise: Float[Array, ""]
+    """Share of labels redrawn uniformly."""
+
+
+class Teacher(NamedTuple):
+    """A random network whose softmax draws the labels."""
+
+    params: Params
+    sharpness: Float[Array, ""]
+    """β: 0 makes labels pure noise, ∞ makes them certain."""
+    noise: Float[Array, ""]
+    """NaN: how much of the label is noise depends on x."""
+
+
+class Linear(NamedTuple):
+    """A linear target on inputs of unequal variance."""
+
+    deviation: Float[Array, " inputs"]
+    """√λ_k"""
+    weights: Float[Array, " inputs"]
+    noise: Float[Array, ""]
+    """Standard deviation of the target's noise."""
+
+
+class Family(NamedTuple):
+    """A distribution over generators, and what can be asked of one."""
+
+    inputs: int
+    classes: int
+    """0: a regression."""
+    draw: Callable[[Key[Array, ""]], Any]
+    """key → generator"""
+    sample: Callable[[int, Any, Key[Array, ""]], Batch]
+    """(rows, generator, key) → fresh rows"""
+    bayes: Callable[[Any, Batch], Float[Array, ""]]
+    """(generator, batch) → what the best possible predictor loses there"""
+
+
+def _log_uniform(key: Key[Array, ""], low: float, high: float) -> Float[Array, ""]:
+    return jnp.exp(jax.random.uniform(key, minval=jnp.log(low), maxval=jnp.log(high)))
+
+
+def _draw_mixture(key: Key[Array, ""]) -> Mixture:
+    means, spread, noise = jax.random.split(key, 3)
+    return Mixture(
+        _log_uniform(spread, 0.4, 1.2) * jax.random.normal(means, (CLASSES, INPUTS)),
+        jnp.arange(CLASSES),
+        jnp.asarray(1.0),
+        jax.random.uniform(noise, maxval=0.3),
+    )
+
+
+def _draw_moons(key: Key[Array, ""]) -> Mixture:
+    spread, noise = jax.random.split(key)
+    angle = jnp.linspace(0, jnp.pi, ARC)
+    upper = jnp.stack([jnp.cos(angle), jnp.sin(angle)], axis=1)
+    lower = jnp.stack([1 - jnp.cos(angle), 0.5 - jnp.sin(angle)], axis=1)
+    return Mixture(
+        jnp.concatenate([upper, lower]) - jnp.array([[0.5, 0.25]]),
+        jnp.arange(2).repeat(ARC),
+        _log_uniform(spread, 0.1, 0.4),
+        jax.random.uniform(noise, maxval=0.2),
+    )
+
+
+def mixture_posterior(
+    classes: int, source: Mixture, x: Float[Array, "rows inputs"]
+) -> Float[Array, "rows classes"]:
+    """Log p(y | x), label noise included."""
+    nearness = x @ source.means.T - (source.means**2).sum(-1)[None] / 2
+    component = jax.nn.softmax(nearness / source.spread**2)
+    clean = component @ jax.nn.one_hot(source.label, classes)
+    return jnp.log((1 - source.noise) * clean + source.noise / classes)
+
+
+def _sample_mixture(classes: int, rows: int, source: Mixture, key: Key[Array, ""]) -> Batch:
+    (which, where), label = jax.random.split(jax.random.fold_in(key, 0)), jax.random.fold_in(key, 1)
+    components, inputs = source.means.shape
+    component = jax.random.randint(which, (rows,), 0, components)
+    x = source.means[component] + source.spread * jax.random.normal(where, (rows, inputs))
+    return Batch(x, jax.random.categorical(label, mixture_posterior(classes, source, x)))
+
+
+def _draw_teacher(key: Key[Array, ""]) -> Teacher:
+    weights, sharpness = jax.random.split(key)
+    params = mlp(INPUTS, CLASSES, HIDDEN).init(weights)
+    return Teacher(params, _log_uniform(sharpness, 1.0, 6.0), jnp.asarray(jnp.nan))
+
+
+def teacher_posterior(
+    source: Teacher, x: Float[Array, "rows inputs"]
+) -> Float[Array, "rows classes"]:
+    """Log p(y | x)."""
+    logits = mlp(INPUTS, CLASSES, HIDDEN).apply(source.params, x)
+    return jax.nn.log_softmax(source.sharpness * logits, axis=0).T
+
+
+def _sample_teacher(rows: int, source: Teacher, key: Key[Array, ""]) -> Batch:
+    where, label = jax.random.split(key)
+    x = jax.random.normal(where, (rows, INPUTS))
+    return Batch(x, jax.random.categorical(label, teacher_posterior(source, x)))
+
+
+def _draw_linear(key: Key[Array, ""]) -> Linear:
+    decades, weights, noise = jax.random.split(key, 3)
+    span = jax.random.uniform(decades, minval=1.0, maxval=3.0)
+    deviation = 10.0 ** (-span / 2 * jnp.linspace(0, 1, INPUTS))
+    # Every direction holds the same share of the target's variance, so that slow ones matter.
+    weights = jax.random.normal(weights, (INPUTS,)) / deviation / jnp.sqrt(INPUTS)
+    return Linear(deviation, weights, _log_uniform(noise, 0.03, 0.5))
+
+
+def _sample_linear(rows: int, source: Linear, key: Key[Array, ""]) -> Batch:
+    where, off = jax.random.split(key)
+    x = source.deviation[None] * jax.random.normal(where, (rows, INPUTS))
+    return Batch(x, x @ source.weights + source.noise * jax.random.normal(off, (rows,)))
+
+
+def _linear_bayes(source: Linear, batch: Batch) -> Float[Array, ""]:
+    return jnp.square(batch.y - batch.x @ source.weights).mean() / 2
+
+
+def log_loss(posterior: Callable, source: Any, batch: Batch) -> Float[Array, ""]:
+    """Mean of −log p(y | x) over a batch."""
+    log_p = posterior(source, batch.x)
+    return -jnp.take_along_axis(log_p, batch.y[:, None], axis=1).mean()
+
+
+def _mixture_family(inputs: int, classes: int, draw: Callable[[Key[Array, ""]], Mixture]) -> Family:
+    posterior = partial(mixture_posterior, classes)
+    sample = partial(_sample_mixture, classes)
+    return Family(inputs, classes, draw, sample, partial(log_loss, posterior))
+
+
+FAMILIES: tuple[tuple[str, Family], ...] = (
+    ("gaussian_mixture", _mixture_family(INPUTS, CLASSES, _draw_mixture)),
+    ("ill_conditioned", Family(INPUTS, 0, _draw_linear, _sample_linear, _linear_bayes)),
+    ("moons", _mixture_family(2, 2, _draw_moons)),
+    (
+        "teacher",
+        Family(INPUTS, CLASSES, _draw_teacher, _sample_teacher,
+               partial(log_loss, teacher_posterior)),
+    ),
+)  # fmt: skip
+
+
+@cache
+def _functions(family: Family, model: Network, hyper: Hyper) -> Functions:
+    loss, batch = loss_of(family.classes, hyper.label_smoothing), hyper.batch or BATCH
+
+    def epoch(source: Arrays, key: Key[Array, ""], i: Int[Array, ""]) -> Batch:
+        rows = family.sample(STEPS * batch, source, jax.random.fold_in(key, i))
+        return jax.tree.map(lambda a: a.reshape(STEPS, batch, *a.shape[1:]), rows)
+
+    return Functions(
+        lambda _, key: model.init(key),
+        lambda _, params, rows: loss.loss(model.apply(params, rows.x), rows.y),
+        lambda _, params, rows: loss.accuracy(model.apply(params, rows.x), rows.y),
+        epoch,
+        optimizer(hyper.optimizer, hyper.weight_decay),
+    )
+
+
+def family_task(name: str, number: int, hyper: Hyper, fixed: bool = False) -> Task:
+    """Draw `number` of the family `name`. The same number gives the same task, for ever."""
+    family = dict(FAMILIES)[name]
+    key = jax.random.fold_in(jax.random.key(20261122), number)
+    source = family.draw(key)
+    splits = Splits(
+        *(
+            family.sample(rows, source, jax.random.fold_in(key, part + 1))
+            for part, rows in enumerate(FIXED_ROWS if fixed else SPLIT_ROWS)
+        )
+    )
+    hyper = replace(hyper, network=hyper.network or ("mlp" if family.classes else "linear"))
+    model = network(hyper, family.inputs, family.classes or 1)
+    if fixed:
+        task = fixed_task(f"{name}-{number}-fixed", model, splits, hyper, family.classes)
+        facts = task.facts
+    else:
+        functions = _functions(family, model, hyper)
+        facts = facts_of(functions, source, splits, hyper, family.classes)
+        facts = replace(facts, rows=facts.steps * facts.batch * hyper.epochs, stream=True)
+        task = Task(f"{name}-{number}", functions, source, splits, facts)
+    floor = 0.0 if fixed else float(family.bayes(source, splits.validation))
+    noise = float(source.noise)
+    return task._replace(facts=replace(facts, domain=name, floor=floor, noise=noise))
