@@ -30,7 +30,8 @@ from psi.ideal.rate import ideal_rates
 from psi.ideal.surface import response_surface
 from psi.lab import store
 from psi.lab.config import DemoConfig
-from psi.lab.generate import generate, peaks, runs_so_far, task_key
+from psi.lab.generate import generate
+from psi.lab.sweep import peaks, task_key
 from psi.lab.task import Task
 from psi.lab.tasks import make_task
 from psi.law.clock import Clock, rates_over
@@ -65,7 +66,7 @@ def demo(config: DemoConfig, out: Path) -> dict[str, Any]:
     times = _Seconds()
     data = config.data()
     with bar("training networks", data.runs()) as update:
-        generate(data, work, runs_so_far(update))
+        generate(data, work, lambda made: update(made.runs, made.task))
     times.note("data")
     records, tasks = store.read_records(work), store.read_tasks(work)
     surface = response_surface(records, tasks, config.seed)
@@ -73,7 +74,7 @@ def demo(config: DemoConfig, out: Path) -> dict[str, Any]:
     times.note("ideal")
     laws = _fit(config, work, surface, ideal)
     times.note("fit")
-    task = make_task(config.held_out, config.epochs)
+    task = make_task(config.held_out, data.hyper)
     criterion = float(tasks.criterion[tasks.task == config.held_out].iloc[0])
     results = _contest(config, task, laws, records, tasks, criterion)
     times.note("contest")

@@ -47,7 +47,7 @@ class Plain(NamedTuple):
 def with_schedule(
     transform: optax.GradientTransformation, steps: int, lane: Plain
 ) -> optax.GradientTransformationExtraArgs:
-    """An optimizer without a rate under a constant, linear or cosine schedule over `steps` updates."""
+    """A transformation under a constant, linear or cosine schedule over `steps` updates."""
     choices = (
         optax.constant_schedule(lane.peak),
         optax.linear_schedule(lane.peak, 0.0, steps),

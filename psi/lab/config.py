@@ -5,7 +5,10 @@ The command line reads a config and says what is wrong with it before anything h
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from psi.lab.bounds import BOUNDS
 
 DATASET_NAMES = ("breast_cancer", "diabetes", "digits", "iris", "pydoc", "wine")
 FAMILY_NAMES = ("gaussian_mixture", "ill_conditioned", "moons", "teacher")
@@ -91,21 +94,20 @@ class GenerateConfig:
     """What to train. Raises ValueError, before anything is trained, where it makes no sense."""
 
     tasks: tuple[str, ...] = ("breast_cancer", "wine", "gaussian_mixture-0", "teacher-0")
-    """Data sets, and draws of synthetic families: teacher-0, teacher-1, …"""
-    epochs: int = 20
-    """T, the length of a trajectory."""
-    optimizer: str = "sgd"
-    """sgd, momentum or adam."""
+    """Data sets; draws of synthetic families, teacher-0, teacher-0-fixed, …; known problems."""
+    hyper: Hyper = field(default_factory=Hyper)
+    trajectories: int = 160
+    """Random trajectories a task, the families of psi.lab.trajectories in turn."""
     cells: int = 20
-    """Random prefixes a task, each with its branch epoch."""
+    """Random prefixes a task, from each of which candidate rates branch off."""
     candidates: int = 9
     """Rates tried from each branch point."""
     seeds: int = 16
     """Initialisations and batch orders each trajectory is run from."""
-    min_lr: float = 0.01
-    """Lowest candidate rate."""
-    max_lr: float = 6.0
-    """Highest candidate rate."""
+    min_lr: float | None = None
+    """Lowest rate; by default by optimizer."""
+    max_lr: float | None = None
+    """Highest rate; by default by optimizer."""
     seed: int = 0
     """Seed of everything random."""
 
@@ -113,20 +115,73 @@ class GenerateConfig:
         if not self.tasks or len(set(self.tasks)) != len(self.tasks):
             raise ValueError(f"tasks must be distinct, at least one; got {self.tasks}")
         for task in self.tasks:
-            check_task(task, self.epochs, self.optimizer)
-        for name in ("cells", "candidates", "seeds"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be >= 1, got {getattr(self, name)}")
+            check_task(task)
+        for name, low in (("trajectories", 0), ("cells", 0), ("candidates", 1), ("seeds", 1)):
+            if getattr(self, name) < low:
+                raise ValueError(f"{name} must be >= {low}, got {getattr(self, name)}")
         if self.seed < 0:
             raise ValueError(f"seed must be >= 0, got {self.seed}")
-        if not 0 < self.min_lr < self.max_lr < math.inf:
-            raise ValueError(
-                f"rates must be 0 < min_lr < max_lr, got {self.min_lr} and {self.max_lr}"
-            )
+        low, high = self.rates()
+        if not 0 < low < high < math.inf:
+            raise ValueError(f"rates must be 0 < min_lr < max_lr, got {low} and {high}")
+
+    def rates(self) -> tuple[float, float]:
+        """The lowest and the highest rate."""
+        low, high = dict(BOUNDS)[self.hyper.optimizer]
+        return (
+            low if self.min_lr is None else self.min_lr,
+            high if self.max_lr is None else self.max_lr,
+        )
+
+    def lanes(self) -> int:
+        """Trajectories a task, the pilot's left out."""
+        return self.trajectories + self.cells * self.candidates
 
     def runs(self) -> int:
         """Networks trained in all."""
-        return len(self.tasks) * (PILOT_RUNS + self.cells * self.candidates * self.seeds)
+        return len(self.tasks) * (PILOT_RUNS + self.lanes() * self.seeds)
+
+
+REAL = tuple(name for name in DATASET_NAMES if name not in ("digits", "pydoc"))
+PRESETS: tuple[tuple[str, GenerateConfig], ...] = (
+    (
+        "smoke",
+        GenerateConfig(("wine", "teacher-0"), Hyper(epochs=5), trajectories=32, cells=4, seeds=4),
+    ),
+    (
+        "laptop",
+        GenerateConfig((*REAL, *(f"{family}-{k}" for family in FAMILY_NAMES for k in range(2)))),
+    ),
+    (
+        "full",
+        GenerateConfig(
+            (
+                *DATASET_NAMES,
+                *(f"{family}-{k}" for family in FAMILY_NAMES for k in range(16)),
+                *(f"{family}-{k}-fixed" for family in FAMILY_NAMES for k in range(4)),
+            ),
+            trajectories=640,
+            cells=40,
+            seeds=32,
+        ),
+    ),
+)
+"""Sizes of a data set: seconds, minutes, hours on two cores."""
+
+
+def flat(config: Any) -> dict[str, Any]:
+    """A config's fields as JSON values, nested ones as `hyper.epochs`."""
+    fields: dict[str, Any] = {}
+    for name, value in asdict(config).items():
+        inner = value if isinstance(value, dict) else {"": value}
+        for key, each in inner.items():
+            value = list(each) if isinstance(each, tuple) else each
+            fields[f"{name}.{key}" if key else name] = value
+    return fields
+
+
+DEMO_DATASETS = ("breast_cancer", "digits", "wine")
+DEMO_FAMILIES = ("gaussian_mixture", "teacher")
 
 
 @dataclass(frozen=True)
@@ -154,18 +209,19 @@ class DemoConfig:
     def __post_init__(self) -> None:
         if self.draws < 1:
             raise ValueError(f"draws must be >= 1, got {self.draws}")
-        if self.held_out not in DATASET_NAMES:
-            allowed = ", ".join(DATASET_NAMES)
+        if self.held_out not in DEMO_DATASETS:
+            allowed = ", ".join(DEMO_DATASETS)
             raise ValueError(f"unknown held-out data set {self.held_out!r}; allowed: {allowed}")
         self.data()
 
     def data(self) -> GenerateConfig:
         """What is trained, the held-out task first."""
-        drawn = [f"{family}-{k}" for family in FAMILY_NAMES for k in range(self.draws)]
-        others = [name for name in (*DATASET_NAMES, *drawn) if name != self.held_out]
+        drawn = [f"{family}-{k}" for family in DEMO_FAMILIES for k in range(self.draws)]
+        others = [name for name in (*DEMO_DATASETS, *drawn) if name != self.held_out]
         return GenerateConfig(
             tasks=(self.held_out, *others),
-            epochs=self.epochs,
+            hyper=Hyper(epochs=self.epochs),
+            trajectories=0,
             cells=self.cells,
             candidates=self.candidates,
             seeds=self.seeds,

@@ -1,6 +1,7 @@
-"""All cores of a CPU as devices, so that the engine runs one program on each."""
+"""The machine's devices, and where compiled programs are kept between runs."""
 
 import os
+from pathlib import Path
 
 import jax
 
@@ -11,3 +12,19 @@ def use_all_cores() -> None:
     On an accelerator this changes nothing. A program's bits do not depend on it.
     """
     jax.config.update("jax_num_cpu_devices", os.cpu_count() or 1)
+
+
+def prepare() -> None:
+    """All cores, and compiled programs kept from run to run in the user's cache folder.
+
+    JAX's own settings for the cache win where the user has made them.
+    """
+    use_all_cores()
+    if jax.config.jax_compilation_cache_dir is None:
+        jax.config.update("jax_compilation_cache_dir", str(cache_folder() / "jax"))
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
+
+
+def cache_folder() -> Path:
+    """Where psi keeps what can be made again: $XDG_CACHE_HOME/psi, else ~/.cache/psi."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "psi"

@@ -1,18 +1,18 @@
 """The population engine: one compiled program trains policies × seeds on a task.
 
-A unit of work is one seed and a block of WIDTH lanes (policies). Inside a unit everything is
+A unit of work is one seed and a block of `width` lanes (policies). Inside a unit everything is
 vmapped over lanes; initialisation and minibatches depend on the seed alone, so lanes share them
-(common random numbers, and one gather serves all). Units are mapped one after the other, because
-a block of lanes then stays in cache, and sharded over the local devices. A lane that diverges
-carries NaN to its end and touches nothing else.
+(common random numbers, and one gather serves all). A call of the program maps over a fixed number
+of units one after the other, because a block of lanes then stays in cache, and is sharded over
+the local devices. A lane that diverges carries NaN to its end and touches nothing else.
 
-The width is fixed and the last block padded: bits depend on the number of lanes in a program,
-not on what they do, nor on how many units or devices there are.
+Width and units a call are fixed and the last ones padded: bits depend on the number of lanes in a
+program, not on what they do, nor on how many units or devices there are.
 """
 
 import math
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache, partial
 from typing import Any, NamedTuple
 
 import jax
@@ -24,10 +24,8 @@ from jaxtyping import Array, Float, Key
 from psi.lab.policy import Policy
 from psi.lab.task import Arrays, Functions, Params, Splits, Task
 from psi.lab.training import EpochMeans, Losses, Progress, evaluate, norm, train_epoch
+from psi.lab.work import Layout, Work, cut, layout
 from psi.law.features import Observation
-
-WIDTH = 16  # measured on two cores against 8, 32 and 64: the best for digits, near it elsewhere
-UNITS_PER_CALL = 16  # about a second of work: how long Ctrl-C and the progress bar may wait
 
 MakePolicy = Callable[[Any], Policy]
 """lane → policy; a lane is any pytree of arrays"""
@@ -71,6 +69,7 @@ def population(
     seeds: np.ndarray,
     key: Key[Array, ""],
     report: Callable[[int], None] = lambda _: None,
+    shape: Layout | None = None,
 ) -> Epochs:
     """Train every lane from every seed. numpy arrays of shape=(lanes, seeds, T).
 
@@ -79,43 +78,75 @@ def population(
     fold_in(key, seed) whatever else is trained beside it. `report` is told the runs done so far
     after each call of the program.
     """
-    lanes, count = _blocks(lanes)
-    blocks = -(-count // WIDTH)
-    program = partial(_program, task.functions, make_policy)
-    units = [(block, int(seed)) for seed in seeds for block in range(blocks)]
+    work = cut(lanes, seeds, shape or layout())
     parts = []
-    for first in range(0, len(units), UNITS_PER_CALL):
-        now = units[first : first + UNITS_PER_CALL]
-        padded = now + now[-1:] * (UNITS_PER_CALL - len(now))
-        block = np.array([b for b, _ in padded])
-        keys = jax.vmap(partial(jax.random.fold_in, key))(np.array([s for _, s in padded]))
-        rates = jax.tree.map(lambda a, block=block: a[block], lanes)
-        out = program(
-            task.facts.epochs, jax.local_device_count(), task.arrays, task.splits, rates, keys
-        )
-        parts.append(jax.tree.map(np.asarray, out))
-        report(min((first + len(now)) * count // blocks, count * len(seeds)))
-    return jax.tree.map(
-        lambda *a: _unblock(np.concatenate(a)[: len(units)], len(seeds), count), *parts
-    )
+    for part in train(task, make_policy, work, key, range(work.calls)):
+        parts.append(part)
+        done = min(len(parts) * work.shape.units, work.units)
+        report(work.count * len(seeds) * done // work.units)
+    runs = jax.tree.map(lambda *a: np.concatenate(a), *parts)
+    blocks = work.units // len(seeds)
+    order = [a.reshape(len(seeds), blocks * work.shape.width, -1) for a in runs]
+    return Epochs(*(a[:, : work.count].swapaxes(0, 1) for a in order))
 
 
-def _blocks(lanes: Any) -> tuple[Any, int]:
-    """Lanes in blocks of WIDTH, the last one padded with its last lane; and their number."""
-    count = jax.tree.leaves(lanes)[0].shape[0]
-    index = np.minimum(np.arange(-(-count // WIDTH) * WIDTH), count - 1).reshape(-1, WIDTH)
-    return jax.tree.map(lambda a: np.asarray(a)[index], lanes), count
+def train(
+    task: Task,
+    make_policy: MakePolicy,
+    work: Work,
+    key: Key[Array, ""],
+    calls: Iterable[int],
+    keep: tuple[str, ...] = Epochs._fields,
+) -> Iterator[Epochs]:
+    """The given calls' runs, shape=(units, width, T), padding still among the lanes.
+
+    Columns that are not in `keep` are None, and what only they need is not computed. The next
+    call is already under way while the caller has the last one's results in hand.
+    """
+    ahead = None
+    for call in calls:
+        units = work.of_call(call)
+        after = len(units), _call(task, make_policy, work, key, units, keep)
+        if ahead is not None:
+            yield _fetch(*ahead)
+        ahead = after
+    if ahead is not None:
+        yield _fetch(*ahead)
 
 
-def _unblock(units: np.ndarray, seeds: int, count: int) -> np.ndarray:
-    """From (seeds × blocks, WIDTH, T) to (lanes, seeds, T)."""
-    return units.reshape(seeds, -1, units.shape[-1])[:, :count].swapaxes(0, 1)
+def _fetch(units: int, runs: Epochs) -> Epochs:
+    return jax.tree.map(lambda a: np.asarray(a)[:units], runs)
 
 
-@partial(jax.jit, static_argnums=(0, 1, 2, 3))
-def _program(
+def _call(
+    task: Task,
+    make_policy: MakePolicy,
+    work: Work,
+    key: Key[Array, ""],
+    units: range,
+    keep: tuple[str, ...],
+) -> Epochs:
+    index = np.minimum(np.arange(work.shape.units) + units[0], units[-1])
+    seed, block = np.divmod(index, work.units // len(work.seeds))
+    keys = jax.vmap(partial(jax.random.fold_in, key))(work.seeds[seed])
+    lanes = jax.tree.map(lambda a: a[block], work.lanes)
+    devices = math.gcd(jax.local_device_count(), work.shape.units)
+    run = partial(_program(jax.default_backend()), task.functions, make_policy, keep)
+    return run(task.facts.epochs, devices, task.arrays, task.splits, lanes, keys)
+
+
+@cache
+def _program(backend: str) -> Callable[..., Epochs]:
+    # Every core has a program of its own: products that also spread over all cores get in each
+    # other's way (measured 390 against 280 runs a second).
+    options = {"xla_cpu_multi_thread_eigen": False} if backend == "cpu" else None
+    return jax.jit(_train_units, static_argnums=(0, 1, 2, 3, 4), compiler_options=options)
+
+
+def _train_units(
     functions: Functions,
     make_policy: MakePolicy,
+    keep: tuple[str, ...],
     epochs: int,
     devices: int,
     arrays: Arrays,
@@ -126,14 +157,14 @@ def _program(
     def share(arrays: Arrays, splits: Splits, lanes: Any, keys: Key[Array, " unit"]) -> Epochs:
         def unit(work: tuple[Any, Key[Array, ""]]) -> Epochs:
             def run(lane: Any) -> Epochs:
-                policy = make_policy(lane)
-                return _run(functions, policy, epochs, arrays, splits, work[1])
+                rows = _run(functions, make_policy(lane), epochs, arrays, splits, work[1])
+                kept = {name: getattr(rows, name) for name in keep}
+                return Epochs(**dict.fromkeys(Epochs._fields) | kept)
 
             return jax.vmap(run)(work[0])
 
         return jax.lax.map(unit, (lanes, keys))
 
-    devices = math.gcd(devices, UNITS_PER_CALL)
     mesh = jax.make_mesh(
         (devices,), ("unit",), (jax.sharding.AxisType.Auto,), devices=jax.local_devices()[:devices]
     )

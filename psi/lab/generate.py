@@ -1,112 +1,99 @@
-"""Make a data set: for each task a pilot of plain schedules, then random branched trajectories.
+"""Make a data set: every pilot, then every part that is not there yet.
 
-The pilot sets the task's criterion before anything else is trained: the median over 3 seeds of
-the validation loss of the best of 15 constant rates.
+What is committed is never made again, so the same command goes on where it was stopped, and the
+order in which parts are made changes nothing.
 """
 
 from collections.abc import Callable
-from dataclasses import asdict
+from itertools import groupby
 from pathlib import Path
+from typing import NamedTuple
 
-import jax
-import numpy as np
 import pandas as pd
-from jaxtyping import Array, Key
 
 from psi.lab import store
-from psi.lab.config import PILOT_RATES, PILOT_RUNS, PILOT_SEEDS, GenerateConfig
-from psi.lab.engine import WIDTH, Epochs, population
-from psi.lab.policy import trajectory
-from psi.lab.records import to_frame
-from psi.lab.task import Task
-from psi.lab.tasks import make_task
-from psi.lab.trajectories import Plan, branched, plain
-
-CRITERION_SEEDS = 3
-
-Report = Callable[[str, int, int], None]
-"""(task name, runs done of it, runs of it in all)"""
+from psi.lab.config import GenerateConfig, flat
+from psi.lab.sweep import Part, job, parts, pilot, pilot_name, task_row, train_calls
+from psi.lab.work import Layout, layout
 
 
-def generate(config: GenerateConfig, folder: Path, report: Report = lambda *_: None) -> None:
+class Made(NamedTuple):
+    """How far a data set is."""
+
+    task: str
+    """What is being trained."""
+    runs: int
+    rows: int
+    diverged: int
+    """Runs of this session that diverged, of `trained`."""
+    trained: int
+
+
+Report = Callable[[Made], None]
+
+
+def generate(
+    config: GenerateConfig,
+    folder: Path,
+    report: Report = lambda _: None,
+    shape: Layout | None = None,
+) -> None:
     """Train what `config` says and commit it to `folder`; what is there already is kept.
 
-    Raises ValueError where the folder cannot be written or holds another config's data.
+    Raises RecordsError where the folder cannot be written or holds another config's data.
     """
+    shape = shape or layout()
     with store.locked(folder):
-        store.open_config(folder, asdict(config) | {"tasks": list(config.tasks), "width": WIDTH})
-        rows = [_pilot(config, folder, number, report) for number in range(len(config.tasks))]
-        table = pd.DataFrame(rows)
-        store.write_tasks(folder, table)
-        for number, criterion in enumerate(table.criterion):
-            _branched(config, folder, number, float(criterion), report)
+        store.open_config(folder, flat(config) | shape._asdict())
+        there = store.committed(folder)
+        tell = _counter(report, config.hyper.epochs, store.sizes(folder)[0])
+        criteria = _pilots(config, folder, there, shape, tell)
+        missing = [part for part in parts(config, shape) if part.name not in there]
+        for number, group in groupby(missing, key=lambda part: part.task):
+            calls = [part.call for part in group]
+            tell(config.tasks[number], None)
+            for call, frame in train_calls(job(config, number, shape), calls, criteria[number]):
+                store.write_part(folder, Part(number, call).name, frame)
+                tell(config.tasks[number], frame)
 
 
-def runs_so_far(update: Callable[[int, str], None]) -> Report:
-    """A report that tells `update` the runs done of the whole data set, and the task."""
-    finished = 0
-
-    def report(task: str, done: int, total: int) -> None:
-        nonlocal finished
-        update(finished + done, task)
-        finished += total if done == total else 0
-
-    return report
-
-
-def peaks(config: GenerateConfig) -> np.ndarray:
-    """The pilot's rates: 15 over [min_lr, max_lr], evenly spaced in log α."""
-    return np.geomspace(config.min_lr, config.max_lr, PILOT_RATES)
-
-
-def _pilot(config: GenerateConfig, folder: Path, number: int, report: Report) -> dict[str, object]:
-    name = f"part-{number:04d}-pilot"
-    if store.has_part(folder, name) and (folder / "tasks.parquet").exists():
-        table = store.read_tasks(folder)
-        return dict(table.iloc[number])
-    task = make_task(config.tasks[number], config.epochs, config.optimizer)
-    plan = plain(peaks(config), config.epochs)
-    runs = _train(config, task, number, plan, PILOT_SEEDS, report)
-    constant = np.array(plan.family) == "constant"
-    final = runs.val_loss[constant, :CRITERION_SEEDS, -1]
-    criterion = float(np.nanmin(np.median(final, axis=1)))
-    if not store.has_part(folder, name):
-        frame = to_frame(task, plan, np.arange(PILOT_SEEDS), runs, criterion, 0)
-        store.write_part(folder, name, frame)
-    return {"task": task.name, **asdict(task.facts), "criterion": criterion}
+def _pilots(
+    config: GenerateConfig, folder: Path, there: frozenset[str], shape: Layout, tell: "Tell"
+) -> list[float]:
+    """Make the pilots that are not there and the task table; every task's criterion."""
+    for number, name in enumerate(config.tasks):
+        if pilot_name(number) not in there:
+            tell(name, None)
+            frame = pilot(config, number, shape)
+            store.write_part(folder, pilot_name(number), frame)
+            tell(name, frame)
+    if not (folder / "tasks.parquet").exists():
+        rows = [
+            task_row(config, number, store.read_part(folder, pilot_name(number)))
+            for number in range(len(config.tasks))
+        ]
+        store.write_tasks(folder, pd.DataFrame(rows))
+    return [float(value) for value in store.read_tasks(folder).criterion]
 
 
-def _branched(
-    config: GenerateConfig, folder: Path, number: int, criterion: float, report: Report
-) -> None:
-    name = f"part-{number:04d}-random"
-    if store.has_part(folder, name):
-        return
-    task = make_task(config.tasks[number], config.epochs, config.optimizer)
-    rng = np.random.default_rng([config.seed, number])
-    plan = branched(
-        rng, config.cells, config.candidates, config.epochs, config.min_lr, config.max_lr
-    )
-    runs = _train(config, task, number, plan, config.seeds, report)
-    frame = to_frame(task, plan, np.arange(config.seeds), runs, criterion, PILOT_RUNS)
-    store.write_part(folder, name, frame)
+Tell = Callable[[str, pd.DataFrame | None], None]
 
 
-def _train(
-    config: GenerateConfig, task: Task, number: int, plan: Plan, seeds: int, report: Report
-) -> Epochs:
-    total = len(plan.family) * seeds
-    report(task.name, 0, total)
-    return population(
-        task,
-        trajectory,
-        plan.rates.astype(np.float32),
-        np.arange(seeds),
-        task_key(config.seed, number),
-        lambda done: report(task.name, done, total),
-    )
+def _counter(report: Report, epochs: int, rows: int) -> Tell:
+    """Adds up what is made, from the rows there already, and reports it."""
+    made = Made("", rows // epochs, rows, 0, 0)
 
+    def tell(task: str, frame: pd.DataFrame | None) -> None:
+        nonlocal made
+        rows = 0 if frame is None else len(frame)
+        lost = 0 if frame is None else int((frame.outcome == "diverged").sum())
+        made = Made(
+            task,
+            made.runs + rows // epochs,
+            made.rows + rows,
+            made.diverged + lost // epochs,
+            made.trained + rows // epochs,
+        )
+        report(made)
 
-def task_key(seed: int, number: int) -> Key[Array, ""]:
-    """The root of every key of one task of a data set."""
-    return jax.random.fold_in(jax.random.key(seed), number)
+    return tell

@@ -22,16 +22,18 @@ Hidden = Float[Array, "features rows"]
 
 
 @jax.custom_vjp
-def dense(weights: Weights, bias: Float[Array, " outputs"], h: Hidden) -> Hidden:
+def dense(
+    weights: Weights, bias: Float[Array, " outputs"], h: Float[Array, "inputs rows"]
+) -> Float[Array, "outputs rows"]:
     """W · h + b."""
     return weights @ h + bias[:, None]
 
 
-def _dense_forward(weights: Weights, bias: Float[Array, " outputs"], h: Hidden):
+def _dense_forward(weights: Weights, bias: Array, h: Array) -> tuple[Array, tuple[Array, Array]]:
     return dense(weights, bias, h), (weights, h)
 
 
-def _dense_backward(saved: tuple[Weights, Hidden], ahead: Hidden):
+def _dense_backward(saved: tuple[Array, Array], ahead: Array) -> tuple[Array, Array, Array]:
     weights, h = saved
     # The barrier makes XLA transpose the small matrix instead of folding the transpose into the
     # product, which its fast CPU kernels then refuse.
@@ -59,7 +61,7 @@ def mlp_init(widths: tuple[int, ...], scale: float, key: Key[Array, ""]) -> Para
 
 def mlp_apply(
     activation: str, normalised: bool, params: Params, x: Float[Array, "rows inputs"]
-) -> Hidden:
+) -> Float[Array, "outputs rows"]:
     """Dense layers with an activation between them, before it layer normalisation if asked."""
     act = dict(ACTIVATIONS)[activation]
     h = x.T

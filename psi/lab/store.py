@@ -7,6 +7,7 @@
 
 Commit: a dot-prefixed temporary file, fsync, link to the final name, fsync of the folder; then
 the manifest entry by the same steps. A part without an entry does not count and is made again.
+Every reader checks SHA-256; a part that is damaged or lost is named, and the others stay readable.
 """
 
 import contextlib
@@ -14,10 +15,11 @@ import fcntl
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -25,20 +27,24 @@ import pyarrow.parquet as pq
 Json = Any
 
 
+class RecordsError(ValueError):
+    """A data set that cannot be written, or is not what its manifest says."""
+
+
 @contextlib.contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Make the folder's rooms and keep other writers out. Raises ValueError where it cannot."""
+    """Make the folder's rooms and keep other writers out. Raises RecordsError where it cannot."""
     try:
         for room in ("manifest", "records"):
             (folder / room).mkdir(parents=True, exist_ok=True)
         lock = (folder / ".lock").open("w")
     except OSError as error:
-        raise ValueError(f"cannot write to {folder}: {error.strerror}") from None
+        raise RecordsError(f"cannot write to {folder}: {error.strerror}") from None
     with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            raise ValueError(f"{folder} is being written by another run") from None
+            raise RecordsError(f"{folder} is being written by another run") from None
         yield
 
 
@@ -50,7 +56,7 @@ def digest(data: Json) -> str:
 def open_config(folder: Path, config: Json) -> None:
     """Note what the folder holds, or check that it holds just this; drop uncommitted files.
 
-    Raises ValueError naming the keys that differ where another config made it.
+    Raises RecordsError naming the keys that differ where another config made it.
     """
     path = folder / "manifest" / "config.json"
     if path.exists():
@@ -58,28 +64,37 @@ def open_config(folder: Path, config: Json) -> None:
         changed = sorted(k for k in old.keys() | config.keys() if old.get(k) != config.get(k))
         if changed:
             diff = "; ".join(f"{k}: {old.get(k)} there, {config.get(k)} asked" for k in changed)
-            raise ValueError(f"{folder} was made by another config ({diff}); choose another folder")
+            raise RecordsError(
+                f"{folder} was made by another config ({diff}); choose another folder"
+            )
     for temporary in folder.glob("*/.*.tmp"):
         temporary.unlink()
     if not path.exists():
         _commit(path, json.dumps({"config": config, "hash": digest(config)}, indent=1).encode())
 
 
-def has_part(folder: Path, name: str) -> bool:
-    """Whether a part is committed, and as long as its entry says. Removes one that is not."""
-    path = folder / "records" / f"{name}.parquet"
-    entry = folder / "manifest" / f"{name}.json"
-    size = path.stat().st_size if path.exists() else -1
-    if entry.exists() and json.loads(entry.read_text())["bytes"] == size:
-        return True
-    path.unlink(missing_ok=True)
-    entry.unlink(missing_ok=True)
-    return False
+def committed(folder: Path) -> frozenset[str]:
+    """Names of the parts that are there, and as long as their entries say. Removes all others."""
+    sizes = {f.name: f.stat().st_size for f in os.scandir(folder / "records")}
+    whole = set()
+    for path in _entries(folder):
+        entry = _entry(path)
+        if sizes.pop(f"{entry['name']}.parquet", -1) == entry["bytes"]:
+            whole.add(entry["name"])
+        else:
+            (folder / "records" / f"{entry['name']}.parquet").unlink(missing_ok=True)
+            path.unlink()
+    for stray in sizes:
+        (folder / "records" / stray).unlink(missing_ok=True)
+    return frozenset(whole)
 
 
 def write_part(folder: Path, name: str, frame: pd.DataFrame) -> None:
-    """Commit one part of the records."""
-    content = _parquet(frame)
+    """Commit one part of the records.
+
+    Raises RecordsError where it cannot be written, a full disk say; what is there stays whole.
+    """
+    content = parquet(frame)
     _commit(folder / "records" / f"{name}.parquet", content)
     entry = {
         "name": name,
@@ -93,32 +108,74 @@ def write_part(folder: Path, name: str, frame: pd.DataFrame) -> None:
 def write_tasks(folder: Path, frame: pd.DataFrame) -> None:
     """Commit the task table, once."""
     if not (folder / "tasks.parquet").exists():
-        _commit(folder / "tasks.parquet", _parquet(frame))
+        _commit(folder / "tasks.parquet", parquet(frame))
 
 
-def read_records(folder: Path) -> pd.DataFrame:
-    """All records of a data set, in the order of its parts.
+def read_records(folder: Path, columns: Sequence[str] | None = None) -> pd.DataFrame:
+    """All records of a data set, or some of their columns, in the order of its parts.
 
-    Raises ValueError where there are none or a part is missing, cut or altered.
+    Raises RecordsError where there are none or a part is missing, cut or altered.
     """
-    entries = sorted((folder / "manifest").glob("part-*.json"))
-    if not entries:
-        raise ValueError(f"{folder} holds no records (no manifest/part-*.json)")
-    return pd.concat([_read_part(folder, entry) for entry in entries], ignore_index=True)
+    frames = list(frames_of(folder, columns))
+    if not frames:
+        raise RecordsError(f"{folder} holds no records (no manifest/part-*.json)")
+    return pd.concat(frames, ignore_index=True)
+
+
+def frames_of(folder: Path, columns: Sequence[str] | None = None) -> Iterator[pd.DataFrame]:
+    """Part after part, for data sets larger than memory."""
+    for path in _entries(folder):
+        yield _read_part(folder, path, columns)
+
+
+def stream(folder: Path, columns: Sequence[str], rows: int) -> Iterator[np.ndarray]:
+    """Arrays of shape=(rows, columns), float32, the last one shorter; numeric columns only.
+
+    Holds one part and one array in memory, however long the data set.
+    """
+    rest = np.empty((0, len(columns)), np.float32)
+    for frame in frames_of(folder, columns):
+        rest = np.concatenate([rest, frame[list(columns)].to_numpy(np.float32)])
+        while len(rest) >= rows:
+            yield rest[:rows]
+            rest = rest[rows:]
+    if len(rest):
+        yield rest
+
+
+def read_part(folder: Path, name: str) -> pd.DataFrame:
+    """One part's records. Raises RecordsError where it is missing, cut or altered."""
+    return _read_part(folder, folder / "manifest" / f"{name}.json", None)
+
+
+def check(folder: Path) -> list[str]:
+    """What is wrong with a data set, a line a part: lost, cut or altered. Reads every byte."""
+    faults = []
+    for path in _entries(folder):
+        try:
+            _content(folder, _entry(path))
+        except RecordsError as error:
+            faults.append(str(error))
+    return faults
 
 
 def read_tasks(folder: Path) -> pd.DataFrame:
-    """The task table. Raises ValueError where there is none."""
+    """The task table. Raises RecordsError where there is none."""
     path = folder / "tasks.parquet"
     if not path.exists():
-        raise ValueError(f"{folder} holds no task table (tasks.parquet)")
+        raise RecordsError(f"{folder} holds no task table (tasks.parquet)")
     return pd.read_parquet(path)
 
 
 def data_hash(folder: Path) -> str:
     """One hash over every part's, in order."""
-    entries = sorted((folder / "manifest").glob("part-*.json"))
-    return digest([json.loads(entry.read_text())["sha256"] for entry in entries])
+    return digest([_entry(path)["sha256"] for path in _entries(folder)])
+
+
+def sizes(folder: Path) -> tuple[int, int]:
+    """Rows and bytes of all parts, from the manifest."""
+    entries = [_entry(path) for path in _entries(folder)]
+    return sum(entry["rows"] for entry in entries), sum(entry["bytes"] for entry in entries)
 
 
 def config_hash(folder: Path) -> str:
@@ -126,18 +183,35 @@ def config_hash(folder: Path) -> str:
     return json.loads((folder / "manifest" / "config.json").read_text())["hash"]
 
 
-def _read_part(folder: Path, entry: Path) -> pd.DataFrame:
-    expected = json.loads(entry.read_text())
-    path = folder / "records" / f"{expected['name']}.parquet"
+def _entries(folder: Path) -> list[Path]:
+    return sorted((folder / "manifest").glob("part-*.json"))
+
+
+def _entry(path: Path) -> Json:
+    try:
+        entry = json.loads(path.read_text())
+        return {key: entry[key] for key in ("name", "bytes", "rows", "sha256")}
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        raise RecordsError(f"{path} is no manifest entry ({error})") from None
+
+
+def _content(folder: Path, entry: Json) -> bytes:
+    path = folder / "records" / f"{entry['name']}.parquet"
     if not path.exists():
-        raise ValueError(f"{path} is missing, its manifest entry is there")
+        raise RecordsError(f"{path} is missing, its manifest entry is there")
     content = path.read_bytes()
-    if hashlib.sha256(content).hexdigest() != expected["sha256"]:
-        raise ValueError(f"{path} is not what its manifest entry says (SHA-256 differs)")
-    return pq.read_table(pa.BufferReader(content)).to_pandas()
+    if hashlib.sha256(content).hexdigest() != entry["sha256"]:
+        raise RecordsError(f"{path} is not what its manifest entry says (SHA-256 differs)")
+    return content
 
 
-def _parquet(frame: pd.DataFrame) -> bytes:
+def _read_part(folder: Path, path: Path, columns: Sequence[str] | None) -> pd.DataFrame:
+    content = pa.BufferReader(_content(folder, _entry(path)))
+    return pq.read_table(content, columns=columns and list(columns)).to_pandas()
+
+
+def parquet(frame: pd.DataFrame) -> bytes:
+    """A frame as the bytes of a Parquet file with page checksums."""
     table = pa.Table.from_pandas(frame, preserve_index=False)
     floats: Any = [f.name for f in table.schema if pa.types.is_floating(f.type)]
     others: Any = [f.name for f in table.schema if f.name not in floats]
@@ -155,12 +229,16 @@ def _parquet(frame: pd.DataFrame) -> bytes:
 
 def _commit(path: Path, content: bytes) -> None:
     temporary = path.parent / f".{path.name}.{os.getpid()}.tmp"
-    with temporary.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.link(temporary, path)
-    temporary.unlink()
+    try:
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.link(temporary, path)
+    except OSError as error:
+        raise RecordsError(f"cannot write {path}: {error.strerror}") from None
+    finally:
+        temporary.unlink(missing_ok=True)
     folder = os.open(path.parent, os.O_RDONLY)
     os.fsync(folder)
     os.close(folder)

@@ -37,7 +37,7 @@ class Network(NamedTuple):
 
     init: Callable[[Key[Array, ""]], Params]
     """key → parameters"""
-    apply: Callable[[Params, Shaped[Array, "*rows"]], Float[Array, "outputs *rows"]]
+    apply: Callable[[Params, Shaped[Array, "..."]], Float[Array, "outputs ..."]]
     """(parameters, inputs with rows first) → outputs with rows *last*: class by class, which is
     how a population's many small products run fast (networks.py)."""
 

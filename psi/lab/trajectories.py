@@ -1,7 +1,13 @@
-"""Open-loop schedules: the plain ones that people use, and random ones for the data.
+"""Open-loop schedules to train on: the pilot's plain ones, random ones, and branched cells.
 
-Along any one good trajectory the loss and the epoch say the same (ground truth G1), so the data
-must leave the good trajectories: a *cell* is a random prefix up to a branch epoch i, shared by
+A random trajectory is one of a family of psi.lab.shapes, its peak log-uniform,
+
+    α_i = clip(peak · e^draw_i, low/10, high),    peak = low · (high/low)^u,  u ~ U(0, 1),
+
+so that some are too slow and some pass the edge of stability.
+
+Along any one good trajectory the loss and the epoch say the same, so the data must also ask what
+was best from states off it: a *cell* is a random prefix up to a branch epoch i, shared by
 K candidate rates that each go linearly to zero from there,
 
     α_j = prefix_j  for j < i,    α_j = candidate · (T − j)/(T − i)  for j >= i.
@@ -11,12 +17,18 @@ Cells visit the same epoch at good and bad losses; the candidates ask what was b
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
+import jax
+import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Array, Float, Int, Key
+
+from psi.lab.shapes import FAMILIES, chance
 
 Rates = Float[np.ndarray, " epoch"]
+CHUNK = 32 * len(FAMILIES)  # trajectories a call: its shape is compiled once, whatever the count
 
 
 class Plan(NamedTuple):
@@ -25,12 +37,12 @@ class Plan(NamedTuple):
     rates: Float[np.ndarray, "lane epoch"]
     family: list[str]
     cell: Int[np.ndarray, " lane"]
-    """Number of the cell in its task; −1 for a plain schedule."""
+    """Number of the cell in its task; −1 for a trajectory without one."""
     branch: Int[np.ndarray, " lane"]
-    """Epoch at which the candidate rate takes over; −1 for a plain schedule."""
+    """Epoch at which the candidate rate takes over; −1 for a trajectory without one."""
 
 
-SHAPES: tuple[tuple[str, Callable[[np.ndarray], np.ndarray]], ...] = (
+PLAIN: tuple[tuple[str, Callable[[np.ndarray], np.ndarray]], ...] = (
     ("constant", lambda t: np.ones_like(t)),
     ("linear", lambda t: 1 - t),
     ("cosine", lambda t: (1 + np.cos(np.pi * t)) / 2),
@@ -38,71 +50,102 @@ SHAPES: tuple[tuple[str, Callable[[np.ndarray], np.ndarray]], ...] = (
 """Shape of a plain schedule over t = i/T: α_i = peak · shape(i/T)."""
 
 
+def pilot_family(schedule: str) -> str:
+    """Family name of a plain schedule's pilot runs, which tells them from random ones."""
+    return f"pilot_{schedule}"
+
+
 def plain(peaks: Rates, epochs: int) -> Plan:
     """Every plain shape at every peak rate."""
     t = np.arange(epochs) / epochs
-    rates = [peak * shape(t) for _, shape in SHAPES for peak in peaks]
-    family = [name for name, _ in SHAPES for _ in peaks]
+    rates = [peak * shape(t) for _, shape in PLAIN for peak in peaks]
+    family = [pilot_family(name) for name, _ in PLAIN for _ in peaks]
     none = np.full(len(rates), -1)
     return Plan(np.array(rates), family, none, none)
 
 
-def _walk(rng: np.random.Generator, peak: float, epochs: int) -> np.ndarray:
-    """Random walk of log α, 0.4 nats a step."""
-    return peak * np.exp(np.cumsum(rng.normal(0, 0.4, epochs)))
+def free(key: Key[Array, ""], count: int, epochs: int, low: float, high: float) -> Plan:
+    """`count` random trajectories, families going round the table.
 
-
-def _decay(rng: np.random.Generator, peak: float, epochs: int) -> np.ndarray:
-    """Exponential, by 0 to 4 nats over the budget."""
-    return peak * np.exp(-rng.uniform(0, 4) * np.arange(epochs) / epochs)
-
-
-def _steps(rng: np.random.Generator, peak: float, epochs: int) -> np.ndarray:
-    """Divided by 2 to 10 at one to three random epochs."""
-    drops = rng.integers(0, epochs, rng.integers(1, 4))
-    passed = (np.arange(epochs)[:, None] >= drops).sum(1)
-    return peak * rng.uniform(2, 10) ** -passed
-
-
-def _spikes(rng: np.random.Generator, peak: float, epochs: int) -> np.ndarray:
-    """Constant, with a fifth of the epochs multiplied or divided by 2 to 5."""
-    jump = np.exp(rng.uniform(math.log(2), math.log(5), epochs) * rng.choice([-1, 1], epochs))
-    return peak * np.where(rng.random(epochs) < 0.2, jump, 1.0)
-
-
-def _linear(rng: np.random.Generator, peak: float, epochs: int) -> np.ndarray:
-    """Linear to zero, jittered by 0.3 nats: states that a good schedule visits."""
-    return peak * (1 - np.arange(epochs) / epochs) * np.exp(rng.normal(0, 0.3, epochs))
-
-
-RANDOM: tuple[tuple[str, Callable[[np.random.Generator, float, int], np.ndarray]], ...] = (
-    ("walk", _walk),
-    ("decay", _decay),
-    ("steps", _steps),
-    ("spikes", _spikes),
-    ("linear", _linear),
-)
+    Trajectory k depends on (key, k, epochs, low, high) alone: a longer plan begins with a shorter.
+    Peaks are log-uniform in [low, high], rates in [low/10, high]. Raises ValueError for
+    count < 1, epochs < 1, or rates that are not 0 < low < high < ∞.
+    """
+    _check(epochs, low, high, count=count)
+    numbers = np.arange(count)
+    rates = np.clip(_unclipped(key, numbers, epochs, low, high), low / 10, high)
+    none = np.full(count, -1)
+    return Plan(rates, _families(numbers), none, none)
 
 
 def branched(
-    rng: np.random.Generator, cells: int, candidates: int, epochs: int, low: float, high: float
+    key: Key[Array, ""], cells: int, candidates: int, epochs: int, low: float, high: float
 ) -> Plan:
     """`cells` random prefixes with `candidates` rates each, log-uniform in [low, high].
 
-    Branch epochs go round 0 … T−1; peaks of prefixes are log-uniform in [low, high / 2], so that
-    some are too low, some too high. Candidates are evenly spaced in log α with a random offset.
+    Branch epochs go round 0 … T−1, families go round the table from a random one, so that over
+    many keys every family meets every branch epoch. Peaks of prefixes are log-uniform in
+    [low, high/2], so that some are too low, some too high. Candidates are evenly spaced in log α
+    with a random offset. Raises ValueError for a count < 1, or rates that are not
+    0 < low < high/2 < ∞.
     """
-    rates, family, cell, branch = [], [], [], []
-    for number in range(cells):
-        name, prefix = RANDOM[number % len(RANDOM)]
-        at = number * epochs // cells if cells < epochs else number % epochs
-        peak = math.exp(rng.uniform(math.log(low), math.log(high / 2)))
-        before = np.clip(prefix(rng, peak, epochs), low / 10, high)
-        spread = (np.arange(candidates) + rng.random()) / candidates
-        for candidate in np.exp(math.log(low) + spread * math.log(high / low)):
-            after = candidate * (epochs - np.arange(epochs)) / (epochs - at)
-            rates.append(np.where(np.arange(epochs) < at, before, after))
-        family += [name] * candidates
-        cell += [number] * candidates
-        branch += [at] * candidates
-    return Plan(np.array(rates), family, np.array(cell), np.array(branch))
+    _check(epochs, low, high / 2, cells=cells, candidates=candidates)
+    drawn, first, offset = jax.random.split(key, 3)
+    numbers = int(jax.random.randint(first, (), 0, len(FAMILIES))) + np.arange(cells)
+    prefix = np.clip(_unclipped(drawn, numbers, epochs, low, high / 2), low / 10, high)
+    spread = np.asarray(jax.random.uniform(offset, (cells, 1)), np.float64)
+    spread = (np.arange(candidates)[None] + spread) / candidates
+    candidate = low * (high / low) ** spread[:, :, None]
+    at, i = _branches(cells, epochs)[:, None, None], np.arange(epochs)[None, None]
+    rates = np.where(i < at, prefix[:, None], candidate * (epochs - i) / (epochs - at))
+    return Plan(
+        rates.reshape(-1, epochs),
+        [name for name in _families(numbers) for _ in range(candidates)],
+        np.arange(cells).repeat(candidates),
+        at.reshape(-1).repeat(candidates),
+    )
+
+
+def _branches(cells: int, epochs: int) -> Int[np.ndarray, " cell"]:
+    """Round 0 … T−1; spread evenly over it where there are fewer cells than epochs."""
+    number = np.arange(cells)
+    return number * epochs // cells if cells < epochs else number % epochs
+
+
+def _families(numbers: Int[np.ndarray, " lane"]) -> list[str]:
+    return [FAMILIES[k % len(FAMILIES)][0] for k in numbers]
+
+
+def _unclipped(
+    key: Key[Array, ""], numbers: Int[np.ndarray, " lane"], epochs: int, low: float, high: float
+) -> Float[np.ndarray, "lane epoch"]:
+    """Rates of the trajectories `numbers`, which are consecutive, before they are clipped."""
+    first, last = numbers[0] // len(FAMILIES) * len(FAMILIES), numbers[-1]
+    bounds = math.log(low), math.log(high)
+    chunks = [_chunk(key, k, epochs, *bounds) for k in range(first, last + 1, CHUNK)]
+    logs = np.concatenate([np.asarray(chunk, np.float64) for chunk in chunks])
+    return np.exp(logs[numbers - first])
+
+
+@partial(jax.jit, static_argnames="epochs")
+def _chunk(
+    key: Key[Array, ""], first: Array | int, epochs: int, log_low: Array, log_high: Array
+) -> Float[Array, "lane epoch"]:
+    """Log rates of trajectories first … first + CHUNK − 1; first is of the first family."""
+    numbers = first + jnp.arange(CHUNK)
+    keys = jax.vmap(partial(jax.random.fold_in, key))(numbers)
+    drawn = jax.vmap(partial(chance, epochs=epochs))(keys)
+    logs = [
+        jax.vmap(draw)(jax.tree.map(lambda each, k=k: each[k :: len(FAMILIES)], drawn))
+        for k, (_, draw) in enumerate(FAMILIES)
+    ]
+    peaks = log_low + (log_high - log_low) * drawn.peak
+    return peaks[:, None] + jnp.stack(logs, 1).reshape(CHUNK, epochs)
+
+
+def _check(epochs: int, low: float, high: float, **counts: int) -> None:
+    for name, value in (("epochs", epochs), *counts.items()):
+        if value < 1:
+            raise ValueError(f"{name} must be >= 1, got {value}")
+    if not 0 < low < high < math.inf:
+        raise ValueError(f"rates must be 0 < low < high < inf, got {low} and {high}")

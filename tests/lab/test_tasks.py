@@ -4,11 +4,18 @@ import jax
 import numpy as np
 import pytest
 
-from psi.lab.config import DATASET_NAMES, FAMILY_NAMES, OPTIMIZERS
-from psi.lab.datasets import DATASETS
-from psi.lab.optimizers import optimizer
-from psi.lab.streams import FAMILIES, bayes_loss, sample, stream_task
-from psi.lab.tasks import make_task
+from psi.lab.build import fixed_task
+from psi.lab.config import DATASET_NAMES, FAMILY_NAMES, Hyper
+from psi.lab.networks import mlp
+from psi.lab.task import Batch, Splits
+from psi.lab.tasks.families import (
+    FAMILIES,
+    family_task,
+    mixture_posterior,
+    teacher_posterior,
+)
+from psi.lab.tasks.real import DATASETS
+from psi.lab.tasks.table import make_task
 
 NAMES = ("breast_cancer", "digits", "wine", "gaussian_mixture-3", "teacher-1")
 

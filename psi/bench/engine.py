@@ -1,0 +1,173 @@
+"""Runs a second of the engine on the canonical case, beside what a user might write by hand.
+
+Canonical case: scikit-learn's digits (first 1,536 rows, pixels / 16), a 64-32-10 ReLU network,
+cross-entropy, SGD, batch 64, 10 epochs of 24 steps, one learning rate a run between 1e-2 and 1. A
+run is one network trained for all 10 epochs. Times exclude compilation, which is given apart, and
+are the best of three.
+"""
+
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from sklearn.datasets import load_digits
+
+from psi.bench.byhand import naive_vmap, one_at_a_time
+from psi.lab import store
+from psi.lab.build import fixed_task
+from psi.lab.config import Hyper
+from psi.lab.engine import Epochs, train
+from psi.lab.networks import mlp
+from psi.lab.policy import trajectory
+from psi.lab.records import to_frame
+from psi.lab.task import Batch, Network, Splits, Task
+from psi.lab.tasks.table import make_task
+from psi.lab.trajectories import Plan
+from psi.lab.work import Layout, Work, cut, layout
+
+BATCH, EPOCHS, ROWS = 64, 10, 1536
+LEAN = ("loss_running",)
+SIZES = (16, 64, 256, 1024, 4096)
+WIDTHS = (16, 32, 64, 128)
+FLOPS = 2 * 3 * BATCH * (64 * 32 + 32 * 10) - 2 * BATCH * 64 * 32
+"""Multiplications and additions of a step's products: forward, and backward twice but for the
+inputs of the first layer."""
+FLOPS_A_RUN = FLOPS * EPOCHS * (ROWS // BATCH)
+
+Report = Callable[[int, str], None]
+
+
+def bench_engine(quick: bool = False, report: Report = lambda *_: None) -> dict[str, Any]:
+    """All figures, by the names that `psi bench engine --json` prints."""
+    task = canonical_task()
+    sizes = SIZES[:2] if quick else SIZES
+    report(0, "matrix product")
+    gemm = sgemm_gflops()
+    report(5, "width")
+    widths = {width: _rate(task, 512, width)[0] for width in WIDTHS[: 1 if quick else None]}
+    best = max(widths, key=lambda width: widths[width])
+    report(25, "populations")
+    by_size = {size: _rate(task, size, best) for size in sizes}
+    report(50, "recording")
+    size = sizes[-1] if quick else 2048
+    recorded = _recorded_rate(task, size, best)
+    report(60, "by hand")
+    naive, single = naive_vmap(task, 256), one_at_a_time(task, 8)
+    report(80, "other networks")
+    others = {} if quick else {name: _other(name, best) for name in ("cnn", "transformer")}
+    report(100, "")
+    lean = max(rate for rate, _ in by_size.values())
+    return {
+        "device": jax.devices()[0].device_kind,
+        "devices": jax.local_device_count(),
+        "width": best,
+        "runs_per_second": round(lean, 1),
+        "compile_s": round(by_size[sizes[0]][1], 2),
+        "runs_per_second_recorded": round(recorded, 1),
+        "recorded_fraction": round(recorded / lean, 3),
+        "naive_vmap": round(naive, 1),
+        "one_at_a_time": round(single, 1),
+        "sgemm_gflops": round(gemm, 1),
+        "gemm_fraction": round(lean * FLOPS_A_RUN / gemm / 1e9, 3),
+        "by_width": {str(width): round(rate, 1) for width, rate in widths.items()},
+        "by_population": {str(size): round(rate, 1) for size, (rate, _) in by_size.items()},
+        **others,
+    }
+
+
+def canonical_task(network: Network | None = None) -> Task:
+    """The canonical case; the rows that are left over are validation and test."""
+    x, y = (np.asarray(a) for a in load_digits(return_X_y=True))
+    parts = [slice(0, ROWS), slice(ROWS, ROWS + 128), slice(ROWS + 128, None)]
+    splits = Splits(
+        *(Batch(jnp.asarray(x[p] / 16, jnp.float32), jnp.asarray(y[p], jnp.int32)) for p in parts)
+    )
+    hyper = Hyper(epochs=EPOCHS, network="mlp")
+    return fixed_task("digits", network or mlp(64, 10, 32), splits, hyper, 10, BATCH)
+
+
+def sgemm_gflops(n: int = 2048) -> float:
+    """This machine's float32 matrix product on all cores, GFLOP/s."""
+    a = np.random.default_rng(0).normal(size=(n, n)).astype(np.float32)
+    return 2 * n**3 / _best(lambda: a @ a) / 1e9
+
+
+def _work(size: int, width: int, epochs: int) -> Work:
+    rates = np.geomspace(0.01, 1, min(size, 256), dtype=np.float32)
+    lanes, seeds = rates[:, None].repeat(epochs, 1), np.arange(-(-size // len(rates)))
+    # A small population is cut so that every device has its share of it.
+    devices = jax.local_device_count()
+    width = min(width, -(-size // devices))
+    units = -(-len(lanes) // width) * len(seeds)
+    most = layout().units
+    return cut(lanes, seeds, Layout(width, min(most, -(-units // devices) * devices)))
+
+
+def _rate(task: Task, size: int, width: int) -> tuple[float, float]:
+    """Runs a second recording the running loss alone, and seconds to compile."""
+    work, key = _work(size, width, task.facts.epochs), jax.random.key(0)
+
+    def run() -> None:
+        for _ in train(task, trajectory, work, key, range(work.calls), LEAN):
+            pass
+
+    start = time.perf_counter()
+    run()
+    first = time.perf_counter() - start
+    spent = _best(run)
+    # Calls are padded: what counts is what was asked for.
+    return work.count * len(work.seeds) / spent, max(first - spent, 0.0)
+
+
+def _recorded_rate(task: Task, size: int, width: int) -> float:
+    """Runs a second with every column of the data contract computed and committed to disk."""
+    work, key = _work(size, width, task.facts.epochs), jax.random.key(0)
+    none = np.full(work.count, -1)
+    plan = Plan(np.empty((0, 0)), ["constant"] * work.count, none, none)
+
+    def run(folder: Path) -> None:
+        with store.locked(folder):
+            for call, runs in enumerate(train(task, trajectory, work, key, range(work.calls))):
+                lane, seed, real = work.runs(call)
+                rows = Epochs(*(a.reshape(-1, a.shape[-1])[real] for a in runs))
+                number = lane * len(work.seeds) + seed
+                store.write_part(
+                    folder, f"part-{call}", to_frame(task, plan, lane, seed, number, rows, 0.1)
+                )
+
+    def once() -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            run(Path(folder))
+
+    once()
+    return work.count * len(work.seeds) / _best(once)
+
+
+def _other(network: str, width: int) -> dict[str, float]:
+    """Runs a second of a second and a third case, and of the same by hand."""
+    name, hyper = ("digits", Hyper(EPOCHS, network=network, batch=BATCH))
+    if network == "transformer":
+        name, hyper = "pydoc", Hyper(2, network=network)
+    task = make_task(name, hyper)
+    return {
+        "runs_per_second": round(_rate(task, 256, width)[0], 2),
+        "naive_vmap": round(naive_vmap(task, 64), 2),
+        "one_at_a_time": round(one_at_a_time(task, 2), 2),
+        "epochs": hyper.epochs,
+    }
+
+
+def _best(run: Callable[[], Any], repeats: int = 3) -> float:
+    """Seconds of the quickest of some repeats, after one that warms up."""
+    run()
+    spent = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        run()
+        spent.append(time.perf_counter() - start)
+    return min(spent)

@@ -1,0 +1,1 @@
+"""The subcommands of psi, one frozen dataclass each: fields are options, `run` does it."""

@@ -1,0 +1,123 @@
+"""psi generate and psi records."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import tyro
+
+from psi.lab.config import PRESETS, GenerateConfig
+
+PRESET = "smoke"
+
+
+@dataclass(frozen=True)
+class GenerateCommand:
+    """Train many small networks along randomised learning-rate trajectories and record them.
+
+    Rerun the same command to go on after an interruption.
+    Example: psi generate --preset smoke --out out/data
+    Example: psi generate --preset laptop --tasks wine teacher-0 --seeds 8 --out out/data --dry-run
+    """
+
+    out: Path
+    """Folder of the data set; an unfinished one of the same config is gone on with."""
+    preset: Literal["smoke", "laptop", "full"] = PRESET
+    """Where the other options' defaults come from: seconds, minutes or hours on two cores."""
+    config: Annotated[GenerateConfig, tyro.conf.arg(name=""), tyro.conf.OmitArgPrefixes] = field(
+        default_factory=lambda: dict(PRESETS)[PRESET]
+    )
+    dry_run: bool = False
+    """Measure one part of each kind of task, say what the whole would take, and write nothing."""
+    lanes: int | None = None
+    """Lanes a program; by default a constant of the kind of device. Part of the data's identity."""
+    json: bool = False
+    """Print what was made as one JSON object."""
+
+    def __post_init__(self) -> None:
+        if self.lanes is not None and self.lanes < 1:
+            raise ValueError(f"lanes must be >= 1, got {self.lanes}")
+
+    def run(self) -> Any:
+        """Do it; what --json prints."""
+        from psi.lab.devices import prepare
+
+        prepare()
+        return self._estimate() if self.dry_run else self._generate()
+
+    def _estimate(self) -> dict[str, Any]:
+        from psi.lab.estimate import estimate
+        from psi.lab.work import layout
+        from psi.report.progress import bar
+
+        with bar("measuring", len(self.config.tasks)) as update:
+            found = estimate(self.config, layout(self.lanes), update)._asdict()
+        if not self.json:
+            print(
+                f"{found['runs']:,} runs, {found['rows']:,} rows, {found['bytes'] / 1e6:.1f} MB, "
+                f"{found['minutes']:.1f} minutes here; nothing was written"
+            )
+        return found
+
+    def _generate(self) -> dict[str, Any]:
+        from psi.lab import store
+        from psi.lab.generate import Made, generate
+        from psi.lab.work import layout
+        from psi.report.progress import bar
+
+        with bar("training networks", self.config.runs()) as update:
+
+            def report(made: Made) -> None:
+                lost = f", {made.diverged / made.trained:.0%} diverged" if made.trained else ""
+                update(made.runs, f"{made.task}, {made.rows:,} rows{lost}")
+
+            generate(self.config, self.out, report, layout(self.lanes))
+        rows, size = store.sizes(self.out)
+        made = {"out": str(self.out), "runs": self.config.runs(), "rows": rows, "bytes": size}
+        if not self.json:
+            print(f"{made['runs']:,} runs, {rows:,} rows, {size / 1e6:.1f} MB in {self.out}")
+        return made
+
+
+@dataclass(frozen=True)
+class RecordsCommand:
+    """Say what a data set holds, and whether it is whole.
+
+    Example: psi records out/data --png out/data.png
+    """
+
+    folder: tyro.conf.Positional[Path]
+    """A data set: what psi generate or psi demo wrote."""
+    check: bool = False
+    """Read every byte and compare every hash; exit 2 where a part is lost or damaged."""
+    png: Path | None = None
+    """Draw what is inside into this file."""
+    json: bool = False
+    """Print it as one JSON object."""
+
+    def run(self) -> Any:
+        """Do it; what --json prints."""
+        from psi.lab import store
+        from psi.lab.inventory import inventory
+
+        if self.check:
+            faults = store.check(self.folder)
+            if faults:
+                raise ValueError(f"{len(faults)} parts are damaged: {'; '.join(faults[:5])}")
+        table = inventory(self.folder)
+        if self.png:
+            from psi.report.records import records_figure
+
+            records_figure(store.read_tasks(self.folder), store.read_records(self.folder), self.png)
+        rows, size = store.sizes(self.folder)
+        if not self.json:
+            from rich.console import Console
+            from rich.table import Table
+
+            shown = Table(title=f"{self.folder}: {rows:,} records, {size / 1e6:.1f} MB")
+            for name in table.columns:
+                shown.add_column(name, justify="left" if name == "task" else "right")
+            for row in table.itertuples(index=False):
+                shown.add_row(*(f"{v:.3g}" if isinstance(v, float) else str(v) for v in row))
+            Console(width=120).print(shown)
+        return {"rows": rows, "bytes": size, "tasks": table.to_dict("records")}

@@ -1,0 +1,144 @@
+"""What a data set consists of: parts, each one call of the program, known before any is trained.
+
+Every task has a pilot (three plain schedules over a grid of rates), one part, which sets the
+task's criterion: the median over 3 seeds of the validation loss of the best of 15 constant rates.
+Then come its random trajectories and branched cells, cut into calls of fixed shape.
+"""
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import NamedTuple
+
+import jax
+import numpy as np
+import pandas as pd
+from jaxtyping import Array, Key
+
+from psi.lab.config import PILOT_RATES, PILOT_RUNS, PILOT_SEEDS, GenerateConfig
+from psi.lab.engine import Epochs, population, train
+from psi.lab.policy import trajectory
+from psi.lab.records import to_frame
+from psi.lab.task import Task
+from psi.lab.tasks.table import make_task
+from psi.lab.trajectories import Plan, branched, free, pilot_family, plain
+from psi.lab.work import Layout, Work, cut
+
+CRITERION_SEEDS = 3
+
+
+class Part(NamedTuple):
+    """One call of the program for one task."""
+
+    task: int
+    """Number of the task in the config."""
+    call: int
+
+    @property
+    def name(self) -> str:
+        """Its file's name, which sorts by task, the pilot first."""
+        return f"part-{self.task:04d}-train-{self.call:05d}"
+
+
+def pilot_name(task: int) -> str:
+    """The name of a task's pilot part."""
+    return f"part-{task:04d}-pilot"
+
+
+def parts(config: GenerateConfig, shape: Layout) -> list[Part]:
+    """All parts but the pilots, in order."""
+    blocks = -(-config.lanes() // shape.width)
+    calls = -(-blocks * config.seeds // shape.units)
+    return [Part(task, call) for task in range(len(config.tasks)) for call in range(calls)]
+
+
+def task_of(config: GenerateConfig, number: int) -> Task:
+    """Task `number` of a data set."""
+    return make_task(config.tasks[number], config.hyper)
+
+
+def task_key(seed: int, number: int) -> Key[Array, ""]:
+    """The root of every key of one task of a data set."""
+    return jax.random.fold_in(jax.random.key(seed), number)
+
+
+def peaks(config: GenerateConfig) -> np.ndarray:
+    """The pilot's rates: 15 over [min_lr, max_lr], evenly spaced in log α."""
+    return np.geomspace(*config.rates(), PILOT_RATES)
+
+
+def pilot(config: GenerateConfig, number: int, shape: Layout) -> pd.DataFrame:
+    """The records of a task's pilot."""
+    task, plan = task_of(config, number), plain(peaks(config), config.hyper.epochs)
+    seeds = np.arange(PILOT_SEEDS)
+    rates = plan.rates.astype(np.float32)
+    runs = population(task, trajectory, rates, seeds, task_key(config.seed, number), shape=shape)
+    count = len(rates) * PILOT_SEEDS
+    lane, seed = np.divmod(np.arange(count), PILOT_SEEDS)
+    rows = Epochs(*(values.reshape(count, -1) for values in runs))
+    constant = np.array(plan.family) == pilot_family("constant")
+    reached = _criterion(runs.val_loss[constant, :CRITERION_SEEDS, -1])
+    return to_frame(task, plan, lane, seed, np.arange(count), rows, reached)
+
+
+def task_row(config: GenerateConfig, number: int, pilot: pd.DataFrame) -> dict[str, object]:
+    """A row of the task table: declared features, and the criterion from the pilot's records."""
+    task = task_of(config, number)
+    last = pilot[pilot.epoch == config.hyper.epochs - 1]
+    constant = last[(last.family == pilot_family("constant")) & (last.seed < CRITERION_SEEDS)]
+    final = constant.val_loss.to_numpy().reshape(PILOT_RATES, CRITERION_SEEDS)
+    return {"task": task.name, **asdict(task.facts), "criterion": _criterion(final)}
+
+
+def _criterion(final: np.ndarray) -> float:
+    """From final validation losses, shape=(rates, seeds); NaN where every rate diverged."""
+    best = np.fmin.reduce(np.median(final, axis=1))
+    return float(best)
+
+
+class Job(NamedTuple):
+    """A task's work, ready to be trained call by call."""
+
+    task: Task
+    plan: Plan
+    work: Work
+    key: Key[Array, ""]
+
+
+def job(config: GenerateConfig, number: int, shape: Layout) -> Job:
+    """Task `number` with all its trajectories and seeds."""
+    task, plan = task_of(config, number), trajectories(config, number)
+    work = cut(plan.rates.astype(np.float32), np.arange(config.seeds), shape)
+    return Job(task, plan, work, task_key(config.seed, number))
+
+
+def trajectories(config: GenerateConfig, number: int) -> Plan:
+    """The random trajectories of a task, then its branched cells."""
+    key = jax.random.fold_in(task_key(config.seed, number), 2**31)
+    epochs, (low, high) = config.hyper.epochs, config.rates()
+    plans = []
+    if config.trajectories:
+        first = jax.random.fold_in(key, 0)
+        plans.append(free(first, config.trajectories, epochs, low, high))
+    if config.cells:
+        then = jax.random.fold_in(key, 1)
+        plans.append(branched(then, config.cells, config.candidates, epochs, low, high))
+    return Plan(
+        np.concatenate([plan.rates for plan in plans]),
+        [name for plan in plans for name in plan.family],
+        np.concatenate([plan.cell for plan in plans]),
+        np.concatenate([plan.branch for plan in plans]),
+    )
+
+
+def train_calls(now: Job, calls: list[int], criterion: float) -> Iterator[tuple[int, pd.DataFrame]]:
+    """(call, records) of the given calls, one call ahead of its reader."""
+    results = train(now.task, trajectory, now.work, now.key, calls)
+    for call, runs in zip(calls, results, strict=True):
+        yield call, _records(now, call, runs, criterion)
+
+
+def _records(now: Job, call: int, runs: Epochs, criterion: float) -> pd.DataFrame:
+    lane, seed, real = now.work.runs(call)
+    rows = Epochs(*(values.reshape(-1, values.shape[-1])[real] for values in runs))
+    number = PILOT_RUNS + lane * len(now.work.seeds) + seed
+    return to_frame(now.task, now.plan, lane, seed, number, rows, criterion)

@@ -1,0 +1,42 @@
+"""How a user's table becomes a task, checked without importing anything heavy."""
+
+from dataclasses import dataclass
+
+KINDS = ("auto", "classification", "regression")
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """What is learnt from which rows. Raises ValueError where it makes no sense."""
+
+    target: str = "-1"
+    """The target column: its name, or its index as text, from the end where negative. The default
+    is the last column, of an OpenML data set the target that it declares. NPZ files name theirs
+    y."""
+    header: bool = True
+    """The first line of a CSV holds names; without it columns are named 0, 1, …"""
+    kind: str = "auto"
+    """auto, classification or regression. auto: classification where the target is not numeric,
+    or takes at most 20 values, all whole numbers."""
+    validation: float = 0.2
+    """Share of the rows that become the validation part."""
+    test: float = 0.2
+    """Share of the rows that become the test part."""
+    split_seed: int = 0
+    """Another one draws other parts."""
+
+    def __post_init__(self) -> None:
+        if not self.target.strip():
+            raise ValueError("target must be the name or the index of a column, got an empty text")
+        if self.kind not in KINDS:
+            raise ValueError(f"unknown kind {self.kind!r}; allowed: {', '.join(KINDS)}")
+        for name in ("validation", "test"):
+            if not 0 < getattr(self, name) < 1:
+                raise ValueError(f"{name} must be in (0, 1), got {getattr(self, name)}")
+        if not self.validation + self.test < 1:
+            raise ValueError(
+                "validation + test must be < 1, or no row is left for training; got "
+                f"{self.validation} + {self.test}"
+            )
+        if not 0 <= self.split_seed < 2**32:
+            raise ValueError(f"split_seed must be in [0, 2^32), got {self.split_seed}")

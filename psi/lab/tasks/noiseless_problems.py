@@ -1,0 +1,188 @@
+"""Deterministic problems whose ideal learning rates are known exactly, and a saddle.
+
+* Power law: f = c |x|^p. One step of the ideal rate, p times Polyak's (Polyak 1987), reaches the
+  minimum. Sign descent is its case p = 2, c = h/2, meant for the optimizer `sign`.
+* Exponential tail: f = exp(−x), the loss of separable classification seen along its margin, where
+  the rate must rise as the loss falls (Zhang et al. 2025, arXiv 2504.04105).
+* Spectrum: a quadratic whose curvatures are the T + 1 extrema of the Chebyshev polynomial of degree
+  T on [μ, L], weighted so that Chebyshev's rates (Agarwal et al. 2021, arXiv 2103.01338) are
+  exactly the best T rates for its loss, and not only for the worst of all such quadratics.
+* Lipschitz: G ‖x‖_∞, the maximum of coordinates on which lower bounds for convex G-Lipschitz
+  functions are built (Nemirovski & Yudin 1983; Nesterov 2004, section 3.2.1): every step moves one
+  coordinate only, and by as much however close the minimum is.
+* Saddle: a/4 (y² − 1)² + b/2 x², left along y at a speed that momentum changes (O'Neill & Wright
+  2019, arXiv 1706.07993).
+"""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int, Key
+
+from psi.lab.task import Batch
+from psi.lab.tasks.noisy_problems import Point, Scalar, Vector
+
+
+class PowerLaw(NamedTuple):
+    """f = c |x|^p."""
+
+    coefficient: Scalar
+    """c"""
+    exponent: Scalar
+    """p >= 1"""
+    initial: Scalar
+    """x before the first step"""
+
+
+class ExponentialTail(NamedTuple):
+    """f = exp(−x)."""
+
+    initial: Scalar
+    """x before the first step"""
+
+
+class Spectrum(NamedTuple):
+    """f = ½ Σ λ_k x_k²."""
+
+    curvature: Vector
+    """λ_k"""
+    initial: Vector
+    """x before the first step"""
+
+
+class Lipschitz(NamedTuple):
+    """f = G max_k |x_k|, starting at random in the cube that fits the ball of radius D."""
+
+    slope: Scalar
+    """G"""
+    corner: Vector
+    """D/√d in each direction: the corner of that cube"""
+
+
+class Saddle(NamedTuple):
+    """f = a/4 (y² − 1)² + b/2 x²: minima 0 at y = ±1, a saddle of curvature −a at the origin."""
+
+    escape: Scalar
+    """a"""
+    valley: Scalar
+    """b"""
+    distance: Scalar
+    """x before the first step"""
+    spread: Scalar
+    """Standard deviation of y before the first step."""
+
+
+def no_rows(rows: int, problem: tuple, key: Key[Array, ""], i: Int[Array, ""]) -> Batch:
+    """Rows of one zero, which no loss looks at."""
+    del problem, key, i
+    return Batch(jnp.zeros((rows, 1)), jnp.zeros(rows))
+
+
+def no_row(problem: tuple) -> Batch:
+    """One row of one zero."""
+    del problem
+    return Batch(jnp.zeros((1, 1)), jnp.zeros(1))
+
+
+def power_init(problem: PowerLaw, key: Key[Array, ""]) -> Point:
+    """x(0)."""
+    del key
+    return jnp.reshape(problem.initial, (1,))
+
+
+def power_loss(problem: PowerLaw, x: Point, batch: Batch) -> Float[Array, ""]:
+    """The power law, c |x|^p."""
+    del batch
+    return (problem.coefficient * jnp.abs(x) ** problem.exponent).sum()
+
+
+def power_initial(problem: PowerLaw) -> Scalar:
+    """The loss at x(0)."""
+    return problem.coefficient * jnp.abs(problem.initial) ** problem.exponent
+
+
+def tail_init(problem: ExponentialTail, key: Key[Array, ""]) -> Point:
+    """x(0)."""
+    del key
+    return jnp.reshape(problem.initial, (1,))
+
+
+def tail_loss(problem: ExponentialTail, x: Point, batch: Batch) -> Float[Array, ""]:
+    """exp(−x)."""
+    del problem, batch
+    return jnp.exp(-x).sum()
+
+
+def tail_initial(problem: ExponentialTail) -> Scalar:
+    """exp(−x(0))."""
+    return jnp.exp(-problem.initial)
+
+
+def chebyshev_spectrum(low: float, high: float, epochs: int) -> Spectrum:
+    """The spectrum in [μ, L] that is hardest for T rates, with an initial loss of 1.
+
+    After T rates the loss is Σ_k w_k p(λ_k)², w_k = ½ λ_k x_k(0)², p(λ) = Π_i (1 − α_i λ). Let p be
+    the Chebyshev polynomial over [μ, L] with p(0) = 1 and λ_k its extrema, p(λ_k) = ± m (−1)^k.
+    It minimises that loss over all polynomials of degree T with p(0) = 1 when
+    Σ_k w_k (−1)^k λ_k q(λ_k) = 0 for every q of degree < T: when w_k λ_k is proportional to the
+    weight of node k in a T-th divided difference, which is ½ at both ends and 1 elsewhere
+    (Salzer 1972).
+    """
+    angle = np.pi * np.arange(epochs + 1) / epochs
+    curvature = (high + low) / 2 - (high - low) / 2 * np.cos(angle)
+    share = np.where(np.isin(np.arange(epochs + 1), (0, epochs)), 0.5, 1.0) / curvature
+    return Spectrum(curvature, np.sqrt(2 * share / share.sum() / curvature))
+
+
+def spectrum_init(problem: Spectrum, key: Key[Array, ""]) -> Point:
+    """x(0)."""
+    del key
+    return jnp.asarray(problem.initial)
+
+
+def spectrum_loss(problem: Spectrum, x: Point, batch: Batch) -> Float[Array, ""]:
+    """½ Σ λ_k x_k²."""
+    del batch
+    return (problem.curvature * jnp.square(x)).sum() / 2
+
+
+def spectrum_initial(problem: Spectrum) -> Scalar:
+    """½ Σ λ_k x_k(0)²."""
+    return (problem.curvature * jnp.square(problem.initial)).sum() / 2
+
+
+def lipschitz_init(problem: Lipschitz, key: Key[Array, ""]) -> Point:
+    """Uniform in the cube, so that no rate is good by luck and the distance is <= D."""
+    corner = jnp.asarray(problem.corner)
+    return corner * jax.random.uniform(key, corner.shape, minval=-1.0)
+
+
+def lipschitz_loss(problem: Lipschitz, x: Point, batch: Batch) -> Float[Array, ""]:
+    """G max_k |x_k|."""
+    del batch
+    return problem.slope * jnp.abs(x).max()
+
+
+def lipschitz_initial(problem: Lipschitz) -> Scalar:
+    """Its mean, G D/√d · d/(d + 1): the mean of the largest of d uniform numbers."""
+    d = len(problem.corner)
+    return problem.slope * problem.corner[0] * (d / (d + 1))
+
+
+def saddle_init(problem: Saddle, key: Key[Array, ""]) -> Point:
+    """(x, y), y ~ N(0, spread²): beside the saddle's ridge."""
+    return jnp.stack([problem.distance, problem.spread * jax.random.normal(key)])
+
+
+def saddle_loss(problem: Saddle, theta: Point, batch: Batch) -> Float[Array, ""]:
+    """a/4 (y² − 1)² + b/2 x²."""
+    del batch
+    x, y = theta
+    return problem.escape / 4 * jnp.square(y**2 - 1) + problem.valley / 2 * x**2
+
+
+def saddle_initial(problem: Saddle) -> Scalar:
+    """The loss on the ridge, y = 0."""
+    return problem.escape / 4 + problem.valley / 2 * problem.distance**2
