@@ -6,13 +6,13 @@ import signal
 import sys
 import threading
 
-INTERRUPTED = 130
+EXIT = {signal.SIGINT: 130, signal.SIGTERM: 143}
 SHOW_CURSOR = "\x1b[?25h"  # a progress bar hides it
 
 
 def main() -> None:
-    """Run `psi`. Ctrl-C ends it with code 130 at once, whatever it is doing."""
-    _leave_on_interrupt()
+    """Run `psi`. Ctrl-C ends it with code 130 and SIGTERM with 143, at once, whatever it is doing."""
+    _leave_on_signal()
     try:
         from psi.cli import run
 
@@ -25,22 +25,23 @@ def main() -> None:
     sys.exit(code)
 
 
-def _leave_on_interrupt() -> None:
+def _leave_on_signal() -> None:
     # KeyboardInterrupt will not do: Python raises it only between bytecodes, and XLA may hold the
     # main thread for long; raised while JAX is being imported it ends in a segmentation fault.
     # The C-level handler writes to this pipe at once. Every file is committed whole, so there is
     # nothing to unwind.
     read, write = os.pipe()
     os.set_blocking(write, False)
-    signal.signal(signal.SIGINT, lambda *_: None)
+    for number in EXIT:
+        signal.signal(number, lambda *_: None)
     signal.set_wakeup_fd(write, warn_on_full_buffer=False)
 
     def watch() -> None:
-        while signal.SIGINT not in os.read(read, 1):
+        while (number := os.read(read, 1)[0]) not in EXIT:
             pass
         cursor = SHOW_CURSOR if sys.stderr.isatty() else ""
         os.write(2, f"{cursor}\npsi: interrupted; the same command goes on from here\n".encode())
-        os._exit(INTERRUPTED)
+        os._exit(EXIT[signal.Signals(number)])
 
     threading.Thread(target=watch, daemon=True).start()
 

@@ -27,6 +27,7 @@ from psi.bench.training import (
 )
 from psi.ideal.surface import capped, score
 from psi.lab.task import Task
+from psi.lab.trajectories import pilot_family
 from psi.law.law import Law
 
 TUNING_SEEDS = np.arange(5)
@@ -105,9 +106,10 @@ def tune(task: Task, grid: Float[np.ndarray, " rate"], key: Key[Array, ""]) -> l
 def untuned_rates(records: pd.DataFrame, tasks: pd.DataFrame) -> list[float]:
     """Per schedule of SCHEDULES, the one rate with the best mean score over the given tasks.
 
-    From the plain schedules among a data set's records.
+    From the pilots among a data set's records.
     """
-    plain = records[records.cell < 0].merge(
+    families = [pilot_family(name) for name in SCHEDULES]
+    plain = records[records.family.isin(families)].merge(
         tasks[["task", "floor", "chance_loss", "epochs"]], on="task", how="inner"
     )
     last = plain[plain.epoch == plain.epochs - 1].set_index(["task", "run"])
@@ -118,7 +120,7 @@ def untuned_rates(records: pd.DataFrame, tasks: pd.DataFrame) -> list[float]:
     means = runs.groupby(keys, observed=True)[["val_loss", "floor", "chance_loss"]].mean()
     scores = score(means.val_loss.to_numpy(), means.floor.to_numpy(), means.chance_loss.to_numpy())
     table = means.assign(score=scores).groupby(["family", "peak"], observed=True).score.mean()
-    return [float(table.loc[name].idxmin()) for name in SCHEDULES]  # pyright: ignore
+    return [float(table.loc[name].idxmin()) for name in families]  # pyright: ignore
 
 
 def _scores(

@@ -22,9 +22,9 @@ class BenchCommand:
 
     def run(self) -> Any:
         """Do it; what --json prints."""
-        from psi.lab.devices import use_all_cores
+        from psi.lab.devices import use_cores
 
-        use_all_cores()
+        use_cores()
         from psi.bench.engine import bench_engine
         from psi.report.progress import bar
 

@@ -31,10 +31,16 @@ class GenerateCommand:
     """Measure one part of each kind of task, say what the whole would take, and write nothing."""
     lanes: int | None = None
     """Lanes a program; by default a constant of the kind of device. Part of the data's identity."""
+    engine: Literal["local", "ray"] = "local"
+    """Where parts are trained: here, or by the workers of a Ray cluster."""
+    address: str | None = None
+    """The Ray cluster, host:port or auto; by default one is started on this machine."""
     json: bool = False
     """Print what was made as one JSON object."""
 
     def __post_init__(self) -> None:
+        if self.address is not None and self.engine != "ray":
+            raise ValueError(f"address is for --engine ray alone, got {self.address!r}")
         if self.lanes is not None and self.lanes < 1:
             raise ValueError(f"lanes must be >= 1, got {self.lanes}")
 
@@ -59,6 +65,15 @@ class GenerateCommand:
             )
         return found
 
+    def _engine(self) -> Any:
+        if self.engine == "local":
+            from psi.lab.sweep import make
+
+            return make
+        from psi.lab.cluster import ray_engine
+
+        return ray_engine(self.address)
+
     def _generate(self) -> dict[str, Any]:
         from psi.lab import store
         from psi.lab.generate import Made, generate
@@ -71,7 +86,7 @@ class GenerateCommand:
                 lost = f", {made.diverged / made.trained:.0%} diverged" if made.trained else ""
                 update(made.runs, f"{made.task}, {made.rows:,} rows{lost}")
 
-            generate(self.config, self.out, report, layout(self.lanes))
+            generate(self.config, self.out, report, layout(self.lanes), self._engine())
         rows, size = store.sizes(self.out)
         made = {"out": str(self.out), "runs": self.config.runs(), "rows": rows, "bytes": size}
         if not self.json:

@@ -6,9 +6,11 @@ The command line reads a config and says what is wrong with it before anything h
 import math
 import re
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 from psi.lab.bounds import BOUNDS
+from psi.lab.tasks.data_config import DataConfig
 
 DATASET_NAMES = ("breast_cancer", "diabetes", "digits", "iris", "pydoc", "wine")
 FAMILY_NAMES = ("gaussian_mixture", "ill_conditioned", "moons", "teacher")
@@ -16,6 +18,12 @@ OPTIMIZER_NAMES = (
     "sgd", "momentum", "momentum_ema", "nesterov", "adagrad", "adadelta", "rmsprop", "adam",
     "adamw", "sign",
 )  # fmt: skip
+PROBLEM_NAMES = (
+    "noisy_quadratic", "least_squares", "noisy_quadratic_3d", "drift", "power_law-1",
+    "power_law-1.5", "power_law-2", "power_law-3", "power_law-4", "sign_descent",
+    "exponential_tail", "spectrum", "lipschitz", "saddle",
+)  # fmt: skip
+FILE_SUFFIXES = (".csv", ".parquet", ".npz")
 NETWORK_NAMES = ("linear", "mlp", "residual", "cnn", "gru", "transformer")
 ACTIVATION_NAMES = ("relu", "tanh", "gelu")
 
@@ -79,13 +87,15 @@ def _one_of(what: str, name: str, allowed: tuple[str, ...]) -> None:
 
 
 def check_task(name: str) -> None:
-    """Raise ValueError unless `make_task` knows the name. Costs nothing."""
+    """Raise ValueError unless `make_task` knows the name. Costs nothing, opens no file."""
     drawn = re.fullmatch(rf"({'|'.join(FAMILY_NAMES)})-\d{{1,6}}(-fixed)?", name)
-    if name not in DATASET_NAMES and not drawn:
+    own = Path(name).suffix in FILE_SUFFIXES or re.fullmatch(r"openml:.+", name)
+    if not (name in (*DATASET_NAMES, *PROBLEM_NAMES) or drawn or own):
         allowed = ", ".join([*DATASET_NAMES, *(f"{family}-N" for family in FAMILY_NAMES)])
         raise ValueError(
-            f"unknown data set {name!r}; allowed: {allowed} (N a number, then -fixed for fixed "
-            "rows in place of a stream)"
+            f"unknown data set {name!r}; allowed: {allowed} (N a number; then -fixed for fixed "
+            f"rows in place of a stream), {', '.join(PROBLEM_NAMES)}, "
+            f"a file ({', '.join(FILE_SUFFIXES)}), openml:NAME"
         )
 
 
@@ -94,8 +104,10 @@ class GenerateConfig:
     """What to train. Raises ValueError, before anything is trained, where it makes no sense."""
 
     tasks: tuple[str, ...] = ("breast_cancer", "wine", "gaussian_mixture-0", "teacher-0")
-    """Data sets; draws of synthetic families, teacher-0, teacher-0-fixed, …; known problems."""
+    """Data sets; draws of families (teacher-0, teacher-0-fixed); problems whose ideal rate is
+    known; your own .csv, .parquet and .npz files; openml:NAME."""
     hyper: Hyper = field(default_factory=Hyper)
+    data: DataConfig = field(default_factory=DataConfig)
     trajectories: int = 160
     """Random trajectories a task, the families of psi.lab.trajectories in turn."""
     cells: int = 20
@@ -119,6 +131,8 @@ class GenerateConfig:
         for name, low in (("trajectories", 0), ("cells", 0), ("candidates", 1), ("seeds", 1)):
             if getattr(self, name) < low:
                 raise ValueError(f"{name} must be >= {low}, got {getattr(self, name)}")
+        if not self.lanes():
+            raise ValueError("trajectories or cells must be at least one, got 0 of both")
         if self.seed < 0:
             raise ValueError(f"seed must be >= 0, got {self.seed}")
         low, high = self.rates()

@@ -1,25 +1,27 @@
 """The machine's devices, and where compiled programs are kept between runs."""
 
+import contextlib
 import os
 from pathlib import Path
 
 import jax
 
 
-def use_all_cores() -> None:
-    """Make every core a JAX device. To be called once, before JAX is first used.
+def use_cores(count: int | None = None) -> None:
+    """Make every core, or `count` of them, a JAX device. To be called before JAX is first used.
 
     On an accelerator this changes nothing. A program's bits do not depend on it.
     """
-    jax.config.update("jax_num_cpu_devices", os.cpu_count() or 1)
+    with contextlib.suppress(RuntimeError):  # JAX is in use: a worker has made a part before
+        jax.config.update("jax_num_cpu_devices", count or os.cpu_count() or 1)
 
 
-def prepare() -> None:
-    """All cores, and compiled programs kept from run to run in the user's cache folder.
+def prepare(cores: int | None = None) -> None:
+    """All cores, or some, and compiled programs kept from run to run in the user's cache folder.
 
     JAX's own settings for the cache win where the user has made them.
     """
-    use_all_cores()
+    use_cores(cores)
     if jax.config.jax_compilation_cache_dir is None:
         jax.config.update("jax_compilation_cache_dir", str(cache_folder() / "jax"))
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)

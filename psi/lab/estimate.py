@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
+import pandas as pd
 
 from psi.lab import store
 from psi.lab.config import PILOT_RATES, PILOT_RUNS, PILOT_SEEDS, GenerateConfig
@@ -27,7 +28,9 @@ class _Sample(NamedTuple):
     compile_s: float
     """What the first call of a program costs beyond the others."""
     call_s: float
-    bytes_per_row: float
+    part_bytes: float
+    """Of a part without rows."""
+    row_bytes: float
 
 
 def estimate(
@@ -46,10 +49,11 @@ def estimate(
         if kind not in samples:
             samples[kind] = _measure(now)
             seconds += samples[kind].compile_s
-        calls = now.work.calls + -(-3 * PILOT_RATES // shape.width) * PILOT_SEEDS / shape.units
-        seconds += calls * samples[kind].call_s
+        pilot = -(-3 * PILOT_RATES // shape.width) * PILOT_SEEDS
+        seconds += (now.work.calls + -(-pilot // shape.units)) * samples[kind].call_s
         runs = PILOT_RUNS + config.lanes() * config.seeds
-        size += samples[kind].bytes_per_row * runs * config.hyper.epochs
+        size += samples[kind].part_bytes * (now.work.calls + 1)
+        size += samples[kind].row_bytes * runs * config.hyper.epochs
     report(len(config.tasks), "")
     return Estimate(config.runs(), rows, round(size), seconds / 60)
 
@@ -65,14 +69,15 @@ def _measure(now: Job) -> _Sample:
     _timed(now)
     jax.clear_caches()
     first, _ = _timed(now)
-    again, content = _timed(now)
-    rows = len(now.work.runs(0)[0]) * now.task.facts.epochs
-    return _Sample(max(first - again, 0.0), again, content / rows)
+    again, frame = _timed(now)
+    whole, half = len(store.parquet(frame)), len(store.parquet(frame[: len(frame) // 2]))
+    fixed = max(2 * half - whole, 0)
+    return _Sample(max(first - again, 0.0), again, fixed, (whole - fixed) / len(frame))
 
 
-def _timed(now: Job) -> tuple[float, int]:
-    """Seconds and bytes of one call."""
+def _timed(now: Job) -> tuple[float, pd.DataFrame]:
+    """Seconds and records of one call."""
     start = time.perf_counter()
     ((_, frame),) = train_calls(now, [0], 0.0)
-    size = len(store.parquet(frame))
-    return time.perf_counter() - start, size
+    store.parquet(frame)
+    return time.perf_counter() - start, frame

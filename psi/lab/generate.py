@@ -4,16 +4,16 @@ What is committed is never made again, so the same command goes on where it was 
 order in which parts are made changes nothing.
 """
 
-from collections.abc import Callable
-from itertools import groupby
+from collections.abc import Callable, Iterator, Sequence
+from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 
 import pandas as pd
 
 from psi.lab import store
-from psi.lab.config import GenerateConfig, flat
-from psi.lab.sweep import Part, job, parts, pilot, pilot_name, task_row, train_calls
+from psi.lab.config import FILE_SUFFIXES, GenerateConfig, flat
+from psi.lab.sweep import Criteria, Part, make, parts, pilots, task_row
 from psi.lab.work import Layout, layout
 
 
@@ -21,15 +21,20 @@ class Made(NamedTuple):
     """How far a data set is."""
 
     task: str
-    """What is being trained."""
+    """What was trained last."""
     runs: int
     rows: int
-    diverged: int
-    """Runs of this session that diverged, of `trained`."""
     trained: int
+    """Runs trained just now, not before a stop."""
+    diverged: int
+    """How many of these diverged."""
 
 
 Report = Callable[[Made], None]
+Engine = Callable[
+    [GenerateConfig, Layout, Sequence[Part], Criteria], Iterator[tuple[Part, pd.DataFrame]]
+]
+"""Trains parts, in any order: `psi.lab.sweep.make` here, `psi.lab.cluster` on many machines."""
 
 
 def generate(
@@ -37,6 +42,7 @@ def generate(
     folder: Path,
     report: Report = lambda _: None,
     shape: Layout | None = None,
+    engine: Engine = make,
 ) -> None:
     """Train what `config` says and commit it to `folder`; what is there already is kept.
 
@@ -44,56 +50,48 @@ def generate(
     """
     shape = shape or layout()
     with store.locked(folder):
-        store.open_config(folder, flat(config) | shape._asdict())
+        store.open_config(folder, flat(config) | shape._asdict() | _own_files(config))
         there = store.committed(folder)
-        tell = _counter(report, config.hyper.epochs, store.sizes(folder)[0])
-        criteria = _pilots(config, folder, there, shape, tell)
-        missing = [part for part in parts(config, shape) if part.name not in there]
-        for number, group in groupby(missing, key=lambda part: part.task):
-            calls = [part.call for part in group]
-            tell(config.tasks[number], None)
-            for call, frame in train_calls(job(config, number, shape), calls, criteria[number]):
-                store.write_part(folder, Part(number, call).name, frame)
-                tell(config.tasks[number], frame)
+        made = Made("", 0, store.sizes(folder)[0], 0, 0)
+        unknown = [float("nan")] * len(config.tasks)
+
+        def run(wanted: Sequence[Part], criteria: Criteria) -> None:
+            nonlocal made
+            missing = [part for part in wanted if part.name not in there]
+            for part, frame in engine(config, shape, missing, criteria):
+                store.write_part(folder, part.name, frame)
+                made = _count(made, config, part, frame)
+                report(made)
+
+        report(made._replace(task=config.tasks[0], runs=made.rows // config.hyper.epochs))
+        run(pilots(config), unknown)
+        _write_tasks(config, folder)
+        run(parts(config, shape), [float(value) for value in store.read_tasks(folder).criterion])
 
 
-def _pilots(
-    config: GenerateConfig, folder: Path, there: frozenset[str], shape: Layout, tell: "Tell"
-) -> list[float]:
-    """Make the pilots that are not there and the task table; every task's criterion."""
-    for number, name in enumerate(config.tasks):
-        if pilot_name(number) not in there:
-            tell(name, None)
-            frame = pilot(config, number, shape)
-            store.write_part(folder, pilot_name(number), frame)
-            tell(name, frame)
+def _own_files(config: GenerateConfig) -> dict[str, str]:
+    """SHA-256 of the user's data files: another content is another data set."""
+    files = [name for name in config.tasks if Path(name).suffix in FILE_SUFFIXES]
+    try:
+        return {f"sha256 of {n}": sha256(Path(n).read_bytes()).hexdigest() for n in files}
+    except OSError as error:
+        raise store.RecordsError(f"cannot read {error.filename}: {error.strerror}") from None
+
+
+def _count(made: Made, config: GenerateConfig, part: Part, frame: pd.DataFrame) -> Made:
+    ends = frame[frame.epoch == 0]
+    rows = made.rows + len(frame)
+    return Made(
+        config.tasks[part.task],
+        rows // config.hyper.epochs,
+        rows,
+        made.trained + len(ends),
+        made.diverged + int((ends.outcome == "diverged").sum()),
+    )
+
+
+def _write_tasks(config: GenerateConfig, folder: Path) -> None:
+    """The task table, once every pilot is there."""
     if not (folder / "tasks.parquet").exists():
-        rows = [
-            task_row(config, number, store.read_part(folder, pilot_name(number)))
-            for number in range(len(config.tasks))
-        ]
+        rows = [task_row(config, p.task, store.read_part(folder, p.name)) for p in pilots(config)]
         store.write_tasks(folder, pd.DataFrame(rows))
-    return [float(value) for value in store.read_tasks(folder).criterion]
-
-
-Tell = Callable[[str, pd.DataFrame | None], None]
-
-
-def _counter(report: Report, epochs: int, rows: int) -> Tell:
-    """Adds up what is made, from the rows there already, and reports it."""
-    made = Made("", rows // epochs, rows, 0, 0)
-
-    def tell(task: str, frame: pd.DataFrame | None) -> None:
-        nonlocal made
-        rows = 0 if frame is None else len(frame)
-        lost = 0 if frame is None else int((frame.outcome == "diverged").sum())
-        made = Made(
-            task,
-            made.runs + rows // epochs,
-            made.rows + rows,
-            made.diverged + lost // epochs,
-            made.trained + rows // epochs,
-        )
-        report(made)
-
-    return tell

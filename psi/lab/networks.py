@@ -19,6 +19,7 @@ from psi.lab.task import Network, Params
 
 Weights = Float[Array, "outputs inputs"]
 Hidden = Float[Array, "features rows"]
+Layer = tuple[Weights, Float[Array, " outputs"]]
 
 
 @jax.custom_vjp
@@ -50,13 +51,16 @@ ACTIVATIONS: tuple[tuple[str, Callable[[Array], Array]], ...] = (
 )
 
 
-def mlp_init(widths: tuple[int, ...], scale: float, key: Key[Array, ""]) -> Params:
+def he_layer(outputs: int, inputs: int, scale: float, key: Key[Array, ""]) -> Layer:
     """He initialisation, W ~ scale · N(0, 2/inputs), b = 0 (He et al. 2015, arXiv 1502.01852)."""
+    weights = jax.random.normal(key, (outputs, inputs)) * scale * math.sqrt(2 / inputs)
+    return weights, jnp.zeros(outputs)
+
+
+def mlp_init(widths: tuple[int, ...], scale: float, key: Key[Array, ""]) -> Params:
+    """A He layer between each two widths."""
     keys = jax.random.split(key, len(widths) - 1)
-    return [
-        (jax.random.normal(k, (m, n)) * scale * math.sqrt(2 / n), jnp.zeros(m))
-        for k, (n, m) in zip(keys, pairwise(widths), strict=True)
-    ]
+    return [he_layer(m, n, scale, k) for k, (n, m) in zip(keys, pairwise(widths), strict=True)]
 
 
 def mlp_apply(

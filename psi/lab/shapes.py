@@ -29,7 +29,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Key
 from scipy.interpolate import CubicSpline
 
-Scalar = float | Float[Array, ""]
+Scalar = int | float | Float[Array, ""]
 Log = Float[Array, " epoch"]
 
 WALK, JITTER, KNOT = 0.4, 0.3, 1.0  # standard deviations, nats
@@ -70,12 +70,12 @@ def chance(key: Key[Array, ""], epochs: int) -> Chance:
     dtype = jnp.zeros(()).dtype
     low = np.nextafter(np.array(-1, dtype), 0, dtype=dtype)
     signed = jax.random.uniform(key, (4 + KNOTS + 3 * epochs,), dtype, low, 1)
-    uniform = (signed + 1) / 2
-    normal = math.sqrt(2) * jax.lax.erf_inv(signed)
-    per_epoch = slice(4 + KNOTS, None)
-    place, size, _ = uniform[per_epoch].reshape(3, epochs)
-    noise = normal[per_epoch].reshape(3, epochs)[2]
-    return Chance(*uniform[:4], normal[4 : 4 + KNOTS], place, size, noise)
+    (peak, shape, detail, rise), knots, rest = jnp.split(signed, [4, 4 + KNOTS])
+    place, size, noise = rest.reshape(3, epochs)
+    uniform = (peak, shape, detail, rise, place, size)
+    peak, shape, detail, rise, place, size = ((each + 1) / 2 for each in uniform)
+    knots, noise = (math.sqrt(2) * jax.lax.erf_inv(each) for each in (knots, noise))
+    return Chance(peak, shape, detail, rise, knots, place, size, noise)
 
 
 def _constant(_c: Chance, i: Log, _h: Scalar) -> Log:
@@ -91,11 +91,11 @@ def _cosine(_c: Chance, i: Log, h: Scalar) -> Log:
 
 
 def _polynomial(c: Chance, i: Log, h: Scalar) -> Log:
-    return jnp.exp(_between(c.shape, math.log(0.3), math.log(4))) * jnp.log((h - i) / h)
+    return jnp.exp(_between(c.shape, math.log(0.3), math.log(4.0))) * jnp.log((h - i) / h)
 
 
 def _exponential(c: Chance, i: Log, h: Scalar) -> Log:
-    return -_between(c.shape, 0.5, 6) * i / h
+    return -_between(c.shape, 0.5, 6.0) * i / h
 
 
 def _inverse(_c: Chance, i: Log, _h: Scalar) -> Log:
@@ -106,7 +106,7 @@ def _inverse_sqrt(_c: Chance, i: Log, _h: Scalar) -> Log:
     return -jnp.log1p(i) / 2
 
 
-def _steps(divisor: float, most: int) -> Shape:
+def _steps(divisor: int, most: int) -> Shape:
     def shape(c: Chance, i: Log, _h: Scalar) -> Log:
         return -math.log(divisor) * jnp.cumsum(_marks(c, i, most))
 

@@ -67,8 +67,9 @@ def open_config(folder: Path, config: Json) -> None:
             raise RecordsError(
                 f"{folder} was made by another config ({diff}); choose another folder"
             )
-    for temporary in folder.glob("*/.*.tmp"):
-        temporary.unlink()
+    for room in (".", "manifest", "records"):
+        for temporary in (folder / room).glob(".*.tmp"):
+            temporary.unlink()
     if not path.exists():
         _commit(path, json.dumps({"config": config, "hash": digest(config)}, indent=1).encode())
 
@@ -239,6 +240,14 @@ def _commit(path: Path, content: bytes) -> None:
         raise RecordsError(f"cannot write {path}: {error.strerror}") from None
     finally:
         temporary.unlink(missing_ok=True)
-    folder = os.open(path.parent, os.O_RDONLY)
-    os.fsync(folder)
-    os.close(folder)
+    _sync(path.parent)
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        raise RecordsError(f"cannot write {folder}: {error.strerror}") from None
+    finally:
+        os.close(descriptor)

@@ -5,8 +5,9 @@ task's criterion: the median over 3 seeds of the validation loss of the best of 
 Then come its random trajectories and branched cells, cut into calls of fixed shape.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
+from itertools import groupby
 from typing import NamedTuple
 
 import jax
@@ -26,22 +27,31 @@ from psi.lab.work import Layout, Work, cut
 CRITERION_SEEDS = 3
 
 
+PILOT = -1
+
+
 class Part(NamedTuple):
-    """One call of the program for one task."""
+    """A task's pilot, or one call of the program for it."""
 
     task: int
     """Number of the task in the config."""
     call: int
+    """PILOT, or the number of the call."""
 
     @property
     def name(self) -> str:
         """Its file's name, which sorts by task, the pilot first."""
-        return f"part-{self.task:04d}-train-{self.call:05d}"
+        what = "pilot" if self.call == PILOT else f"train-{self.call:05d}"
+        return f"part-{self.task:04d}-{what}"
 
 
-def pilot_name(task: int) -> str:
-    """The name of a task's pilot part."""
-    return f"part-{task:04d}-pilot"
+Criteria = Sequence[float]
+"""The criterion of each task; NaN where it is not known yet."""
+
+
+def pilots(config: GenerateConfig) -> list[Part]:
+    """The pilot of every task."""
+    return [Part(number, PILOT) for number in range(len(config.tasks))]
 
 
 def parts(config: GenerateConfig, shape: Layout) -> list[Part]:
@@ -51,9 +61,23 @@ def parts(config: GenerateConfig, shape: Layout) -> list[Part]:
     return [Part(task, call) for task in range(len(config.tasks)) for call in range(calls)]
 
 
+def make(
+    config: GenerateConfig, shape: Layout, wanted: Sequence[Part], criteria: Criteria
+) -> Iterator[tuple[Part, pd.DataFrame]]:
+    """Train the given parts on this machine, in order."""
+    for number, group in groupby(wanted, key=lambda part: part.task):
+        calls = [part.call for part in group]
+        if calls[0] == PILOT:
+            yield Part(number, calls.pop(0)), pilot(config, number, shape)
+        if calls:
+            now = job(config, number, shape)
+            for call, frame in train_calls(now, calls, criteria[number]):
+                yield Part(number, call), frame
+
+
 def task_of(config: GenerateConfig, number: int) -> Task:
     """Task `number` of a data set."""
-    return make_task(config.tasks[number], config.hyper)
+    return make_task(config.tasks[number], config.hyper, config.data)
 
 
 def task_key(seed: int, number: int) -> Key[Array, ""]:

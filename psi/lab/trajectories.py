@@ -25,10 +25,12 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, Key
 
-from psi.lab.shapes import FAMILIES, chance
+from psi.lab.shapes import FAMILIES, Scalar, chance
 
 Rates = Float[np.ndarray, " epoch"]
 CHUNK = 32 * len(FAMILIES)  # trajectories a call: its shape is compiled once, whatever the count
+# Compiling takes seconds, running milliseconds: half of the former for twice the latter.
+QUICK = {"xla_backend_optimization_level": 0}
 
 
 class Plan(NamedTuple):
@@ -56,7 +58,7 @@ def pilot_family(schedule: str) -> str:
 
 
 def plain(peaks: Rates, epochs: int) -> Plan:
-    """Every plain shape at every peak rate."""
+    """Every plain shape at every peak rate: the pilot's trajectories."""
     t = np.arange(epochs) / epochs
     rates = [peak * shape(t) for _, shape in PLAIN for peak in peaks]
     family = [pilot_family(name) for name, _ in PLAIN for _ in peaks]
@@ -73,7 +75,7 @@ def free(key: Key[Array, ""], count: int, epochs: int, low: float, high: float) 
     """
     _check(epochs, low, high, count=count)
     numbers = np.arange(count)
-    rates = np.clip(_unclipped(key, numbers, epochs, low, high), low / 10, high)
+    rates = _unclipped(key, numbers, epochs, low, high).clip(low / 10, high)
     none = np.full(count, -1)
     return Plan(rates, _families(numbers), none, none)
 
@@ -85,16 +87,14 @@ def branched(
 
     Branch epochs go round 0 … T−1, families go round the table from a random one, so that over
     many keys every family meets every branch epoch. Peaks of prefixes are log-uniform in
-    [low, high/2], so that some are too low, some too high. Candidates are evenly spaced in log α
-    with a random offset. Raises ValueError for a count < 1, or rates that are not
-    0 < low < high/2 < ∞.
+    [low, high / 2], so that some are too low, some too high. Candidates are evenly spaced in
+    log α with a random offset. Raises ValueError as `free` does.
     """
-    _check(epochs, low, high / 2, cells=cells, candidates=candidates)
-    drawn, first, offset = jax.random.split(key, 3)
-    numbers = int(jax.random.randint(first, (), 0, len(FAMILIES))) + np.arange(cells)
-    prefix = np.clip(_unclipped(drawn, numbers, epochs, low, high / 2), low / 10, high)
-    spread = np.asarray(jax.random.uniform(offset, (cells, 1)), np.float64)
-    spread = (np.arange(candidates)[None] + spread) / candidates
+    _check(epochs, low, high, cells=cells, candidates=candidates)
+    drawn, first, offset = _cells(key, cells)
+    numbers = int(first) + np.arange(cells)
+    prefix = _unclipped(drawn, numbers, epochs, low, max(low, high / 2)).clip(low / 10, high)
+    spread = (np.arange(candidates)[None] + np.asarray(offset, float)[:, None]) / candidates
     candidate = low * (high / low) ** spread[:, :, None]
     at, i = _branches(cells, epochs)[:, None, None], np.arange(epochs)[None, None]
     rates = np.where(i < at, prefix[:, None], candidate * (epochs - i) / (epochs - at))
@@ -127,13 +127,12 @@ def _unclipped(
     return np.exp(logs[numbers - first])
 
 
-@partial(jax.jit, static_argnames="epochs")
+@partial(jax.jit, static_argnames="epochs", compiler_options=QUICK)
 def _chunk(
-    key: Key[Array, ""], first: Array | int, epochs: int, log_low: Array, log_high: Array
+    key: Key[Array, ""], first: Array | int, epochs: int, log_low: Scalar, log_high: Scalar
 ) -> Float[Array, "lane epoch"]:
     """Log rates of trajectories first … first + CHUNK − 1; first is of the first family."""
-    numbers = first + jnp.arange(CHUNK)
-    keys = jax.vmap(partial(jax.random.fold_in, key))(numbers)
+    keys = jax.vmap(partial(jax.random.fold_in, key))(first + jnp.arange(CHUNK))
     drawn = jax.vmap(partial(chance, epochs=epochs))(keys)
     logs = [
         jax.vmap(draw)(jax.tree.map(lambda each, k=k: each[k :: len(FAMILIES)], drawn))
@@ -141,6 +140,16 @@ def _chunk(
     ]
     peaks = log_low + (log_high - log_low) * drawn.peak
     return peaks[:, None] + jnp.stack(logs, 1).reshape(CHUNK, epochs)
+
+
+@partial(jax.jit, static_argnames="cells", compiler_options=QUICK)
+def _cells(
+    key: Key[Array, ""], cells: int
+) -> tuple[Key[Array, ""], Int[Array, ""], Float[Array, " cell"]]:
+    """The key of the prefixes, the family of the first, and each cell's offset in [0, 1)."""
+    drawn, other = jax.random.split(key)
+    uniform = jax.random.uniform(other, (1 + cells,))
+    return drawn, (uniform[0] * len(FAMILIES)).astype(int), uniform[1:]
 
 
 def _check(epochs: int, low: float, high: float, **counts: int) -> None:

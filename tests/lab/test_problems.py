@@ -11,9 +11,8 @@ from scipy import optimize, stats
 from psi.lab.config import Hyper
 from psi.lab.engine import population
 from psi.lab.policy import trajectory
-from psi.lab.task import Batch
 from psi.lab.tasks import closed_forms as exact
-from psi.lab.tasks.noisy_problems import Drift, NoisyQuadratic
+from psi.lab.tasks.noisy_problems import BLOCK, Drift, NoisyQuadratic, random_walk
 from psi.lab.tasks.problems import PROBLEMS, problem_task
 from psi.lab.training import Progress, evaluate, train_epoch
 
@@ -25,43 +24,40 @@ NAMES = (
 KEY = jax.random.key(5)
 
 
-def keys(count, seed=0):
-    return jax.random.split(jax.random.fold_in(KEY, seed), count)
-
-
 def numbers(name, epochs=20):
     return dict(PROBLEMS)[name].numbers(epochs)
 
 
-@partial(jax.jit, static_argnums=0)
-def step(functions, arrays, splits, rates, params, state, key, i):
-    """The excess after epoch i at each of the rates, and where they lead."""
+def step(functions, arrays, splits, rate, progress, key, i):
+    """The excess after epoch i at one rate, and where it leads."""
 
-    def one(rate):
-        def update(grads, state, params, _):
-            updates, state = functions.optimizer.update(grads, state, params)
-            return -rate * updates, state
+    def update(grads, state, params, _):
+        updates, state = functions.optimizer.update(grads, state, params)
+        return -rate * updates, state
 
-        batches = functions.epoch(arrays, key, i)
-        after, _ = train_epoch(functions, arrays, update, Progress(params, state), batches)
-        now = functions.before(splits, key, i + 1) if functions.before else splits
-        return evaluate(functions, arrays, now, after.params).full, after
-
-    return jax.vmap(one)(rates)
+    batches = functions.epoch(arrays, key, i)
+    progress, _ = train_epoch(functions, arrays, update, progress, batches)
+    now = functions.before(splits, key, i + 1) if functions.before else splits
+    return evaluate(functions, arrays, now, progress.params).full, progress
 
 
-@partial(jax.jit, static_argnums=0)
-def after_one(functions, arrays, splits, rates, theta, keys):
-    state = functions.optimizer.init(theta)
-    one = lambda key: step(functions, arrays, splits, rates, theta, state, key, 0)[0]  # noqa: E731
-    return jax.vmap(one)(keys)
+@partial(jax.jit, static_argnums=(0, 1))
+def after_one(functions, count, arrays, splits, rates, theta, key):
+    start = Progress(theta, functions.optimizer.init(theta))
+    one, i = partial(step, functions, arrays, splits), jnp.asarray(0)
+    seeds = jax.random.split(key, count)
+    every = lambda key: jax.vmap(lambda rate: one(rate, start, key, i)[0])(rates)  # noqa: E731
+    return jax.lax.map(every, seeds)  # vmap would take longer to compile than this to run
 
 
 def scan(task, theta, guess, count=1):
     """41 rates around a guess, 2.5 % apart, and the mean excess after one step at each."""
     rates = guess * np.geomspace(1 / 1.65, 1.65, 41)
-    now = (jnp.asarray(a, jnp.float32) for a in (rates, theta))
-    return rates, np.asarray(after_one(*task[1:4], *now, keys(count)), np.float64).mean(0)
+    losses = after_one(
+        task.functions, count, task.arrays, task.splits,
+        rates.astype(np.float32), np.asarray(theta, np.float32), KEY,
+    )  # fmt: skip
+    return rates, np.asarray(losses, np.float64).mean(0)
 
 
 def best_rate(task, theta, guess, count=1):
@@ -69,62 +65,73 @@ def best_rate(task, theta, guess, count=1):
     return rates[losses.argmin()]
 
 
-@partial(jax.jit, static_argnums=0)
-def train(functions, arrays, splits, rates, keys):
-    """Losses before each epoch and after the last, and the parameters: (lanes, seeds, T + 1)."""
+@partial(jax.jit, static_argnums=(0, 1))
+def train(functions, count, arrays, splits, rates, key):
+    """Losses and parameters before each epoch and after the last, (lanes, seeds, T + 1, …)."""
 
     def run(lane, key):
-        first, order = jax.random.fold_in(key, 0), jax.random.fold_in(key, 1)
-        params = functions.init(arrays, first)
+        params = functions.init(arrays, jax.random.fold_in(key, 0))
+        start = Progress(params, functions.optimizer.init(params))
 
         def epoch(progress, now):
             i, rate = now
-            loss, after = step(functions, arrays, splits, rate[None], *progress, order, i)
-            after = jax.tree.map(lambda a: a[0], after)
-            return after, (loss[0], after.params)
+            order = jax.random.fold_in(key, 1)
+            loss, after = step(functions, arrays, splits, rate, progress, order, i)
+            return after, (loss, after.params)
 
-        start = Progress(params, functions.optimizer.init(params))
-        loss = evaluate(functions, arrays, splits, params).full
-        steps = (jnp.arange(len(lane)), lane)
-        _, (losses, path) = jax.lax.scan(epoch, start, steps)
-        return jnp.append(loss, losses), jnp.concatenate([params[None], path])
+        _, (losses, path) = jax.lax.scan(epoch, start, (jnp.arange(len(lane)), lane))
+        first = evaluate(functions, arrays, splits, params).full
+        return jnp.append(first, losses), jnp.concatenate([params[None], path])
 
-    return jax.vmap(lambda lane: jax.vmap(lambda key: run(lane, key))(keys))(rates)
+    seeds = jax.random.split(key, count)
+    return jax.vmap(lambda lane: jax.vmap(lambda key: run(lane, key))(seeds))(rates)
 
 
-def losses_of(task, rates, count=1):
-    rates = jnp.atleast_2d(jnp.asarray(rates, float))
-    return np.asarray(train(*task[1:4], rates, keys(count))[0], np.float64)
+def runs_of(task, rates, count=1):
+    """The same in numpy."""
+    rates = np.atleast_2d(np.asarray(rates, np.float32))
+    losses, path = train(task.functions, count, task.arrays, task.splits, rates, KEY)
+    return np.asarray(losses, np.float64), np.asarray(path, np.float64)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_facts_are_true(name):
+    """Of a random initial excess z < 4.5: false alarm < 1e-5 a problem were the seed not fixed."""
     task = problem_task(name, Hyper(epochs=7))
-    facts, probe = task.facts, task.splits.train
+    facts, probe, functions = task.facts, task.splits.train, task.functions
 
     @jax.jit
-    def look(arrays):
-        params = task.functions.init(arrays, KEY)
-        batches, again = (task.functions.epoch(arrays, KEY, jnp.asarray(i)) for i in (2, 3))
-        accuracy = task.functions.accuracy(arrays, params, probe)
-        return params, batches, again, task.functions.loss(arrays, params, probe), accuracy
+    def look(arrays, key):
+        params = jax.vmap(partial(functions.init, arrays))(jax.random.split(key, 4000))
+        loss, accuracy = (
+            jax.vmap(lambda now, of=of: of(arrays, now, probe))(params)
+            for of in (functions.loss, functions.accuracy)
+        )
+        batches = jax.lax.map(partial(functions.epoch, arrays, key), jnp.arange(2))
+        return params, batches, loss, accuracy
 
-    params, batches, again, loss, accuracy = look(task.arrays)
+    params, batches, loss, accuracy = look(task.arrays, KEY)
+    x = np.asarray(batches.x)
     assert (task.name, facts.domain) == (name, name.split("-")[0])
     assert (facts.steps, facts.classes, facts.floor, facts.epochs) == (1, 0, 0.0, 7)
     assert facts.batch == (8 if name == "least_squares" else 1)
-    assert batches.y.shape == (1, facts.batch)
-    assert batches.x.shape == (1, facts.batch, facts.inputs)
+    assert batches.y.shape == (2, 1, facts.batch)
+    assert x.shape == (2, 1, facts.batch, facts.inputs)
     assert probe.x.shape[1:] == (facts.inputs,)
-    assert facts.parameters == params.size
-    assert facts.stream == (facts.noise > 0) == bool((batches.x != again.x).any())
+    assert facts.parameters == params[0].size
+    assert facts.stream == (facts.noise > 0) == bool((x[0] != x[1]).any())
     assert facts.rows == (7 * facts.batch if facts.stream else 1)
     assert loss.dtype == jnp.float32
-    assert loss.shape == ()
+    assert loss.shape == (4000,)
     np.testing.assert_allclose(accuracy, 1 - loss / facts.chance_loss, atol=1e-6)
+    loss = np.asarray(loss, np.float64)
+    error = 4.5 * loss.std() / np.sqrt(4000)
+    # The saddle's mean over y ~ N(0, s²) is a/4 · (1 − 2s² + 3s⁴): lower than its ridge by 5e-5.
+    error += 1e-4 if name == "saddle" else 0
+    np.testing.assert_allclose(loss.mean(), facts.chance_loss, rtol=1e-5, atol=error)
 
 
-@pytest.mark.parametrize("name", ["least_squares", "drift", "power_law-1.5", "lipschitz"])
+@pytest.mark.parametrize("name", ["least_squares", "drift"])
 def test_in_double_precision(name):
     with jax.enable_x64(True):
         task = problem_task(name, Hyper())
@@ -132,44 +139,6 @@ def test_in_double_precision(name):
         loss = jax.eval_shape(task.loss, params, task.splits.test)
         batch = jax.eval_shape(task.functions.epoch, task.arrays, jax.random.key(0), 0)
     assert {a.dtype for a in (params, loss, *batch)} == {np.dtype("float64")}
-
-
-@pytest.mark.parametrize("name", [n for n in NAMES if n != "saddle"])
-def test_the_initial_excess_is_what_is_declared(name):
-    """z < 4.5 where it is random: false alarm < 1e-5 a problem were the seed not fixed."""
-    task = problem_task(name, Hyper())
-    loss = jax.jit(jax.vmap(lambda key: task.loss(task.init(key), task.splits.train)))
-    start = loss(keys(4000))
-    start = np.asarray(start, np.float64)
-    error = 4.5 * start.std() / np.sqrt(len(start))
-    np.testing.assert_allclose(start.mean(), task.facts.chance_loss, rtol=1e-5, atol=error)
-
-
-@pytest.mark.parametrize(
-    ("name", "floor"),
-    [
-        ("noisy_quadratic", 0.25),  # ½ Σ σ²/h
-        ("noisy_quadratic_3d", 0.5 * (0.05 + 0.2 + 1.0)),
-        ("least_squares", 0.125),  # ½ s_n²
-        ("drift", 0.5),
-    ],
-)
-def test_what_is_evaluated_is_the_expected_loss_less_its_floor(name, floor):
-    """A million fresh rows. Of their mean loss z < 4.5: false alarm < 1e-5 a problem."""
-    task = problem_task(name, Hyper(batch=1_000_000))
-    theta = task.init(jax.random.key(8)) + 0.7
-    before = task.functions.before or (lambda splits, key, i: splits)
-    now = before(task.splits, KEY, jnp.asarray(3))
-
-    @jax.jit
-    def losses(arrays):
-        batch = jax.tree.map(lambda a: a[0], task.functions.epoch(arrays, KEY, jnp.asarray(3)))
-        return jax.vmap(lambda *row: task.loss(theta, Batch(*(a[None] for a in row))))(*batch)
-
-    rows = np.asarray(losses(task.arrays), np.float64)
-    error = 4.5 * rows.std() / 1000
-    assert error < 0.02 * rows.mean()
-    assert abs(rows.mean() - floor - task.loss(theta, now.train)) < error
 
 
 def test_the_engine_on_the_noisy_quadratic_follows_the_closed_form():
@@ -197,29 +166,29 @@ def test_the_engine_on_the_noisy_quadratic_follows_the_closed_form():
     np.testing.assert_allclose(running, expected[:, :-2] + 0.25, rtol=6 * np.sqrt(2 / count))
 
 
-@pytest.mark.parametrize(("name", "batch"), [("noisy_quadratic", 1), ("noisy_quadratic", 4)])
 @pytest.mark.parametrize("excess", [0.02, 0.3, 4.0])
-def test_the_best_next_rate_of_the_noisy_quadratic(name, batch, excess):
+def test_the_best_next_rate_of_the_noisy_quadratic(excess):
     """At the empirical optimum the relative standard error is < 1.3 %; 7.5 % is 5 of them."""
-    problem = numbers(name)
-    expected = exact.noisy_quadratic_rate(excess, problem, batch)
+    problem = numbers("noisy_quadratic")
+    expected = exact.noisy_quadratic_rate(excess, problem, batch=4)
     theta = np.sqrt(2 * excess / problem.curvature)
-    got = best_rate(problem_task(name, Hyper(batch=batch)), theta, 1.13 * expected, 100_000)
+    task = problem_task("noisy_quadratic", Hyper(batch=4))
+    got = best_rate(task, theta, 1.13 * expected, 40_000)
     np.testing.assert_allclose(got, expected, rtol=0.075)
 
 
 @pytest.mark.parametrize("excess", [0.05, 2.0])
 def test_the_best_next_rate_and_loss_of_least_squares(excess):
-    """Relative standard errors < 1.6 % and < 0.5 %; the tolerances are 5 of them or more."""
+    """Relative standard errors < 0.6 % and < 0.8 %; the tolerances are 5 of them and the grid."""
     problem = numbers("least_squares")
     task = problem_task("least_squares", Hyper())
     away = np.array([1.0, -2, 0, 0.5, 3, 0, 1, 1])
     away *= np.sqrt(2 * excess / problem.scale) / np.linalg.norm(away)
     expected = exact.least_squares_rate(excess, problem, 8)
     rates, losses = scan(task, problem.target + away, 1.13 * expected, 10_000)
-    np.testing.assert_allclose(rates[losses.argmin()], expected, rtol=0.08)
+    np.testing.assert_allclose(rates[losses.argmin()], expected, rtol=0.05)
     foreseen = exact.least_squares_next(excess, rates, problem, 8)
-    np.testing.assert_allclose(losses, foreseen, rtol=0.03)
+    np.testing.assert_allclose(losses, foreseen, rtol=0.04)
 
 
 def test_a_drifting_target_wants_a_rate_that_does_not_decay():
@@ -243,6 +212,13 @@ def test_a_drifting_target_wants_a_rate_that_does_not_decay():
     np.testing.assert_array_equal(runs.loss_full[..., 1:], runs.loss_next[..., :-1])
 
 
+def test_a_random_walk_takes_one_new_step_at_a_time():
+    walk = jax.jit(lambda key: jax.lax.map(partial(random_walk, key), jnp.arange(50)))(KEY)
+    drawn = [jax.random.normal(jax.random.fold_in(KEY, b), (BLOCK,)) for b in range(4)]
+    steps = np.concatenate(drawn).astype(np.float64)
+    np.testing.assert_allclose(walk, np.append(0, steps.cumsum())[:50], rtol=1e-5, atol=1e-5)
+
+
 @pytest.mark.parametrize("p", [1, 1.5, 2, 3, 4])
 def test_the_ideal_rate_of_a_power_law_reaches_the_minimum_and_gives_away_the_exponent(p):
     name = f"power_law-{p}"
@@ -257,7 +233,7 @@ def test_the_ideal_rate_of_a_power_law_reaches_the_minimum_and_gives_away_the_ex
     slope = np.polyfit(np.log(excess), np.log(best), 1)[0]
     np.testing.assert_allclose(slope, (2 - p) / p, atol=0.01)
     first = exact.power_law_rate(task.facts.chance_loss, problem)
-    assert losses_of(task, [first])[0, 0, 1] < 1e-6 * task.facts.chance_loss
+    assert runs_of(task, [first])[0][0, 0, 1] < 1e-6 * task.facts.chance_loss
 
 
 def test_the_ideal_rate_of_sign_descent_is_the_distance():
@@ -271,7 +247,7 @@ def test_the_ideal_rate_of_sign_descent_is_the_distance():
 def test_an_exponential_tail_falls_evenly_when_the_rate_rises():
     task, t = problem_task("exponential_tail", Hyper()), np.arange(12)
     rates = exact.exponential_tail_rate(np.exp(-0.5 * t), 0.5)
-    np.testing.assert_allclose(losses_of(task, rates)[0, 0], np.exp(-0.5 * np.arange(13)), 1e-4)
+    np.testing.assert_allclose(runs_of(task, rates)[0][0, 0], np.exp(-0.5 * np.arange(13)), 1e-4)
 
 
 def test_the_moments_of_the_reference_instance():
@@ -287,13 +263,14 @@ def test_the_moments_of_the_reference_instance():
 
     task = problem_task("noisy_quadratic_3d", Hyper(epochs=epochs))
     assert task.facts.chance_loss == pytest.approx(6.15)
-    got = losses_of(task, rates, count)
-    for lane, rate in zip(got, rates, strict=True):
+    got, _ = runs_of(task, rates, count)
+    for lane, rate, end in zip(got, rates, ends, strict=True):
         moments = problem.initial
         for alpha in rate:
             moments = (1 - alpha * h) ** 2 * moments + alpha**2 * problem.variance
         deviation = np.sqrt((h**2 * moments**2 / 2).sum() / count)
-        assert abs(lane[:, -1].mean() - h @ moments / 2) < 4.5 * deviation
+        np.testing.assert_allclose(h @ moments / 2, end, rtol=1e-12)
+        assert abs(lane[:, -1].mean() - end) < 4.5 * deviation
 
 
 def test_chebyshev_rates_are_the_best_for_the_spectrum():
@@ -308,8 +285,7 @@ def test_chebyshev_rates_are_the_best_for_the_spectrum():
     np.testing.assert_allclose(np.abs((1 - constant[:, None] * fine).prod(0)).max(), 0.2008, 1e-3)
 
     task = problem_task("spectrum", Hyper(epochs=epochs))
-    lanes = jnp.asarray([rates, constant], jnp.float32)
-    losses, path = train(*task[1:4], lanes, keys(1))
+    losses, path = runs_of(task, [rates, constant])
     np.testing.assert_allclose(losses[0, 0, [0, -1]], [1, error**2], rtol=1e-3)
     ratio = np.abs(path[:, 0, -1] / path[:, 0, 0])
     np.testing.assert_allclose(ratio[0], error, rtol=1e-3)
@@ -328,14 +304,14 @@ def test_chebyshev_rates_are_the_best_for_the_spectrum():
 def test_a_linear_schedule_keeps_its_bound_and_beats_every_constant_rate():
     epochs, task = 20, problem_task("lipschitz", Hyper(epochs=20))
     problem = numbers("lipschitz")
-    start = np.asarray(jax.vmap(task.init)(keys(200)))
-    assert np.linalg.norm(start, axis=1).max() <= 3.0
-    steps = jax.jit(jax.vmap(jax.grad(task.loss), (0, None)))(start, task.splits.train)
-    assert np.linalg.norm(steps, axis=1).max() <= 2.0 + 1e-6
     linear = exact.linear_rates(problem, epochs)
     bound = exact.linear_bound(problem, epochs)
     constants = np.geomspace(0.03, 1, 16)[:, None] * np.ones(epochs)
-    ends = losses_of(task, [linear, *constants], 200)[..., -1]
+    losses, path = runs_of(task, [linear, *constants], 200)
+    steps = np.diff(path[0], axis=1) / linear[None, :, None]
+    np.testing.assert_allclose(np.linalg.norm(steps, axis=-1), 2.0, rtol=1e-4)  # all of length G
+    assert np.linalg.norm(path[0, :, 0], axis=-1).max() <= 3.0
+    ends = losses[..., -1]
     assert ends[0].max() <= bound
     assert 2 * ends[0].mean() < ends[1:].mean(1).min()
     assert ends[1:].mean(1).argmin() not in (0, 15)
@@ -360,14 +336,16 @@ def test_momentum_leaves_the_saddle_sooner(rate):
     left = {}
     for name, momentum in (("sgd", 0.0), ("momentum", 0.9)):
         task = problem_task("saddle", Hyper(epochs=300, optimizer=name))
-        near = task.arrays._replace(spread=task.arrays.spread * 1e-3, distance=jnp.asarray(0.0))
-        lanes = jnp.full((1, 300), rate)
-        path = np.asarray(train(task.functions, near, task.splits, lanes, keys(32))[1])[0, 0, :, 1]
+        near = task.arrays._replace(
+            spread=task.arrays.spread * 1e-3, distance=task.arrays.distance * 0
+        )
+        lane = np.full(300, rate)
+        path = runs_of(task._replace(arrays=near), lane, 32)[1][0, 0, :, 1]
         factor = exact.escape_factor(rate, 1.0, momentum)
         at = np.argmax(np.abs(path) > 1e-3)  # later than the other root, still before the bend
         assert at > 0
         np.testing.assert_allclose(path[at] / path[at - 1], factor, rtol=2e-3)
-        losses = np.asarray(train(task.functions, task.arrays, task.splits, lanes, keys(32))[0])[0]
+        losses = runs_of(task, lane, 32)[0][0]
         gone = losses < 0.5 * float(task.arrays.escape) / 4
         assert gone[:, -1].all()
         left[name] = gone.argmax(1)
@@ -405,7 +383,7 @@ def test_closed_forms_with_other_numbers_than_the_table():
     ideal = exact.noisy_quadratic_losses(isotropic, 9, batch=2)
     rates = exact.noisy_quadratic_rate(ideal[:-1], isotropic, batch=2)
     np.testing.assert_allclose(exact.moment_losses(rates, isotropic, batch=2), ideal, rtol=1e-12)
-    drift, moment = Drift(0.8, 0.03, 1.0), 1.0
+    drift, moment, gain = Drift(0.8, 0.03, 1.0), 1.0, 0.0
     for _ in range(500):
         gain = moment / (moment + 0.8 / 3)
         moment = (1 - gain) * moment + 0.03

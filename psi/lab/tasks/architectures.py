@@ -1,24 +1,46 @@
 """The network that hyperparameters name, for given inputs and outputs."""
 
 from psi.lab.config import Hyper
+from psi.lab.convolution import cnn
 from psi.lab.networks import mlp
+from psi.lab.residual import residual
+from psi.lab.sequence import gru, transformer
 from psi.lab.task import Network
+
+OF_ROWS = ("linear", "mlp", "residual")
+OF_TOKENS = ("gru", "transformer")
 
 
 def network(
-    hyper: Hyper, inputs: int, outputs: int, image: tuple[int, int] | None = None
+    hyper: Hyper,
+    inputs: int,
+    outputs: int,
+    image: tuple[int, int] | None = None,
+    window: int | None = None,
+    width: int = 32,
 ) -> Network:
-    """The network of `hyper.network` (mlp where none is named).
+    """The network of `hyper.network`; where none is named an mlp, or on windows a gru.
 
-    `image` is (height, width) where a row's inputs are one. Raises ValueError for a network that
-    cannot take these inputs.
+    `image` is (height, width) where a row's inputs are one. With `window` a row is that many
+    tokens of `inputs` kinds, each with `outputs` = `inputs` logits. `width` serves where `hyper`
+    names none; a cnn then has a quarter of it as channels, to cost no more than tens of mlps.
+    Raises ValueError for a network that cannot take these inputs.
     """
-    kind = hyper.network or "mlp"
-    width, depth = hyper.width or 32, hyper.depth or 1
+    kind = hyper.network or ("gru" if window else "mlp")
+    allowed = OF_TOKENS if window else (*OF_ROWS, "cnn") if image else OF_ROWS
+    if kind not in allowed:
+        what = f"windows of {window} tokens" if window else f"rows of {inputs} numbers"
+        raise ValueError(f"network {kind} cannot take {what}; allowed: {', '.join(allowed)}")
+    wide, scale = hyper.width or width, hyper.init_scale
+    rest = (hyper.activation, scale, hyper.normalised)
     if kind == "linear":
-        return mlp(inputs, outputs, depth=0, scale=hyper.init_scale)
-    if kind == "mlp":
-        return mlp(
-            inputs, outputs, width, depth, hyper.activation, hyper.init_scale, hyper.normalised
-        )
-    raise ValueError(f"network {kind} cannot take rows of {inputs} numbers; allowed: linear, mlp")
+        return mlp(inputs, outputs, depth=0, scale=scale)
+    if kind == "residual":
+        return residual(inputs, outputs, wide, hyper.depth or 2, *rest)
+    if kind == "cnn" and image:
+        return cnn(image, outputs, hyper.width or max(1, width // 4), hyper.depth or 2, *rest)
+    if kind == "gru":
+        return gru(inputs, wide, hyper.depth or 1, scale, hyper.normalised)
+    if kind == "transformer" and window:
+        return transformer(inputs, window, wide, hyper.depth or 1, *rest)
+    return mlp(inputs, outputs, wide, hyper.depth or 1, *rest)

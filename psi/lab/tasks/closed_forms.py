@@ -5,6 +5,8 @@ the gradient noise of one row, T the number of steps. An ideal rate minimises th
 after the step over noise and runs: not the mean of its log, and not that of one run. float64.
 """
 
+from typing import TypeVar
+
 import numpy as np
 from jaxtyping import Float
 
@@ -13,7 +15,7 @@ from psi.lab.tasks.noisy_problems import Drift, LeastSquares, NoisyQuadratic
 
 Rates = Float[np.ndarray, " step"]
 Losses = Float[np.ndarray, " loss"]
-Excess = float | Float[np.ndarray, "..."]
+Excess = TypeVar("Excess", float, Float[np.ndarray, "..."])
 
 
 def noise_scale(problem: NoisyQuadratic, batch: int = 1) -> float:
@@ -115,7 +117,8 @@ def power_law_rate(excess: Excess, problem: PowerLaw) -> Excess:
 
 def sign_rate(excess: Excess, problem: PowerLaw) -> Excess:
     """α*(ε) = (ε/c)^(1/p), the distance, for sign descent: √(2ε/h) where p = 2 and c = h/2."""
-    return (excess / float(problem.coefficient)) ** (1 / float(problem.exponent))
+    c, p = float(problem.coefficient), float(problem.exponent)
+    return excess ** (1 / p) / c ** (1 / p)
 
 
 def exponential_tail_rate(excess: Excess, nats: float) -> Excess:

@@ -204,17 +204,25 @@ def _functions(family: Family, model: Network, hyper: Hyper) -> Functions:
     )
 
 
+@partial(jax.jit, static_argnums=(0, 1))
+def _draw(
+    family: Family, sizes: tuple[int, int, int], number: Int[Array, ""] | int
+) -> tuple[Any, Splits, Float[Array, ""]]:
+    """The generator, its splits, and the Bayes loss on the validation part."""
+    key = jax.random.fold_in(jax.random.key(20261122), number)
+    source = family.draw(key)
+    parts = (
+        family.sample(rows, source, jax.random.fold_in(key, part + 1))
+        for part, rows in enumerate(sizes)
+    )
+    splits = Splits(*parts)
+    return source, splits, family.bayes(source, splits.validation)
+
+
 def family_task(name: str, number: int, hyper: Hyper, fixed: bool = False) -> Task:
     """Draw `number` of the family `name`. The same number gives the same task, for ever."""
     family = dict(FAMILIES)[name]
-    key = jax.random.fold_in(jax.random.key(20261122), number)
-    source = family.draw(key)
-    splits = Splits(
-        *(
-            family.sample(rows, source, jax.random.fold_in(key, part + 1))
-            for part, rows in enumerate(FIXED_ROWS if fixed else SPLIT_ROWS)
-        )
-    )
+    source, splits, bayes = _draw(family, FIXED_ROWS if fixed else SPLIT_ROWS, number)
     hyper = replace(hyper, network=hyper.network or ("mlp" if family.classes else "linear"))
     model = network(hyper, family.inputs, family.classes or 1)
     if fixed:
@@ -225,6 +233,6 @@ def family_task(name: str, number: int, hyper: Hyper, fixed: bool = False) -> Ta
         facts = facts_of(functions, source, splits, hyper, family.classes)
         facts = replace(facts, rows=facts.steps * facts.batch * hyper.epochs, stream=True)
         task = Task(f"{name}-{number}", functions, source, splits, facts)
-    floor = 0.0 if fixed else float(family.bayes(source, splits.validation))
+    floor = 0.0 if fixed else float(bayes)
     noise = float(source.noise)
     return task._replace(facts=replace(facts, domain=name, floor=floor, noise=noise))

@@ -1,19 +1,34 @@
 """The table of tasks: a name gives a task."""
 
-from psi.lab.config import Hyper, check_task
+from pathlib import Path
+
+from psi.lab.config import DATASET_NAMES, FILE_SUFFIXES, PROBLEM_NAMES, Hyper, check_task
 from psi.lab.task import Task
+from psi.lab.tasks.data_config import DataConfig
 from psi.lab.tasks.families import family_task
+from psi.lab.tasks.files import file_task
+from psi.lab.tasks.openml import openml_task
+from psi.lab.tasks.problems import problem_task
 from psi.lab.tasks.real import real_task
 
 
-def make_task(name: str, hyper: Hyper | None = None) -> Task:
-    """The task `wine`, `digits`, …, or draw N of a family: `teacher-N`, `teacher-N-fixed`.
+def make_task(name: str, hyper: Hyper | None = None, data: DataConfig | None = None) -> Task:
+    """The task of a name.
 
-    Raises ValueError for an unknown name, or hyperparameters that do not fit the task.
+    `wine`, `digits`, …; draw N of a family, `teacher-N` or `teacher-N-fixed`; a problem whose
+    ideal rate is known, `noisy_quadratic`; a file, `mine.csv`, and `openml:NAME`, which `data`
+    says how to read. Raises ValueError for an unknown name, data that cannot be read, or
+    hyperparameters that do not fit the task.
     """
-    hyper = hyper or Hyper()
+    hyper, data = hyper or Hyper(), data or DataConfig()
     check_task(name)
-    family, *draw = name.split("-")
-    if draw:
-        return family_task(family, int(draw[0]), hyper, fixed=len(draw) > 1)
-    return real_task(name, hyper)
+    if name in PROBLEM_NAMES:
+        return problem_task(name, hyper)
+    if name in DATASET_NAMES:
+        return real_task(name, hyper)
+    if name.startswith("openml:"):
+        return openml_task(name.removeprefix("openml:"), data, hyper)
+    if Path(name).suffix in FILE_SUFFIXES:
+        return file_task(Path(name), data, hyper)
+    family, number, *form = name.split("-")
+    return family_task(family, int(number), hyper, fixed=bool(form))

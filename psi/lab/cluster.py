@@ -1,0 +1,86 @@
+"""The same parts on many machines, through Ray (extra `ray`).
+
+Every part is a task of one CPU; its records come back to the one process that commits them, so a
+row is there exactly once however often a worker is lost. A part that fails three times is set
+aside and named at the end, when all the others are done.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import Any
+
+import pandas as pd
+
+from psi.lab.config import GenerateConfig
+from psi.lab.generate import Engine
+from psi.lab.store import RecordsError
+from psi.lab.sweep import Criteria, Part, make
+from psi.lab.work import Layout
+
+TRIES = 3
+MakeOne = Callable[[GenerateConfig, Layout, Part, float], pd.DataFrame]
+AHEAD = 2  # parts a CPU that wait in the cluster, so that no worker idles
+
+
+def ray_engine(address: str | None = None, make_one: MakeOne | None = None) -> Engine:
+    """An engine on the Ray cluster at `address`, or on one of its own on this machine.
+
+    `make_one` makes one part, in a worker.
+
+    Raises ValueError where Ray is not installed or no cluster is there.
+    """
+    try:
+        import ray
+    except ImportError:
+        raise ValueError("--engine ray needs: pip install 'psi-lr[ray]'") from None
+    if not ray.is_initialized():
+        try:
+            ray.init(address=address, include_dashboard=False, log_to_driver=False)
+        except (ConnectionError, ValueError, RuntimeError) as error:
+            raise ValueError(f"no Ray cluster at {address!r}: {error}") from None
+    return partial(_engine, make_one or _make_one)
+
+
+def _engine(
+    make_one: MakeOne,
+    config: GenerateConfig,
+    shape: Layout,
+    wanted: Sequence[Part],
+    criteria: Criteria,
+) -> Iterator[tuple[Part, pd.DataFrame]]:
+    import ray
+
+    remote: Any = ray.remote(num_cpus=1, max_retries=0)(make_one)
+    waiting, failures = list(reversed(wanted)), Counter[Part]()
+    under_way: dict[Any, Part] = {}
+    lost: dict[Part, str] = {}
+    most = AHEAD * max(int(ray.cluster_resources().get("CPU", 1)), 1)
+    while waiting or under_way:
+        while waiting and len(under_way) < most:
+            part = waiting.pop()
+            under_way[remote.remote(config, shape, part, criteria[part.task])] = part
+        (done,), _ = ray.wait(list(under_way))
+        part = under_way.pop(done)
+        try:
+            frame = ray.get(done)
+        except ray.exceptions.RayError as error:
+            failures[part] += 1
+            if failures[part] < TRIES:
+                waiting.append(part)
+            else:
+                lost[part] = str(error).strip().splitlines()[-1]
+            continue
+        yield part, frame
+    if lost:
+        named = "; ".join(f"{part.name}: {why}" for part, why in lost.items())
+        raise RecordsError(f"{len(lost)} parts failed {TRIES} times and were left out: {named}")
+
+
+def _make_one(config: GenerateConfig, shape: Layout, part: Part, criterion: float) -> pd.DataFrame:
+    from psi.lab.devices import prepare
+
+    prepare(cores=1)  # Ray runs as many of these as there are cores
+    criteria = [criterion] * len(config.tasks)
+    ((_, frame),) = make(config, shape, [part], criteria)
+    return frame

@@ -1,0 +1,81 @@
+"""Parts made by the workers of a local Ray cluster of two nodes."""
+
+import os
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from psi.lab import store
+from psi.lab.config import GenerateConfig, Hyper
+from psi.lab.generate import generate
+from psi.lab.store import RecordsError
+from psi.lab.sweep import Part, parts, pilots
+from psi.lab.work import Layout
+
+ray = pytest.importorskip("ray", reason="ray is not installed (scripts/test --all)")
+cluster = pytest.importorskip("psi.lab.cluster")
+
+CONFIG = GenerateConfig(("iris",), Hyper(epochs=2), trajectories=24, cells=0, seeds=2)
+SHAPE = Layout(8, 2)
+pytestmark = pytest.mark.filterwarnings("ignore")  # Ray's own
+
+
+@pytest.fixture(scope="module")
+def address():
+    from ray.cluster_utils import Cluster
+
+    nodes = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
+    nodes.add_node(num_cpus=1)
+    nodes.wait_for_nodes()
+    ray.init(address=nodes.address, log_to_driver=False)
+    yield nodes.address
+    ray.shutdown()
+    nodes.shutdown()
+
+
+def counted(folder: Path, part: Part) -> int:
+    """How often a part has been begun, counted in files: a worker's memory dies with it."""
+    times = len(list(folder.glob(f"{part.name}.*")))
+    (folder / f"{part.name}.{times}").touch()
+    return times
+
+
+def fake(part: Part) -> pd.DataFrame:
+    return pd.DataFrame({"name": [part.name], "node": [os.getpid()]})
+
+
+def test_no_cluster_is_one_line():
+    with pytest.raises(ValueError, match="no Ray cluster at"):
+        cluster.ray_engine("127.0.0.1:1")
+
+
+def test_a_lost_worker_s_part_is_redone_and_one_that_always_fails_is_named(address, tmp_path):
+    wanted = [*pilots(CONFIG), *parts(CONFIG, SHAPE)]
+    flaky, cursed = wanted[1], wanted[2]
+
+    def make_one(_, __, part, ___):
+        times = counted(tmp_path, part)
+        if part == flaky and times == 0:
+            os._exit(1)
+        if part == cursed:
+            raise OSError("no luck")
+        return fake(part)
+
+    engine = cluster.ray_engine(address, make_one)
+    made = []
+    with pytest.raises(RecordsError, match=rf"1 parts failed 3 times.*{cursed.name}.*no luck"):
+        for part, frame in engine(CONFIG, SHAPE, wanted, [0.0]):
+            made.append(part)
+            assert frame.name[0] == part.name
+    assert sorted(made) == sorted(set(wanted) - {cursed})
+    assert len(list(tmp_path.glob(f"{cursed.name}.*"))) == 3
+    assert len(list(tmp_path.glob(f"{flaky.name}.*"))) == 2
+
+
+def test_the_rows_are_those_that_one_machine_makes(address, tmp_path):
+    generate(CONFIG, tmp_path / "here", shape=SHAPE)
+    generate(CONFIG, tmp_path / "there", shape=SHAPE, engine=cluster.ray_engine(address))
+    here, there = (store.read_records(tmp_path / name) for name in ("here", "there"))
+    pd.testing.assert_frame_equal(here, there)
+    assert store.data_hash(tmp_path / "here") == store.data_hash(tmp_path / "there")
