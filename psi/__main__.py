@@ -11,7 +11,7 @@ SHOW_CURSOR = "\x1b[?25h"  # a progress bar hides it
 
 
 def main() -> None:
-    """Run `psi`. Ctrl-C ends it with code 130 and SIGTERM with 143, at once, whatever it is doing."""
+    """Run `psi`. Ctrl-C ends it with code 130 and SIGTERM with 143, whatever it is doing."""
     _leave_on_signal()
     try:
         from psi.cli import run

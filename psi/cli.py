@@ -66,14 +66,12 @@ def _parse(arguments: Sequence[str]) -> Any:
 
 def _commands(preset: str) -> Any:
     """The union of all commands; a preset sets the defaults of `generate`."""
-    generate = GenerateCommand(
-        out=tyro.MISSING,
-        preset=preset,
-        config=dict(PRESETS)[preset],  # pyright: ignore
-    )
-    defaults = {"generate": {"default": generate}}
+    config = dict(PRESETS)[preset]
+    start: Any = GenerateCommand(out=tyro.MISSING, preset=preset, config=config)  # type: ignore
     rows = [
-        Annotated[command, tyro.conf.subcommand(name, **defaults.get(name, {}))]
+        Annotated[command, tyro.conf.subcommand(name, default=start)]
+        if command is GenerateCommand
+        else Annotated[command, tyro.conf.subcommand(name)]
         for name, command in COMMANDS.items()
     ]
     return Union[tuple(rows)]  # noqa: UP007

@@ -1,4 +1,18 @@
-"""Every test runs with jaxtyping's shapes checked and two CPU devices, as on a laptop."""
+"""Every test runs with jaxtyping's shapes checked and two CPU devices, as on a laptop.
+
+What one test, or a command that it starts, has compiled, the others read back.
+"""
+
+import atexit
+import os
+import shutil
+import tempfile
+
+if "JAX_COMPILATION_CACHE_DIR" not in os.environ:  # once: workers and commands inherit it
+    folder = tempfile.mkdtemp(prefix="psi-test-cache-")
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = folder
+    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.2"
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
 
 import jax
 from jaxtyping import install_import_hook
@@ -9,7 +23,10 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 CHECKED = ("psi.lab", "psi.ideal", "psi.fit", "psi.bench")
 install_import_hook(CHECKED, "beartype.beartype")
 
-LONGEST = ("test_demo.py", "test_cli.py", "test_engine.py", "test_generate.py", "test_bench.py")
+LONGEST = (
+    "test_demo.py", "test_cli.py", "test_engine.py", "test_generate.py", "test_problems.py",
+    "test_bench.py", "test_cluster.py", "test_flax.py", "test_files.py", "test_tasks.py",
+)  # fmt: skip
 
 
 def pytest_collection_modifyitems(items):

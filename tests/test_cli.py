@@ -16,7 +16,8 @@ from psi.cli import COMMANDS
 from psi.law.expression import Apply, Constant, Variable
 from psi.law.law import Law, Range
 
-GENERATE = ["--tasks", "wine", "teacher-0", "--epochs=4", "--candidates=4", "--seeds=2"]
+GENERATE = ["--tasks", "wine", "teacher-0", "--epochs=4", "--trajectories=0",
+            "--candidates=4", "--seeds=2"]  # fmt: skip
 
 
 def start(*arguments, cwd=None):
@@ -70,6 +71,12 @@ def test_help_lists_every_command():
         (["generate", "--out", "x", "--tasks", "mnist"], ["mnist", "allowed"]),
         (["generate", "--out", "x", "--min-lr", "-1"], ["min_lr", "got -1"]),
         (["generate", "--out", "x", "--epochs", "0"], ["got 0"]),
+        (["generate", "--out", "x", "--optimizer", "lion"], ["lion", "allowed"]),
+        (["generate", "--out", "x", "--lanes", "0"], ["lanes must be >= 1, got 0"]),
+        (["generate", "--out", "x", "--preset", "huge"], ["huge"]),
+        (["generate", "--out", "x", "--tasks", "nowhere.csv"], ["nowhere.csv"]),
+        (["generate", "--out", "x", "--address", "a:1"], ["--engine ray"]),
+        (["records", "EMPTY"], ["holds no records"]),
         (["generate"], ["--out"]),
         (["fit", "EMPTY", "--out", "x.json"], ["EMPTY", "no records"]),
         (["fit", "EMPTY", "--out", "x.json", "--kind", "oracle"], ["oracle", "curve"]),
@@ -78,7 +85,7 @@ def test_help_lists_every_command():
         (["show", "FILE"], ["FILE", "not a law file"]),
         (["show", "sgd"], ["sgd", "none yet"]),
         (["report", "EMPTY"], ["EMPTY", "no finished demo"]),
-        (["bench"], ["not there yet"]),
+        (["bench", "fits"], ["fits", "engine"]),
     ],
     ids=" ".join,
 )
@@ -113,25 +120,27 @@ def test_demo_leaves_a_folder_of_other_files_alone(tmp_path):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["thesis.tex"]
 
 
-@pytest.mark.parametrize("wait", [1.0, 5.0])
-def test_ctrl_c_leaves_within_five_seconds_and_a_rerun_goes_on(tmp_path, wait):
+@pytest.mark.parametrize(
+    ("wait", "number", "code"), [(1.0, signal.SIGINT, 130), (5.0, signal.SIGTERM, 143)]
+)
+def test_signals_end_it_within_five_seconds_and_a_rerun_goes_on(tmp_path, wait, number, code):
     """During the imports, and in the middle of training or compiling."""
     out = tmp_path / "data"
     process = start("generate", "--out", out, *GENERATE, "--cells=100")
     time.sleep(wait)
     assert process.poll() is None
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     asked = time.monotonic()
     process.communicate(timeout=30)
     assert time.monotonic() - asked < 5
-    assert process.returncode == 130
+    assert process.returncode == code
     files = [p for p in out.rglob("*") if p.is_file() and not p.name.startswith(".")]
     for file in files:
         assert file.stat().st_size > 0
     if files:
         done, said, error = run("generate", "--out", out, *GENERATE, "--cells=100", "--json")
         assert done == 0, error
-        assert json.loads(said)["records"] == 4 * (2 * 225 + 2 * 100 * 4 * 2)
+        assert json.loads(said)["rows"] == 4 * (2 * 225 + 2 * 100 * 4 * 2)
 
 
 def test_importing_psi_imports_no_framework():

@@ -121,14 +121,14 @@ def _rate(task: Task, size: int, width: int) -> tuple[float, float]:
     first = time.perf_counter() - start
     spent = _best(run)
     # Calls are padded: what counts is what was asked for.
-    return work.count * len(work.seeds) / spent, max(first - spent, 0.0)
+    return work.lane_count * len(work.seeds) / spent, max(first - spent, 0.0)
 
 
 def _recorded_rate(task: Task, size: int, width: int) -> float:
     """Runs a second with every column of the data contract computed and committed to disk."""
     work, key = _work(size, width, task.facts.epochs), jax.random.key(0)
-    none = np.full(work.count, -1)
-    plan = Plan(np.empty((0, 0)), ["constant"] * work.count, none, none)
+    none = np.full(work.lane_count, -1)
+    plan = Plan(np.empty((0, 0)), ["constant"] * work.lane_count, none, none)
 
     def run(folder: Path) -> None:
         with store.locked(folder):
@@ -145,7 +145,7 @@ def _recorded_rate(task: Task, size: int, width: int) -> float:
             run(Path(folder))
 
     once()
-    return work.count * len(work.seeds) / _best(once)
+    return work.lane_count * len(work.seeds) / _best(once)
 
 
 def _other(network: str, width: int) -> dict[str, float]:

@@ -25,9 +25,9 @@ class DemoCommand:
 
     def run(self) -> Any:
         """Do it; what --json prints."""
-        from psi.lab.devices import use_cores
+        from psi.lab.devices import prepare
 
-        use_cores()
+        prepare()
         from psi.demo import demo
         from psi.report.page import legend, machine
 

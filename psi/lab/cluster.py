@@ -5,6 +5,7 @@ row is there exactly once however often a worker is lost. A part that fails thre
 aside and named at the end, when all the others are done.
 """
 
+import socket
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -35,11 +36,20 @@ def ray_engine(address: str | None = None, make_one: MakeOne | None = None) -> E
     except ImportError:
         raise ValueError("--engine ray needs: pip install 'psi-lr[ray]'") from None
     if not ray.is_initialized():
-        try:
-            ray.init(address=address, include_dashboard=False, log_to_driver=False)
-        except (ConnectionError, ValueError, RuntimeError) as error:
-            raise ValueError(f"no Ray cluster at {address!r}: {error}") from None
+        _check_address(address)
+        ray.init(address=address, include_dashboard=False, log_to_driver=False)
     return partial(_engine, make_one or _make_one)
+
+
+def _check_address(address: str | None) -> None:
+    # Ray itself would try for minutes, and write pages.
+    if address in (None, "auto", "local"):
+        return
+    host, _, port = str(address).rpartition(":")
+    try:
+        socket.create_connection((host, int(port)), timeout=3).close()
+    except (OSError, ValueError) as error:
+        raise ValueError(f"no Ray cluster at {address} (host:port): {error}") from None
 
 
 def _engine(
@@ -50,6 +60,7 @@ def _engine(
     criteria: Criteria,
 ) -> Iterator[tuple[Part, pd.DataFrame]]:
     import ray
+    from ray.exceptions import RayError
 
     remote: Any = ray.remote(num_cpus=1, max_retries=0)(make_one)
     waiting, failures = list(reversed(wanted)), Counter[Part]()
@@ -64,7 +75,7 @@ def _engine(
         part = under_way.pop(done)
         try:
             frame = ray.get(done)
-        except ray.exceptions.RayError as error:
+        except RayError as error:
             failures[part] += 1
             if failures[part] < TRIES:
                 waiting.append(part)

@@ -22,7 +22,7 @@ def prepare(cores: int | None = None) -> None:
     JAX's own settings for the cache win where the user has made them.
     """
     use_cores(cores)
-    if jax.config.jax_compilation_cache_dir is None:
+    if jax.config.values["jax_compilation_cache_dir"] is None:
         jax.config.update("jax_compilation_cache_dir", str(cache_folder() / "jax"))
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
 

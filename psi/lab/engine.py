@@ -83,11 +83,11 @@ def population(
     for part in train(task, make_policy, work, key, range(work.calls)):
         parts.append(part)
         done = min(len(parts) * work.shape.units, work.units)
-        report(work.count * len(seeds) * done // work.units)
+        report(work.lane_count * len(seeds) * done // work.units)
     runs = jax.tree.map(lambda *a: np.concatenate(a), *parts)
     blocks = work.units // len(seeds)
     order = [a.reshape(len(seeds), blocks * work.shape.width, -1) for a in runs]
-    return Epochs(*(a[:, : work.count].swapaxes(0, 1) for a in order))
+    return Epochs(*(a[:, : work.lane_count].swapaxes(0, 1) for a in order))
 
 
 def train(
@@ -158,8 +158,8 @@ def _train_units(
         def unit(work: tuple[Any, Key[Array, ""]]) -> Epochs:
             def run(lane: Any) -> Epochs:
                 rows = _run(functions, make_policy(lane), epochs, arrays, splits, work[1])
-                kept = {name: getattr(rows, name) for name in keep}
-                return Epochs(**dict.fromkeys(Epochs._fields) | kept)
+                kept: Any = (getattr(rows, n) if n in keep else None for n in Epochs._fields)
+                return Epochs(*kept)
 
             return jax.vmap(run)(work[0])
 

@@ -71,7 +71,7 @@ def generate(
 
 def _own_files(config: GenerateConfig) -> dict[str, str]:
     """SHA-256 of the user's data files: another content is another data set."""
-    files = [name for name in config.tasks if Path(name).suffix in FILE_SUFFIXES]
+    files = [name for name in config.tasks if Path(name).suffix.lower() in FILE_SUFFIXES]
     try:
         return {f"sha256 of {n}": sha256(Path(n).read_bytes()).hexdigest() for n in files}
     except OSError as error:

@@ -1,5 +1,8 @@
 """From runs to rows: the columns of the data contract (data/README.md)."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from jaxtyping import Int
@@ -37,9 +40,9 @@ def to_frame(
         return np.repeat(values, epochs)
 
     rows = {
-        "task": pd.Categorical.from_codes(np.zeros(count * epochs, np.int8), [task.name]),
+        "task": _categories(np.zeros(count * epochs, np.int8), [task.name]),
         "run": per_run(number),
-        "family": pd.Categorical.from_codes(per_run(family), list(names)),
+        "family": _categories(per_run(family), names),
         "cell": per_run(plan.cell[lane].astype(np.int16)),
         "branch": per_run(plan.branch[lane].astype(np.int16)),
         "seed": per_run(seed.astype(np.int32)),
@@ -50,6 +53,10 @@ def to_frame(
     with np.errstate(divide="ignore", invalid="ignore"):
         rate = np.log(runs.loss_full - floor) - np.log(runs.loss_next - floor)
     rows["rate"] = rate.reshape(-1)
-    rows["outcome"] = pd.Categorical.from_codes(per_run(outcome), list(OUTCOMES))
+    rows["outcome"] = _categories(per_run(outcome), OUTCOMES)
     rows["first_bad_epoch"] = per_run(first_bad.astype(np.int16))
     return pd.DataFrame(rows)
+
+
+def _categories(codes: np.ndarray, names: Sequence[str] | np.ndarray) -> Any:
+    return pd.Categorical.from_codes(list(codes), pd.Index(list(names)))

@@ -22,7 +22,7 @@ Logits = Float[Array, "vocabulary rows window"]
 
 
 def gru_init(vocabulary: int, width: int, depth: int, scale: float, key: Key[Array, ""]) -> Params:
-    """He layers: inputs and recurrence a level, and the last. One-hot tokens: W ~ scale · N(0, 1)."""
+    """He layers, two a level, and the last; N(0, 1) where tokens enter, since one of them is 1."""
     *keys, last = jax.random.split(key, depth + 1)
     levels = []
     for k, (inward, around) in enumerate(map(jax.random.split, keys)):

@@ -100,7 +100,7 @@ def pilot(config: GenerateConfig, number: int, shape: Layout) -> pd.DataFrame:
     lane, seed = np.divmod(np.arange(count), PILOT_SEEDS)
     rows = Epochs(*(values.reshape(count, -1) for values in runs))
     constant = np.array(plan.family) == pilot_family("constant")
-    reached = _criterion(runs.val_loss[constant, :CRITERION_SEEDS, -1])
+    reached = _criterion(np.asarray(runs.val_loss)[constant, :CRITERION_SEEDS, -1])
     return to_frame(task, plan, lane, seed, np.arange(count), rows, reached)
 
 

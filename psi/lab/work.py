@@ -33,7 +33,7 @@ class Work(NamedTuple):
 
     lanes: Any
     """shape=(blocks, width, …); the last block is padded with its last lane"""
-    count: int
+    lane_count: int
     """Lanes there really are."""
     seeds: np.ndarray
     shape: Layout
@@ -41,7 +41,7 @@ class Work(NamedTuple):
     @property
     def units(self) -> int:
         """Units in all."""
-        return len(self.seeds) * (-(-self.count // self.shape.width))
+        return len(self.seeds) * (-(-self.lane_count // self.shape.width))
 
     @property
     def calls(self) -> int:
@@ -59,7 +59,7 @@ class Work(NamedTuple):
         blocks = self.units // len(self.seeds)
         lane = unit[:, None] % blocks * self.shape.width + np.arange(self.shape.width)
         seed = np.broadcast_to(self.seeds[unit // blocks][:, None], lane.shape)
-        real = lane < self.count
+        real = lane < self.lane_count
         return lane[real], seed[real], np.flatnonzero(real)
 
 

@@ -35,7 +35,7 @@ def _losses(axis, rows: pd.DataFrame, criterion: float) -> None:
     runs = rows.groupby("run")
     table = pd.DataFrame(
         {
-            "rate": np.exp(np.log(rows.lr.clip(lower=1e-12)).groupby(rows.run).mean()),
+            "rate": rows.lr.clip(lower=1e-12).groupby(rows.run).agg(_geometric_mean),
             "loss": runs.val_loss.last(skipna=False),
             "outcome": runs.outcome.first(),
         }
@@ -50,8 +50,12 @@ def _losses(axis, rows: pd.DataFrame, criterion: float) -> None:
     axis.set_xlabel("mean learning rate", fontsize=8)
 
 
+def _geometric_mean(rates: pd.Series) -> float:
+    return float(np.exp(np.log(rates.to_numpy()).mean()))
+
+
 def _rates(axis, rows: pd.DataFrame) -> None:
-    points = rows.groupby("epoch").lr.quantile([0.05, 0.25, 0.5, 0.75, 0.95]).unstack()
+    points = rows.groupby("epoch").lr.quantile(np.array([0.05, 0.25, 0.5, 0.75, 0.95])).unstack()
     epoch = points.index.to_numpy()
     axis.fill_between(epoch, points[0.05], points[0.95], alpha=0.2, color="tab:blue", lw=0)
     axis.fill_between(epoch, points[0.25], points[0.75], alpha=0.3, color="tab:blue", lw=0)

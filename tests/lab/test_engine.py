@@ -181,7 +181,7 @@ def test_data_that_hold_inf_spoil_their_own_lanes_alone():
         return Policy(lambda _: (), lambda s, o: (s, rate(o)))
 
     def tame(lane):
-        return Policy(lambda _: (), lambda s, o: (s, lane))
+        return Policy(lambda _: (), lambda s, _: (s, lane))
 
     task = make_task("wine", HYPER)
     lanes = np.linspace(0.1, 0.5, 32, dtype=np.float32)

@@ -126,7 +126,12 @@ def canned(folder):
 
 @pytest.fixture
 def rows_made(folder, monkeypatch):
-    """The task table's rows made once: they would be made a hundred times."""
+    """Rows and Parquet bytes made once: they would be made hundreds of times."""
+    cache = {}
+    real = store.parquet
+    monkeypatch.setattr(
+        store, "parquet", lambda f: cache.get(id(f)) or cache.setdefault(id(f), real(f))
+    )
     rows = [sweep.task_row(CONFIG, p.task, store.read_part(folder, p.name))
             for p in sweep.pilots(CONFIG)]  # fmt: skip
     monkeypatch.setattr(room, "task_row", lambda _, number, __: rows[number])

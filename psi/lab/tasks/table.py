@@ -28,7 +28,7 @@ def make_task(name: str, hyper: Hyper | None = None, data: DataConfig | None = N
         return real_task(name, hyper)
     if name.startswith("openml:"):
         return openml_task(name.removeprefix("openml:"), data, hyper)
-    if Path(name).suffix in FILE_SUFFIXES:
+    if Path(name).suffix.lower() in FILE_SUFFIXES:
         return file_task(Path(name), data, hyper)
     family, number, *form = name.split("-")
     return family_task(family, int(number), hyper, fixed=bool(form))

@@ -1,0 +1,103 @@
+"""The text task: what it holds is Python's documentation, cut as it says."""
+
+from pydoc_data.topics import topics
+
+import jax
+import numpy as np
+import optax
+import pytest
+
+from psi.lab.config import Hyper
+from psi.lab.tasks.text import ALPHABET, OTHER, VOCABULARY, WINDOW, encode, pydoc_task, windows
+from psi.lab.training import Progress, train_epoch
+
+
+@pytest.fixture(scope="module")
+def task():
+    return pydoc_task(Hyper(epochs=3))
+
+
+@pytest.fixture(scope="module")
+def text():
+    return "\n".join(topics[name] for name in sorted(topics)).lower()
+
+
+def decoded(tokens):
+    return "".join((ALPHABET + "§")[token] for token in np.asarray(tokens))
+
+
+def test_characters_have_their_place_whatever_their_case():
+    assert len(set(ALPHABET)) == OTHER == VOCABULARY - 1
+    assert encode("Ab z\n§é@").tolist() == [0, 1, 36, 25, 37, OTHER, OTHER, OTHER]
+    assert decoded(encode(ALPHABET)) == ALPHABET
+
+
+def test_little_of_the_text_is_outside_the_alphabet(text):
+    assert (encode(text) == OTHER).mean() < 0.02
+
+
+def test_windows_are_spread_from_end_to_end_and_targets_are_the_next_tokens():
+    batch = windows(np.arange(100, dtype=np.int32), rows=4, length=9)
+    x, y = np.asarray(batch.x), np.asarray(batch.y)
+    assert x[:, 0].tolist() == [0, 30, 60, 90]
+    np.testing.assert_array_equal(x, x[:, :1] + np.arange(9))
+    np.testing.assert_array_equal(y, x + 1)
+    assert y.max() == 99
+
+
+def test_splits_lie_in_disjoint_parts_of_the_text(task, text):
+    known = "".join(c if c in ALPHABET else "§" for c in text)
+    cuts = [int(share * len(known)) for share in (0, 0.8, 0.9, 1)]
+    for k, (part, rows) in enumerate(zip(task.splits, (1024, 128, 128), strict=True)):
+        inside = known[cuts[k] : cuts[k + 1]]
+        assert part.x.shape == part.y.shape == (rows, WINDOW)
+        np.testing.assert_array_equal(part.x[:, 1:], part.y[:, :-1])
+        at = 0
+        for x, y in zip(np.asarray(part.x), np.asarray(part.y), strict=True):
+            at = inside.find(decoded([*x, y[-1]]), at)
+            assert at >= 0
+        assert at <= len(inside) - WINDOW - 1
+
+
+def test_facts_are_true(task):
+    facts = task.facts
+    assert (task.name, facts.domain, facts.network) == ("pydoc", "pydoc", "gru")
+    assert (facts.classes, facts.inputs, facts.floor) == (VOCABULARY, WINDOW, 0)
+    assert (facts.rows, facts.batch, facts.steps, facts.epochs) == (1024, 32, 32, 3)
+    params = task.init(jax.random.key(0))
+    assert facts.parameters == sum(leaf.size for leaf in jax.tree.leaves(params))
+    train, other = (np.asarray(part.y).ravel() for part in task.splits[:2])
+    share = [((train == c).sum() + 1) / (train.size + VOCABULARY) for c in range(VOCABULARY)]
+    np.testing.assert_allclose(facts.chance_loss, -np.log(np.take(share, other)).mean(), rtol=1e-6)
+    assert pydoc_task(Hyper(epochs=5)).functions == task.functions
+
+
+@pytest.mark.parametrize("name", ["gru", "transformer"])
+def test_two_epochs_learn_more_than_the_frequencies_of_characters(name):
+    task = pydoc_task(Hyper(network=name, width=8, batch=64, optimizer="adam"))
+    functions = task.functions
+    rows = functions.epoch(task.arrays, jax.random.key(1), 0)
+    assert rows.x.shape == (16, 64, WINDOW)
+
+    def update(grads, state, params, loss):
+        updates, state = functions.optimizer.update(grads, state, params)
+        return optax.tree_utils.tree_scale(-0.03, updates), state
+
+    @jax.jit
+    def train(params, batches):
+        progress = Progress(params, functions.optimizer.init(params))
+        for _ in range(2):
+            progress, _ = train_epoch(functions, task.arrays, update, progress, batches)
+        loss = functions.loss(task.arrays, progress.params, task.splits.validation)
+        return loss, functions.accuracy(task.arrays, progress.params, task.splits.validation)
+
+    loss, accuracy = train(task.init(jax.random.key(0)), rows)
+    spaces = (np.asarray(task.splits.validation.y) == ALPHABET.index(" ")).mean()
+    assert loss < task.facts.chance_loss - 0.1
+    assert accuracy > spaces + 0.05
+
+
+@pytest.mark.parametrize("name", ["linear", "mlp", "residual", "cnn"])
+def test_a_network_that_reads_no_text_is_refused(name):
+    with pytest.raises(ValueError, match=rf"{name} cannot take windows.*allowed: gru, transformer"):
+        pydoc_task(Hyper(network=name))
