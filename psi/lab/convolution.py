@@ -20,6 +20,7 @@ from psi.lab.task import Network, Params
 
 SIDE = 3  # of a patch
 Image = Float[Array, "channels height width rows"]
+Halved = Float[Array, "outputs half_height half_width rows"]
 
 
 def patches(h: Image) -> Float[Array, "patch height width rows"]:
@@ -31,7 +32,7 @@ def patches(h: Image) -> Float[Array, "patch height width rows"]:
     return jnp.concatenate(shifted)
 
 
-def stage(activation: str, normalised: bool, layer: Layer, h: Image) -> Image:
+def stage(activation: str, normalised: bool, layer: Layer, h: Image) -> Halved:
     """Convolution, layer normalisation over channels if asked, activation, 2×2 mean pooling."""
     _, height, width, rows = h.shape
     seen = patches(h)

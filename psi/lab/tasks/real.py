@@ -44,8 +44,8 @@ def real_task(name: str, hyper: Hyper) -> Task:
     row = dict(DATASETS)[name]
     x, y = (np.asarray(a) for a in row.load(return_X_y=True))
     splits = _split(x.astype(np.float64), y, row)
-    hyper = replace(hyper, network=hyper.network or "mlp", width=hyper.width or row.width)
-    model = network(hyper, x.shape[1], row.classes or 1, image=row.image)
+    hyper = replace(hyper, network=hyper.network or "mlp")
+    model = network(hyper, x.shape[1], row.classes or 1, image=row.image, width=row.width)
     task = fixed_task(name, model, splits, hyper, row.classes, row.batch)
     return task._replace(facts=replace(task.facts, domain=name))
 

@@ -10,12 +10,13 @@ from psi.lab.tasks.files import file_task
 from psi.lab.tasks.openml import openml_task
 from psi.lab.tasks.problems import problem_task
 from psi.lab.tasks.real import real_task
+from psi.lab.tasks.text import pydoc_task
 
 
 def make_task(name: str, hyper: Hyper | None = None, data: DataConfig | None = None) -> Task:
     """The task of a name.
 
-    `wine`, `digits`, …; draw N of a family, `teacher-N` or `teacher-N-fixed`; a problem whose
+    `wine`, `digits`, `pydoc`, …; draw N of a family, `teacher-N` or `teacher-N-fixed`; a problem whose
     ideal rate is known, `noisy_quadratic`; a file, `mine.csv`, and `openml:NAME`, which `data`
     says how to read. Raises ValueError for an unknown name, data that cannot be read, or
     hyperparameters that do not fit the task.
@@ -24,6 +25,8 @@ def make_task(name: str, hyper: Hyper | None = None, data: DataConfig | None = N
     check_task(name)
     if name in PROBLEM_NAMES:
         return problem_task(name, hyper)
+    if name == "pydoc":
+        return pydoc_task(hyper)
     if name in DATASET_NAMES:
         return real_task(name, hyper)
     if name.startswith("openml:"):
