@@ -135,4 +135,9 @@ class RecordsCommand:
             for row in table.itertuples(index=False):
                 shown.add_row(*(f"{v:.3g}" if isinstance(v, float) else str(v) for v in row))
             Console(width=120).print(shown)
-        return {"rows": rows, "bytes": size, "tasks": table.to_dict("records")}
+        return {"rows": rows, "bytes": size, "tasks": _rows(table)}
+
+
+def _rows(table: Any) -> list[dict[str, Any]]:
+    """A frame's rows for JSON, None for NaN: every run of a task may have diverged."""
+    return table.astype(object).where(table.notna(), None).to_dict("records")

@@ -99,7 +99,7 @@ def facts_of(
         loss="cross_entropy" if classes else "squared_error",
         chance_loss=chance_loss(y[0], y[1], classes),
         floor=0.0,
-        noise=float("nan"),
+        noise=None,
         stream=False,
     )
 

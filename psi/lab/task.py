@@ -87,8 +87,8 @@ class Facts:
     """L_chance: the validation loss of the best constant predictor."""
     floor: float
     """L*: the Bayes loss on the validation sample where the generator is known, else 0."""
-    noise: float
-    """Share of labels that are random, or the standard deviation of a target's noise; NaN where
+    noise: float | None
+    """Share of labels that are random, or the standard deviation of a target's noise; None where
     it is not known."""
     stream: bool
 

@@ -1,4 +1,4 @@
-"""Networks against plain ones that take one row at a time in float64, with the same weights."""
+"""Networks against plain numpy ones that take one row at a time, with the same weights."""
 
 from dataclasses import replace
 from functools import partial
@@ -7,7 +7,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from jax import lax
 
 from psi.lab.config import NETWORK_NAMES, Hyper
 from psi.lab.convolution import cnn
@@ -20,11 +19,15 @@ from psi.lab.tasks.real import real_task
 
 ROWS, WINDOW, VOCABULARY = 3, 6, 7
 KEY = jax.random.key(5)
-ACTS = {"relu": jax.nn.relu, "tanh": jnp.tanh, "gelu": jax.nn.gelu}
+ACTS = {
+    "relu": lambda a: np.maximum(a, 0),
+    "tanh": np.tanh,
+    "gelu": lambda a: a / 2 * (1 + np.tanh(np.sqrt(2 / np.pi) * (a + 0.044715 * a**3))),
+}
 
 
 def norm(h):
-    return (h - h.mean()) / jnp.sqrt(h.var() + 1e-5)
+    return (h - h.mean(0)) / np.sqrt(h.var(0) + 1e-5)
 
 
 def either(normalised, h):
@@ -52,63 +55,59 @@ def plain_residual(act, normalised, params, x):
 
 
 def plain_cnn(act, normalised, params, x):
-    """XLA's own convolution and window sums, channels before height and width."""
+    """Position by position, a 3×3 window of all channels at a time."""
     layers, last = params
-    h = x.reshape(1, 1, 8, 8)
+    h = x.reshape(1, 8, 8)
     for weights, bias in layers:
-        kernel = weights.reshape(len(bias), 3, 3, -1).transpose(0, 3, 1, 2)
-        h = lax.conv_general_dilated(h, kernel, (1, 1), "SAME") + bias[None, :, None, None]
-        if normalised:
-            h = (h - h.mean(1, keepdims=True)) / jnp.sqrt(h.var(1, keepdims=True) + 1e-5)
-        two = (1, 1, 2, 2)
-        h = lax.reduce_window(ACTS[act](h), jnp.zeros((), h.dtype), lax.add, two, two, "VALID") / 4
-    return line(last, h.reshape(-1))
+        channels, height, width = h.shape
+        kernel = weights.reshape(-1, 3, 3, channels).transpose(0, 3, 1, 2)
+        out = np.empty((len(bias), height, width))
+        padded = np.pad(h, ((0, 0), (1, 1), (1, 1)))
+        for i, j in np.ndindex(height, width):
+            sums = (kernel * padded[:, i : i + 3, j : j + 3]).sum((1, 2, 3)) + bias
+            out[:, i, j] = ACTS[act](either(normalised, sums))
+        h = (out[:, ::2, ::2] + out[:, 1::2, ::2] + out[:, ::2, 1::2] + out[:, 1::2, 1::2]) / 4
+    return line(last, h.ravel())
 
 
 def plain_gru(normalised, params, x):
     levels, last = params
-    sequence = list(jax.nn.one_hot(x, VOCABULARY, dtype=last[0].dtype))
+    sequence = list(np.eye(VOCABULARY)[x])
     for (w, b), (u, c) in levels:
         size = u.shape[1]
         gates = [slice(k * size, (k + 1) * size) for k in range(3)]
-        h, out = jnp.zeros(size, u.dtype), []
+        h, out = np.zeros(size), []
         for e in sequence:
             own = [w[g] @ e + b[g] for g in gates]
             fed = [u[g] @ h + c[g] for g in gates]
-            r, z = (1 / (1 + jnp.exp(-either(normalised, own[k] + fed[k]))) for k in (0, 1))
-            h = z * h + (1 - z) * jnp.tanh(either(normalised, own[2] + r * fed[2]))
+            r, z = (1 / (1 + np.exp(-either(normalised, own[k] + fed[k]))) for k in (0, 1))
+            h = z * h + (1 - z) * np.tanh(either(normalised, own[2] + r * fed[2]))
             out.append(h)
         sequence = out
-    return jnp.stack([line(last, h) for h in sequence], axis=1)
+    return np.stack([line(last, h) for h in sequence], axis=1)
 
 
 def plain_attention(qkv):
     """(3 width, window) → (width, window), head by head and position by position."""
-    q, k, v = qkv.reshape(3, HEADS, -1, qkv.shape[1])
-    heads = []
-    for head in range(HEADS):
-        columns = []
-        for t in range(qkv.shape[1]):
-            score = [q[head, :, t] @ k[head, :, s] / np.sqrt(q.shape[1]) for s in range(t + 1)]
-            weight = jnp.exp(jnp.stack(score))
-            columns.append(v[head, :, : t + 1] @ (weight / weight.sum()))
-        heads.append(jnp.stack(columns, axis=1))
-    return jnp.concatenate(heads)
-
-
-def each(function, h):
-    return jnp.stack([function(column) for column in h.T], axis=1)
+    q, k, v = qkv.reshape(3, HEADS, -1, WINDOW)
+    out = np.empty(q.shape)
+    for head, t in np.ndindex(HEADS, WINDOW):
+        scores = [q[head, :, t] @ k[head, :, s] / np.sqrt(q.shape[1]) for s in range(t + 1)]
+        weights = np.exp(scores) / np.exp(scores).sum()
+        out[head, :, t] = sum(weights[s] * v[head, :, s] for s in range(t + 1))
+    return out.reshape(-1, WINDOW)
 
 
 def plain_transformer(act, normalised, params, x):
+    def each(layer, h):
+        return np.stack([line(layer, column) for column in h.T], axis=1)
+
     tokens, places, blocks, head = params
     h = tokens[:, x] + places
     for look, mix, inward, outward in blocks:
-        qkv = each(lambda c, look=look: line(look, norm(c)), h)
-        h = h + each(partial(line, mix), plain_attention(qkv))
-        inner = each(lambda c, inward=inward: either(normalised, line(inward, norm(c))), h)
-        h = h + each(partial(line, outward), ACTS[act](inner))
-    return each(lambda c: line(head, norm(c)), h)
+        h = h + each(mix, plain_attention(each(look, norm(h))))
+        h = h + each(outward, ACTS[act](either(normalised, each(inward, norm(h)))))
+    return each(head, norm(h))
 
 
 CASES = {
@@ -139,38 +138,46 @@ def rows_for(name, rows=ROWS):
 
 def weights_for(net, key=KEY):
     """Initial weights, and biases that are not zero."""
-    leaves, tree = jax.tree.flatten(net.init(key))
+    leaves, tree = jax.tree.flatten(jax.jit(net.init)(key))
     rng = np.random.default_rng(1)
     moved = [leaf + 0.3 * rng.normal(size=leaf.shape).astype(np.float32) for leaf in leaves]
     return jax.tree.unflatten(tree, moved)
 
 
-def double(tree):
-    return jax.tree.map(lambda a: jnp.asarray(np.asarray(a), jnp.float64), tree)
+def plain_loss(plain, params, x, y):
+    """Mean of −log softmax at the label, and the outputs, rows before the last axis if a window."""
+    outputs = np.stack([plain(params, row) for row in x], axis=1)
+    right = np.take_along_axis(outputs, y[None], axis=0)[0]
+    return (np.log(np.exp(outputs).sum(0)) - right).mean(), outputs
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_outputs_and_gradients_against_a_plain_network(name):
+    """Gradients along a random direction of every array, by central differences."""
     net, plain = CASES[name]
     params, (x, y) = weights_for(net), rows_for(name)
+    leaves, tree = jax.tree.flatten(jax.tree.map(lambda a: np.asarray(a, np.float64), params))
+    x = x if name in TEXT else x.astype(np.float64)
     with jax.enable_x64(True):
-        params, x = double(params), x if name in TEXT else x.astype(np.float64)
-
-        def own(params):
-            outputs = net.apply(params, jnp.asarray(x))
-            return cross_entropy(outputs, jnp.asarray(y)), outputs
-
-        def by_row(params):
-            outputs = jnp.stack([plain(params, jnp.asarray(row)) for row in x], axis=1)
-            return cross_entropy(outputs, jnp.asarray(y)), outputs
-
-        results = [jax.jit(jax.value_and_grad(f, has_aux=True))(params) for f in (own, by_row)]
-        ((_, outputs), grads), ((_, expected), expected_grads) = jax.tree.map(np.asarray, results)
+        outputs = np.asarray(jax.jit(net.apply)(params := jax.tree.unflatten(tree, leaves), x))
+        loss, grads = jax.jit(jax.value_and_grad(partial(loss_of, net)))(params, x, y)
+        loss, grads = float(loss), [np.asarray(a) for a in jax.tree.leaves(grads)]
+    expected_loss, expected = plain_loss(plain, params, x, y)
     assert outputs.shape == ((VOCABULARY, ROWS, WINDOW) if name in TEXT else (4, ROWS))
     np.testing.assert_allclose(outputs, expected, rtol=1e-9, atol=1e-11)
-    for got, want in zip(jax.tree.leaves(grads), jax.tree.leaves(expected_grads), strict=True):
-        assert np.abs(want).max() > 1e-6
-        np.testing.assert_allclose(got, want, rtol=1e-8, atol=1e-12)
+    np.testing.assert_allclose(loss, expected_loss, rtol=1e-10)
+    rng, size = np.random.default_rng(2), 1e-6
+    for k, grad in enumerate(grads):
+        way = rng.normal(size=grad.shape)
+        ends = [
+            plain_loss(
+                plain, jax.tree.unflatten(tree, [*leaves[:k], moved, *leaves[k + 1 :]]), x, y
+            )
+            for moved in (leaves[k] - size * way, leaves[k] + size * way)
+        ]
+        slope = (ends[1][0] - ends[0][0]) / (2 * size)
+        np.testing.assert_allclose((grad * way).sum(), slope, rtol=1e-5, atol=1e-8)
+        assert np.abs(grad).max() > 1e-5
 
 
 def loss_of(net, params, x, y):
@@ -197,7 +204,7 @@ def test_a_population_needs_no_gather_and_no_convolution(name):
     """Either, or the scatter that is its gradient, would be slow once lanes are vmapped."""
     net, _ = CASES[name]
     x, y = rows_for(name)
-    params = jax.vmap(net.init)(jax.random.split(KEY, 2))
+    params = jax.eval_shape(jax.vmap(net.init), jax.random.split(KEY, 2))
     step = jax.vmap(jax.value_and_grad(partial(loss_of, net)), (0, None, None))
     program = str(jax.make_jaxpr(step)(params, x, y))
     assert "dot_general" in program
@@ -222,12 +229,12 @@ def test_rows_do_not_see_each_other():
     for name in ("cnn", "gru-2", "transformer-2"):
         net, _ = CASES[name]
         params, (x, _) = weights_for(net), rows_for(name)
-        swapped = np.asarray(net.apply(params, x[::-1]))
-        own = np.asarray(net.apply(params, x))
+        apply = jax.jit(net.apply)
+        swapped, own = np.asarray(apply(params, x[::-1])), np.asarray(apply(params, x))
         np.testing.assert_allclose(swapped[:, ::-1], own, rtol=1e-4, atol=1e-5)
         other = x.copy()
         other[0] = (other[0] + 1) % VOCABULARY
-        changed = np.asarray(net.apply(params, other))
+        changed = np.asarray(apply(params, other))
         np.testing.assert_array_equal(changed[:, 1:], own[:, 1:])
         assert (changed[:, 0] != own[:, 0]).any()
 
@@ -240,8 +247,8 @@ def named(hyper, **changes):
     return network(hyper, 64, 4, image=(8, 8)), "mlp"
 
 
-def leaves(net):
-    return jax.tree.leaves(net.init(KEY))
+def size(net):
+    return sum(leaf.size for leaf in jax.tree.leaves(jax.eval_shape(net.init, KEY)))
 
 
 @pytest.mark.parametrize("name", [name for name in NETWORK_NAMES if name != "linear"])
@@ -249,17 +256,18 @@ def test_hyperparameters_have_their_effect(name):
     hyper = Hyper(network=name, width=8, depth=1)
     net, rows = named(hyper)
     x, _ = rows_for(rows)
-    outputs = np.asarray(net.apply(net.init(KEY), x))
-    size = sum(map(np.size, leaves(net)))
+    params = jax.jit(net.init)(KEY)
+    outputs = np.asarray(jax.jit(net.apply)(params, x))
     assert named(hyper)[0] is net
-    assert sum(map(np.size, leaves(named(hyper, depth=2)[0]))) != size
-    assert sum(map(np.size, leaves(named(hyper, width=16)[0]))) > size
+    assert size(named(hyper, depth=2)[0]) != size(net)
+    assert size(named(hyper, width=16)[0]) > size(net)
     for change in ({"normalised": True}, {"activation": "tanh"}):
         other = named(hyper, **change)[0]
         fixed = name == "gru" and "activation" in change
-        moved = np.abs(np.asarray(other.apply(net.init(KEY), x)) - outputs).max()
+        moved = np.abs(np.asarray(jax.jit(other.apply)(params, x)) - outputs).max()
         assert moved == 0 if fixed else moved > 0.01
-    for one, twice in zip(leaves(net), leaves(named(hyper, init_scale=2.0)[0]), strict=True):
+    doubled = jax.tree.leaves(jax.jit(named(hyper, init_scale=2.0)[0].init)(KEY))
+    for one, twice in zip(jax.tree.leaves(params), doubled, strict=True):
         np.testing.assert_allclose(2 * one, twice, rtol=1e-6)
 
 
@@ -272,9 +280,6 @@ def test_he_layers_have_the_variance_of_their_formula():
 
 
 def test_parameters_are_those_of_the_closed_forms():
-    def size(net):
-        return sum(map(np.size, leaves(net)))
-
     w, v, t, depth = 6, 11, 5, 3
     assert size(residual(9, 4, w, depth)) == 10 * w + depth * 2 * w * (w + 1) + (w + 1) * 4
     two = 10 * w + (9 * w + 1) * 2 * w
@@ -291,8 +296,9 @@ def test_parameters_are_those_of_the_closed_forms():
 def test_digits_by_each_network_of_rows(name):
     task = real_task("digits", Hyper(network=name, width=4))
     assert task.facts.network == name
-    assert task.facts.parameters == sum(map(np.size, jax.tree.leaves(task.init(KEY))))
-    start = float(task.loss(task.init(KEY), task.splits.validation))
+    params = task.init(KEY)
+    assert task.facts.parameters == sum(leaf.size for leaf in jax.tree.leaves(params))
+    start = float(jax.jit(task.loss)(params, task.splits.validation))
     assert np.log(10) / 2 < start < 3 * np.log(10)
 
 
@@ -316,7 +322,7 @@ def test_what_a_network_cannot_take_is_named(change, shape, words):
 def test_every_name_is_a_network():
     assert {*OF_ROWS, "cnn", *OF_TOKENS} == set(NETWORK_NAMES)
     for name in NETWORK_NAMES:
-        assert leaves(named(Hyper(network=name))[0])
+        assert size(named(Hyper(network=name))[0]) > 0
     assert network(Hyper(), 64, 4) is network(Hyper(network="mlp"), 64, 4)
     assert network(Hyper(), 7, 7, window=6) is network(Hyper(network="gru"), 7, 7, window=6)
     assert network(Hyper(), 64, 4, width=9) is network(Hyper(width=9), 64, 4)

@@ -3,6 +3,7 @@
 from pydoc_data.topics import topics
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
@@ -76,7 +77,7 @@ def test_facts_are_true(task):
 def test_two_epochs_learn_more_than_the_frequencies_of_characters(name):
     task = pydoc_task(Hyper(network=name, width=8, batch=64, optimizer="adam"))
     functions = task.functions
-    rows = functions.epoch(task.arrays, jax.random.key(1), 0)
+    rows = functions.epoch(task.arrays, jax.random.key(1), jnp.asarray(0))
     assert rows.x.shape == (16, 64, WINDOW)
 
     def update(grads, state, params, loss):

@@ -234,5 +234,5 @@ def family_task(name: str, number: int, hyper: Hyper, fixed: bool = False) -> Ta
         facts = replace(facts, rows=facts.steps * facts.batch * hyper.epochs, stream=True)
         task = Task(f"{name}-{number}", functions, source, splits, facts)
     floor = 0.0 if fixed else float(bayes)
-    noise = float(source.noise)
+    noise = None if jnp.isnan(source.noise) else float(source.noise)
     return task._replace(facts=replace(facts, domain=name, floor=floor, noise=noise))

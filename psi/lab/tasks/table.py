@@ -16,9 +16,9 @@ from psi.lab.tasks.text import pydoc_task
 def make_task(name: str, hyper: Hyper | None = None, data: DataConfig | None = None) -> Task:
     """The task of a name.
 
-    `wine`, `digits`, `pydoc`, …; draw N of a family, `teacher-N` or `teacher-N-fixed`; a problem whose
-    ideal rate is known, `noisy_quadratic`; a file, `mine.csv`, and `openml:NAME`, which `data`
-    says how to read. Raises ValueError for an unknown name, data that cannot be read, or
+    `wine`, `digits`, `pydoc`, …; draw N of a family, `teacher-N` or `teacher-N-fixed`; a problem
+    whose ideal rate is known, `noisy_quadratic`; a file, `mine.csv`, and `openml:NAME`, which
+    `data` says how to read. Raises ValueError for an unknown name, data that cannot be read, or
     hyperparameters that do not fit the task.
     """
     hyper, data = hyper or Hyper(), data or DataConfig()
