@@ -5,8 +5,8 @@ al. 1998, "Gradient-based learning applied to document recognition"); the second
 channels of the first, and so on; a dense layer ends it. A convolution is W · patches with
 W (channels, 9 · inputs) and positions × rows as the columns. Under vmap over lanes these are plain
 products, and the patches of the images are shared, so the first stage is one product for all
-lanes. On one core a gradient step ran 1.6 times as fast as with XLA's own convolution, which vmap
-turns into a grouped one.
+lanes. On two cores a population on digits ran three times as fast as with XLA's own convolution,
+which vmap turns into a grouped one.
 """
 
 from functools import cache, partial

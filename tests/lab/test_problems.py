@@ -119,7 +119,7 @@ def test_facts_are_true(name):
     assert x.shape == (2, 1, facts.batch, facts.inputs)
     assert probe.x.shape[1:] == (facts.inputs,)
     assert facts.parameters == params[0].size
-    assert facts.stream == (facts.noise > 0) == bool((x[0] != x[1]).any())
+    assert facts.stream == bool(facts.noise) == bool((x[0] != x[1]).any())
     assert facts.rows == (7 * facts.batch if facts.stream else 1)
     assert loss.dtype == jnp.float32
     assert loss.shape == (4000,)

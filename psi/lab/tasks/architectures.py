@@ -23,7 +23,7 @@ def network(
 
     `image` is (height, width) where a row's inputs are one. With `window` a row is that many
     tokens of `inputs` kinds, each with `outputs` = `inputs` logits. `width` serves where `hyper`
-    names none; a cnn then has a quarter of it as channels, to cost no more than tens of mlps.
+    names none; a cnn then has a quarter of it as channels, since each is a unit at all positions.
     Raises ValueError for a network that cannot take these inputs.
     """
     kind = hyper.network or ("gru" if window else "mlp")
