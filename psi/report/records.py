@@ -13,25 +13,26 @@ OUTCOMES = (("exhausted", "0.6"), ("converged", "tab:blue"), ("diverged", "tab:r
 def records_figure(tasks: pd.DataFrame, records: pd.DataFrame, path: Path) -> None:
     """A column a task, the first eight.
 
-    Top: final validation loss of each run against its mean learning rate, diverged runs at the
-    top edge. Bottom: 5, 25, 50, 75 and 95 % points of the learning rate over the epochs.
+    Top: final validation loss of each run against its mean learning rate, at most twice the loss
+    of chance, where diverged runs are too; dotted: the criterion. Bottom: 5, 25, 50, 75 and 95 %
+    points of the learning rate over the epochs.
     """
     names = list(tasks.task[:SHOWN])
     figure = Figure(figsize=(2.4 * max(len(names), 2), 5.0), layout="constrained")
-    axes = figure.subplots(2, len(names), squeeze=False, sharey="row")
+    axes = figure.subplots(2, len(names), squeeze=False)
     for column, name in enumerate(names):
         rows = records[records.task == name]
-        criterion = float(tasks.criterion[tasks.task == name].iloc[0])
-        _losses(axes[0, column], rows, criterion)
+        fact = tasks[tasks.task == name].iloc[0]
+        _losses(axes[0, column], rows, float(fact.criterion), 2 * float(fact.chance_loss))
         _rates(axes[1, column], rows)
         axes[0, column].set_title(name, fontsize=9)
     axes[0, 0].set_ylabel("final validation loss")
     axes[1, 0].set_ylabel("learning rate")
-    axes[0, 0].legend(fontsize=7, loc="lower left")
+    axes[0, 0].legend(fontsize=7, loc="lower left", markerscale=6)
     figure.savefig(path, dpi=130, metadata={"Software": None})
 
 
-def _losses(axis, rows: pd.DataFrame, criterion: float) -> None:
+def _losses(axis, rows: pd.DataFrame, criterion: float, top: float) -> None:
     runs = rows.groupby("run")
     table = pd.DataFrame(
         {
@@ -40,13 +41,12 @@ def _losses(axis, rows: pd.DataFrame, criterion: float) -> None:
             "outcome": runs.outcome.first(),
         }
     )
-    top = 2 * float(table.loss[np.isfinite(table.loss)].quantile(0.99))
-    table["loss"] = table.loss.clip(upper=top).fillna(top)
+    table["loss"] = table.loss.fillna(top).clip(criterion / 10, top)
     for outcome, colour in OUTCOMES:
         of = table[table.outcome == outcome]
-        axis.plot(of.rate, of.loss, ".", ms=1.5, alpha=0.5, color=colour, label=outcome)
+        axis.plot(of.rate, of.loss, ".", ms=1.5, alpha=0.6, mew=0, color=colour, label=outcome)
     axis.axhline(criterion, lw=0.8, ls=":", color="k")
-    axis.set(xscale="log", yscale="log")
+    axis.set(xscale="log", yscale="log", ylim=(criterion / 12, 1.2 * top))
     axis.set_xlabel("mean learning rate", fontsize=8)
 
 

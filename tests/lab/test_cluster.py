@@ -18,7 +18,7 @@ cluster = pytest.importorskip("psi.lab.cluster")
 
 CONFIG = GenerateConfig(("iris",), Hyper(epochs=2), trajectories=24, cells=0, seeds=2)
 SHAPE = Layout(8, 2)
-pytestmark = pytest.mark.filterwarnings("ignore")  # Ray's own
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]  # Ray's own warnings
 
 
 @pytest.fixture(scope="module")

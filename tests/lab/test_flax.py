@@ -15,6 +15,8 @@ from psi.lab.networks import mlp
 from psi.lab.policy import trajectory
 from psi.lab.task import Batch, Network, Splits
 
+pytestmark = pytest.mark.slow  # many programs are compiled
+
 KEY = jax.random.key(5)
 HYPER = Hyper(epochs=2)
 INPUTS, WIDTH, CLASSES = 13, 8, 3

@@ -165,6 +165,7 @@ def die_at(point, path, engine):
     os._exit(0)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.*fork.*")
 @pytest.mark.usefixtures("rows_made")
 def test_killed_at_every_point_and_run_again_gives_the_same_files(folder, canned, tmp_path):

@@ -16,6 +16,8 @@ from psi.lab.tasks.noisy_problems import BLOCK, Drift, NoisyQuadratic, random_wa
 from psi.lab.tasks.problems import PROBLEMS, problem_task
 from psi.lab.training import Progress, evaluate, train_epoch
 
+pytestmark = pytest.mark.slow  # many programs are compiled
+
 NAMES = (
     "noisy_quadratic", "least_squares", "noisy_quadratic_3d", "drift", "power_law-1",
     "power_law-1.5", "power_law-2", "power_law-3", "power_law-4", "sign_descent",

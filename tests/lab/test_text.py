@@ -1,5 +1,6 @@
 """The text task: what it holds is Python's documentation, cut as it says."""
 
+from functools import partial
 from pydoc_data.topics import topics
 
 import jax
@@ -11,6 +12,8 @@ import pytest
 from psi.lab.config import Hyper
 from psi.lab.tasks.text import ALPHABET, OTHER, VOCABULARY, WINDOW, encode, pydoc_task, windows
 from psi.lab.training import Progress, train_epoch
+
+pytestmark = pytest.mark.slow  # many programs are compiled
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +87,7 @@ def test_two_epochs_learn_more_than_the_frequencies_of_characters():
         updates, state = functions.optimizer.update(grads, state, params)
         return optax.tree_utils.tree_scale(-0.03, updates), state
 
-    @jax.jit
+    @partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})  # it runs once
     def train(key, batches):
         params = task.init(key)
         progress = Progress(params, functions.optimizer.init(params))
