@@ -100,11 +100,15 @@ def check_against_hand(task, lanes, name):
         np.testing.assert_allclose(got, [row[quantity] for row in expected], rtol=5e-4)
 
 
-@pytest.mark.parametrize("name", ["wine", "teacher-2", "diabetes"])
+@pytest.mark.parametrize(
+    "name",
+    ["wine", *(pytest.param(n, marks=pytest.mark.slow) for n in ("teacher-2", "diabetes"))],
+)
 def test_against_a_plain_loop_in_float64(name):
     check_against_hand(make_task(name, HYPER), rates(2) * 0.3, "sgd")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", list(OWN)[1:])
 def test_every_optimizer_against_optax_run_by_hand(name):
     hyper = replace(HYPER, optimizer=name)

@@ -18,6 +18,8 @@ from psi.lab.tasks.data_config import DataConfig
 from psi.lab.tasks.files import file_task
 from psi.lab.tasks.splitting import Parts, split
 
+pytestmark = pytest.mark.slow
+
 NONE = np.arange(0)
 HYPER = Hyper(epochs=5, batch=8)
 NAN = float("nan")

@@ -62,6 +62,7 @@ def test_every_run_has_a_row_an_epoch(records):
         assert sorted(task.run.unique()) == list(range(PILOT_RUNS + 82 * 2))
 
 
+@pytest.mark.slow
 def test_runs_do_not_depend_on_how_they_are_cut_into_parts(records, tmp_path):
     generate(CONFIG, tmp_path / "other", shape=SHAPE._replace(units=6))
     keys = ["task", "run", "epoch"]
@@ -297,6 +298,7 @@ def test_the_inventory_counts_what_is_there(folder, records):
         assert table.best[name] == np.nanmin(runs.val_loss)
 
 
+@pytest.mark.slow
 def test_the_estimate_of_rows_is_exact_and_that_of_bytes_near(folder):
     found = estimate(CONFIG, SHAPE)
     rows, size = store.sizes(folder)

@@ -15,6 +15,8 @@ from psi.lab.tasks.data_config import DataConfig
 from psi.lab.tasks.files import file_task
 from psi.lab.tasks.openml import cache_folder, openml_task
 
+pytestmark = pytest.mark.slow
+
 HYPER = Hyper(epochs=2, batch=8)
 NUMBER = 99
 COLUMNS = (

@@ -14,6 +14,8 @@ from scipy.interpolate import make_interp_spline
 from psi.lab.shapes import FAMILIES, chance
 from psi.lab.trajectories import QUICK
 
+pytestmark = pytest.mark.slow
+
 T, LANES = 20, 400
 TABLE = dict(FAMILIES)
 STARTING = [name.removeprefix("warmup_") for name, _ in FAMILIES if name.startswith("warmup_")]
