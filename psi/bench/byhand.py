@@ -4,7 +4,6 @@ Each network draws its own minibatches, and only the running loss is kept. The n
 of the lab, but for the multilayer perceptron, which is written with rows first as people do.
 """
 
-import time
 from collections.abc import Callable
 
 import jax
@@ -12,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Key
 
+from psi.bench.timing import seconds
 from psi.lab.task import Batch, Params, Task
 
 
@@ -20,7 +20,7 @@ def naive_vmap(task: Task, size: int, repeats: int = 3) -> float:
     rates = jnp.geomspace(0.01, 1, size)
     keys = jax.random.split(jax.random.key(0), size)
     program = jax.jit(jax.vmap(_train(task)))
-    return size / _best(lambda: program(rates, keys).block_until_ready(), repeats)
+    return size / seconds(lambda: program(rates, keys).block_until_ready(), repeats)[1]
 
 
 def one_at_a_time(task: Task, size: int, repeats: int = 3) -> float:
@@ -32,7 +32,7 @@ def one_at_a_time(task: Task, size: int, repeats: int = 3) -> float:
         for k, rate in enumerate(rates):
             program(rate, jax.random.key(k)).block_until_ready()
 
-    return size / _best(run, repeats)
+    return size / seconds(run, repeats)[1]
 
 
 def _train(task: Task) -> Callable[[Array, Key[Array, ""]], Float[Array, " epoch"]]:
@@ -64,13 +64,3 @@ def _rows_first(params: Params, batch: Batch) -> Float[Array, ""]:
     weights, bias = params[-1]
     log_p = jax.nn.log_softmax(h @ weights + bias[None])
     return -jnp.take_along_axis(log_p, batch.y[:, None], axis=1).mean()
-
-
-def _best(run: Callable[[], object], repeats: int) -> float:
-    run()
-    spent = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        run()
-        spent.append(time.perf_counter() - start)
-    return min(spent)

@@ -7,7 +7,6 @@ are the best of three.
 """
 
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,14 +17,15 @@ import numpy as np
 from sklearn.datasets import load_digits
 
 from psi.bench.byhand import naive_vmap, one_at_a_time
+from psi.bench.timing import seconds
 from psi.lab import store
 from psi.lab.build import fixed_task
 from psi.lab.config import Hyper
-from psi.lab.engine import Epochs, train
+from psi.lab.engine import train
 from psi.lab.networks import mlp
 from psi.lab.policy import trajectory
-from psi.lab.records import to_frame
-from psi.lab.task import Batch, Network, Splits, Task
+from psi.lab.sweep import Job, train_calls
+from psi.lab.task import Batch, Splits, Task
 from psi.lab.tasks.table import make_task
 from psi.lab.trajectories import Plan
 from psi.lab.work import Layout, Work, cut, layout
@@ -80,7 +80,7 @@ def bench_engine(quick: bool = False, report: Report = lambda *_: None) -> dict[
     }
 
 
-def canonical_task(network: Network | None = None) -> Task:
+def canonical_task() -> Task:
     """The canonical case; the rows that are left over are validation and test."""
     x, y = (np.asarray(a) for a in load_digits(return_X_y=True))
     parts = [slice(0, ROWS), slice(ROWS, ROWS + 128), slice(ROWS + 128, None)]
@@ -88,13 +88,13 @@ def canonical_task(network: Network | None = None) -> Task:
         *(Batch(jnp.asarray(x[p] / 16, jnp.float32), jnp.asarray(y[p], jnp.int32)) for p in parts)
     )
     hyper = Hyper(epochs=EPOCHS, network="mlp")
-    return fixed_task("digits", network or mlp(64, 10, 32), splits, hyper, 10, BATCH)
+    return fixed_task("digits", mlp(64, 10, 32), splits, hyper, 10, BATCH)
 
 
 def sgemm_gflops(n: int = 2048) -> float:
     """This machine's float32 matrix product on all cores, GFLOP/s."""
     a = np.random.default_rng(0).normal(size=(n, n)).astype(np.float32)
-    return 2 * n**3 / _best(lambda: a @ a) / 1e9
+    return 2 * n**3 / seconds(lambda: a @ a)[1] / 1e9
 
 
 def _work(size: int, width: int, epochs: int) -> Work:
@@ -116,10 +116,7 @@ def _rate(task: Task, size: int, width: int) -> tuple[float, float]:
         for _ in train(task, trajectory, work, key, range(work.calls), LEAN):
             pass
 
-    start = time.perf_counter()
-    run()
-    first = time.perf_counter() - start
-    spent = _best(run)
+    first, spent = seconds(run)
     # Calls are padded: what counts is what was asked for.
     return work.lane_count * len(work.seeds) / spent, max(first - spent, 0.0)
 
@@ -129,23 +126,14 @@ def _recorded_rate(task: Task, size: int, width: int) -> float:
     work, key = _work(size, width, task.facts.epochs), jax.random.key(0)
     none = np.full(work.lane_count, -1)
     plan = Plan(np.empty((0, 0)), ["constant"] * work.lane_count, none, none)
+    job = Job(task, plan, work, key)
 
-    def run(folder: Path) -> None:
-        with store.locked(folder):
-            for call, runs in enumerate(train(task, trajectory, work, key, range(work.calls))):
-                lane, seed, real = work.runs(call)
-                rows = Epochs(*(a.reshape(-1, a.shape[-1])[real] for a in runs))
-                number = lane * len(work.seeds) + seed
-                store.write_part(
-                    folder, f"part-{call}", to_frame(task, plan, lane, seed, number, rows, 0.1)
-                )
+    def run() -> None:
+        with tempfile.TemporaryDirectory() as name, store.locked(folder := Path(name)):
+            for call, frame in train_calls(job, list(range(work.calls)), 0.1):
+                store.write_part(folder, f"part-{call}", frame)
 
-    def once() -> None:
-        with tempfile.TemporaryDirectory() as folder:
-            run(Path(folder))
-
-    once()
-    return work.lane_count * len(work.seeds) / _best(once)
+    return work.lane_count * len(work.seeds) / seconds(run)[1]
 
 
 def _other(network: str, width: int) -> dict[str, float]:
@@ -159,14 +147,3 @@ def _other(network: str, width: int) -> dict[str, float]:
         "parameters": task.facts.parameters,
         "steps_a_run": task.facts.steps * epochs,
     }
-
-
-def _best(run: Callable[[], Any], repeats: int = 3) -> float:
-    """Seconds of the quickest of some repeats, after one that warms up."""
-    run()
-    spent = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        run()
-        spent.append(time.perf_counter() - start)
-    return min(spent)

@@ -14,7 +14,7 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float, Key
 
-from psi.lab.task import Arrays, Functions, Params, Splits, Task
+from psi.lab.task import Arrays, Functions, Splits, Task
 from psi.lab.training import Losses, Progress, evaluate, train_epoch
 from psi.law.law import Law
 from psi.schedulers.optax import scale_by_psi
@@ -111,14 +111,11 @@ def _run(
     def update(grads, state, params, loss):
         return transform.update(grads, state, params, value=loss)
 
-    def losses_at(params: Params, i: Array) -> Losses:
-        now = functions.before(splits, order, i) if functions.before else splits
-        return evaluate(functions, arrays, now, params)
-
     def epoch(progress: Progress, i: Array) -> tuple[Progress, tuple[Array, Losses]]:
         batches = functions.epoch(arrays, order, i)
         progress, _ = train_epoch(functions, arrays, update, progress, batches)
-        return progress, (_rate(progress.optimizer), losses_at(progress.params, i + 1))
+        losses = evaluate(functions, arrays, splits, progress.params, order, i + 1)
+        return progress, (_rate(progress.optimizer), losses)
 
     start = Progress(params, transform.init(params))
     rate, losses = jax.lax.scan(epoch, start, jnp.arange(epochs))[1]

@@ -30,14 +30,15 @@ def fixed_task(
     _check_rows(name, splits, classes, batch)
     steps = rows // batch
     epoch = _shuffled_epoch(steps, batch)
-    functions = Functions(*_of_network(network, classes, hyper.label_smoothing), epoch,
+    functions = Functions(*of_network(network, classes, hyper.label_smoothing), epoch,
                           optimizer(hyper.optimizer, hyper.weight_decay))  # fmt: skip
     facts = facts_of(functions, splits.train, splits, hyper, classes)
     return Task(name, functions, splits.train, splits, facts)
 
 
 @cache
-def _of_network(network: Network, classes: int, smoothing: float):
+def of_network(network: Network, classes: int, smoothing: float):
+    """(init, loss, accuracy) of a task whose functions need no arrays."""
     loss = loss_of(classes, smoothing)
 
     def init(arrays: Arrays, key: Key[Array, ""]) -> Params:

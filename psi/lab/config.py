@@ -86,10 +86,15 @@ def _one_of(what: str, name: str, allowed: tuple[str, ...]) -> None:
         raise ValueError(f"unknown {what} {name!r}; allowed: {', '.join(allowed)}")
 
 
+def is_file(name: str) -> bool:
+    """Whether the name of a task is that of a user's data file."""
+    return Path(name).suffix.lower() in FILE_SUFFIXES
+
+
 def check_task(name: str) -> None:
     """Raise ValueError unless `make_task` knows the name. Costs nothing, opens no file."""
     drawn = re.fullmatch(rf"({'|'.join(FAMILY_NAMES)})-\d{{1,6}}(-fixed)?", name)
-    own = Path(name).suffix.lower() in FILE_SUFFIXES or re.fullmatch(r"openml:.+", name)
+    own = is_file(name) or re.fullmatch(r"openml:.+", name)
     if not (name in (*DATASET_NAMES, *PROBLEM_NAMES) or drawn or own):
         allowed = ", ".join([*DATASET_NAMES, *(f"{family}-N" for family in FAMILY_NAMES)])
         raise ValueError(
@@ -128,7 +133,7 @@ class GenerateConfig:
             raise ValueError(f"tasks must be distinct, at least one; got {self.tasks}")
         for task in self.tasks:
             check_task(task)
-            if Path(task).suffix.lower() in FILE_SUFFIXES and not Path(task).is_file():
+            if is_file(task) and not Path(task).is_file():
                 raise ValueError(f"no such data file: {task}")
         for name, low in (("trajectories", 0), ("cells", 0), ("candidates", 1), ("seeds", 1)):
             if getattr(self, name) < low:

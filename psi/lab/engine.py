@@ -22,7 +22,7 @@ import optax
 from jaxtyping import Array, Float, Key
 
 from psi.lab.policy import Policy
-from psi.lab.task import Arrays, Functions, Params, Splits, Task
+from psi.lab.task import Arrays, Functions, Splits, Task
 from psi.lab.training import EpochMeans, Losses, Progress, evaluate, norm, train_epoch
 from psi.lab.work import Layout, Work, cut, layout
 from psi.law.features import Observation
@@ -68,22 +68,16 @@ def population(
     lanes: Any,
     seeds: np.ndarray,
     key: Key[Array, ""],
-    report: Callable[[int], None] = lambda _: None,
     shape: Layout | None = None,
 ) -> Epochs:
     """Train every lane from every seed. numpy arrays of shape=(lanes, seeds, T).
 
     `lanes` is a pytree with a leading axis of lanes, `make_policy` a module-level function of one
     lane (it is part of the program's key). The run (lane, seed) starts from
-    fold_in(key, seed) whatever else is trained beside it. `report` is told the runs done so far
-    after each call of the program.
+    fold_in(key, seed) whatever else is trained beside it.
     """
     work = cut(lanes, seeds, shape or layout())
-    parts = []
-    for part in train(task, make_policy, work, key, range(work.calls)):
-        parts.append(part)
-        done = min(len(parts) * work.shape.units, work.units)
-        report(work.lane_count * len(seeds) * done // work.units)
+    parts = train(task, make_policy, work, key, range(work.calls))
     runs = jax.tree.map(lambda *a: np.concatenate(a), *parts)
     blocks = work.units // len(seeds)
     order = [a.reshape(len(seeds), blocks * work.shape.width, -1) for a in runs]
@@ -187,11 +181,7 @@ def _run(
     params = functions.init(arrays, jax.random.fold_in(key, 0))
     order = jax.random.fold_in(key, 1)
 
-    def measure(params: Params, i: Array) -> Losses:
-        now = functions.before(splits, order, i) if functions.before else splits
-        return evaluate(functions, arrays, now, params)
-
-    losses = measure(params, jnp.asarray(0))
+    losses = evaluate(functions, arrays, splits, params, order, jnp.asarray(0))
     zero = jnp.zeros_like(losses.full)
     seen = EpochMeans(losses.full, zero, zero)
     progress = Progress(params, functions.optimizer.init(params))
@@ -204,7 +194,7 @@ def _run(
         update = partial(_scaled, functions.optimizer, lr)
         batches = functions.epoch(arrays, order, i)
         progress, seen = train_epoch(functions, arrays, update, carry.progress, batches)
-        losses = measure(progress.params, i + 1)
+        losses = evaluate(functions, arrays, splits, progress.params, order, i + 1)
         row = Epochs(
             lr=lr,
             loss_running=observation.loss,

@@ -8,9 +8,9 @@ import jax
 import pandas as pd
 
 from psi.lab import store
-from psi.lab.config import PILOT_RATES, PILOT_RUNS, PILOT_SEEDS, GenerateConfig
+from psi.lab.config import PILOT_RUNS, PILOT_SEEDS, GenerateConfig
 from psi.lab.sweep import Job, job, train_calls
-from psi.lab.work import Layout
+from psi.lab.work import Layout, calls_of
 
 
 class Estimate(NamedTuple):
@@ -40,6 +40,7 @@ def estimate(
 ) -> Estimate:
     """Runs, rows, bytes and minutes of a data set on this machine. Writes no records."""
     rows = config.runs() * config.hyper.epochs
+    pilot_calls = calls_of(PILOT_RUNS // PILOT_SEEDS, PILOT_SEEDS, shape)
     samples: dict[Any, _Sample] = {}
     size = seconds = 0.0
     for number, name in enumerate(config.tasks):
@@ -49,11 +50,9 @@ def estimate(
         if kind not in samples:
             samples[kind] = _measure(now)
             seconds += samples[kind].compile_s
-        pilot = -(-3 * PILOT_RATES // shape.width) * PILOT_SEEDS
-        seconds += (now.work.calls + -(-pilot // shape.units)) * samples[kind].call_s
-        runs = PILOT_RUNS + config.lanes() * config.seeds
+        seconds += (now.work.calls + pilot_calls) * samples[kind].call_s
         size += samples[kind].part_bytes * (now.work.calls + 1)
-        size += samples[kind].row_bytes * runs * config.hyper.epochs
+        size += samples[kind].row_bytes * rows / len(config.tasks)
     report(len(config.tasks), "")
     return Estimate(config.runs(), rows, round(size), seconds / 60)
 

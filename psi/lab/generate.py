@@ -12,7 +12,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from psi.lab import store
-from psi.lab.config import FILE_SUFFIXES, GenerateConfig, flat
+from psi.lab.config import GenerateConfig, flat, is_file
 from psi.lab.sweep import Criteria, Part, make, parts, pilots, task_row
 from psi.lab.work import Layout, layout
 
@@ -71,7 +71,7 @@ def generate(
 
 def _own_files(config: GenerateConfig) -> dict[str, str]:
     """SHA-256 of the user's data files: another content is another data set."""
-    files = [name for name in config.tasks if Path(name).suffix.lower() in FILE_SUFFIXES]
+    files = [name for name in config.tasks if is_file(name)]
     try:
         return {f"sha256 of {n}": sha256(Path(n).read_bytes()).hexdigest() for n in files}
     except OSError as error:

@@ -59,4 +59,5 @@ def to_frame(
 
 
 def _categories(codes: np.ndarray, names: Sequence[str] | np.ndarray) -> Any:
-    return pd.Categorical.from_codes(list(codes), pd.Index(list(names)))
+    make: Any = pd.Categorical.from_codes  # its stubs know no array of codes
+    return make(codes, pd.Index(list(names)))

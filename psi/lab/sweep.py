@@ -7,6 +7,7 @@ Then come its random trajectories and branched cells, cut into calls of fixed sh
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
+from functools import lru_cache
 from itertools import groupby
 from typing import NamedTuple
 
@@ -22,7 +23,7 @@ from psi.lab.records import to_frame
 from psi.lab.task import Task
 from psi.lab.tasks.table import make_task
 from psi.lab.trajectories import Plan, branched, free, pilot_family, plain
-from psi.lab.work import Layout, Work, cut
+from psi.lab.work import Layout, Work, calls_of, cut
 
 CRITERION_SEEDS = 3
 
@@ -56,8 +57,7 @@ def pilots(config: GenerateConfig) -> list[Part]:
 
 def parts(config: GenerateConfig, shape: Layout) -> list[Part]:
     """All parts but the pilots, in order."""
-    blocks = -(-config.lanes() // shape.width)
-    calls = -(-blocks * config.seeds // shape.units)
+    calls = calls_of(config.lanes(), config.seeds, shape)
     return [Part(task, call) for task in range(len(config.tasks)) for call in range(calls)]
 
 
@@ -128,8 +128,12 @@ class Job(NamedTuple):
     key: Key[Array, ""]
 
 
+@lru_cache(maxsize=1)
 def job(config: GenerateConfig, number: int, shape: Layout) -> Job:
-    """Task `number` with all its trajectories and seeds."""
+    """Task `number` with all its trajectories and seeds.
+
+    The last one is kept: a worker of a cluster is asked for it part by part.
+    """
     task, plan = task_of(config, number), trajectories(config, number)
     work = cut(plan.rates.astype(np.float32), np.arange(config.seeds), shape)
     return Job(task, plan, work, task_key(config.seed, number))

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int, Key
 
 from psi.lab.task import Arrays, Batch, Functions, Params, Splits
 
@@ -62,8 +62,17 @@ def train_epoch(
     )
 
 
-def evaluate(functions: Functions, arrays: Arrays, splits: Splits, params: Params) -> Losses:
-    """Training loss, validation loss, test accuracy."""
+def evaluate(
+    functions: Functions,
+    arrays: Arrays,
+    splits: Splits,
+    params: Params,
+    key: Key[Array, ""],
+    i: Int[Array, ""],
+) -> Losses:
+    """Training loss, validation loss, test accuracy before epoch i of the run with that key."""
+    if functions.before:
+        splits = functions.before(splits, key, i)
     return Losses(
         functions.loss(arrays, params, splits.train),
         functions.loss(arrays, params, splits.validation),

@@ -28,6 +28,16 @@ def layout(width: int | None = None) -> Layout:
     return kind if width is None else kind._replace(width=width)
 
 
+def units_of(lanes: int, seeds: int, shape: Layout) -> int:
+    """Units that lanes × seeds make."""
+    return seeds * -(-lanes // shape.width)
+
+
+def calls_of(lanes: int, seeds: int, shape: Layout) -> int:
+    """Calls of the program that lanes × seeds make."""
+    return -(-units_of(lanes, seeds, shape) // shape.units)
+
+
 class Work(NamedTuple):
     """Lanes × seeds cut into calls of the program. Unit u is seed u // blocks, block u % blocks."""
 
@@ -41,12 +51,12 @@ class Work(NamedTuple):
     @property
     def units(self) -> int:
         """Units in all."""
-        return len(self.seeds) * (-(-self.lane_count // self.shape.width))
+        return units_of(self.lane_count, len(self.seeds), self.shape)
 
     @property
     def calls(self) -> int:
         """Calls of the program in all."""
-        return -(-self.units // self.shape.units)
+        return calls_of(self.lane_count, len(self.seeds), self.shape)
 
     def of_call(self, call: int) -> range:
         """The units of one call."""

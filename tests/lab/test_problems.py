@@ -39,8 +39,8 @@ def step(functions, arrays, splits, rate, progress, key, i):
 
     batches = functions.epoch(arrays, key, i)
     progress, _ = train_epoch(functions, arrays, update, progress, batches)
-    now = functions.before(splits, key, i + 1) if functions.before else splits
-    return evaluate(functions, arrays, now, progress.params).full, progress
+    after = evaluate(functions, arrays, splits, progress.params, key, i + 1)
+    return after.full, progress
 
 
 @partial(jax.jit, static_argnums=(0, 1))
@@ -82,7 +82,8 @@ def train(functions, count, arrays, splits, rates, key):
             return after, (loss, after.params)
 
         _, (losses, path) = jax.lax.scan(epoch, start, (jnp.arange(len(lane)), lane))
-        first = evaluate(functions, arrays, splits, params).full
+        order = jax.random.fold_in(key, 1)
+        first = evaluate(functions, arrays, splits, params, order, jnp.asarray(0)).full
         return jnp.append(first, losses), jnp.concatenate([params[None], path])
 
     seeds = jax.random.split(key, count)

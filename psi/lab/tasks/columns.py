@@ -26,9 +26,9 @@ from psi.lab.config import Hyper
 from psi.lab.task import Batch, Splits, Task
 from psi.lab.tasks.architectures import network
 from psi.lab.tasks.data_config import DataConfig
+from psi.lab.tasks.real import CLIP
 from psi.lab.tasks.splitting import Parts, split
 
-CLIP = 5.0  # standard deviations, as for the data sets that the lab carries
 MAX_CLASSES = 20  # whole numbers that take more values are a regression's, unless told otherwise
 MAX_CATEGORIES = 1000  # a column of more is one of names, or of numbers with a slip among them
 LIMIT = float(np.finfo(np.float32).max)

@@ -20,7 +20,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Key
 
-from psi.lab.build import facts_of, fixed_task, loss_of
+from psi.lab.build import facts_of, fixed_task, of_network
 from psi.lab.config import Hyper
 from psi.lab.networks import mlp
 from psi.lab.optimizers import optimizer
@@ -189,16 +189,14 @@ FAMILIES: tuple[tuple[str, Family], ...] = (
 
 @cache
 def _functions(family: Family, model: Network, hyper: Hyper) -> Functions:
-    loss, batch = loss_of(family.classes, hyper.label_smoothing), hyper.batch or BATCH
+    batch = hyper.batch or BATCH
 
     def epoch(source: Arrays, key: Key[Array, ""], i: Int[Array, ""]) -> Batch:
         rows = family.sample(STEPS * batch, source, jax.random.fold_in(key, i))
         return jax.tree.map(lambda a: a.reshape(STEPS, batch, *a.shape[1:]), rows)
 
     return Functions(
-        lambda _, key: model.init(key),
-        lambda _, params, rows: loss.loss(model.apply(params, rows.x), rows.y),
-        lambda _, params, rows: loss.accuracy(model.apply(params, rows.x), rows.y),
+        *of_network(model, family.classes, hyper.label_smoothing),
         epoch,
         optimizer(hyper.optimizer, hyper.weight_decay),
     )

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from psi.lab.config import DATASET_NAMES, FILE_SUFFIXES, PROBLEM_NAMES, Hyper, check_task
+from psi.lab.config import DATASET_NAMES, PROBLEM_NAMES, Hyper, check_task, is_file
 from psi.lab.task import Task
 from psi.lab.tasks.data_config import DataConfig
 from psi.lab.tasks.families import family_task
@@ -31,7 +31,7 @@ def make_task(name: str, hyper: Hyper | None = None, data: DataConfig | None = N
         return real_task(name, hyper)
     if name.startswith("openml:"):
         return openml_task(name.removeprefix("openml:"), data, hyper)
-    if Path(name).suffix.lower() in FILE_SUFFIXES:
+    if is_file(name):
         return file_task(Path(name), data, hyper)
     family, number, *form = name.split("-")
     return family_task(family, int(number), hyper, fixed=bool(form))
