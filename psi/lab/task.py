@@ -48,7 +48,7 @@ class Functions(NamedTuple):
     init: Callable[[Arrays, Key[Array, ""]], Params]
     """(arrays, key) → parameters"""
     loss: Callable[[Arrays, Params, Batch], Float[Array, ""]]
-    """mean loss of a batch, in nats where it is a cross-entropy"""
+    """mean over a batch's rows of their loss, in nats where it is a cross-entropy"""
     accuracy: Callable[[Arrays, Params, Batch], Float[Array, ""]]
     """share of a batch that is classified right; R² of a regression"""
     epoch: Callable[[Arrays, Key[Array, ""], Int[Array, ""]], Batch]

