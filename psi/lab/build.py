@@ -47,7 +47,7 @@ def of_network(network: Network, classes: int, smoothing: float):
 
     def mean_loss(arrays: Arrays, params: Params, batch: Batch) -> Array:
         del arrays
-        return loss.loss(network.apply(params, batch.x), batch.y)
+        return loss.loss(network.apply(params, batch.x), batch.y, batch.real)
 
     def accuracy(arrays: Arrays, params: Params, batch: Batch) -> Array:
         del arrays
@@ -97,6 +97,7 @@ def facts_of(
         weight_decay=hyper.weight_decay,
         label_smoothing=hyper.label_smoothing,
         network=hyper.network or "own",
+        init_scale=hyper.init_scale,
         loss="cross_entropy" if classes else "squared_error",
         chance_loss=chance_loss(y[0], y[1], classes),
         floor=0.0,
@@ -117,14 +118,14 @@ def chance_loss(train: np.ndarray, other: np.ndarray, classes: int) -> float:
 
 
 def _check_rows(name: str, splits: Splits, classes: int, batch: int) -> None:
-    rows = len(splits.train.y)
-    if batch > rows:
-        raise ValueError(f"{name}: batch must be <= the {rows} training rows, got {batch}")
-    for part, (x, y) in zip(Splits._fields, splits, strict=True):
-        for values in (x, y):
+    count = len(splits.train.y)
+    if batch > count:
+        raise ValueError(f"{name}: batch must be <= the {count} training rows, got {batch}")
+    for part, rows in zip(Splits._fields, splits, strict=True):
+        for values in (rows.x, rows.y):
             if not np.isfinite(np.asarray(values)).all():
                 raise ValueError(f"{name}: the {part} rows hold a number that is not finite")
-        if not len(y):
+        if not len(rows.y):
             raise ValueError(f"{name}: there is no {part} row")
     if classes and len(np.unique(np.asarray(splits.train.y))) < 2:
         raise ValueError(f"{name}: the training rows are of one class only")

@@ -93,13 +93,14 @@ def is_file(name: str) -> bool:
 
 def check_task(name: str) -> None:
     """Raise ValueError unless `make_task` knows the name. Costs nothing, opens no file."""
-    drawn = re.fullmatch(rf"({'|'.join(FAMILY_NAMES)})-\d{{1,6}}(-fixed)?", name)
+    families = "|".join(FAMILY_NAMES)
+    drawn = re.fullmatch(rf"({families})-\d{{1,6}}(-fixed)?|drawn-\d{{1,6}}", name)
     own = is_file(name) or re.fullmatch(r"openml:.+", name)
     if not (name in (*DATASET_NAMES, *PROBLEM_NAMES) or drawn or own):
         allowed = ", ".join([*DATASET_NAMES, *(f"{family}-N" for family in FAMILY_NAMES)])
         raise ValueError(
             f"unknown data set {name!r}; allowed: {allowed} (N a number; then -fixed for fixed "
-            f"rows in place of a stream), {', '.join(PROBLEM_NAMES)}, "
+            f"rows in place of a stream), drawn-N, {', '.join(PROBLEM_NAMES)}, "
             f"a file ({', '.join(FILE_SUFFIXES)}), openml:NAME"
         )
 
@@ -109,8 +110,9 @@ class GenerateConfig:
     """What to train. Raises ValueError, before anything is trained, where it makes no sense."""
 
     tasks: tuple[str, ...] = ("breast_cancer", "wine", "gaussian_mixture-0", "teacher-0")
-    """Data sets; draws of families (teacher-0, teacher-0-fixed); problems whose ideal rate is
-    known; your own .csv, .parquet and .npz files; openml:NAME."""
+    """Data sets; draws of families (teacher-0, teacher-0-fixed), or of hyperparameters as well
+    (drawn-0, drawn-1, …); problems whose ideal rate is known; your own .csv, .parquet and .npz
+    files; openml:NAME."""
     hyper: Hyper = field(default_factory=Hyper)
     data: DataConfig = field(default_factory=DataConfig)
     trajectories: int = 160

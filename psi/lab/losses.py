@@ -1,36 +1,50 @@
 """Losses and what counts as right, from outputs with rows last (`Network.apply`)."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Bool, Float, Int
 
 Outputs = Float[Array, "outputs *rows"]
+Real = Bool[Array, "*rows"] | None
 
 
 class Loss(NamedTuple):
     """A loss, and a measure that people read: the share right, or R²."""
 
-    loss: Callable[[Outputs, Array], Float[Array, ""]]
+    loss: Callable[[Outputs, Array, Real], Float[Array, ""]]
+    """(outputs, targets, which rows are real) → mean over those"""
     accuracy: Callable[[Outputs, Array], Float[Array, ""]]
 
 
 def cross_entropy(
-    logits: Outputs, y: Int[Array, "*rows"], smoothing: float = 0.0
+    logits: Outputs, y: Int[Array, "*rows"], real: Real = None, smoothing: float = 0.0
 ) -> Float[Array, ""]:
     """Mean of −Σ_c q_c log softmax(logits)_c, q = (1 − smoothing) onehot(y) + smoothing/classes.
 
     In nats. Label smoothing after Szegedy et al. 2016 (arXiv 1512.00567).
     """
     shifted = logits - jax.lax.stop_gradient(logits.max(0, keepdims=True))
-    # As a product: a gather, and the scatter that is its gradient, halve the engine's speed.
     hot = jax.nn.one_hot(y, logits.shape[0], axis=0, dtype=logits.dtype)
-    right = jnp.vdot(hot, shifted, precision="highest") / y.size
+    if real is not None:
+        hot = hot * real[None]
+    # As a product: a gather, and the scatter that is its gradient, halve the engine's speed.
+    right = jnp.vdot(hot, shifted, precision="highest") / _count(y, real)
     if smoothing:
-        right = (1 - smoothing) * right + smoothing * shifted.mean()
-    return jnp.log(jnp.exp(shifted).sum(0)).mean() - right
+        right = (1 - smoothing) * right + smoothing * mean(shifted.mean(0), real)
+    return mean(jnp.log(jnp.exp(shifted).sum(0)), real) - right
+
+
+def mean(values: Float[Array, "*rows"], real: Real) -> Float[Array, ""]:
+    """Mean over the rows that are real; 0 where none is."""
+    kept = values if real is None else jnp.where(real, values, 0)
+    return kept.sum() / _count(values, real)
+
+
+def _count(rows: Array, real: Real) -> Any:
+    return rows.size if real is None else jnp.maximum(real.sum(), 1)
 
 
 def share_right(logits: Outputs, y: Int[Array, "*rows"]) -> Float[Array, ""]:
@@ -38,9 +52,11 @@ def share_right(logits: Outputs, y: Int[Array, "*rows"]) -> Float[Array, ""]:
     return (_at_label(logits, y) >= logits.max(0)).mean()
 
 
-def squared_error(outputs: Outputs, y: Float[Array, "*rows"]) -> Float[Array, ""]:
+def squared_error(
+    outputs: Outputs, y: Float[Array, "*rows"], real: Real = None
+) -> Float[Array, ""]:
     """½ mean (f(x) − y)², of the first output."""
-    return jnp.square(outputs[0] - y).mean() / 2
+    return mean(jnp.square(outputs[0] - y), real) / 2
 
 
 def r_squared(outputs: Outputs, y: Float[Array, "*rows"]) -> Float[Array, ""]:

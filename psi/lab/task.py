@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import optax
-from jaxtyping import Array, Float, Int, Key, PyTree, Shaped
+from jaxtyping import Array, Bool, Float, Int, Key, PyTree, Shaped
 
 Params = PyTree[Float[Array, "..."]]
 Arrays = Any
@@ -22,6 +22,8 @@ class Batch(NamedTuple):
 
     x: Shaped[Array, "*rows"]
     y: Shaped[Array, "*rows"]
+    real: Bool[Array, "*rows"] | None = None
+    """Which rows are not padding; None: all are."""
 
 
 class Splits(NamedTuple):
@@ -30,6 +32,7 @@ class Splits(NamedTuple):
     train: Batch
     validation: Batch
     test: Batch
+    """Of the three only the training part may be padded."""
 
 
 class Network(NamedTuple):
@@ -82,6 +85,8 @@ class Facts:
     weight_decay: float
     label_smoothing: float
     network: str
+    init_scale: float
+    """Of the initial weights, times those of He initialisation."""
     loss: str
     chance_loss: float
     """L_chance: the validation loss of the best constant predictor."""

@@ -89,20 +89,23 @@ def mean_in_blocks(loss: Callable[[Batch], Float[Array, ""]], rows: Batch) -> Fl
 
     On two cores 32 perceptrons were evaluated 1.4 times as fast, 32 CNNs 3.4 times.
     """
-    count = len(rows.y)
-    whole = count // BLOCK * BLOCK
-    if count < 2 * BLOCK:
+    rest = len(rows.y) % BLOCK
+    if len(rows.y) < 2 * BLOCK:
         return loss(rows)
 
     def add(total: Float[Array, ""], block: Batch) -> tuple[Float[Array, ""], None]:
-        return total + BLOCK * loss(block), None
+        return total + _count(block) * loss(block), None
 
+    whole = len(rows.y) - rest
     blocks = jax.tree.map(lambda a: a[:whole].reshape(-1, BLOCK, *a.shape[1:]), rows)
     total = jax.lax.scan(add, jnp.zeros(()), blocks)[0]
-    if whole < count:
-        rest = jax.tree.map(lambda a: a[whole:], rows)
-        total += (count - whole) * loss(rest)
-    return total / count
+    if rest:
+        total = add(total, jax.tree.map(lambda a: a[whole:], rows))[0]
+    return total / _count(rows)
+
+
+def _count(rows: Batch) -> Any:
+    return len(rows.y) if rows.real is None else rows.real.sum()
 
 
 def norm(tree: Params) -> Float[Array, ""]:

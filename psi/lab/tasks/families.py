@@ -22,6 +22,7 @@ from jaxtyping import Array, Float, Int, Key
 
 from psi.lab.build import facts_of, fixed_task, of_network
 from psi.lab.config import Hyper
+from psi.lab.losses import cross_entropy
 from psi.lab.networks import mlp
 from psi.lab.optimizers import optimizer
 from psi.lab.task import Arrays, Batch, Functions, Network, Params, Splits, Task
@@ -75,8 +76,8 @@ class Family(NamedTuple):
     """key → generator"""
     sample: Callable[[int, Any, Key[Array, ""]], Batch]
     """(rows, generator, key) → fresh rows"""
-    bayes: Callable[[Any, Batch], Float[Array, ""]]
-    """(generator, batch) → what the best possible predictor loses there"""
+    bayes: Callable[[Any, Batch, float], Float[Array, ""]]
+    """(generator, batch, label smoothing) → what the best possible predictor loses there"""
 
 
 def _log_uniform(key: Key[Array, ""], low: float, high: float) -> Float[Array, ""]:
@@ -159,14 +160,16 @@ def _sample_linear(rows: int, source: Linear, key: Key[Array, ""]) -> Batch:
     return Batch(x, x @ source.weights + source.noise * jax.random.normal(off, (rows,)))
 
 
-def _linear_bayes(source: Linear, batch: Batch) -> Float[Array, ""]:
+def _linear_bayes(source: Linear, batch: Batch, smoothing: float) -> Float[Array, ""]:
+    del smoothing
     return jnp.square(batch.y - batch.x @ source.weights).mean() / 2
 
 
-def log_loss(posterior: Callable, source: Any, batch: Batch) -> Float[Array, ""]:
-    """Mean of −log p(y | x) over a batch."""
-    log_p = posterior(source, batch.x)
-    return -jnp.take_along_axis(log_p, batch.y[:, None], axis=1).mean()
+def log_loss(posterior: Callable, source: Any, batch: Batch, smoothing: float) -> Float[Array, ""]:
+    """Cross-entropy over a batch of the best prediction: p(y | x), smoothed as labels are."""
+    p = jnp.exp(posterior(source, batch.x))
+    best = jnp.log((1 - smoothing) * p + smoothing / p.shape[1])
+    return cross_entropy(best.T, batch.y, smoothing=smoothing)
 
 
 def _mixture_family(inputs: int, classes: int, draw: Callable[[Key[Array, ""]], Mixture]) -> Family:
@@ -202,9 +205,9 @@ def _functions(family: Family, model: Network, hyper: Hyper) -> Functions:
     )
 
 
-@partial(jax.jit, static_argnums=(0, 1))
-def _draw(
-    family: Family, sizes: tuple[int, int, int], number: Int[Array, ""] | int
+@partial(jax.jit, static_argnums=(0, 1, 2))
+def draw(
+    family: Family, sizes: tuple[int, int, int], smoothing: float, number: Int[Array, ""] | int
 ) -> tuple[Any, Splits, Float[Array, ""]]:
     """The generator, its splits, and the Bayes loss on the validation part."""
     key = jax.random.fold_in(jax.random.key(20261122), number)
@@ -214,13 +217,14 @@ def _draw(
         for part, rows in enumerate(sizes)
     )
     splits = Splits(*parts)
-    return source, splits, family.bayes(source, splits.validation)
+    return source, splits, family.bayes(source, splits.validation, smoothing)
 
 
 def family_task(name: str, number: int, hyper: Hyper, fixed: bool = False) -> Task:
     """Draw `number` of the family `name`. The same number gives the same task, for ever."""
     family = dict(FAMILIES)[name]
-    source, splits, bayes = _draw(family, FIXED_ROWS if fixed else SPLIT_ROWS, number)
+    sizes = FIXED_ROWS if fixed else SPLIT_ROWS
+    source, splits, bayes = draw(family, sizes, hyper.label_smoothing, number)
     hyper = replace(hyper, network=hyper.network or ("mlp" if family.classes else "linear"))
     model = network(hyper, family.inputs, family.classes or 1)
     if fixed:

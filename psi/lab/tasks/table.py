@@ -2,9 +2,13 @@
 
 from pathlib import Path
 
+import jax
+
 from psi.lab.config import DATASET_NAMES, PROBLEM_NAMES, Hyper, check_task, is_file
+from psi.lab.distribution import TaskDistribution
 from psi.lab.task import Task
 from psi.lab.tasks.data_config import DataConfig
+from psi.lab.tasks.drawn import drawn_task
 from psi.lab.tasks.families import family_task
 from psi.lab.tasks.files import file_task
 from psi.lab.tasks.openml import openml_task
@@ -16,9 +20,10 @@ from psi.lab.tasks.text import pydoc_task
 def make_task(name: str, hyper: Hyper | None = None, data: DataConfig | None = None) -> Task:
     """The task of a name.
 
-    `wine`, `digits`, `pydoc`, …; draw N of a family, `teacher-N` or `teacher-N-fixed`; a problem
-    whose ideal rate is known, `noisy_quadratic`; a file, `mine.csv`, and `openml:NAME`, which
-    `data` says how to read. Raises ValueError for an unknown name, data that cannot be read, or
+    `wine`, `digits`, `pydoc`, …; draw N of a family, `teacher-N` or `teacher-N-fixed`; draw N of a
+    distribution over families and hyperparameters, `drawn-N`; a problem whose ideal rate is
+    known, `noisy_quadratic`; a file, `mine.csv`, and `openml:NAME`, which `data` says how to
+    read. Raises ValueError for an unknown name, data that cannot be read, or
     hyperparameters that do not fit the task.
     """
     hyper, data = hyper or Hyper(), data or DataConfig()
@@ -34,4 +39,7 @@ def make_task(name: str, hyper: Hyper | None = None, data: DataConfig | None = N
     if is_file(name):
         return file_task(Path(name), data, hyper)
     family, number, *form = name.split("-")
+    if family == "drawn":
+        key = jax.random.fold_in(jax.random.key(20261122), int(number))
+        return drawn_task(name, key, TaskDistribution(hyper=hyper))
     return family_task(family, int(number), hyper, fixed=bool(form))

@@ -1,0 +1,53 @@
+"""A distribution over tasks, checked without importing JAX."""
+
+import math
+from dataclasses import dataclass, field
+
+from psi.lab.config import FAMILY_NAMES, Hyper
+
+
+@dataclass(frozen=True)
+class TaskDistribution:
+    """What `sample_tasks` draws from. Ranges include their ends and are uniform in the logarithm.
+
+    Raises ValueError for an unknown family, a share that is none, or a range that is empty.
+    """
+
+    families: tuple[str, ...] = FAMILY_NAMES
+    fixed: float = 0.5
+    """Share of tasks on fixed rows, the others being streams."""
+    batch: tuple[int, int] = (8, 64)
+    width: tuple[int, int] = (8, 64)
+    """Units of each hidden layer of the multilayer perceptron."""
+    init_scale: tuple[float, float] = (0.5, 2.0)
+    hyper: Hyper = field(default_factory=Hyper)
+    """What all tasks have in common: budget, optimizer, depth, activation and so on."""
+    padding: int = 4
+    """Sizes are padded to the highest of their range, or that over a power of this."""
+
+    def __post_init__(self) -> None:
+        unknown = sorted(set(self.families) - set(FAMILY_NAMES))
+        if unknown or not self.families:
+            allowed = ", ".join(FAMILY_NAMES)
+            raise ValueError(f"families must be some of {allowed}; got {self.families}")
+        if not 0 <= self.fixed <= 1:
+            raise ValueError(f"fixed, a share, must be in [0, 1], got {self.fixed}")
+        for name in ("batch", "width", "init_scale"):
+            low, high = getattr(self, name)
+            least = 0 if name == "init_scale" else 1
+            if not (least <= low <= high < math.inf and low > 0):
+                raise ValueError(f"{name} must be a range within [{least}, inf), got {low}, {high}")
+        if self.padding < 2:
+            raise ValueError(f"padding must be >= 2, got {self.padding}")
+        self._check_hyper()
+
+    def _check_hyper(self) -> None:
+        for name, allowed in (
+            ("network", (None, "mlp")), ("batch", (None,)), ("width", (None,)),
+            ("init_scale", (1.0,)), ("normalised", (False,)),
+        ):  # fmt: skip
+            if getattr(self.hyper, name) not in allowed:
+                raise ValueError(
+                    f"drawn tasks have a perceptron of drawn size: hyper.{name} must be "
+                    f"{allowed[-1]}, got {getattr(self.hyper, name)}"
+                )
