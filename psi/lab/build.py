@@ -5,6 +5,7 @@
 """
 
 from functools import cache, partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -30,16 +31,16 @@ def fixed_task(
     _check_rows(name, splits, classes, batch)
     steps = rows // batch
     epoch = _shuffled_epoch(steps, batch)
-    functions = Functions(*of_network(network, classes, hyper.label_smoothing), epoch,
-                          optimizer(hyper.optimizer, hyper.weight_decay))  # fmt: skip
+    three = of_network(network, classes, hyper.label_smoothing, hyper.precision)
+    functions = Functions(*three, epoch, optimizer(hyper.optimizer, hyper.weight_decay))
     facts = facts_of(functions, splits.train, splits, hyper, classes)
     return Task(name, functions, splits.train, splits, facts)
 
 
 @cache
-def of_network(network: Network, classes: int, smoothing: float):
+def of_network(network: Network, classes: int, smoothing: float, precision: str = "float32"):
     """(init, loss, accuracy) of a task whose functions need no arrays."""
-    loss = loss_of(classes, smoothing)
+    loss, network = loss_of(classes, smoothing), in_precision(network, precision)
 
     def init(arrays: Arrays, key: Key[Array, ""]) -> Params:
         del arrays
@@ -54,6 +55,23 @@ def of_network(network: Network, classes: int, smoothing: float):
         return loss.accuracy(network.apply(params, batch.x), batch.y)
 
     return init, mean_loss, accuracy
+
+
+def in_precision(network: Network, precision: str) -> Network:
+    """The network computed in `precision`; parameters and outputs stay float32."""
+    if precision == "float32":
+        return network
+
+    def cast(tree: Any) -> Any:
+        def one(a: Array) -> Array:
+            return a.astype(precision) if jnp.issubdtype(a.dtype, jnp.floating) else a
+
+        return jax.tree.map(one, tree)
+
+    def apply(params: Params, x: Array) -> Array:
+        return network.apply(cast(params), cast(x)).astype(jnp.float32)
+
+    return network._replace(apply=apply)
 
 
 def loss_of(classes: int, smoothing: float = 0.0) -> Loss:

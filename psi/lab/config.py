@@ -26,6 +26,7 @@ PROBLEM_NAMES = (
 FILE_SUFFIXES = (".csv", ".parquet", ".npz")
 NETWORK_NAMES = ("linear", "mlp", "residual", "cnn", "gru", "transformer")
 ACTIVATION_NAMES = ("relu", "tanh", "gelu")
+PRECISION_NAMES = ("float32", "bfloat16")
 
 PILOT_RATES = 15
 PILOT_SEEDS = 5
@@ -62,12 +63,16 @@ class Hyper:
     """Times the weights of He initialisation."""
     normalised: bool = False
     """Layer normalisation before activations."""
+    precision: str = "float32"
+    """float32, or bfloat16 for the network forward and backward; weights and losses stay float32.
+    It is quick only where the device has it."""
 
     def __post_init__(self) -> None:
         if self.epochs < 1:
             raise ValueError(f"epochs, the length of a trajectory, must be >= 1, got {self.epochs}")
         _one_of("optimizer", self.optimizer, OPTIMIZER_NAMES)
         _one_of("activation", self.activation, ACTIVATION_NAMES)
+        _one_of("precision", self.precision, PRECISION_NAMES)
         if self.network is not None:
             _one_of("network", self.network, NETWORK_NAMES)
         for name in ("batch", "width", "depth"):

@@ -1,7 +1,7 @@
 """Drawn tasks: what is padded trains like what is not, and few programs serve many tasks."""
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
@@ -78,7 +78,9 @@ def test_a_padded_task_trains_like_one_without_padding(family, fixed, name, othe
     for a, b in zip(jax.tree.leaves(there), jax.tree.leaves(plain), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-5)
     train = jax.tree.map(lambda a: a[: 16 * facts.batch], task.splits.train)
-    found = evaluate(task.functions, task.arrays, task.splits, padded_run.params, KEY, jnp.asarray(1))
+    found = evaluate(
+        task.functions, task.arrays, task.splits, padded_run.params, KEY, jnp.asarray(1)
+    )
     rows = Batch(train.x, train.y) if fixed else task.splits.train
     np.testing.assert_allclose(found.full, loss(None, plain, rows), rtol=1e-4)
 
@@ -86,18 +88,20 @@ def test_a_padded_task_trains_like_one_without_padding(family, fixed, name, othe
 @pytest.mark.parametrize("name", OPTIMIZER_NAMES)
 def test_padding_stays_zero_under_every_optimizer(name):
     task = drawn_task("drawn-0", KEY, of("teacher", 1.0, optimizer=name, weight_decay=0.1))
-    transform, params = task.functions.optimizer, task.init(KEY)
+    transform, params = task.functions.optimizer, cast(Any, task.init(KEY))
     state = transform.init(params)
     batches = task.functions.epoch(task.arrays, KEY, jnp.asarray(0))
     for step in range(3):
         rows = jax.tree.map(lambda a, step=step: a[step], batches)
         grads = jax.grad(task.loss)(params, rows)
         updates, state = transform.update(grads, state, params)
-        params = optax.apply_updates(params, jax.tree.map(lambda u: -0.1 * u, updates))
+        steps = jax.tree.map(lambda u: -0.1 * u, updates)
+        params = cast(Any, optax.apply_updates(params, steps))
     there = int(task.arrays.units.sum())
     (w1, b1), (w2, _) = params
     assert there < len(b1)
-    assert np.all(np.asarray(w1)[there:] == 0) and np.all(np.asarray(b1)[there:] == 0)
+    assert np.all(np.asarray(w1)[there:] == 0)
+    assert np.all(np.asarray(b1)[there:] == 0)
     assert np.all(np.asarray(w2)[:, there:] == 0)
     assert np.any(np.asarray(w1)[:there] != 0)
 
@@ -154,7 +158,8 @@ def test_what_is_drawn():
 
 def test_a_name_is_a_task_for_ever():
     one = make_task("drawn-3", Hyper(4, "adam"))
-    assert one.name == "drawn-3" and one.facts.optimizer == "adam" and one.facts.epochs == 4
+    assert one.name == "drawn-3"
+    assert (one.facts.optimizer, one.facts.epochs) == ("adam", 4)
     sgd = make_task("drawn-3", Hyper(4, "sgd"))
     assert replace(one.facts, optimizer="sgd") == sgd.facts
 

@@ -126,7 +126,7 @@ def test_weight_decay_and_label_smoothing_against_a_step_by_hand():
     runs = population(task, trajectory, np.full((1, 1), 0.5, np.float32), np.arange(1), KEY)
     key = jax.random.fold_in(KEY, 0)
     params = task.init(jax.random.fold_in(key, 0))
-    x, y = task.splits.train
+    x, y, _ = task.splits.train
 
     def loss(params):
         h = jax.nn.relu(x @ params[0][0].T + params[0][1][None])

@@ -122,7 +122,7 @@ def _functions(
 ) -> Functions:
     """Of all tasks with these sizes; `sample` is the family's, None for fixed rows."""
     model = mlp(inputs, classes or 1, width, hyper.depth or 1, hyper.activation)
-    _, loss, accuracy = of_network(model, classes, hyper.label_smoothing)
+    _, loss, accuracy = of_network(model, classes, hyper.label_smoothing, hyper.precision)
     epoch = partial(_one_pass, most) if sample is None else partial(_stream, sample, most)
 
     def init(arrays: Drawn, key: Key[Array, ""]) -> Params:

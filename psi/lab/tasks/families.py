@@ -199,7 +199,7 @@ def _functions(family: Family, model: Network, hyper: Hyper) -> Functions:
         return jax.tree.map(lambda a: a.reshape(STEPS, batch, *a.shape[1:]), rows)
 
     return Functions(
-        *of_network(model, family.classes, hyper.label_smoothing),
+        *of_network(model, family.classes, hyper.label_smoothing, hyper.precision),
         epoch,
         optimizer(hyper.optimizer, hyper.weight_decay),
     )

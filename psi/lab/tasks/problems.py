@@ -116,6 +116,8 @@ def problem_task(name: str, hyper: Hyper) -> Task:
         raise ValueError(f"unknown problem {name!r}; allowed: {', '.join(rows)}")
     if hyper.network:
         raise ValueError(f"{name} has no network: network must be None, got {hyper.network!r}")
+    if hyper.precision != "float32":
+        raise ValueError(f"{name} is computed in float32 alone, precision is {hyper.precision!r}")
     kind, numbers, batch = rows[name]
     arrays = jax.tree.map(lambda a: jnp.asarray(a, float), numbers(hyper.epochs))
     batch = (hyper.batch or batch) if kind.noise else 1
