@@ -11,8 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Key
 
-from psi.bench.timing import seconds
 from psi.lab.task import Batch, Params, Task
+from psi.lab.timing import seconds
 
 
 def naive_vmap(task: Task, size: int, repeats: int = 3) -> float:

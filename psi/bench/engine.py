@@ -17,7 +17,6 @@ import numpy as np
 from sklearn.datasets import load_digits
 
 from psi.bench.byhand import naive_vmap, one_at_a_time
-from psi.bench.timing import seconds
 from psi.lab import store
 from psi.lab.build import fixed_task
 from psi.lab.config import Hyper
@@ -27,6 +26,7 @@ from psi.lab.policy import trajectory
 from psi.lab.sweep import Job, train_calls
 from psi.lab.task import Batch, Splits, Task
 from psi.lab.tasks.table import make_task
+from psi.lab.timing import seconds
 from psi.lab.trajectories import Plan
 from psi.lab.work import Layout, Work, cut, layout
 

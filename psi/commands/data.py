@@ -29,8 +29,9 @@ class GenerateCommand:
     )
     dry_run: bool = False
     """Measure one part of each kind of task, say what the whole would take, and write nothing."""
-    lanes: int | None = None
-    """Lanes a program; by default a constant of the kind of device. Part of the data's identity."""
+    lanes: int | Literal["auto"] | None = None
+    """Lanes a program; by default a constant of the kind of device, with auto what is quickest on
+    the first task, measured once. Part of the data's identity."""
     engine: Literal["local", "ray"] = "local"
     """Where parts are trained: here, or by the workers of a Ray cluster."""
     address: str | None = None
@@ -41,7 +42,7 @@ class GenerateCommand:
     def __post_init__(self) -> None:
         if self.address is not None and self.engine != "ray":
             raise ValueError(f"address is for --engine ray alone, got {self.address!r}")
-        if self.lanes is not None and self.lanes < 1:
+        if isinstance(self.lanes, int) and self.lanes < 1:
             raise ValueError(f"lanes must be >= 1, got {self.lanes}")
 
     def run(self) -> Any:
@@ -51,13 +52,24 @@ class GenerateCommand:
         prepare()
         return self._estimate() if self.dry_run else self._generate()
 
-    def _estimate(self) -> dict[str, Any]:
-        from psi.lab.estimate import estimate
+    def _layout(self) -> Any:
         from psi.lab.work import layout
         from psi.report.progress import bar
 
+        if self.lanes != "auto":
+            return layout(self.lanes)
+        from psi.lab.lanes import measured_layout
+
+        with bar("choosing lanes", 100) as update:
+            return measured_layout(self.config, self.out, update)
+
+    def _estimate(self) -> dict[str, Any]:
+        from psi.lab.estimate import estimate
+        from psi.report.progress import bar
+
+        shape = self._layout()
         with bar("measuring", len(self.config.tasks)) as update:
-            found = estimate(self.config, layout(self.lanes), update)._asdict()
+            found = estimate(self.config, shape, update)._asdict()
         if not self.json:
             print(
                 f"{found['runs']:,} runs, {found['rows']:,} rows, {found['bytes'] / 1e6:.1f} MB, "
@@ -77,16 +89,16 @@ class GenerateCommand:
     def _generate(self) -> dict[str, Any]:
         from psi.lab import store
         from psi.lab.generate import Made, generate
-        from psi.lab.work import layout
         from psi.report.progress import bar
 
+        shape = self._layout()
         with bar("training networks", self.config.runs()) as update:
 
             def report(made: Made) -> None:
                 lost = f", {made.diverged / made.trained:.0%} diverged" if made.trained else ""
                 update(made.runs, f"{made.task}, {made.rows:,} rows{lost}")
 
-            generate(self.config, self.out, report, layout(self.lanes), self._engine())
+            generate(self.config, self.out, report, shape, self._engine())
         rows, size = store.sizes(self.out)
         made = {"out": str(self.out), "runs": self.config.runs(), "rows": rows, "bytes": size}
         if not self.json:

@@ -58,9 +58,8 @@ def open_config(folder: Path, config: Json) -> None:
 
     Raises RecordsError naming the keys that differ where another config made it.
     """
-    path = folder / "manifest" / "config.json"
-    if path.exists():
-        old = json.loads(path.read_text())["config"]
+    path, old = folder / "manifest" / "config.json", config_of(folder)
+    if old:
         changed = sorted(k for k in old.keys() | config.keys() if old.get(k) != config.get(k))
         if changed:
             diff = "; ".join(f"{k}: {old.get(k)} there, {config.get(k)} asked" for k in changed)
@@ -179,9 +178,26 @@ def sizes(folder: Path) -> tuple[int, int]:
     return sum(entry["rows"] for entry in entries), sum(entry["bytes"] for entry in entries)
 
 
+def config_of(folder: Path) -> dict[str, Json]:
+    """What the folder was made from; empty where nothing is there yet.
+
+    Raises RecordsError where its manifest cannot be read.
+    """
+    path = folder / "manifest" / "config.json"
+    return _manifest(path)["config"] if path.exists() else {}
+
+
 def config_hash(folder: Path) -> str:
     """The hash of the config that made the data set."""
-    return json.loads((folder / "manifest" / "config.json").read_text())["hash"]
+    return _manifest(folder / "manifest" / "config.json")["hash"]
+
+
+def _manifest(path: Path) -> Json:
+    try:
+        found = json.loads(path.read_text())
+        return {key: found[key] for key in ("config", "hash")}
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        raise RecordsError(f"{path} is no manifest ({error})") from None
 
 
 def _entries(folder: Path) -> list[Path]:
