@@ -64,12 +64,15 @@ class GenerateCommand:
             return measured_layout(self.config, self.out, update)
 
     def _estimate(self) -> dict[str, Any]:
+        import time
+
         from psi.lab.estimate import estimate
         from psi.report.progress import bar
 
+        startup = time.process_time()  # imports: one thread, which does not wait
         shape = self._layout()
         with bar("measuring", len(self.config.tasks)) as update:
-            found = estimate(self.config, shape, update)._asdict()
+            found = estimate(self.config, shape, update, startup)._asdict()
         if not self.json:
             print(
                 f"{found['runs']:,} runs, {found['rows']:,} rows, {found['bytes'] / 1e6:.1f} MB, "

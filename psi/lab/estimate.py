@@ -2,15 +2,17 @@
 
 import time
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import jax
 import pandas as pd
 
 from psi.lab import store
 from psi.lab.config import PILOT_RUNS, PILOT_SEEDS, GenerateConfig
-from psi.lab.sweep import Job, job, train_calls
+from psi.lab.sweep import Job, job, task_of, train_calls, trajectories
 from psi.lab.work import Layout, calls_of
+
+T = TypeVar("T")
 
 
 class Estimate(NamedTuple):
@@ -25,8 +27,8 @@ class Estimate(NamedTuple):
 class _Sample(NamedTuple):
     """One kind of task, measured."""
 
-    compile_s: float
-    """What the first call of a program costs beyond the others."""
+    first_s: float
+    """To build the first task of the kind and load its program, beyond what others cost."""
     call_s: float
     part_bytes: float
     """Of a part without rows."""
@@ -37,22 +39,28 @@ def estimate(
     config: GenerateConfig,
     shape: Layout,
     report: Callable[[int, str], None] = lambda *_: None,
+    startup: float = 0.0,
 ) -> Estimate:
-    """Runs, rows, bytes and minutes of a data set on this machine. Writes no records."""
+    """Runs, rows, bytes and minutes of a data set on this machine. Writes no records.
+
+    `startup` is what a process needs before it trains anything, in seconds.
+    """
     rows = config.runs() * config.hyper.epochs
     pilot_calls = calls_of(PILOT_RUNS // PILOT_SEEDS, PILOT_SEEDS, shape)
     samples: dict[Any, _Sample] = {}
-    size = seconds = 0.0
+    size, seconds = 0.0, startup
     for number, name in enumerate(config.tasks):
         report(number, name)
         now = job(config, number, shape)
         kind = bucket(now)
         if kind not in samples:
-            samples[kind] = _measure(now)
-            seconds += samples[kind].compile_s
+            samples[kind] = _measure(config, number, now)
+            seconds += samples[kind].first_s
         seconds += (now.work.calls + pilot_calls) * samples[kind].call_s
         size += samples[kind].part_bytes * (now.work.calls + 1)
         size += samples[kind].row_bytes * rows / len(config.tasks)
+    jax.clear_caches()
+    seconds += _seconds(lambda: trajectories(config, 0))[0]
     report(len(config.tasks), "")
     return Estimate(config.runs(), rows, round(size), seconds / 60)
 
@@ -63,20 +71,25 @@ def bucket(now: Job) -> Any:
     return now.task.functions, now.task.facts.epochs, str(shapes)
 
 
-def _measure(now: Job) -> _Sample:
+def _measure(config: GenerateConfig, number: int, now: Job) -> _Sample:
     # The first pass fills the persistent cache of programs, as it will be when the data are made.
-    _timed(now)
+    _one_part(now)
     jax.clear_caches()
-    first, _ = _timed(now)
-    again, frame = _timed(now)
+    first, _ = _seconds(lambda: (task_of(config, number), _one_part(now)))
+    again, frame = _seconds(lambda: _one_part(now))
     whole, half = len(store.parquet(frame)), len(store.parquet(frame[: len(frame) // 2]))
     fixed = max(2 * half - whole, 0)
     return _Sample(max(first - again, 0.0), again, fixed, (whole - fixed) / len(frame))
 
 
-def _timed(now: Job) -> tuple[float, pd.DataFrame]:
-    """Seconds and records of one call."""
-    start = time.perf_counter()
+def _one_part(now: Job) -> pd.DataFrame:
+    """Train the first call and encode its records, which are returned."""
     ((_, frame),) = train_calls(now, [0], 0.0)
     store.parquet(frame)
-    return time.perf_counter() - start, frame
+    return frame
+
+
+def _seconds(run: Callable[[], T]) -> tuple[float, T]:
+    start = time.perf_counter()
+    result = run()
+    return time.perf_counter() - start, result
