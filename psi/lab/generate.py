@@ -52,7 +52,7 @@ def generate(
     with store.locked(folder):
         store.open_config(folder, flat(config) | shape._asdict() | _own_files(config))
         there = store.committed(folder)
-        made = Made("", 0, store.sizes(folder)[0], 0, 0)
+        made = Made("", 0, sum(there.values()), 0, 0)
         unknown = [float("nan")] * len(config.tasks)
 
         def run(wanted: Sequence[Part], criteria: Criteria) -> None:

@@ -73,20 +73,20 @@ def open_config(folder: Path, config: Json) -> None:
         _commit(path, json.dumps({"config": config, "hash": digest(config)}, indent=1).encode())
 
 
-def committed(folder: Path) -> frozenset[str]:
-    """Names of the parts that are there, and as long as their entries say. Removes all others."""
+def committed(folder: Path) -> dict[str, int]:
+    """Parts that are there and as long as their entries say: name → rows. Removes all others."""
     sizes = {f.name: f.stat().st_size for f in os.scandir(folder / "records")}
-    whole = set()
+    whole = {}
     for path in _entries(folder):
         entry = _entry(path)
         if sizes.pop(f"{entry['name']}.parquet", -1) == entry["bytes"]:
-            whole.add(entry["name"])
+            whole[entry["name"]] = entry["rows"]
         else:
             (folder / "records" / f"{entry['name']}.parquet").unlink(missing_ok=True)
             path.unlink()
     for stray in sizes:
         (folder / "records" / stray).unlink(missing_ok=True)
-    return frozenset(whole)
+    return whole
 
 
 def write_part(folder: Path, name: str, frame: pd.DataFrame) -> None:

@@ -8,13 +8,6 @@ from psi.lab.config import DATASET_NAMES, PROBLEM_NAMES, Hyper, check_task, is_f
 from psi.lab.distribution import TaskDistribution
 from psi.lab.task import Task
 from psi.lab.tasks.data_config import DataConfig
-from psi.lab.tasks.drawn import drawn_task
-from psi.lab.tasks.families import family_task
-from psi.lab.tasks.files import file_task
-from psi.lab.tasks.openml import openml_task
-from psi.lab.tasks.problems import problem_task
-from psi.lab.tasks.real import real_task
-from psi.lab.tasks.text import pydoc_task
 
 
 def make_task(name: str, hyper: Hyper | None = None, data: DataConfig | None = None) -> Task:
@@ -28,16 +21,38 @@ def make_task(name: str, hyper: Hyper | None = None, data: DataConfig | None = N
     """
     hyper, data = hyper or Hyper(), data or DataConfig()
     check_task(name)
+    # Imported when they are asked for: scikit-learn takes longer than JAX.
     if name in PROBLEM_NAMES:
+        from psi.lab.tasks.problems import problem_task
+
         return problem_task(name, hyper)
-    if name == "pydoc":
-        return pydoc_task(hyper)
     if name in DATASET_NAMES:
-        return real_task(name, hyper)
+        return _carried(name, hyper)
     if name.startswith("openml:"):
+        from psi.lab.tasks.openml import openml_task
+
         return openml_task(name.removeprefix("openml:"), data, hyper)
     if is_file(name):
+        from psi.lab.tasks.files import file_task
+
         return file_task(Path(name), data, hyper)
+    return _synthetic(name, hyper)
+
+
+def _carried(name: str, hyper: Hyper) -> Task:
+    if name == "pydoc":
+        from psi.lab.tasks.text import pydoc_task
+
+        return pydoc_task(hyper)
+    from psi.lab.tasks.real import real_task
+
+    return real_task(name, hyper)
+
+
+def _synthetic(name: str, hyper: Hyper) -> Task:
+    from psi.lab.tasks.drawn import drawn_task
+    from psi.lab.tasks.families import family_task
+
     family, number, *form = name.split("-")
     if family == "drawn":
         key = jax.random.fold_in(jax.random.key(20261122), int(number))

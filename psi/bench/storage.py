@@ -1,0 +1,78 @@
+"""What committing costs, and how soon a long sweep goes on after a stop.
+
+A folder of many finished parts is made by linking one part under all names; the command that goes
+on with it is a process of its own, timed from its start to its end, of which the one part that it
+still has to make is the last bit.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from psi.lab import store
+from psi.lab.config import GenerateConfig, Hyper
+from psi.lab.generate import generate
+from psi.lab.sweep import PILOT, Criteria, Part, make, parts
+from psi.lab.timing import seconds
+from psi.lab.work import Layout, layout
+
+
+def resume_seconds(finished: int = 10_000) -> float:
+    """From the start of a process to its first new part, `finished` parts being there.
+
+    The cache of compiled programs is warm: the same command has run before.
+    """
+    shape = layout()
+    seeds = shape.units * (finished + 1)
+    config = GenerateConfig(("wine",), Hyper(2), trajectories=shape.width, cells=0, seeds=seeds)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name) / "data"
+        generate(config, folder, shape=shape, engine=_first_part)
+        names = [part.name for part in parts(config, shape)]
+        _link(folder, names[0], names[1:finished])
+        command = [sys.executable, "-m", "psi", "generate", "--out", str(folder), "--tasks", "wine"]
+        command += ["--epochs", "2", "--trajectories", str(shape.width), "--cells", "0"]
+        start = time.perf_counter()
+        subprocess.run([*command, "--seeds", str(seeds)], check=True, capture_output=True)
+        spent = time.perf_counter() - start
+        if len(store.committed(folder)) != finished + 2:
+            raise RuntimeError(f"{folder} should hold {finished} parts, a new one and the pilot")
+    return spent
+
+
+def commit_seconds(frames: Sequence[pd.DataFrame]) -> float:
+    """What committing parts takes beyond encoding their records and writing them to files."""
+
+    def committed() -> None:
+        with tempfile.TemporaryDirectory() as name, store.locked(folder := Path(name)):
+            for number, frame in enumerate(frames):
+                store.write_part(folder, f"part-{number}", frame)
+
+    def plain() -> None:
+        with tempfile.TemporaryDirectory() as name:
+            for number, frame in enumerate(frames):
+                (Path(name) / f"part-{number}").write_bytes(store.parquet(frame))
+
+    return seconds(committed)[1] - seconds(plain)[1]
+
+
+def _first_part(
+    config: GenerateConfig, shape: Layout, wanted: Sequence[Part], criteria: Criteria
+) -> Iterator[tuple[Part, pd.DataFrame]]:
+    return make(config, shape, [p for p in wanted if p.call in (PILOT, 0)], criteria)
+
+
+def _link(folder: Path, name: str, others: Sequence[str]) -> None:
+    entry: dict[str, Any] = json.loads((folder / "manifest" / f"{name}.json").read_text())
+    for other in others:
+        part = folder / "records" / f"{name}.parquet"
+        os.link(part, part.with_stem(other))
+        (folder / "manifest" / f"{other}.json").write_text(json.dumps(entry | {"name": other}))
