@@ -17,12 +17,34 @@ from typing import Any
 
 import pandas as pd
 
+from psi.bench.engine import Report, canonical_task, recorded_job
 from psi.lab import store
 from psi.lab.config import GenerateConfig, Hyper
 from psi.lab.generate import generate
-from psi.lab.sweep import PILOT, Criteria, Part, make, parts
+from psi.lab.sweep import PILOT, Criteria, Part, make, parts, train_calls
 from psi.lab.timing import seconds
 from psi.lab.work import Layout, layout
+
+
+def bench_storage(finished: int = 10_000, report: Report = lambda *_: None) -> dict[str, Any]:
+    """All figures, by the names that `psi bench storage --json` prints."""
+    report(0, "a few finished parts")
+    few = resume_seconds(10)
+    report(30, f"{finished} finished parts")
+    many = resume_seconds(finished)
+    report(80, "committing")
+    job = recorded_job(canonical_task(), 2048, layout().width)
+    calls = list(range(job.work.calls))
+    _, spent = seconds(lambda: list(train_calls(job, calls, 0.1)), repeats=2)
+    commit = commit_seconds([frame for _, frame in train_calls(job, calls, 0.1)])
+    report(100, "")
+    return {
+        "finished_parts": finished,
+        "resume_s": round(many, 2),
+        "resume_s_10_parts": round(few, 2),
+        "commit_ms_a_part": round(1000 * commit / len(calls), 2),
+        "crash_safety_fraction": round(commit / (spent + commit), 4),
+    }
 
 
 def resume_seconds(finished: int = 10_000) -> float:
