@@ -4,6 +4,9 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+from jaxtyping import Float
+
 
 def seconds(run: Callable[[], Any], repeats: int = 3) -> tuple[float, float]:
     """Seconds of the first run, which may compile, and of the quickest of `repeats` more."""
@@ -15,17 +18,19 @@ def seconds(run: Callable[[], Any], repeats: int = 3) -> tuple[float, float]:
     return spent[0], min(spent[1:])
 
 
-def alternately(runs: Sequence[Callable[[], Any]], repeats: int = 5) -> list[float]:
-    """Seconds of the quickest turn of each, warmed up, taken in turns.
+def alternately(
+    runs: Sequence[Callable[[], Any]], repeats: int = 5
+) -> Float[np.ndarray, "run turn"]:
+    """Seconds of each run and turn, after one that warms up.
 
-    So that a busy minute of the machine falls on all of them.
+    In turns, so that a busy minute of the machine falls on all of them.
     """
     for run in runs:
         run()
-    spent = [[] for _ in runs]
-    for _ in range(repeats):
-        for each, run in zip(spent, runs, strict=True):
+    spent = np.zeros((len(runs), repeats))
+    for turn in range(repeats):
+        for number, run in enumerate(runs):
             start = time.perf_counter()
             run()
-            each.append(time.perf_counter() - start)
-    return [min(each) for each in spent]
+            spent[number, turn] = time.perf_counter() - start
+    return spent
