@@ -1,8 +1,7 @@
 """What committing costs, and how soon a long sweep goes on after a stop.
 
 A folder of many finished parts is made by linking one part under all names; the command that goes
-on with it is a process of its own, timed from its start to its end, of which the one part that it
-still has to make is the last bit.
+on with it is a process of its own, timed from its start until the part that was missing is there.
 """
 
 import json
@@ -62,12 +61,19 @@ def resume_seconds(finished: int = 10_000) -> float:
         _link(folder, names[0], names[1:finished])
         command = [sys.executable, "-m", "psi", "generate", "--out", str(folder), "--tasks", "wine"]
         command += ["--epochs", "2", "--trajectories", str(shape.width), "--cells", "0"]
-        start = time.perf_counter()
-        subprocess.run([*command, "--seeds", str(seeds)], check=True, capture_output=True)
-        spent = time.perf_counter() - start
-        if len(store.committed(folder)) != finished + 2:
-            raise RuntimeError(f"{folder} should hold {finished} parts, a new one and the pilot")
-    return spent
+        return _until([*command, "--seeds", str(seeds)], folder / "manifest" / f"{names[-1]}.json")
+
+
+def _until(command: Sequence[str], file: Path) -> float:
+    """Seconds from the start of a command until a file is there."""
+    start = time.perf_counter()
+    quiet = subprocess.DEVNULL
+    with subprocess.Popen(command, stdout=quiet, stderr=quiet) as process:
+        while not file.exists():
+            if process.poll() is not None:
+                raise RuntimeError(f"{command} ended with {process.returncode}, without {file}")
+            time.sleep(0.01)
+        return time.perf_counter() - start
 
 
 def commit_seconds(frames: Sequence[pd.DataFrame]) -> float:

@@ -25,12 +25,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, Key
 
-from psi.lab.shapes import FAMILIES, Scalar, chance
+from psi.lab.shapes import FAMILIES, Chance, chance
 
 Rates = Float[np.ndarray, " epoch"]
 CHUNK = 32 * len(FAMILIES)  # trajectories a call: its shape is compiled once, whatever the count
-# Compiling takes seconds, running milliseconds: half of the former for twice the latter.
-QUICK = {"xla_backend_optimization_level": 0}
 
 
 class Plan(NamedTuple):
@@ -121,28 +119,30 @@ def _unclipped(
 ) -> Float[np.ndarray, "lane epoch"]:
     """Rates of the trajectories `numbers`, which are consecutive, before they are clipped."""
     first, last = numbers[0] // len(FAMILIES) * len(FAMILIES), numbers[-1]
-    bounds = math.log(low), math.log(high)
-    chunks = [_chunk(key, k, epochs, *bounds) for k in range(first, last + 1, CHUNK)]
-    logs = np.concatenate([np.asarray(chunk, np.float64) for chunk in chunks])
-    return np.exp(logs[numbers - first])
+    logs = np.concatenate([_draws(key, k, epochs) for k in range(first, last + 1, CHUNK)])
+    peaks = low * (high / low) ** logs[:, :1]
+    return (peaks * np.exp(logs[:, 1:]))[numbers - first]
 
 
-@partial(jax.jit, static_argnames="epochs", compiler_options=QUICK)
-def _chunk(
-    key: Key[Array, ""], first: Array | int, epochs: int, log_low: Scalar, log_high: Scalar
-) -> Float[Array, "lane epoch"]:
-    """Log rates of trajectories first … first + CHUNK − 1; first is of the first family."""
-    keys = jax.vmap(partial(jax.random.fold_in, key))(first + jnp.arange(CHUNK))
-    drawn = jax.vmap(partial(chance, epochs=epochs))(keys)
-    logs = [
-        jax.vmap(draw)(jax.tree.map(lambda each, k=k: each[k :: len(FAMILIES)], drawn))
-        for k, (_, draw) in enumerate(FAMILIES)
-    ]
-    peaks = log_low + (log_high - log_low) * drawn.peak
-    return peaks[:, None] + jnp.stack(logs, 1).reshape(CHUNK, epochs)
+def _draws(key: Key[Array, ""], first: int, epochs: int) -> Float[np.ndarray, "lane one_more"]:
+    """Where the peak is between low and high, then log(α_i / peak), of the next CHUNK.
+
+    `first` is of the first family.
+    """
+    drawn = chance(_keys(key, first), epochs)
+    logs = np.empty((CHUNK, epochs))
+    for k, (_, draw) in enumerate(FAMILIES):
+        own = slice(k, None, len(FAMILIES))
+        logs[own] = draw(Chance(*(each[own] for each in drawn)))
+    return np.concatenate([drawn.peak, logs], axis=1)
 
 
-@partial(jax.jit, static_argnames="cells", compiler_options=QUICK)
+@jax.jit
+def _keys(key: Key[Array, ""], first: Array | int) -> Key[Array, " lane"]:
+    return jax.vmap(partial(jax.random.fold_in, key))(first + jnp.arange(CHUNK))
+
+
+@partial(jax.jit, static_argnames="cells")
 def _cells(
     key: Key[Array, ""], cells: int
 ) -> tuple[Key[Array, ""], Int[Array, ""], Float[Array, " cell"]]:

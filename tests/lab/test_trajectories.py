@@ -1,6 +1,5 @@
 """Plans are what their docstrings say. False-alarm rate of a statistical test: 1e-4."""
 
-from functools import partial
 from typing import Any
 
 import jax
@@ -9,7 +8,7 @@ import pytest
 from scipy import stats
 
 from psi.bench.training import SCHEDULES
-from psi.lab import trajectories
+from psi.lab import shapes, trajectories
 from psi.lab.shapes import FAMILIES, chance
 from psi.lab.trajectories import branched, free, pilot_family, plain
 
@@ -68,11 +67,10 @@ def test_a_longer_plan_begins_with_a_shorter_one():
     assert (free(KEY, count, T, LOW, HIGH).rates[:1] == one.rates).all()
 
 
-@partial(jax.jit, compiler_options=trajectories.QUICK)
 def one(number):
     """Peak in [0, 1) and every family's draw of one trajectory."""
-    drawn = chance(jax.random.fold_in(KEY, number), T)
-    return drawn.peak, [draw(drawn) for _, draw in FAMILIES]
+    drawn = chance(jax.random.fold_in(KEY, number)[None], T)
+    return drawn.peak[0, 0], [draw(drawn)[0] for _, draw in FAMILIES]
 
 
 def test_each_trajectory_is_its_familys_draw_from_its_own_key():
@@ -106,7 +104,7 @@ def test_the_same_key_gives_the_same_plan_and_another_another():
 
 
 def test_one_compilation_serves_every_count_and_bounds():
-    chunk: Any = trajectories._chunk
+    chunk: Any = shapes._numbers
     free(KEY, 5, T, LOW, HIGH)
     before = chunk._cache_size()
     free(KEY, 2500, T, LOW, HIGH)
