@@ -57,7 +57,7 @@ def bench_engine(quick: bool = False, report: Report = lambda *_: None) -> dict[
     report(50, "recording, devices")
     pair = _in_turns(task, sizes[-1] if quick else 2048, best)
     report(60, "by hand")
-    naive, single = naive_vmap(task, 256), one_at_a_time(task, 8)
+    naive, single = naive_vmap(task, 16 if quick else 256), one_at_a_time(task, 2 if quick else 8)
     report(80, "other networks")
     others = {} if quick else {name: _other(name, best) for name in ("cnn", "transformer")}
     report(100, "")

@@ -1,0 +1,34 @@
+"""What the benchmarks of speed print is there, and means what it says."""
+
+import json
+
+import pytest
+
+from psi.bench.engine import bench_engine
+from psi.bench.storage import resume_seconds
+from psi.lab.timing import alternately, seconds
+
+
+def test_turns_are_taken_after_one_that_warms_up():
+    order = []
+    spent = alternately([lambda: order.append("a"), lambda: order.append("b")], 2)
+    assert "".join(order) == "ababab"
+    assert spent.shape == (2, 2)
+    assert (spent >= 0).all()
+    first, best = seconds(lambda: order.append("c"), 2)
+    assert order.count("c") == 3
+    assert min(first, best) >= 0
+
+
+@pytest.mark.slow
+def test_a_command_goes_on_after_finished_parts():
+    assert 0 < resume_seconds(3) < 300
+
+
+@pytest.mark.slow
+def test_the_figures_of_the_engine_fit_together():
+    found = json.loads(json.dumps(bench_engine(quick=True)))
+    assert found["runs_per_second"] == max(found["by_population"].values())
+    assert 0 < found["recorded_fraction"] < 1.5
+    assert 0 < found["gemm_fraction"] < 1
+    assert found["naive_vmap"] > 0
