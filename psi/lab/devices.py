@@ -29,4 +29,6 @@ def prepare(cores: int | None = None) -> None:
 
 def cache_folder() -> Path:
     """Where psi keeps what can be made again: $XDG_CACHE_HOME/psi, else ~/.cache/psi."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "psi"
+    root = os.environ.get("XDG_CACHE_HOME", "")
+    # The standard for base folders: what is no absolute path is ignored.
+    return (Path(root) if os.path.isabs(root) else Path.home() / ".cache") / "psi"

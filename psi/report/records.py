@@ -41,12 +41,16 @@ def _losses(axis, rows: pd.DataFrame, criterion: float, top: float) -> None:
             "outcome": runs.outcome.first(),
         }
     )
-    table["loss"] = table.loss.fillna(top).clip(criterion / 10, top)
+    # There is no criterion where every constant rate of the pilot diverged.
+    known = np.isfinite(criterion) and criterion > 0
+    low = criterion / 10 if known else top / 1000
+    table["loss"] = table.loss.fillna(top).clip(low, top)
     for outcome, colour in OUTCOMES:
         of = table[table.outcome == outcome]
         axis.plot(of.rate, of.loss, ".", ms=1.5, alpha=0.6, mew=0, color=colour, label=outcome)
-    axis.axhline(criterion, lw=0.8, ls=":", color="k")
-    axis.set(xscale="log", yscale="log", ylim=(criterion / 12, 1.2 * top))
+    if known:
+        axis.axhline(criterion, lw=0.8, ls=":", color="k")
+    axis.set(xscale="log", yscale="log", ylim=(low / 1.2, 1.2 * top))
     axis.set_xlabel("mean learning rate", fontsize=8)
 
 

@@ -11,9 +11,10 @@ import pytest
 from sklearn.datasets import _openml
 
 from psi.lab.config import Hyper
+from psi.lab.devices import cache_folder
 from psi.lab.tasks.data_config import DataConfig
 from psi.lab.tasks.files import file_task
-from psi.lab.tasks.openml import cache_folder, openml_task
+from psi.lab.tasks.openml import openml_task
 
 pytestmark = pytest.mark.slow
 
@@ -183,10 +184,10 @@ def test_a_name_that_could_be_a_path_is_refused(tmp_path, asked, name):
 
 def test_the_default_cache_honours_the_users_folder(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert cache_folder() == tmp_path / "psi" / "openml"
+    assert cache_folder() == tmp_path / "psi"
     for unset in ("", "relative/folder"):
         monkeypatch.setenv("XDG_CACHE_HOME", unset)
-        assert cache_folder() == Path.home() / ".cache" / "psi" / "openml"
+        assert cache_folder() == Path.home() / ".cache" / "psi"
 
 
 def test_the_default_cache_is_used(tmp_path, monkeypatch, asked):

@@ -3,7 +3,6 @@
 What was fetched once is read from a folder of the user's from then on, without the network.
 """
 
-import os
 import re
 from dataclasses import replace
 from http.client import HTTPException
@@ -14,6 +13,7 @@ from sklearn.datasets import fetch_openml
 from sklearn.utils import Bunch
 
 from psi.lab.config import Hyper
+from psi.lab.devices import cache_folder
 from psi.lab.task import Task
 from psi.lab.tasks.columns import table_task
 from psi.lab.tasks.data_config import DataConfig
@@ -34,7 +34,7 @@ def openml_task(name_or_id: str, data: DataConfig, hyper: Hyper, cache: Path | N
             f"{where}: a name must be letters, digits and _ . ( ) + -, beginning with a letter or "
             f"digit; got {name_or_id!r}"
         )
-    found = _fetch(where, name_or_id, cache or cache_folder())
+    found = _fetch(where, name_or_id, cache or cache_folder() / "openml")
     if data.target == DECLARED:
         if len(found.target_names) != 1:
             raise ValueError(
@@ -43,13 +43,6 @@ def openml_task(name_or_id: str, data: DataConfig, hyper: Hyper, cache: Path | N
             )
         data = replace(data, target=found.target_names[0])
     return table_task(where, where, found.frame, data, hyper)
-
-
-def cache_folder() -> Path:
-    """Where fetched data sets are kept unless told otherwise."""
-    root = os.environ.get("XDG_CACHE_HOME", "")
-    # The standard for base folders: what is no absolute path is ignored.
-    return (Path(root) if os.path.isabs(root) else Path.home() / ".cache") / "psi" / "openml"
 
 
 def _fetch(where: str, name_or_id: str, cache: Path) -> Bunch:
