@@ -17,6 +17,7 @@ from psi.lab.config import GenerateConfig
 from psi.lab.generate import Engine
 from psi.lab.store import RecordsError
 from psi.lab.sweep import Criteria, Part, make
+from psi.lab.watchdog import watch
 from psi.lab.work import Layout
 
 TRIES = 3
@@ -37,6 +38,8 @@ def ray_engine(address: str | None = None, make_one: MakeOne | None = None) -> E
         raise ValueError("--engine ray needs: pip install 'psi-lr[ray]'") from None
     if not ray.is_initialized():
         _check_address(address)
+        if address in (None, "local"):
+            watch()
         ray.init(address=address, include_dashboard=False, log_to_driver=False)
     return partial(_engine, make_one or _make_one)
 

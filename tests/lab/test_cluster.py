@@ -1,6 +1,9 @@
 """Parts made by the workers of a local Ray cluster of two nodes."""
 
 import os
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pandas as pd
@@ -83,3 +86,20 @@ def test_the_rows_are_those_that_one_machine_makes(address, tmp_path):
     here, there = (store.read_records(tmp_path / name) for name in ("here", "there"))
     pd.testing.assert_frame_equal(here, there)
     assert store.data_hash(tmp_path / "here") == store.data_hash(tmp_path / "there")
+
+
+def test_nothing_outlives_a_killed_driver_by_more_than_ten_seconds():
+    import psutil
+
+    code = "from psi.lab.cluster import ray_engine as start; start(); print('up', flush=True)"
+    command = [sys.executable, "-c", f"{code}; import time; time.sleep(600)"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as driver:
+        assert driver.stdout is not None
+        while "up" not in (line := driver.stdout.readline()):
+            assert line, "the driver ended"
+        time.sleep(3)  # agents come last
+        started = psutil.Process(driver.pid).children(recursive=True)
+        driver.kill()
+    assert len(started) > 3
+    _, alive = psutil.wait_procs(started, timeout=10)
+    assert not alive
