@@ -40,7 +40,7 @@ def ray_engine(address: str | None = None, make_one: MakeOne | None = None) -> E
         _check_address(address)
         if address in (None, "local"):
             watch()
-        ray.init(address=address, include_dashboard=False, log_to_driver=False)
+        ray.init(address=address or "local", include_dashboard=False, log_to_driver=False)
     return partial(_engine, make_one or _make_one)
 
 

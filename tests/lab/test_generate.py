@@ -217,8 +217,12 @@ def test_resumed_in_the_middle_gives_the_same_bits(folder, tmp_path):
     shutil.copytree(folder, path)
     for name in committed_names(folder)[1::2]:
         (path / "manifest" / f"{name}.json").unlink()
-    generate(CONFIG, path, shape=SHAPE)
+    told = []
+    generate(CONFIG, path, told.append, shape=SHAPE)
     assert files(path) == files(folder)
+    runs = CONFIG.runs()
+    assert (told[-1].runs, told[-1].rows) == (runs, runs * CONFIG.hyper.epochs)
+    assert 0 < told[0].runs < runs
 
 
 def test_a_finished_data_set_trains_nothing_again(folder, tmp_path):

@@ -115,6 +115,10 @@ def test_stream_labels_follow_the_posterior(name):
     assert np.abs(z).max() < 4.5
     entropy = -(p * np.log(p)).sum(1).mean()
     np.testing.assert_allclose(family.bayes(source, batch, 0.0), entropy, atol=0.02)
+    # With smoothed labels the best prediction is the smoothed posterior, and its loss an entropy.
+    smoothed = 0.8 * p + 0.2 / p.shape[1]
+    entropy = -(smoothed * np.log(smoothed)).sum(1).mean()
+    np.testing.assert_allclose(family.bayes(source, batch, 0.2), entropy, atol=0.02)
 
 
 def test_ill_conditioned_inputs_have_the_declared_variances_and_noise():
