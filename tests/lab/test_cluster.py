@@ -91,9 +91,7 @@ def test_the_rows_are_those_that_one_machine_makes(address, tmp_path):
 def test_nothing_outlives_a_killed_driver_by_more_than_ten_seconds():
     import psutil
 
-    code = (
-        "from psi.lab.cluster import ray_engine as start; start(); print('up', flush=True)"
-    )
+    code = "from psi.lab.cluster import ray_engine as start; start(); print('up', flush=True)"
     command = [sys.executable, "-c", f"{code}; import time; time.sleep(600)"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as driver:
         assert driver.stdout is not None
