@@ -101,7 +101,7 @@ def asked(monkeypatch):
 
 
 def arrays(task):
-    return [np.asarray(a) for part in task.splits for a in part]
+    return [np.asarray(a) for part in task.splits for a in part[:2]]
 
 
 @pytest.mark.parametrize("name", ["tiny", str(NUMBER)])

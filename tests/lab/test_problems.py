@@ -141,7 +141,7 @@ def test_in_double_precision(name):
         params = jax.eval_shape(task.init, jax.random.key(0))
         loss = jax.eval_shape(task.loss, params, task.splits.test)
         batch = jax.eval_shape(task.functions.epoch, task.arrays, jax.random.key(0), 0)
-    assert {a.dtype for a in (params, loss, *batch)} == {np.dtype("float64")}
+    assert {a.dtype for a in (params, loss, batch.x, batch.y)} == {np.dtype("float64")}
 
 
 def test_the_engine_on_the_noisy_quadratic_follows_the_closed_form():
