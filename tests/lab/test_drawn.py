@@ -142,6 +142,7 @@ def test_one_compilation_serves_a_bucket():
     assert program._cache_size() == before + 1
 
 
+@pytest.mark.slow
 def test_what_is_drawn():
     distribution = TaskDistribution(batch=(4, 16), width=(4, 16), hyper=Hyper(2))
     tasks = sample_tasks(KEY, 40, distribution)

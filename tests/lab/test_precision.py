@@ -26,11 +26,14 @@ def products(jaxpr):
                 yield from products(inner)
 
 
+SLOW = [("digits", "cnn"), ("wine", "residual"), ("pydoc", "gru"), ("pydoc", "transformer"),
+        ("teacher-0", "mlp"), ("drawn-0", "mlp")]  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("name", "network"),
-    [("wine", "mlp"), ("digits", "cnn"), ("wine", "residual"), ("pydoc", "gru"),
-     ("pydoc", "transformer"), ("teacher-0", "mlp"), ("drawn-0", "mlp")],
-)  # fmt: skip
+    [("wine", "mlp"), *(pytest.param(*each, marks=pytest.mark.slow) for each in SLOW)],
+)
 def test_products_are_in_bfloat16_and_gradients_in_float32(name, network):
     task = make_task(name, Hyper(2, network=network, precision="bfloat16"))
     params = task.init(KEY)
