@@ -1,7 +1,7 @@
-"""The command line: psi demo | generate | records | fit | show | bench | report.
+"""The command line: psi demo | generate | records | ideal | fit | show | verify | bench | report.
 
 Results go to standard output (with --json as one JSON object), everything else to standard
-error. A user's mistake is one line and exit code 2.
+error. A user's mistake is one line and exit code 2; an answer of no (verify) is exit code 1.
 """
 
 import contextlib
@@ -20,6 +20,7 @@ from psi.commands.bench import BenchCommand
 from psi.commands.data import PRESET, GenerateCommand, RecordsCommand
 from psi.commands.demo import DemoCommand, ReportCommand
 from psi.commands.laws import FitCommand, ShowCommand
+from psi.commands.verify import VerifyCommand
 from psi.lab.config import PRESETS
 
 COMMANDS = {
@@ -28,6 +29,7 @@ COMMANDS = {
     "records": RecordsCommand,
     "fit": FitCommand,
     "show": ShowCommand,
+    "verify": VerifyCommand,
     "bench": BenchCommand,
     "report": ReportCommand,
 }
@@ -40,12 +42,12 @@ def run(arguments: Sequence[str]) -> int:
         result = command.run()
         if command.json:
             print(json.dumps(result, allow_nan=False))
+        return int(isinstance(command, VerifyCommand) and command.failed(result))
     except (ValueError, OSError) as error:
         if os.environ.get("PSI_TRACEBACK"):
             raise
         print(f"psi: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
-    return 0
 
 
 def _parse(arguments: Sequence[str]) -> Any:

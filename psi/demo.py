@@ -69,7 +69,7 @@ def demo(config: DemoConfig, out: Path) -> dict[str, Any]:
         generate(data, work, lambda made: update(made.runs, made.task))
     times.note("data")
     records, tasks = store.read_records(work), store.read_tasks(work)
-    surface = response_surface(records, tasks, config.seed)
+    surface = response_surface(records, tasks)
     ideal = ideal_rates(surface)
     times.note("ideal")
     laws = _fit(config, work, surface, ideal)

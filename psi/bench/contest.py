@@ -25,7 +25,7 @@ from psi.bench.training import (
     with_law,
     with_schedule,
 )
-from psi.ideal.surface import capped, score
+from psi.ideal.returns import capped, score
 from psi.lab.task import Task
 from psi.lab.trajectories import pilot_family
 from psi.law.law import Law

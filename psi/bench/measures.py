@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float
 
 from psi.bench.training import Curves
-from psi.ideal.surface import capped, score
+from psi.ideal.returns import capped, score
 from psi.lab.task import Facts
 
 RESAMPLES = 2000

@@ -25,7 +25,7 @@ def fit_dataset(folder: Path, kind: Kind, held_out: tuple[str, ...] = (), seed: 
     Raises ValueError where the folder is no data set or does not hold a domain named.
     """
     records, tasks = store.read_records(folder), store.read_tasks(folder)
-    surface = response_surface(records, tasks, seed)
+    surface = response_surface(records, tasks)
     return fit_surface(folder, surface, ideal_rates(surface), kind, held_out, seed)
 
 

@@ -4,7 +4,7 @@ The ideal rate often lies just below a cliff: a little more diverges, a little l
 A fit to its logarithm alone falls off the cliff in half of the cells. So laws are fitted to the
 *regret*, what a rate loses in a cell against the cell's best,
 
-    lost(α) = max over candidates of the return − return(α),  linear in log α between candidates,
+    lost(α) = score(α) − min over candidates of the score,  linear in log α between candidates,
 
 and the ideal rates serve as the start of the search.
 """
@@ -67,14 +67,14 @@ def labels(ideal: pd.DataFrame, surface: pd.DataFrame, least: int = LEAST) -> La
         )
     groups = surface.sort_values("lr").groupby(["task", "cell"], observed=True)
     cells = [groups.get_group(key) for key in zip(kept.task, kept.cell, strict=True)]
-    returns = np.stack([cell["return"].to_numpy() for cell in cells])
+    scores = np.stack([cell.score.to_numpy() for cell in cells])
     return Labels(
         loss_ratio=(kept.loss / kept.initial_loss).to_numpy(),
-        progress=(kept.epoch / kept.horizon).to_numpy(dtype=float),
+        progress=(kept.epoch / kept.epochs).to_numpy(dtype=float),
         log_rate=np.log(kept.lr.to_numpy()),
         weight=sure / (kept.log_lr_error.to_numpy() ** 2 + NOISE**2),
         tried=np.log(np.stack([cell.lr.to_numpy() for cell in cells])),
-        lost=returns.max(1, keepdims=True) - returns,
+        lost=scores - scores.min(1, keepdims=True),
         domain=kept.domain.to_numpy(dtype=object),
         task=kept.task.to_numpy(dtype=object),
         initial_loss=kept.initial_loss.to_numpy(),

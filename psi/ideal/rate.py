@@ -1,44 +1,64 @@
 """The ideal rate: the argmax over α of the response surface in one cell.
 
-The argmax over log α is the peak of a cubic spline through the candidates, near the best of
-them; its interval comes from the same on bootstrap resamples of the seeds. (On a noisy quadratic
-whose ideal rate is known, with rates a factor of two apart, a parabola through three candidates
-found 0.79 to 1.0 of it, the spline 0.79 to 1.06 and mostly within 0.07 of 1.)
+The argmax over log α is the peak of a cubic spline through the candidates' scores, next to the
+best of them. Candidates share batch orders, so that what the spline goes through is smooth; where
+rates are a factor of 1.6 apart, the peak of a noisy quadratic is found within 4 %, and better
+where they are closer. (A polynomial through seven candidates was up to 20 % off.)
 
-A cell is flagged `edge` where the best candidate is the lowest or the highest tried, and `flat`
-where the rate hardly matters: the returns of all candidates lie within 0.05 nats. It is `sure`
-where it is neither.
+Its interval is a delete-one jackknife over the groups of a cell (seeds, states or batch orders;
+Quenouille 1956, Tukey 1958), with Student's t of groups − 1 degrees of freedom, and what the
+distance between candidates may hide:
+
+    log α ± (t · s + b),   s² = (G − 1)/G · Σ_g (log α_(g) − mean)²,   b = |log α − log α_(half)|/8,
+
+α_(g) the peak without group g, α_(half) that through every other candidate (a spline's error falls
+with the third power of the distance). Over 1,000 small noisy quadratics it covers what is true in
+93 to 97 % (psi verify); percentiles of a bootstrap over 16 seeds did in 87 %.
+
+A cell is flagged `edge` where the best candidate is the lowest or the highest tried: its interval
+is then open on that side. It is `flat` where the rate hardly matters: the scores of all candidates
+lie within 0.05 nats. It is `sure` where it is neither.
 """
 
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
 from scipy.interpolate import CubicSpline
+from scipy.stats import t as student
+
+from psi.ideal.returns import score
 
 FLAT = 0.05  # nats
 FINE = 64  # points of the spline between two candidates
+LEAST = 3  # candidates
+STATE = (
+    "task", "domain", "cell", "epoch", "epochs", "horizon", "continuation", "loss", "initial_loss",
+    "runs",
+)  # fmt: skip
 
 
 def ideal_rates(surface: pd.DataFrame) -> pd.DataFrame:
-    """One row per cell of a surface: the state (task, …, epoch, loss) and its ideal rate.
+    """One row per cell of a surface: the state (STATE) and its ideal rate.
 
-    Columns beside the state's: lr (the ideal rate), lr_low and lr_high (95 % bootstrap interval),
-    log_lr_error (bootstrap standard error of log α, nats), gain (return over that of the worst
-    candidate, nats), edge, flat, sure.
+    Columns beside the state's: lr (the ideal rate), lr_low and lr_high (95 % interval),
+    log_lr_error (standard error of log α, nats), gain (by how much the worst candidate's score is
+    above the best's, nats), edge, flat, sure. Raises ValueError where a cell has fewer than 3
+    candidates.
     """
-    groups = surface.groupby(["task", "cell"], observed=True, sort=False)
+    groups = surface.groupby(["task", "cell", "horizon"], observed=True, sort=False)
     return pd.DataFrame([_cell(group.sort_values("lr")) for _, group in groups])
 
 
 def peak(
-    x: Float[np.ndarray, " rate"], y: Float[np.ndarray, "*resample rate"]
-) -> Float[np.ndarray, "*resample"]:
+    x: Float[np.ndarray, " rate"], y: Float[np.ndarray, "*sample rate"]
+) -> Float[np.ndarray, "*sample"]:
     """The x of the maximum of the cubic spline through (x, y).
 
     No further than the neighbours of the best x; where that is the first or the last, itself.
     """
     spline = CubicSpline(x, y, axis=-1)
-    fine = np.linspace(x[0], x[-1], FINE * (len(x) - 1) + 1)
+    inner = np.arange(FINE) / FINE
+    fine = np.append((x[:-1, None] + inner * np.diff(x)[:, None]).reshape(-1), x[-1])
     best = y.argmax(-1)
     low, high = x[np.maximum(best - 1, 0)], x[np.minimum(best + 1, len(x) - 1)]
     outside = (fine < low[..., None]) | (fine > high[..., None])
@@ -48,22 +68,43 @@ def peak(
 
 def _cell(cell: pd.DataFrame) -> dict[str, object]:
     x = np.log(cell.lr.to_numpy())
-    y = cell["return"].to_numpy()
-    if len(x) < 3:
-        raise ValueError(f"an ideal rate needs >= 3 candidate rates in a cell, got {len(x)}")
-    spread = peak(x, np.stack(cell.resampled.to_list(), axis=-1))
-    low, high = np.exp(np.quantile(spread, [0.025, 0.975]))
+    y = -cell.score.to_numpy()
+    if len(x) < LEAST:
+        raise ValueError(f"an ideal rate needs >= {LEAST} candidate rates in a cell, got {len(x)}")
+    floor, chance = cell.floor.iloc[0], cell.chance_loss.iloc[0]
+    left_out = np.stack(cell.left_out.to_list(), axis=-1)
+    best, error, spread = jackknife(x, y, -score(left_out, floor, chance))
+    low, high = np.exp(best - spread), np.exp(best + spread)
     edge = y.argmax() in (0, len(y) - 1)
+    if edge:
+        low, high = (0.0, np.exp(x[1])) if y.argmax() == 0 else (np.exp(x[-2]), np.inf)
     flat = bool(y.max() - y.min() < FLAT)
-    state = cell.iloc[0][["task", "domain", "cell", "epoch", "horizon", "loss", "initial_loss"]]
     return {
-        **state,
-        "lr": np.exp(peak(x, y)),
+        **cell.iloc[0][list(STATE)],
+        "lr": np.exp(best),
         "lr_low": low,
         "lr_high": high,
-        "log_lr_error": spread.std(),
+        "log_lr_error": error,
         "gain": y.max() - y.min(),
         "edge": edge,
         "flat": flat,
         "sure": not (edge or flat),
     }
+
+
+def jackknife(
+    x: Float[np.ndarray, " rate"],
+    y: Float[np.ndarray, " rate"],
+    left_out: Float[np.ndarray, "group rate"],
+) -> tuple[float, float, float]:
+    """(log α of the peak, its standard error, half the width of its 95 % interval).
+
+    NaN for both with one group alone.
+    """
+    best, groups = float(peak(x, y)), len(left_out)
+    if groups < 2:
+        return best, np.nan, np.nan
+    error = float(np.sqrt(groups - 1) * peak(x, left_out).std())
+    every_other = slice(int(y.argmax()) % 2, None, 2)  # the best among them
+    coarse = float(peak(x[every_other], y[every_other])) if len(x) >= 2 * LEAST else best
+    return best, error, error * float(student.ppf(0.975, groups - 1)) + abs(best - coarse) / 8

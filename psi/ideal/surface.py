@@ -1,56 +1,31 @@
-"""The response surface: the return as a function of (ε, i, α).
+"""The response surface of branched runs: what each candidate rate of each cell was worth.
 
-A cell of branched runs starts from one random prefix and one epoch i; its candidate rates α go
-linearly to zero from there (the continuation, part of what is estimated). The return of a
-candidate is, with L̄ the mean over seeds of the validation loss at the end,
-
-    return = −y,   y = log(clip(L̄ − L*, 0, 2Δ) + 0.01 Δ),   Δ = L_chance − L*,
-
-the mean taken before the log. Diverged runs count with the loss 2 L_chance, so that a rate which
-diverges from one seed in many is bad, not infinitely bad.
+A cell of the records starts from one random prefix and one epoch i; its candidate rates α go
+linearly to zero from there, so H = T − i. What candidates are worth is in psi.ideal.returns.
 """
 
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-DIVERGED = 2.0  # times the chance loss
-RESOLUTION = 0.01  # of Δ: below it two losses count as one
-RESAMPLES = 200
+from psi.ideal.returns import capped, left_out_means, returned, score
+from psi.lab.task import Facts
 
-Losses: TypeAlias = Float[np.ndarray, "..."]
-"""One mean loss or many, in nats."""
+GROUPS = 64  # at most so many are left out one by one
 
 
-def score(loss: Losses, floor: Losses | float, chance: Losses | float) -> Losses:
-    """The score y = log(clip(L̄ − L*, 0, 2Δ) + 0.01 Δ), in nats, of a mean loss."""
-    span = chance - floor
-    return np.asarray(np.log(np.clip(loss - floor, 0, 2 * span) + RESOLUTION * span))
-
-
-def capped(loss: Losses, chance: Losses | float) -> Losses:
-    """Losses of single runs, at most 2 L_chance; a diverged run's is that."""
-    return np.fmin(loss, DIVERGED * chance)
-
-
-def response_surface(records: pd.DataFrame, tasks: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
+def response_surface(records: pd.DataFrame, tasks: pd.DataFrame) -> pd.DataFrame:
     """One row per task, cell and candidate rate, from the branched runs of a data set.
 
-    Columns: task, domain, cell, epoch (i), horizon (T), loss (ε_i, mean over seeds of the running
-    loss, nats), initial_loss (ε_0), lr (α_i), runs, final_loss (L̄), return, and `resampled`, the
-    return under 200 bootstrap resamples of the seeds (shared by the candidates of a cell: they
-    are compared on the same batch orders). Cells whose prefix diverged have no finite ε_i and
-    are left out.
-
+    Columns: those of `candidates`. Cells whose prefix diverged have no finite ε_i and are left out.
     Raises ValueError where the records hold no branched run.
     """
     branched = records[records.cell >= 0]
     if branched.empty:
         raise ValueError("the records hold no branched run (cell >= 0): no surface can be made")
     facts = {row.task: row for row in tasks.itertuples()}
-    rng = np.random.default_rng(seed)
     start = branched[branched.epoch == branched.branch]
     start = start.set_index(["task", "run"])
     first = branched[branched.epoch == 0].set_index(["task", "run"]).loss_running
@@ -58,31 +33,56 @@ def response_surface(records: pd.DataFrame, tasks: pd.DataFrame, seed: int = 0) 
     last = branched.groupby(["task", "run"], observed=True).val_loss.last(skipna=False)
     runs = start.assign(initial_loss=first, final_loss=last).reset_index()
     groups = [
-        _cell(group, facts[group.task.iloc[0]], rng)
+        _cell(group, facts[group.task.iloc[0]])
         for _, group in runs.groupby(["task", "cell"], observed=True)
         if np.isfinite(group.loss_running).all()
     ]
     return pd.concat(groups, ignore_index=True)
 
 
-def _cell(runs: pd.DataFrame, facts: Any, rng: np.random.Generator) -> pd.DataFrame:
+def _cell(runs: pd.DataFrame, facts: Any) -> pd.DataFrame:
     table = runs.pivot(index="lr", columns="seed", values="final_loss")
-    final = capped(table.to_numpy(np.float64), facts.chance_loss)
-    pick = rng.integers(0, final.shape[1], (RESAMPLES, final.shape[1]))
-    resampled = -score(final[:, pick].mean(-1), facts.floor, facts.chance_loss)
+    rates, losses = table.index.to_numpy(np.float64), table.to_numpy(np.float64).T
+    epoch = int(runs.epoch.iloc[0])
+    return candidates(facts, facts.task, rates, losses).assign(
+        cell=runs.cell.iloc[0],
+        epoch=epoch,
+        horizon=facts.epochs - epoch,
+        continuation="linear",
+        loss=runs.loss_running.astype(float).mean(),
+        initial_loss=runs.initial_loss.astype(float).mean(),
+    )
+
+
+def candidates(
+    facts: Facts | Any,
+    task: str,
+    rates: Float[np.ndarray, " rate"],
+    losses: Float[np.ndarray, "group rate"],
+) -> pd.DataFrame:
+    """The candidates of one cell, from the loss of each run (or mean of a group) under each.
+
+    Columns: task, domain, epochs (T), floor, chance_loss, lr (α_i), runs (groups), final_loss (L̄),
+    score, return (NaN below resolution), and `left_out`, L̄ without each of at most 64 groups.
+    `facts` is a task's, or its row of the task table.
+    """
+    final = capped(losses.astype(np.float64), facts.chance_loss)
+    parts = np.array_split(final, min(len(final), GROUPS))
+    means, size = np.stack([p.mean(0) for p in parts]), np.array([len(p) for p in parts], float)
+    left_out = left_out_means(means, size) if len(parts) > 1 else np.empty((0, len(rates)))
+    mean, error = final.mean(0), final.std(0) / np.sqrt(len(final))
     return pd.DataFrame(
         {
-            "task": facts.task,
+            "task": task,
             "domain": facts.domain,
-            "cell": runs.cell.iloc[0],
-            "epoch": runs.epoch.iloc[0],
-            "horizon": facts.epochs,
-            "loss": runs.loss_running.astype(float).mean(),
-            "initial_loss": runs.initial_loss.astype(float).mean(),
-            "lr": table.index.to_numpy(np.float64),
-            "runs": final.shape[1],
-            "final_loss": final.mean(1),
-            "return": -score(final.mean(1), facts.floor, facts.chance_loss),
-            "resampled": list(resampled),
+            "epochs": facts.epochs,
+            "floor": facts.floor,
+            "chance_loss": facts.chance_loss,
+            "lr": rates,
+            "runs": len(final),
+            "final_loss": mean,
+            "score": score(mean, facts.floor, facts.chance_loss),
+            "return": returned(mean, error, facts.floor, facts.chance_loss),
+            "left_out": list(left_out.T),
         }
     )

@@ -18,14 +18,14 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 from jaxtyping import Array, Float, Key
 
+from psi.lab.devices import one_core_options, over_devices
 from psi.lab.policy import Policy
+from psi.lab.run import Run, begin, observe, one_epoch
 from psi.lab.task import Arrays, Functions, Splits, Task
-from psi.lab.training import EpochMeans, Losses, Progress, evaluate, norm, train_epoch
+from psi.lab.training import Losses, evaluate
 from psi.lab.work import Layout, Work, cut, layout
-from psi.law.features import Observation
 
 MakePolicy = Callable[[Any], Policy]
 """lane → policy; a lane is any pytree of arrays"""
@@ -53,13 +53,9 @@ class Epochs(NamedTuple):
 
 
 class _Carry(NamedTuple):
-    progress: Progress
+    run: Run
     policy: Any
     losses: Losses
-    seen: EpochMeans
-    """Of the epoch before."""
-    initial: Float[Array, ""]
-    best: Float[Array, ""]
 
 
 def population(
@@ -131,9 +127,7 @@ def _call(
 
 @cache
 def _program(backend: str) -> Callable[..., Epochs]:
-    # Every core has a program of its own: products that also spread over all cores get in each
-    # other's way (measured 390 against 280 runs a second).
-    options = {"xla_cpu_multi_thread_eigen": False} if backend == "cpu" else None
+    options = one_core_options(backend)
     return jax.jit(_train_units, static_argnums=(0, 1, 2, 3, 4), compiler_options=options)
 
 
@@ -148,25 +142,15 @@ def _train_units(
     lanes: Any,
     keys: Key[Array, " unit"],
 ) -> Epochs:
-    def share(arrays: Arrays, splits: Splits, lanes: Any, keys: Key[Array, " unit"]) -> Epochs:
-        def unit(work: tuple[Any, Key[Array, ""]]) -> Epochs:
-            def run(lane: Any) -> Epochs:
-                rows = _run(functions, make_policy(lane), epochs, arrays, splits, work[1])
-                kept: Any = (getattr(rows, n) if n in keep else None for n in Epochs._fields)
-                return Epochs(*kept)
+    def unit(lanes: Any, key: Key[Array, ""]) -> Epochs:
+        def run(lane: Any) -> Epochs:
+            rows = _run(functions, make_policy(lane), epochs, arrays, splits, key)
+            kept: Any = (getattr(rows, n) if n in keep else None for n in Epochs._fields)
+            return Epochs(*kept)
 
-            return jax.vmap(run)(work[0])
+        return jax.vmap(run)(lanes)
 
-        return jax.lax.map(unit, (lanes, keys))
-
-    mesh = jax.make_mesh(
-        (devices,), ("unit",), (jax.sharding.AxisType.Auto,), devices=jax.local_devices()[:devices]
-    )
-    each, same = jax.sharding.PartitionSpec("unit"), jax.sharding.PartitionSpec()
-    sharded = jax.shard_map(
-        share, mesh=mesh, in_specs=(same, same, each, each), out_specs=each, check_vma=False
-    )
-    return sharded(arrays, splits, lanes, keys)
+    return over_devices(unit, devices, lanes, keys)
 
 
 def _run(
@@ -178,23 +162,14 @@ def _run(
     key: Key[Array, ""],
 ) -> Epochs:
     """One network, from its initialisation to its last epoch."""
-    params = functions.init(arrays, jax.random.fold_in(key, 0))
-    order = jax.random.fold_in(key, 1)
-
-    losses = evaluate(functions, arrays, splits, params, order, jnp.asarray(0))
-    zero = jnp.zeros_like(losses.full)
-    seen = EpochMeans(losses.full, zero, zero)
-    progress = Progress(params, functions.optimizer.init(params))
-    carry = _Carry(progress, (), losses, seen, losses.full, losses.full)
-    carry = carry._replace(policy=policy.init(_observation(carry, jnp.asarray(0), epochs)))
+    run, losses = begin(functions, arrays, splits, key)
+    carry = _Carry(run, policy.init(observe(run, jnp.asarray(0), epochs)), losses)
 
     def epoch(carry: _Carry, i: Array) -> tuple[_Carry, Epochs]:
-        observation = _observation(carry, i, epochs)
+        observation = observe(carry.run, i, epochs)
         policy_state, lr = policy.step(carry.policy, observation)
-        update = partial(_scaled, functions.optimizer, lr)
-        batches = functions.epoch(arrays, order, i)
-        progress, seen = train_epoch(functions, arrays, update, carry.progress, batches)
-        losses = evaluate(functions, arrays, splits, progress.params, order, i + 1)
+        run = one_epoch(functions, arrays, carry.run, lr, i)
+        losses = evaluate(functions, arrays, splits, run.progress.params, run.order, i + 1)
         row = Epochs(
             lr=lr,
             loss_running=observation.loss,
@@ -202,36 +177,9 @@ def _run(
             loss_next=losses.full,
             val_loss=losses.validation,
             test_accuracy=losses.accuracy,
-            grad_norm=seen.grad_norm,
-            update_ratio=seen.update_norm / observation.weight_norm,
+            grad_norm=run.seen.grad_norm,
+            update_ratio=run.seen.update_norm / observation.weight_norm,
         )
-        best = jnp.fmin(carry.best, seen.loss)
-        return _Carry(progress, policy_state, losses, seen, carry.initial, best), row
+        return _Carry(run, policy_state, losses), row
 
     return jax.lax.scan(epoch, carry, jnp.arange(epochs))[1]
-
-
-def _scaled(
-    transform: optax.GradientTransformation,
-    lr: Float[Array, ""],
-    grads: optax.Updates,
-    state: Any,
-    params: optax.Params,
-    loss: Float[Array, ""],
-) -> tuple[optax.Updates, Any]:
-    del loss
-    updates, state = transform.update(grads, state, params)
-    return jax.tree.map(lambda u: -lr * u, updates), state
-
-
-def _observation(carry: _Carry, i: Array, epochs: int) -> Observation:
-    return Observation(
-        epoch=i,
-        horizon=jnp.asarray(epochs),
-        loss=carry.seen.loss,
-        initial_loss=carry.initial,
-        best_loss=carry.best,
-        grad_norm=carry.seen.grad_norm,
-        update_norm=carry.seen.update_norm,
-        weight_norm=norm(carry.progress.params),
-    )

@@ -74,14 +74,30 @@ def evaluate(
     i: Int[Array, ""],
 ) -> Losses:
     """Training loss, validation loss, test accuracy before epoch i of the run with that key."""
-    if functions.before:
-        splits = functions.before(splits, key, i)
+    splits = _before(functions, splits, key, i)
     loss = partial(functions.loss, arrays, params)
     return Losses(
         mean_in_blocks(loss, splits.train),
         mean_in_blocks(loss, splits.validation),
         functions.accuracy(arrays, params, splits.test),
     )
+
+
+def validation_loss(
+    functions: Functions,
+    arrays: Arrays,
+    splits: Splits,
+    params: Params,
+    key: Key[Array, ""],
+    i: Int[Array, ""],
+) -> Float[Array, ""]:
+    """The validation loss alone, as `evaluate` has it."""
+    rows = _before(functions, splits, key, i).validation
+    return mean_in_blocks(partial(functions.loss, arrays, params), rows)
+
+
+def _before(functions: Functions, splits: Splits, key: Key[Array, ""], i: Int[Array, ""]) -> Splits:
+    return functions.before(splits, key, i) if functions.before else splits
 
 
 def mean_in_blocks(loss: Callable[[Batch], Float[Array, ""]], rows: Batch) -> Float[Array, ""]:

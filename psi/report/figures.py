@@ -44,16 +44,16 @@ def surface_figure(surface: pd.DataFrame, ideal: pd.DataFrame, path: Path) -> No
     that no run visited stay grey.
     """
     table = surface.assign(
-        progress=surface.epoch / surface.horizon,
+        progress=surface.epoch / surface.epochs,
         ratio=surface.loss / surface.initial_loss,
-        lost=surface.groupby(["task", "cell"], observed=True)["return"].transform("max")
-        - surface["return"],
+        lost=surface.score
+        - surface.groupby(["task", "cell"], observed=True).score.transform("min"),
     )
     dots = ideal[ideal.sure]
     rates = np.geomspace(table.lr.min(), table.lr.max(), 13)
     figure, axes = _figure(1, 2, (9.6, 4.0))
     _binned(axes[0], table.progress, np.linspace(0, 1, 11), table, rates)
-    axes[0].plot(dots.epoch / dots.horizon + 0.025, dots.lr, "w.", ms=4, mec="k", mew=0.3)
+    axes[0].plot(dots.epoch / dots.epochs + 0.025, dots.lr, "w.", ms=4, mec="k", mew=0.3)
     axes[0].set_xlabel("progress i/T")
     low = max(table.ratio.min(), 1e-3)
     mesh = _binned(axes[1], table.ratio, np.geomspace(low, 1.5, 13), table, rates)

@@ -165,18 +165,18 @@ def test_formula_is_what_it_says():
 
 def ideal_table(**change):
     row = {
-        "task": "t", "domain": "d", "epoch": 2, "horizon": 10, "loss": 0.5, "initial_loss": 1.0,
+        "task": "t", "domain": "d", "epoch": 2, "epochs": 10, "loss": 0.5, "initial_loss": 1.0,
         "lr": 0.3, "log_lr_error": 0.1, "edge": False, "flat": False, "sure": True,
     } | change  # fmt: skip
     return pd.DataFrame([row | {"cell": k} for k in range(20)])
 
 
 def surface_table():
-    lrs, returns = [0.1, 0.2, 0.4], [1.0, 3.0, 2.0]
+    lrs, scores = [0.1, 0.2, 0.4], [-1.0, -3.0, -2.0]
     rows = [
-        {"task": "t", "cell": k, "lr": lr, "return": value}
+        {"task": "t", "cell": k, "lr": lr, "score": value}
         for k in range(20)
-        for lr, value in zip(lrs, returns, strict=True)
+        for lr, value in zip(lrs, scores, strict=True)
     ]
     return pd.DataFrame(rows)
 

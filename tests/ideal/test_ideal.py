@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 
 from psi.ideal.rate import ideal_rates, peak
-from psi.ideal.surface import capped, response_surface, score
+from psi.ideal.returns import capped, score
+from psi.ideal.surface import response_surface
 
 TASKS = pd.DataFrame(
     {"task": ["a"], "domain": ["a"], "floor": [0.0], "chance_loss": [2.0], "epochs": [10]}
@@ -43,12 +44,14 @@ def test_the_mean_is_taken_before_the_log():
     final = np.array([[0.1, 0.1, 1.3], [0.4, 0.4, 0.4], [0.5, 0.5, np.nan]])
     surface = response_surface(branched_records(final, [0.1, 0.2, 0.4]), TASKS)
     np.testing.assert_allclose(surface.final_loss, [0.5, 0.4, (0.5 + 0.5 + 4.0) / 3])
-    np.testing.assert_allclose(surface["return"], -np.log(surface.final_loss + 0.02))
+    np.testing.assert_allclose(surface.score, np.log(surface.final_loss + 0.02))
+    # The first and the last mean are within 3 of their standard errors of the floor.
+    np.testing.assert_allclose(surface["return"], [np.nan, -np.log(0.4), np.nan])
     assert list(surface.epoch) == [4, 4, 4]
     np.testing.assert_allclose(surface.loss, 1.1)
     np.testing.assert_allclose(surface.initial_loss, 1.5)
     # A median, or a mean of logs, would have preferred the first rate.
-    assert surface["return"].idxmax() == 1
+    assert surface.score.idxmin() == 1
 
 
 def test_cells_whose_prefix_diverged_are_left_out():

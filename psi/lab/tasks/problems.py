@@ -118,7 +118,12 @@ def problem_task(name: str, hyper: Hyper) -> Task:
         raise ValueError(f"{name} has no network: network must be None, got {hyper.network!r}")
     if hyper.precision != "float32":
         raise ValueError(f"{name} is computed in float32 alone, precision is {hyper.precision!r}")
-    kind, numbers, batch = rows[name]
+    return task_of(name, rows[name], hyper)
+
+
+def task_of(name: str, problem: Problem, hyper: Hyper) -> Task:
+    """The task of a problem with numbers of one's own; those of one kind share a program."""
+    kind, numbers, batch = problem
     arrays = jax.tree.map(lambda a: jnp.asarray(a, float), numbers(hyper.epochs))
     batch = (hyper.batch or batch) if kind.noise else 1
     functions = _functions(kind, batch, hyper.optimizer, hyper.weight_decay)

@@ -1,0 +1,1 @@
+"""Every estimate of psi.ideal against problems whose answer is known exactly."""

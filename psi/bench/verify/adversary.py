@@ -1,0 +1,159 @@
+"""G13: the worst convex function for a schedule, found by search and trained on by the engine.
+
+An adversary chooses subgradients g_1 … g_{N+1} and values f_k at the points that the schedule then
+visits, x_{k+1} = x_k − η_k g_k, and x_1. There is a convex function with these values, minimum 0 at
+0 and slope <= 1 exactly when (Taylor, Hendrickx & Glineur 2017, arXiv 1502.05666)
+
+    f_j >= f_i + g_i·(x_j − x_i),   0 >= f_i − g_i·x_i,   f_i >= 0,   ‖g_i‖ <= 1,   ‖x_1‖ <= 1,
+
+and max_i (f_i + g_i·(x − x_i)) is one. The largest f_{N+1} is searched by SLSQP in N + 1
+dimensions, from several starts, with a margin in the first of these so that at x_j the maximum
+has slope g_j and no other. Zamani & Glineur 2023, arXiv 2307.11134: under a linear schedule no last
+iterate is worse than DG/√(N+1), and no schedule has a better guarantee.
+"""
+
+from functools import cache
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Key
+from scipy.optimize import minimize, minimize_scalar
+
+from psi.bench.verify.rows import Row, absolute
+from psi.lab.branch import play, starts
+from psi.lab.config import Hyper
+from psi.lab.policy import trajectory
+from psi.lab.task import Batch, Params
+from psi.lab.tasks.problems import Kind, Problem, task_of
+
+STEPS = 8
+POINTS = STEPS + 1
+DIMENSION = STEPS + 1
+MARGIN = 1e-4
+SEARCHES = 4
+
+Point = Float[np.ndarray, " unknown"]
+
+
+class MaxAffine(NamedTuple):
+    """f = max(0, max_i (offset_i + g_i·x))."""
+
+    slopes: Any
+    """g_i; shape=(pieces, d)"""
+    offsets: Any
+    """f_i − g_i·x_i; shape=(pieces,)"""
+    initial: Any
+    """x_1; shape=(d,)"""
+
+
+def _init(problem: MaxAffine, key: Key[Array, ""]) -> Params:
+    del key
+    return jnp.asarray(problem.initial)
+
+
+def _loss(problem: MaxAffine, x: Params, batch: Batch) -> Float[Array, ""]:
+    del batch
+    return jnp.maximum((problem.slopes * x[None]).sum(1) + problem.offsets, 0.0).max()
+
+
+def _initial(problem: MaxAffine) -> Float[Array, ""]:
+    return _loss(problem, jnp.asarray(problem.initial), Batch(jnp.zeros(1), jnp.zeros(1)))
+
+
+WORST = Kind(_init, _loss, _initial)
+
+
+def guarantees() -> list[Row]:
+    """G13: √(N+1) f/(DG) at the worst function, N = 8, in trained runs."""
+    left = np.arange(STEPS, 0, -1) / (STEPS + 1) ** 1.5
+    peak = 1 / np.sqrt(STEPS + 1)  # where the line (N + 1 − k)/(N + 1)^{3/2} begins, k = 0
+    best: Any = minimize_scalar(
+        lambda rate: -_worst(np.full(STEPS, rate)).fun,
+        bounds=(0.05, 0.4),
+        method="bounded",
+        options={"xatol": 1e-3},
+    )
+    return [
+        absolute("G13", "worst case, linear", _trained(left), 1.00, 0.01),
+        absolute("G13", "worst case, best constant", _constant(float(best.x)), 1.16, 0.02),
+        absolute("G13", "worst case, constant 1/√(N+1)", _constant(float(peak)), 1.65, 0.03),
+    ]
+
+
+def _constant(rate: float) -> float:
+    return _trained(np.full(STEPS, rate))
+
+
+def _trained(rates: Float[np.ndarray, " step"]) -> float:
+    """What a run of the engine ends at on the function that is worst for these rates."""
+    slopes, values, first = (np.asarray(a) for a in _parts(_worst(rates).x))
+    moved = np.cumsum(rates[:, None] * slopes[:-1], axis=0)
+    points = first - np.concatenate([np.zeros((1, DIMENSION)), moved])
+    numbers = MaxAffine(slopes, values - (slopes * points).sum(1), first)
+    task = task_of("worst", Problem(WORST, lambda _: numbers), Hyper(epochs=STEPS))
+    states = starts(task, np.zeros(1, int), jax.random.key(0))
+    lanes = rates[None, None].astype(np.float32)
+    last = play(task, states, trajectory, lanes, np.array([STEPS])).loss[0, 0, 0, 0]
+    return float(last) * np.sqrt(STEPS + 1)
+
+
+def _worst(rates: Float[np.ndarray, " step"]) -> Any:
+    """The adversary's best answer of several searches."""
+    rng = np.random.default_rng(0)
+    return min((_search(rates, _start(rng)) for _ in range(SEARCHES)), key=lambda r: r.fun)
+
+
+def _search(rates: Float[np.ndarray, " step"], start: Point) -> Any:
+    aim = np.zeros(len(start))
+    aim[_last()] = -1.0
+    with jax.enable_x64(True):
+        value, slope = _programs()
+        return minimize(
+            lambda z: (aim @ z, aim),
+            start,
+            jac=True,
+            method="SLSQP",
+            constraints={
+                "type": "ineq",
+                "fun": lambda z: np.asarray(value(z, rates)),
+                "jac": lambda z: np.asarray(slope(z, rates)),
+            },
+            options={"maxiter": 500, "ftol": 1e-9},
+        )
+
+
+def _start(rng: np.random.Generator) -> Point:
+    slopes = rng.normal(size=(POINTS, DIMENSION))
+    slopes *= 0.9 / np.linalg.norm(slopes, axis=1, keepdims=True)
+    first = rng.normal(size=DIMENSION)
+    values = rng.uniform(0, 0.5, POINTS)
+    return np.concatenate([slopes.reshape(-1), values, 0.9 * first / np.linalg.norm(first)])
+
+
+def _last() -> int:
+    return POINTS * DIMENSION + POINTS - 1
+
+
+def _parts(z: Any) -> tuple[Any, Any, Any]:
+    """g, f and x_1."""
+    count = POINTS * DIMENSION
+    return z[:count].reshape(POINTS, DIMENSION), z[count : count + POINTS], z[count + POINTS :]
+
+
+@cache
+def _programs() -> tuple[Any, Any]:
+    different = ~np.eye(POINTS, dtype=bool)
+
+    def slack(z: Array, rates: Array) -> Array:
+        slopes, values, first = _parts(z)
+        moved = jnp.cumsum(rates[:, None] * slopes[:-1], axis=0)
+        points = first[None] - jnp.concatenate([jnp.zeros((1, DIMENSION)), moved])
+        apart = points[:, None] - points[None]
+        above = values[:, None] - values[None] - (slopes[None] * apart).sum(-1) - MARGIN
+        at_zero = (slopes * points).sum(-1) - values
+        ball = 1 - jnp.append((slopes**2).sum(-1), (first**2).sum())
+        return jnp.concatenate([above[different], at_zero, values, ball])
+
+    return jax.jit(slack), jax.jit(jax.jacfwd(slack))

@@ -1,0 +1,141 @@
+"""G1, G2, G3: the best rate for the very next loss, from trained runs, against its formula."""
+
+import jax
+import numpy as np
+from jaxtyping import Float
+from scipy.optimize import root_scalar
+
+from psi.bench.verify.rows import Row, absolute, many
+from psi.ideal.branched import Branching, best_rates, branch_surface
+from psi.ideal.continuation import CONSTANT
+from psi.ideal.pool import pooled
+from psi.ideal.rate import ideal_rates
+from psi.ideal.receding import recede
+from psi.lab.branch import States, starts
+from psi.lab.config import Hyper
+from psi.lab.task import Task
+from psi.lab.tasks.closed_forms import least_squares_rate, noisy_quadratic_losses
+from psi.lab.tasks.closed_forms import noisy_quadratic_rate as formula
+from psi.lab.tasks.noisy_problems import LeastSquares, NoisyQuadratic
+from psi.lab.tasks.problems import LEAST_SQUARES, NOISY_QUADRATIC, Problem, task_of
+
+RUNS = 65_536
+ONE_STEP = Branching(horizon=1, continuation=CONSTANT, orders=0, rounds=2)
+RATES = np.geomspace(0.003, 1.0, 14)
+"""Fixed, whatever the ideal rate is: 0.015 to 0.48 in G1."""
+H, VARIANCE = 2.0, 1.0
+C = VARIANCE / (2 * H)
+KEY = 20261123
+
+
+def quadratic(excess: float, h: float = H, variance: float = VARIANCE, epochs: int = 1) -> Task:
+    """The one-dimensional noisy quadratic that starts at a mean excess."""
+    numbers = NoisyQuadratic(np.array([h]), np.array([variance]), np.array([2 * excess / h]))
+    problem = Problem(NOISY_QUADRATIC, lambda _: numbers)
+    return task_of("noisy_quadratic", problem, Hyper(epochs=epochs))
+
+
+def of_the_loss(runs: int = RUNS) -> list[Row]:
+    """G1: α*(ε) at 13 losses."""
+    excess = C * np.geomspace(10**-1.5, 10**1.5, 13)
+    found = [_best(quadratic(e), runs, k) for k, e in enumerate(excess)]
+    return many("G1", "α*(ε)", np.array(found), _truth(excess), 0.03, 0.10)
+
+
+def of_the_epoch(runs: int = RUNS, epochs: int = 20) -> list[Row]:
+    """G1: the same as a function of i, along the schedule that it makes."""
+    task = quadratic(16 * C, epochs=epochs)
+    key = jax.random.key(KEY)
+    found = recede(task, starts(task, np.arange(runs), key), RATES, ONE_STEP, key)
+    numbers = NoisyQuadratic(*(np.asarray(a, float) for a in task.arrays))
+    truth = _truth(noisy_quadratic_losses(numbers, epochs)[:-1])
+    return many("G1", "α*(i)", found.rates, truth, 0.03, 0.10)
+
+
+def coverage(repetitions: int = 1000, states: int = 64, orders: int = 8) -> list[Row]:
+    """G1: how often the 95 % interval of a small estimate covers α*.
+
+    Of 1,000 intervals that are right 95 % of the time, fewer than 93 % or more than 97 % are once
+    in 250 times (binomial).
+    """
+    task, key = quadratic(C), jax.random.key(KEY + 1)
+    first = starts(task, np.arange(repetitions * states), key)
+    runs = jax.tree.map(lambda a: a.reshape(repetitions, states, *a.shape[2:]), first.runs)
+    cells = States(runs, np.zeros(repetitions, int))
+    how = Branching(1, CONSTANT, orders, rounds=2)
+    ideal = ideal_rates(branch_surface(task, cells, RATES, how, key))
+    truth = float(_truth(np.array([C]))[0])
+    covered = ((ideal.lr_low <= truth) & (truth <= ideal.lr_high)).mean()
+    what = f"share of {repetitions:,} intervals of 95 % that cover α*"
+    return [absolute("G1", what, float(covered), 0.95, 0.02)]
+
+
+def linear_regression(runs: int = 20_480) -> list[Row]:
+    """G2: real minibatches of 8 rows in 8 dimensions."""
+    numbers = LeastSquares(0.5, 0.5, np.ones(8))
+    scale = 8 * 0.25 / 16  # d s_n²/(2B)
+    found, truth = [], []
+    for k, excess in enumerate(scale * np.geomspace(0.1, 10, 7)):
+        target = np.full(8, np.sqrt(2 * excess / (8 * 0.5)))
+        now = numbers._replace(target=target)
+        task = task_of(
+            "least_squares", Problem(LEAST_SQUARES, lambda _, n=now: n, batch=8), Hyper(epochs=1)
+        )
+        found.append(_best(task, runs, k))
+        truth.append(least_squares_rate(float(excess), now, 8))
+    return many("G2", "α*(ε)", np.array(found), np.array(truth), 0.05)
+
+
+def mixture(runs: int = RUNS // 8) -> list[Row]:
+    """G3: one rate for 8 tasks at the same loss, for their mean loss and for its mean log."""
+    rng = np.random.default_rng(KEY)
+    h, variance = np.exp(rng.uniform(-1, 1, 8)), np.exp(rng.uniform(-1, 1, 8))
+    excess = np.geomspace(0.03, 3, 7)
+    rates, rows = np.geomspace(0.01, 3.0, 36), []
+    surfaces = [
+        [
+            branch_surface(
+                task := quadratic(e, h[k], variance[k]),
+                starts(task, np.arange(runs), jax.random.key(KEY + k)),
+                rates,
+                Branching(1, CONSTANT, 0),
+                jax.random.key(0),
+            )
+            for k in range(8)
+        ]
+        for e in excess
+    ]
+    for log, name, law in ((False, "mean loss", _mean_law), (True, "mean log loss", _log_law)):
+        found = [best_rates(pooled(each, log))[0] for each in surfaces]
+        truth = np.array([law(e, h, variance) for e in excess])
+        rows += many("G3", f"α*(ε) of the {name}", np.array(found), truth, 0.05)
+    return rows
+
+
+def _best(task: Task, runs: int, number: int) -> float:
+    key = jax.random.fold_in(jax.random.key(KEY), number)
+    states = starts(task, np.arange(runs), key)
+    return float(best_rates(branch_surface(task, states, RATES, ONE_STEP, key))[0])
+
+
+def _truth(excess: Float[np.ndarray, " point"]) -> Float[np.ndarray, " point"]:
+    one = NoisyQuadratic(np.array([H]), np.array([VARIANCE]), np.ones(1))
+    return np.asarray(formula(excess, one))
+
+
+def _mean_law(
+    excess: float, h: Float[np.ndarray, " task"], variance: Float[np.ndarray, " task"]
+) -> float:
+    return float(h.mean() * excess / ((h**2).mean() * excess + (h * variance).mean() / 2))
+
+
+def _log_law(
+    excess: float, h: Float[np.ndarray, " task"], variance: Float[np.ndarray, " task"]
+) -> float:
+    """The root of Σ (−2h(1 − αh)ε + αhσ²)/ε'."""
+
+    def slope(rate: float) -> float:
+        after = (1 - rate * h) ** 2 * excess + rate**2 * h * variance / 2
+        return float(((-2 * h * (1 - rate * h) * excess + rate * h * variance) / after).sum())
+
+    return float(root_scalar(slope, bracket=(1e-6, 1 / h.min())).root)

@@ -1,0 +1,89 @@
+"""G4, G5, G6: what a short horizon costs, the noise floor, a target that moves."""
+
+import jax
+import numpy as np
+from jaxtyping import Float
+
+from psi.bench.verify.greedy import KEY, quadratic
+from psi.bench.verify.rows import Row, at_most, relative
+from psi.ideal.branched import Branching
+from psi.ideal.continuation import CONSTANT, LINEAR
+from psi.ideal.moments import joint_rates, mean_oracle
+from psi.ideal.receding import recede
+from psi.lab.branch import States, play, starts
+from psi.lab.config import Hyper
+from psi.lab.policy import trajectory
+from psi.lab.task import Task
+from psi.lab.tasks.closed_forms import drift_rate, steady_loss
+from psi.lab.tasks.noisy_problems import Drift, NoisyQuadratic
+from psi.lab.tasks.table import make_task
+
+POPULATION = 100_000
+CHOSEN_BY = 16_384  # of the population, where candidates are played for up to 60 steps
+STEPS = 60
+STABLE = 0.2  # 2/h_max
+RATES = np.geomspace(0.004, STABLE, 9)
+JOINT = ((1, 0.1051), (2, 0.094), (4, 0.069), (8, 0.034), (16, 0.031))
+
+
+def short_sighted(population: int = POPULATION, chosen_by: int = CHOSEN_BY) -> list[Row]:
+    """G4: three curvatures, one rate for the whole population; final losses after 60 steps."""
+    task, key = make_task("noisy_quadratic_3d", Hyper(epochs=STEPS)), jax.random.key(KEY)
+    states = starts(task, np.arange(population), key)
+    greedy = recede(task, states, RATES, Branching(1, CONSTANT, 0, 2), key)
+    rows = [relative("G4", "final loss, greedy", greedy.loss[-1], 0.1051, 0.02)]
+    for continuation, truth in ((CONSTANT, 0.0764), (LINEAR, 0.0315)):
+        how = Branching(None, continuation, 0, 2)
+        chosen = recede(task, states, RATES, how, key, chosen_by=chosen_by)
+        what = f"final loss, to the end with {continuation.name} continuation"
+        rows.append(relative("G4", what, chosen.loss[-1], truth, 0.03))
+    return rows + _searched(task, states, float(greedy.rates.mean()))
+
+
+def _searched(task: Task, states: States, greedy: float) -> list[Row]:
+    """Trajectories found on the moment recursion, scored by trained runs."""
+    problem = NoisyQuadratic(*(np.asarray(a, float) for a in task.arrays))
+    oracle = mean_oracle(problem, STEPS, STABLE)
+    joint = [joint_rates(problem, STEPS, ahead, STABLE) for ahead, _ in JOINT]
+    plans = [oracle, mean_oracle(problem, STEPS, 0.5), *joint]
+    best, free, *losses = _final(task, states, np.stack(plans))
+    ratio = float(oracle.mean()) / greedy
+    return [
+        relative("G4", "final loss, oracle <= 0.2", best, 0.0311, 0.02),
+        relative("G4", "mean rate, oracle <= 0.2 over greedy", ratio, 4.46, 0.02),
+        at_most("G4", "final loss, oracle <= 0.5", free, 0.0205),
+        *(
+            relative("G4", f"final loss, {ahead} rates jointly", loss, truth, 0.03)
+            for (ahead, truth), loss in zip(JOINT, losses, strict=True)
+        ),
+    ]
+
+
+def _final(task: Task, states: States, plans: Float[np.ndarray, "plan step"]) -> list[float]:
+    """Mean final loss of each trajectory over the runs of one cell."""
+    lanes = plans[None].astype(np.float32)
+    loss = play(task, states, trajectory, lanes, np.array([plans.shape[1]])).loss
+    return [float(mean) for mean in loss[0, :, 0].mean(0, dtype=np.float64)]
+
+
+def noise_floor(runs: int = 131_072) -> list[Row]:
+    """G5: where constant rates end."""
+    task = quadratic(0.5, epochs=STEPS)
+    rates = np.array([0.1, 0.3, 0.6])
+    states = starts(task, np.arange(runs), jax.random.key(KEY))
+    found = _final(task, states, np.repeat(rates[:, None], STEPS, 1))
+    problem = NoisyQuadratic(*(np.asarray(a, float) for a in task.arrays))
+    return [
+        relative("G5", f"noise floor at α = {rate}", loss, steady_loss(rate, problem), 0.02)
+        for rate, loss in zip(rates, found, strict=True)
+    ]
+
+
+def drift(runs: int = 32_768) -> list[Row]:
+    """G6: the ideal rate after the start, the mean of the last 20 epochs of 40."""
+    task, key = make_task("drift", Hyper(epochs=40)), jax.random.key(KEY)
+    states, rates = starts(task, np.arange(runs), key), np.geomspace(0.02, 1.0, 12)
+    found = recede(task, states, rates, Branching(1, CONSTANT, 0, 2), key)
+    truth = drift_rate(Drift(*(float(a) for a in task.arrays)))
+    late = float(found.rates[20:].mean())
+    return [relative("G6", "ideal rate of the tracker, epochs 20 to 39", late, truth, 0.05)]

@@ -1,0 +1,89 @@
+"""G7, G8, G9, G11: exponents of ideal rates, and Chebyshev's schedule found by search."""
+
+import jax
+import numpy as np
+from jaxtyping import Float
+
+from psi.bench.verify.rows import Row, absolute, relative
+from psi.ideal.branched import Branching, best_rates, branch_surface
+from psi.ideal.continuation import CONSTANT
+from psi.ideal.contour import iso_rate
+from psi.ideal.moments import worst_oracle
+from psi.lab.branch import play, starts
+from psi.lab.config import Hyper
+from psi.lab.policy import trajectory
+from psi.lab.task import Task
+from psi.lab.tasks.closed_forms import chebyshev_error
+from psi.lab.tasks.noiseless_problems import ExponentialTail, PowerLaw
+from psi.lab.tasks.noisy_problems import NoisyQuadratic
+from psi.lab.tasks.problems import NOISY_QUADRATIC, POWER_LAW, TAIL, Kind, Problem, task_of
+
+ONE_STEP = Branching(1, CONSTANT, orders=0, rounds=4)
+"""No noise, and a minimum of the next loss as sharp as a cusp: rounds close in on it."""
+RATES = np.geomspace(1e-3, 1e3, 16)
+DISTANCES = np.geomspace(0.3, 3.0, 7)
+EXPONENTS = (1.0, 1.5, 2.0, 3.0, 4.0)
+NATS = 0.5
+
+
+def power_laws() -> list[Row]:
+    """G7: α* ~ ε^((2−p)/p) on c |x|^p."""
+    return [
+        absolute("G7", f"exponent of ε in α*, p = {p:g}", _exponent(p, "sgd"), (2 - p) / p, 0.02)
+        for p in EXPONENTS
+    ]
+
+
+def sign_descent() -> list[Row]:
+    """G8: α* = √(2ε/h) for the sign of the gradient, on a quadratic."""
+    return [absolute("G8", "exponent of ε in α*", _exponent(2.0, "sign"), 0.5, 0.02)]
+
+
+def exponential_tail() -> list[Row]:
+    """G9: the rate at which exp(−x) falls by half a nat a step."""
+    excess = np.geomspace(0.01, 1.0, 7)
+    found = []
+    for e in excess:
+        task = _task("exponential_tail", TAIL, ExponentialTail(float(-np.log(e))), "sgd")
+        surface = branch_surface(task, _start(task), RATES, ONE_STEP, jax.random.key(0))
+        found.append(iso_rate(surface, NATS)[0])
+    slope = _slope(excess, np.array(found))
+    return [absolute("G9", "exponent of ε in the rate of 0.5 nats a step", slope, -1.0, 0.03)]
+
+
+def chebyshev() -> list[Row]:
+    """G11: the oracle of 8 rates for 200 curvatures at once, one run each."""
+    curvatures, epochs = np.linspace(1.0, 10.0, 200), 8
+    lanes = worst_oracle(curvatures, epochs)[None, None].astype(np.float32)
+    ratios = []
+    for h in curvatures:
+        numbers = NoisyQuadratic(np.array([h]), np.zeros(1), np.ones(1))
+        task = _task("noisy_quadratic", NOISY_QUADRATIC, numbers, "sgd", epochs)
+        states = _start(task)
+        last = play(task, states, trajectory, lanes, np.array([epochs])).loss[0, 0, 0, 0]
+        ratios.append(np.sqrt(float(last) / float(states.initial_loss[0, 0])))
+    truth = chebyshev_error(1.0, 10.0, epochs)
+    return [relative("G11", "largest |x_T/x_0|, oracle", max(ratios), truth, 0.10)]
+
+
+def _exponent(p: float, optimizer: str) -> float:
+    excess, found = [], []
+    for distance in DISTANCES:
+        task = _task("power_law", POWER_LAW, PowerLaw(0.5, p, float(distance)), optimizer)
+        surface = branch_surface(task, _start(task), RATES, ONE_STEP, jax.random.key(0))
+        excess.append(task.facts.chance_loss)
+        found.append(best_rates(surface)[0])
+    return _slope(np.array(excess), np.array(found))
+
+
+def _slope(excess: Float[np.ndarray, " point"], rates: Float[np.ndarray, " point"]) -> float:
+    return float(np.polyfit(np.log(excess), np.log(rates), 1)[0])
+
+
+def _task(name: str, kind: Kind, numbers: tuple, optimizer: str, epochs: int = 1) -> Task:
+    hyper = Hyper(epochs=epochs, optimizer=optimizer)
+    return task_of(name, Problem(kind, lambda _: numbers), hyper)
+
+
+def _start(task: Task):
+    return starts(task, np.zeros(1, int), jax.random.key(0))

@@ -1,0 +1,73 @@
+"""A row of `psi verify`: an estimate, the truth, and how far apart they may be."""
+
+import time
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+
+class Row(NamedTuple):
+    """One comparison. Fields become keys of the JSON."""
+
+    problem: str
+    what: str
+    estimate: float
+    truth: float
+    relative_error: float
+    """|estimate − truth| over |truth|; over 1 for exponents and shares; how far beyond a bound."""
+    tolerance: float
+    ok: bool
+    seconds: float = 0.0
+    """What the row's problem took, compilation included; on the first row of it."""
+
+
+def relative(problem: str, what: str, estimate: float, truth: float, tolerance: float) -> Row:
+    """A number that must be the truth's within a share of it."""
+    return _row(problem, what, estimate, truth, abs(estimate - truth) / abs(truth), tolerance)
+
+
+def absolute(problem: str, what: str, estimate: float, truth: float, tolerance: float) -> Row:
+    """An exponent or a share."""
+    return _row(problem, what, estimate, truth, abs(estimate - truth), tolerance)
+
+
+def at_most(problem: str, what: str, estimate: float, bound: float) -> Row:
+    """A number that must not pass a bound."""
+    return _row(problem, what, estimate, bound, max(0.0, estimate / bound - 1), 0.0)
+
+
+def many(
+    problem: str,
+    what: str,
+    estimates: Float[np.ndarray, " point"],
+    truths: Float[np.ndarray, " point"],
+    median: float,
+    worst: float | None = None,
+) -> list[Row]:
+    """The median relative error of many numbers, and the worst of them."""
+    errors = np.abs(estimates / truths - 1)
+    middle = int(np.argsort(errors)[len(errors) // 2])
+    picked = [("median", middle, median)]
+    if worst is not None:
+        picked.append(("worst", int(errors.argmax()), worst))
+    count = len(errors)
+    return [
+        _row(problem, f"{what}: the {name} of {count}", estimates[k], truths[k], errors[k], limit)
+        for name, k, limit in picked
+    ]
+
+
+def timed(checks: Callable[[], Sequence[Row]]) -> list[Row]:
+    """The rows of one problem, the first with the seconds that they took."""
+    start = time.perf_counter()
+    rows = list(checks())
+    return [rows[0]._replace(seconds=round(time.perf_counter() - start, 1)), *rows[1:]]
+
+
+def _row(
+    problem: str, what: str, estimate: float, truth: float, error: float, tolerance: float
+) -> Row:
+    ok = bool(error <= tolerance)  # not where it is NaN
+    return Row(problem, what, float(estimate), float(truth), float(error), tolerance, ok)

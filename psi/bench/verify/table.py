@@ -1,0 +1,44 @@
+"""The table of checks behind `psi verify`."""
+
+from collections.abc import Callable, Sequence
+
+from psi.bench.verify import adversary, greedy, horizons, noiseless
+from psi.bench.verify.rows import Row, timed
+
+CHECKS: tuple[tuple[str, Callable[[], list[Row]]], ...] = (
+    ("G1", greedy.of_the_loss),
+    ("G1", greedy.of_the_epoch),
+    ("G1", greedy.coverage),
+    ("G2", greedy.linear_regression),
+    ("G3", greedy.mixture),
+    ("G4", horizons.short_sighted),
+    ("G5", horizons.noise_floor),
+    ("G6", horizons.drift),
+    ("G7", noiseless.power_laws),
+    ("G8", noiseless.sign_descent),
+    ("G9", noiseless.exponential_tail),
+    ("G11", noiseless.chebyshev),
+    ("G13", adversary.guarantees),
+)
+"""(problem, what gives its rows)"""
+
+PROBLEMS = tuple(dict.fromkeys(name for name, _ in CHECKS))
+
+
+def verify(
+    problems: Sequence[str] = PROBLEMS, report: Callable[[int, str], None] = lambda *_: None
+) -> list[Row]:
+    """All rows of the named problems.
+
+    Raises ValueError for an unknown name. `report` is told the checks done and what comes next.
+    """
+    unknown = set(problems) - set(PROBLEMS)
+    if unknown:
+        raise ValueError(f"unknown problem {sorted(unknown)}; allowed: {', '.join(PROBLEMS)}")
+    chosen = [(name, check) for name, check in CHECKS if name in problems]
+    rows: list[Row] = []
+    for done, (name, check) in enumerate(chosen):
+        report(done, name)
+        rows += timed(check)
+    report(len(chosen), "")
+    return rows

@@ -1,0 +1,67 @@
+"""psi verify."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import tyro
+
+
+@dataclass(frozen=True)
+class VerifyCommand:
+    """Check every estimate of the ideal rate against problems whose answer is known exactly.
+
+    Trains networks (of one to ten weights, but very many) and compares what is estimated from them
+    with closed forms; exit 1 where one is further off than it may be. Minutes on two cores.
+    Example: psi verify --json
+    Example: psi verify G1 G4
+    """
+
+    problems: tyro.conf.Positional[tuple[str, ...]] = ()
+    """G1, G2, … of the table; all by default."""
+    json: bool = False
+    """Print {"rows": […]} as one JSON object."""
+
+    def run(self) -> Any:
+        """Do it; what --json prints."""
+        from psi.lab.devices import prepare
+        from psi.report.progress import bar
+
+        prepare()
+        from psi.bench.verify.table import CHECKS, PROBLEMS, verify
+
+        problems = self.problems or PROBLEMS
+        with bar("verifying", sum(name in problems for name, _ in CHECKS)) as update:
+            rows = verify(problems, update)
+        if not self.json:
+            _print(rows)
+        return {"rows": [row._asdict() for row in rows]}
+
+    @staticmethod
+    def failed(result: Any) -> bool:
+        """Whether a row is not ok: exit code 1."""
+        return not all(row["ok"] for row in result["rows"])
+
+
+def _print(rows: Any) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    shown = Table(title="Estimates against the truth")
+    for name in ("problem", "what"):
+        shown.add_column(name)
+    for name in ("estimate", "truth", "error", "tolerance"):
+        shown.add_column(name, justify="right")
+    shown.add_column("ok")
+    for row in rows:
+        shown.add_row(
+            row.problem, row.what, f"{row.estimate:.4g}", f"{row.truth:.4g}",
+            f"{row.relative_error:.2%}", f"{row.tolerance:.1%}", "ok" if row.ok else "NOT OK",
+            style=None if row.ok else "bold red",
+        )  # fmt: skip
+    Console(width=None if _is_terminal() else 120).print(shown)
+
+
+def _is_terminal() -> bool:
+    import sys
+
+    return sys.stdout.isatty()

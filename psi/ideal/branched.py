@@ -1,0 +1,173 @@
+"""Candidate rates tried from the same states: the response surface by branching.
+
+From every state of a cell at epoch i, each of K rates is played over R batch orders for H epochs,
+under a continuation (continuation.py). A second round tries K more rates between the neighbours of
+the best, on the same batch orders, and so on: what is estimated then is the best of a smooth
+function, however far apart the first rates were.
+
+What is resampled for the intervals is a cell's states, or where it has one alone its batch orders.
+"""
+
+from dataclasses import dataclass, field
+from functools import partial
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Array, Float, Int, Key
+
+from psi.ideal.continuation import LINEAR, Candidate, Continuation
+from psi.ideal.rate import LEAST, peak
+from psi.ideal.returns import capped, score
+from psi.ideal.surface import candidates
+from psi.lab.branch import Report, States, play
+from psi.lab.task import Task
+
+
+@dataclass(frozen=True)
+class Branching:
+    """How candidates are tried. Raises ValueError where a number makes no sense."""
+
+    horizon: int | None = None
+    """H in epochs, at most to the end of the budget; None: to its end, H = T − i."""
+    continuation: Continuation = field(default=LINEAR)
+    orders: int = 16
+    """R, fresh batch orders a state, shared by the rates; 0: each state's own, for cells of many
+    states."""
+    rounds: int = 1
+    """Times K rates are tried, closer to the best each time."""
+
+    def __post_init__(self) -> None:
+        if self.horizon is not None and self.horizon < 1:
+            raise ValueError(f"a horizon must be >= 1 epoch, got {self.horizon}")
+        if self.orders < 0 or self.rounds < 1:
+            raise ValueError(
+                f"orders must be >= 0 and rounds >= 1, got {self.orders} and {self.rounds}"
+            )
+
+
+def branch_surface(
+    task: Task,
+    states: States,
+    rates: Float[np.ndarray, " rate"],
+    how: Branching,
+    key: Key[Array, ""],
+    report: Report = lambda *_: None,
+) -> pd.DataFrame:
+    """One row per cell and candidate: the columns of psi.ideal.surface.response_surface.
+
+    Cells with a state whose loss is not finite are left out. Raises ValueError for fewer than 3
+    rates, rates that do not rise, states at the end of the budget, and where no cell is left.
+    """
+    if len(rates) < LEAST or not (np.diff(rates) > 0).all() or rates[0] <= 0:
+        raise ValueError(f"rates must be >= {LEAST}, positive and rising, got {rates.tolist()}")
+    if (states.epoch >= task.facts.epochs).any():
+        raise ValueError(
+            f"nothing is left to branch into at epochs {states.epoch.tolist()} of a budget of "
+            f"{task.facts.epochs}"
+        )
+    alive = [bool(np.isfinite(loss).all()) for loss in states.loss]
+    if not any(alive):
+        raise ValueError(f"no data: all {len(alive)} cells of {task.name} have diverged states")
+    horizon = horizons(task, states, how)
+    tried, losses = _rounds(task, states, rates, horizon, how, key, report)
+    return pd.concat(
+        [
+            _cell(task, states, c, tried[c], losses[c], int(horizon[c]), how.continuation.name)
+            for c in range(len(alive))
+            if alive[c]
+        ],
+        ignore_index=True,
+    )
+
+
+def horizons(task: Task, states: States, how: Branching) -> Int[np.ndarray, " cell"]:
+    """H of each cell."""
+    left = task.facts.epochs - states.epoch
+    return left if how.horizon is None else np.minimum(left, how.horizon)
+
+
+def _rounds(
+    task: Task,
+    states: States,
+    rates: Float[np.ndarray, " rate"],
+    horizon: Int[np.ndarray, " cell"],
+    how: Branching,
+    key: Key[Array, ""],
+    report: Report,
+) -> tuple[Float[np.ndarray, "cell tried"], Float[np.ndarray, "cell state order tried"]]:
+    """All rates tried, rising, and the loss of every run."""
+    now = np.broadcast_to(rates, (len(horizon), len(rates)))
+    tried, losses = np.empty((len(horizon), 0)), None
+    for done in range(how.rounds):
+        ahead = partial(_of_rounds, report, done, how.rounds)
+        lanes = _lanes(states, now, horizon)
+        run = play(
+            task, states, how.continuation.policy, lanes, horizon, how.orders, key, report=ahead
+        )
+        tried = np.concatenate([tried, now], 1)
+        losses = run.loss if losses is None else np.concatenate([losses, run.loss], -1)
+        order = tried.argsort(1)
+        tried = np.take_along_axis(tried, order, 1)
+        losses = np.take_along_axis(losses, order[:, None, None], -1)
+        now = _closer(task, tried, losses, len(rates))
+    assert losses is not None
+    return tried, losses
+
+
+def _of_rounds(report: Report, done: int, rounds: int, call: int, calls: int) -> None:
+    report(done * calls + call, rounds * calls)
+
+
+def _lanes(
+    states: States, rates: Float[np.ndarray, "cell rate"], horizon: Int[np.ndarray, " cell"]
+) -> Candidate:
+    def each(a: Int[np.ndarray, " cell"]) -> np.ndarray:
+        return np.broadcast_to(a[:, None], rates.shape).astype(np.int32)
+
+    return Candidate(rates.astype(np.float32), each(states.epoch), each(states.epoch + horizon))
+
+
+def _closer(
+    task: Task,
+    tried: Float[np.ndarray, "cell tried"],
+    losses: Float[np.ndarray, "cell state order tried"],
+    count: int,
+) -> Float[np.ndarray, "cell rate"]:
+    """`count` more rates between the neighbours of each cell's best."""
+    chance, floor = task.facts.chance_loss, task.facts.floor
+    best = score(capped(losses.astype(np.float64), chance).mean((1, 2)), floor, chance).argmin(1)
+    middle = np.clip(best, 1, tried.shape[1] - 2)
+    inside = np.log(np.take_along_axis(tried, middle[:, None] + np.arange(-1, 2), 1))
+    below = count // 2  # so that no rate is tried again, on either side of the middle one
+    left, right = (np.arange(1, n + 1) / (n + 1) for n in (below, count - below))
+    gaps = np.diff(inside, axis=1)
+    new = [inside[:, :1] + gaps[:, :1] * left, inside[:, 1:2] + gaps[:, 1:] * right]
+    return np.exp(np.concatenate(new, axis=1))
+
+
+def _cell(
+    task: Task,
+    states: States,
+    cell: int,
+    rates: Float[np.ndarray, " tried"],
+    losses: Float[np.ndarray, "state order tried"],
+    horizon: int,
+    continuation: str,
+) -> pd.DataFrame:
+    single = capped(losses.astype(np.float64), task.facts.chance_loss)
+    groups = single.mean(1) if len(single) > 1 else single[0]
+    return candidates(task.facts, task.name, rates, groups).assign(
+        runs=single.shape[0] * single.shape[1],
+        cell=cell,
+        epoch=int(states.epoch[cell]),
+        horizon=horizon,
+        continuation=continuation,
+        loss=float(states.loss[cell].mean(dtype=np.float64)),
+        initial_loss=float(states.initial_loss[cell].mean(dtype=np.float64)),
+    )
+
+
+def best_rates(surface: pd.DataFrame) -> Float[np.ndarray, " cell"]:
+    """The ideal rate of each cell of a surface, without its interval."""
+    groups = surface.sort_values(["cell", "lr"]).groupby("cell", sort=True)
+    return np.array([np.exp(peak(np.log(g.lr.to_numpy()), -g.score.to_numpy())) for _, g in groups])

@@ -1,0 +1,76 @@
+"""A receding horizon: in every epoch the rate that is best H epochs on, chosen anew each time.
+
+One rate for a population of runs. It is chosen by branching from the population's own states, then
+the whole population is trained one epoch at it. With H = 1 this is the greedy schedule, whose loss
+at the end shows what short-sightedness costs (Wu et al. 2018, arXiv 1803.02021).
+"""
+
+from typing import NamedTuple
+
+import jax
+import numpy as np
+import pandas as pd
+from jaxtyping import Array, Float, Key
+
+from psi.ideal.branched import Branching, branch_surface
+from psi.ideal.continuation import CONSTANT, Candidate
+from psi.ideal.rate import ideal_rates
+from psi.ideal.returns import capped
+from psi.lab.branch import Report, States, after, play
+from psi.lab.task import Task
+
+
+class Receded(NamedTuple):
+    """A schedule chosen epoch by epoch, and what it did."""
+
+    ideal: pd.DataFrame
+    """Row i: the ideal rate at epoch i, as psi.ideal.rate.ideal_rates has it."""
+    loss: Float[np.ndarray, " epoch_and_end"]
+    """Mean validation loss before each epoch and after the last."""
+    rates: Float[np.ndarray, " epoch"]
+    """α_i."""
+
+
+def recede(
+    task: Task,
+    states: States,
+    rates: Float[np.ndarray, " rate"],
+    how: Branching,
+    key: Key[Array, ""],
+    epochs: int | None = None,
+    chosen_by: int | None = None,
+    report: Report = lambda *_: None,
+) -> Receded:
+    """From the states of one cell on, for some epochs or to the end of the budget.
+
+    Rates are chosen by branching from the first `chosen_by` states, or all. `report` is told the
+    epochs done. Raises ValueError as `branch_surface` does, and where all runs diverged.
+    """
+    epochs = task.facts.epochs - int(states.epoch[0]) if epochs is None else epochs
+    losses, rows = [_mean(task, states)], []
+    for i in range(epochs):
+        some = States(jax.tree.map(lambda a: a[:, :chosen_by], states.runs), states.epoch)
+        surface = branch_surface(task, some, rates, how, jax.random.fold_in(key, i))
+        rows.append(ideal_rates(surface))
+        states = stepped(task, states, float(rows[-1].lr.iloc[0]))
+        losses.append(_mean(task, states))
+        report(i + 1, epochs)
+    ideal = pd.concat(rows, ignore_index=True)
+    return Receded(ideal, np.array(losses), ideal.lr.to_numpy())
+
+
+def stepped(task: Task, states: States, rate: float) -> States:
+    """The states one epoch later, at one rate for all."""
+    i = states.epoch[:, None].astype(np.int32)
+    lanes = Candidate(np.full(i.shape, rate, np.float32), i, i + 1)
+    return after(task, states, CONSTANT.policy, lanes, np.ones(len(i), int))
+
+
+def _mean(task: Task, states: States) -> float:
+    loss = play(task, states, CONSTANT.policy, _nothing(states), np.zeros(1, int)).loss
+    return float(capped(loss.astype(np.float64), task.facts.chance_loss).mean())
+
+
+def _nothing(states: States) -> Candidate:
+    i = states.epoch[:, None].astype(np.int32)
+    return Candidate(np.zeros(i.shape, np.float32), i, i)

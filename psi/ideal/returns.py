@@ -1,0 +1,50 @@
+"""What a rate is worth: the mean first, the log after it.
+
+With L̄ the mean loss over the runs of one candidate, L* its floor and Δ = L_chance − L*,
+
+    score    y = log(clip(L̄ − L*, 0, 2Δ) + 0.01 Δ)
+    return  −log(min(L̄ − L*, 2Δ)),   where L̄ − L* is above 3 of its standard errors
+
+in nats. Both have the same best candidate; the score is what trainings are judged by at their end,
+the return tells small excess losses apart as well. Diverged runs count with 2 L_chance: a rate
+that diverges from one seed in many is bad, not infinitely bad. A mean that is within 3 standard
+errors of the floor is below resolution, and its log is NaN.
+"""
+
+from typing import TypeAlias
+
+import numpy as np
+from jaxtyping import Float
+
+DIVERGED = 2.0  # times the chance loss
+RESOLUTION = 0.01  # of Δ: below it two losses count as one
+RESOLVED = 3.0  # standard errors
+
+Losses: TypeAlias = Float[np.ndarray, "..."]
+"""One mean loss or many, in nats."""
+
+
+def score(loss: Losses, floor: Losses | float, chance: Losses | float) -> Losses:
+    """The score y of a mean loss."""
+    span = chance - floor
+    return np.asarray(np.log(np.clip(loss - floor, 0, 2 * span) + RESOLUTION * span))
+
+
+def capped(loss: Losses, chance: Losses | float) -> Losses:
+    """Losses of single runs, at most 2 L_chance; a diverged run's is that."""
+    return np.fmin(loss, DIVERGED * chance)
+
+
+def returned(loss: Losses, error: Losses, floor: Losses | float, chance: Losses | float) -> Losses:
+    """The return of a mean loss with a standard error; NaN below resolution."""
+    excess = np.minimum(loss - floor, 2 * (chance - floor))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(excess > RESOLVED * error, -np.log(excess), np.nan)
+
+
+def left_out_means(
+    losses: Float[np.ndarray, "group rate"], size: Float[np.ndarray, " group"]
+) -> Float[np.ndarray, "group rate"]:
+    """The mean over all groups but one, for each; `losses` are means of groups of `size` runs."""
+    total = (losses * size[:, None]).sum(0)
+    return (total - losses * size[:, None]) / (size.sum() - size)[:, None]

@@ -1,0 +1,276 @@
+"""Branching: from given states of runs, policies are played for some epochs.
+
+A *cell* is a group of states at one epoch i, and K lanes (policies) that are played from each of
+them for H epochs, over R fresh batch orders that the lanes share, or along each state's own.
+States are between two epochs: parameters, optimizer, what a policy may see. One compiled program
+serves all cells of a bucket of tasks: epochs and horizons are arguments, not shapes.
+
+A unit of work is some pairs (state, batch order) × K lanes, all vmapped; lanes of a pair share its
+minibatches. Networks are evaluated at the end alone, so that a branch costs less than a run of
+H epochs that the population engine records.
+"""
+
+import math
+from collections.abc import Callable
+from functools import cache, partial
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from jaxtyping import Array, Float, Int, Key, UInt32
+
+from psi.lab.devices import one_core_options, over_devices
+from psi.lab.engine import MakePolicy
+from psi.lab.policy import trajectory
+from psi.lab.run import Run, begin, observe, one_epoch
+from psi.lab.task import Arrays, Functions, Splits, Task
+from psi.lab.training import validation_loss
+from psi.lab.work import layout
+
+UNITS = 16  # a call
+CACHED = (
+    2**15
+)  # numbers in the networks of one unit, where they are so small that it has more lanes
+MOST = 2**13  # lanes a unit
+
+Report = Callable[[int, int], None]
+"""Told the calls of the program done, and how many there are."""
+
+
+class States(NamedTuple):
+    """States of runs, in cells, in the memory of the host."""
+
+    runs: Run
+    """Leaves of shape=(cell, state, …); `order` as key data."""
+    epoch: Int[np.ndarray, " cell"]
+    """i: epochs that are behind the cell's states."""
+
+    @property
+    def loss(self) -> Float[np.ndarray, "cell state"]:
+        """ε_i, the mean minibatch loss of epoch i−1; for i = 0 the training loss."""
+        return np.asarray(self.runs.seen.loss)
+
+    @property
+    def initial_loss(self) -> Float[np.ndarray, "cell state"]:
+        """ε_0."""
+        return np.asarray(self.runs.initial)
+
+
+class Played(NamedTuple):
+    """What came of it."""
+
+    loss: Float[np.ndarray, "cell state order lane"]
+    """Validation loss after H epochs, not finite where the run diverged."""
+    runs: Run | None
+    """The runs then, leaves of shape=(cell, state, order, lane, …), where asked for."""
+
+
+def starts(task: Task, seeds: Int[np.ndarray, " state"], key: Key[Array, ""]) -> States:
+    """One cell of runs before their first epoch: those that the engine trains from these seeds."""
+    block = _blocks(task, len(seeds), 1)
+    program = _programs(jax.default_backend())[0]
+    run = partial(program, task.functions, _devices(), task.arrays, task.splits, key)
+    runs = _in_calls(run, lambda units: (seeds[block[units]],), len(block))
+    one_cell = jax.tree.map(lambda a: _flat(a)[None, : len(seeds)], runs)
+    return States(one_cell, np.zeros(1, int))
+
+
+def along(
+    task: Task,
+    rates: Float[np.ndarray, "cell epoch"],
+    at: Int[np.ndarray, " cell"],
+    seeds: Int[np.ndarray, " state"],
+    key: Key[Array, ""],
+) -> States:
+    """The states that trajectory c of `rates` visits before epoch at[c], from each seed."""
+    first, cells = starts(task, seeds, key), len(rates)
+    runs = jax.tree.map(lambda a: np.broadcast_to(a, (cells, *a.shape[1:])), first.runs)
+    now = States(runs, np.zeros(cells, int))
+    return after(task, now, trajectory, rates[:, None].astype(np.float32), at)
+
+
+def after(
+    task: Task,
+    states: States,
+    make_policy: MakePolicy,
+    lanes: Any,
+    epochs: Int[np.ndarray, " cell"],
+) -> States:
+    """The states some epochs on, along their own batch orders, under one lane a cell."""
+    played = play(task, states, make_policy, lanes, epochs, keep_runs=True)
+    return States(jax.tree.map(lambda a: a[:, :, 0, 0], played.runs), states.epoch + epochs)
+
+
+def play(
+    task: Task,
+    states: States,
+    make_policy: MakePolicy,
+    lanes: Any,
+    horizon: Int[np.ndarray, " cell"],
+    orders: int = 0,
+    key: Key[Array, ""] | None = None,
+    keep_runs: bool = False,
+    report: Report = lambda *_: None,
+) -> Played:
+    """Play every lane of a cell from each of its states for H = horizon[cell] epochs.
+
+    `lanes` is a pytree of shape=(cell, lane, …), `make_policy` a module-level function of one lane.
+    With `orders` = R > 0 each state is played over R fresh batch orders, drawn from `key`; with
+    0 along its own: what it would really see, which is a clairvoyant's answer unless many states
+    share a cell.
+
+    Raises ValueError where fresh orders are asked of a task whose target moves with the order or
+    without a key, or a horizon passes the budget.
+    """
+    _check(task, states, horizon, orders, key)
+    cells, count = states.loss.shape
+    each = max(orders, 1)
+    block = _blocks(task, count * each, jax.tree.leaves(lanes)[0].shape[1])
+    cell, number = (a.reshape(-1) for a in np.indices((cells, len(block))))
+
+    def work(units: np.ndarray) -> tuple[Any, ...]:
+        own, pair = cell[units], block[number[units]]
+        at = own[:, None], pair // each
+        order = (own[:, None] * count * each + pair).astype(np.uint32)
+        now = jax.tree.map(lambda a: a[at], states.runs)
+        chosen = jax.tree.map(lambda a: np.asarray(a)[own], lanes)
+        return now, order, chosen, states.epoch[own], np.asarray(horizon)[own]
+
+    program = _programs(jax.default_backend())[1]
+    static = (task.functions, make_policy, task.facts.epochs, _devices(), keep_runs, orders > 0)
+    root = jax.random.key(0) if key is None else key
+    run = partial(program, *static, task.arrays, task.splits, root)
+
+    def arranged(a: np.ndarray) -> np.ndarray:
+        kept = a.reshape(cells, -1, *a.shape[2:])[:, : count * each]
+        return kept.reshape(cells, count, each, *a.shape[2:])
+
+    loss, runs = _in_calls(run, work, len(cell), report)
+    return Played(arranged(loss), jax.tree.map(arranged, runs) if keep_runs else None)
+
+
+def _check(
+    task: Task,
+    states: States,
+    horizon: Int[np.ndarray, " cell"],
+    orders: int,
+    key: Key[Array, ""] | None,
+) -> None:
+    if orders < 0 or (orders > 0 and key is None):
+        raise ValueError(f"orders must be >= 0, with a key where > 0, got {orders} and {key}")
+    if orders and task.functions.before:
+        raise ValueError(f"{task.name}: its target moves with the batch order, orders must be 0")
+    end = states.epoch + horizon
+    if (np.asarray(horizon) < 0).any() or (end > task.facts.epochs).any():
+        raise ValueError(
+            f"a horizon must be >= 0 and end within the budget of {task.facts.epochs} epochs, "
+            f"got {np.asarray(horizon).tolist()} from epochs {states.epoch.tolist()}"
+        )
+
+
+def _devices() -> int:
+    return math.gcd(jax.local_device_count(), UNITS)
+
+
+def _blocks(task: Task, pairs: int, lanes: int) -> Int[np.ndarray, "block pair"]:
+    """Pairs cut into blocks for units of about the best width; the last block is padded."""
+    width = np.clip(CACHED // task.facts.parameters, layout().width, MOST)
+    block = max(1, int(width) // lanes)
+    index = np.minimum(np.arange(-(-pairs // block) * block), pairs - 1)
+    return index.reshape(-1, block)
+
+
+def _in_calls(
+    run: Callable[..., Any],
+    work: Callable[[np.ndarray], tuple[Any, ...]],
+    units: int,
+    report: Report = lambda *_: None,
+) -> Any:
+    """run(*work(u)) over all units, in calls of one shape; leaves of shape=(units, …)."""
+    calls, done = -(-units // UNITS), []
+    for call in range(calls):
+        index = np.minimum(np.arange(UNITS) + call * UNITS, units - 1)
+        done.append(jax.tree.map(np.asarray, run(*work(index))))
+        report(call + 1, calls)
+    return jax.tree.map(lambda *a: np.concatenate(a)[:units], *done)
+
+
+def _flat(a: np.ndarray) -> np.ndarray:
+    return a.reshape(-1, *a.shape[2:])
+
+
+@cache
+def _programs(backend: str) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    options = one_core_options(backend)
+    return (
+        jax.jit(_start_units, static_argnums=(0, 1), compiler_options=options),
+        jax.jit(_play_units, static_argnums=(0, 1, 2, 3, 4, 5), compiler_options=options),
+    )
+
+
+def _start_units(
+    functions: Functions,
+    devices: int,
+    arrays: Arrays,
+    splits: Splits,
+    key: Key[Array, ""],
+    seeds: Int[Array, "unit state"],
+) -> Run:
+    def start(seed: Int[Array, ""]) -> Run:
+        return _as_data(begin(functions, arrays, splits, jax.random.fold_in(key, seed))[0])
+
+    return over_devices(jax.vmap(start), devices, seeds)
+
+
+def _play_units(
+    functions: Functions,
+    make_policy: MakePolicy,
+    epochs: int,
+    devices: int,
+    keep_runs: bool,
+    fresh: bool,
+    arrays: Arrays,
+    splits: Splits,
+    key: Key[Array, ""],
+    *work: Any,
+) -> tuple[Array, Run | None]:
+    def unit(
+        runs: Run, orders: UInt32[Array, " pair"], lanes: Any, i: Array, horizon: Array
+    ) -> tuple[Array, Run | None]:
+        def pair(run: Run, order: UInt32[Array, ""]) -> tuple[Array, Run | None]:
+            own = jax.random.wrap_key_data(run.order)
+            run = run._replace(order=jax.random.fold_in(key, order) if fresh else own)
+
+            def lane(lane: Any) -> tuple[Array, Run | None]:
+                end = _play(functions, make_policy(lane), epochs, arrays, run, i, horizon)
+                params = end.progress.params
+                loss = validation_loss(functions, arrays, splits, params, end.order, i + horizon)
+                return loss, _as_data(end) if keep_runs else None
+
+            return jax.vmap(lane)(lanes)
+
+        return jax.vmap(pair)(runs, orders)
+
+    return over_devices(unit, devices, *work)
+
+
+def _play(
+    functions: Functions,
+    policy: Any,
+    epochs: int,
+    arrays: Arrays,
+    run: Run,
+    i: Int[Array, ""],
+    horizon: Int[Array, ""],
+) -> Run:
+    def epoch(j: Array, now: tuple[Run, Any]) -> tuple[Run, Any]:
+        run, state = now
+        state, lr = policy.step(state, observe(run, j, epochs))
+        return one_epoch(functions, arrays, run, lr, j), state
+
+    start = run, policy.init(observe(run, i, epochs))
+    return jax.lax.fori_loop(i, i + horizon, epoch, start)[0]
+
+
+def _as_data(run: Run) -> Run:
+    return run._replace(order=jax.random.key_data(run.order))

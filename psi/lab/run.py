@@ -1,0 +1,77 @@
+"""One training run: where it stands between two epochs, and one epoch more."""
+
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Float, Int, Key
+
+from psi.lab.task import Arrays, Functions, Splits
+from psi.lab.training import EpochMeans, Losses, Progress, evaluate, norm, train_epoch
+from psi.law.features import Observation
+
+
+class Run(NamedTuple):
+    """A run before epoch i."""
+
+    progress: Progress
+    order: Key[Array, ""]
+    """The key of its minibatches."""
+    seen: EpochMeans
+    """Of epoch i−1; before the first, the training loss."""
+    initial: Float[Array, ""]
+    """ε_0"""
+    best: Float[Array, ""]
+    """The lowest running loss so far."""
+
+
+def begin(
+    functions: Functions, arrays: Arrays, splits: Splits, key: Key[Array, ""]
+) -> tuple[Run, Losses]:
+    """A run before its first epoch, and its evaluation there."""
+    params = functions.init(arrays, jax.random.fold_in(key, 0))
+    order = jax.random.fold_in(key, 1)
+    losses = evaluate(functions, arrays, splits, params, order, jnp.asarray(0))
+    zero = jnp.zeros_like(losses.full)
+    seen = EpochMeans(losses.full, zero, zero)
+    progress = Progress(params, functions.optimizer.init(params))
+    return Run(progress, order, seen, losses.full, losses.full), losses
+
+
+def one_epoch(
+    functions: Functions, arrays: Arrays, run: Run, lr: Float[Array, ""], i: Int[Array, ""]
+) -> Run:
+    """The run after epoch i at the rate α_i = `lr`."""
+    update = partial(_scaled, functions.optimizer, lr)
+    batches = functions.epoch(arrays, run.order, i)
+    progress, seen = train_epoch(functions, arrays, update, run.progress, batches)
+    return Run(progress, run.order, seen, run.initial, jnp.fmin(run.best, seen.loss))
+
+
+def observe(run: Run, i: Int[Array, ""], epochs: int) -> Observation:
+    """What a policy sees before epoch i of a budget of T = `epochs`."""
+    return Observation(
+        epoch=i,
+        horizon=jnp.asarray(epochs),
+        loss=run.seen.loss,
+        initial_loss=run.initial,
+        best_loss=run.best,
+        grad_norm=run.seen.grad_norm,
+        update_norm=run.seen.update_norm,
+        weight_norm=norm(run.progress.params),
+    )
+
+
+def _scaled(
+    transform: optax.GradientTransformation,
+    lr: Float[Array, ""],
+    grads: optax.Updates,
+    state: Any,
+    params: optax.Params,
+    loss: Float[Array, ""],
+) -> tuple[optax.Updates, Any]:
+    del loss
+    updates, state = transform.update(grads, state, params)
+    return jax.tree.map(lambda u: -lr * u, updates), state
