@@ -1,0 +1,256 @@
+"""The oracle: the best trajectory that a large search finds for one task, and what it is worth.
+
+A trajectory is a few knots of log α over progress i/(T−1), closer towards the end, linear between
+them. CMA-ES (Hansen & Ostermeier 2001; evosax) searches them from several starts at once: every
+generation all restarts' candidates are trained as one population, from seeds that are new each
+time, so that no candidate is good at one set of batches alone. What the restarts end at competes
+with the tuned plain schedules on further seeds, and the winner is scored on seeds that nothing has
+seen. *Headroom* is how much a schedule can matter: the score of the best constant rate minus that
+of the oracle, in nats.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from evosax.algorithms import CMA_ES
+from jaxtyping import Array, Float, Int, Key
+from scipy.stats import t as student
+
+from psi.ideal.returns import capped, left_out_means, score
+from psi.lab.branch import States, play, starts
+from psi.lab.policy import trajectory
+from psi.lab.task import Task
+from psi.lab.trajectories import PLAIN, plain
+
+TUNING_SEEDS = np.arange(16)
+CHOOSING_SEEDS = np.arange(50, 82)
+SCORING_SEEDS = np.arange(100, 132)
+FIRST_SEARCH_SEED = 1000
+WIDTH = 32  # lanes trained together
+RATIO = 1.5  # between neighbouring rates of the plain schedules
+MORE = 4  # rates added at an edge at a time
+EXTENSIONS = 10
+
+Rates = Float[np.ndarray, "lane epoch"]
+Report = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Search:
+    """How large the search is. Raises ValueError where a number makes no sense."""
+
+    knots: int = 7
+    restarts: int = 4
+    population: int = 8
+    """Candidates a restart and generation."""
+    generations: int = 40
+    seeds: int = 16
+    """Initialisations and batch orders a candidate and generation."""
+    spread: float = 0.5
+    """Standard deviation of log α at the start, nats."""
+
+    def __post_init__(self) -> None:
+        for name, low in (("knots", 2), ("restarts", 1), ("population", 4), ("seeds", 1)):
+            if getattr(self, name) < low:
+                raise ValueError(f"{name} must be >= {low}, got {getattr(self, name)}")
+        if self.generations < 1 or not self.spread > 0:
+            raise ValueError(
+                f"generations must be >= 1 and spread positive, got {self.generations} and "
+                f"{self.spread}"
+            )
+
+    def runs(self) -> int:
+        """Networks trained by the search."""
+        return self.restarts * self.population * self.generations * self.seeds
+
+
+class Scored(NamedTuple):
+    """A trajectory and what it is worth on fresh seeds."""
+
+    name: str
+    rates: Float[np.ndarray, " epoch"]
+    losses: Float[np.ndarray, " seed"]
+    """Final validation loss of each scoring seed, at most twice that of chance."""
+    score: float
+
+
+class Headroom(NamedTuple):
+    """How much a schedule can matter on a task."""
+
+    oracle: Scored
+    plain: tuple[Scored, ...]
+    """The tuned plain schedules, in the order of psi.lab.trajectories.PLAIN: constant first."""
+    nats: float
+    """Score of the best constant rate minus that of the oracle."""
+    low: float
+    high: float
+    """95 % interval, paired over the scoring seeds (jackknife)."""
+    runs: int
+    """Networks trained in all."""
+
+
+def headroom(
+    task: Task,
+    rates: tuple[float, float],
+    key: Key[Array, ""],
+    how: Search | None = None,
+    report: Report = lambda *_: None,
+) -> Headroom:
+    """Tune the plain schedules, search the oracle, score all on fresh seeds.
+
+    `rates` are the lowest and highest to begin with; grids are extended until the best is inside.
+    `report` is told the generations done.
+    """
+    how = how or Search()
+    peaks, tuned, spent = tuned_peaks(task, rates, key)
+    plans = np.stack([plain(np.array([p]), task.facts.epochs).rates[k] for k, p in enumerate(peaks)])
+    found = search(task, plans, key, how, report)
+    candidates = np.concatenate([plans, found])
+    choice = _scores(_losses(task, candidates, CHOOSING_SEEDS, key), task).argmin()
+    final = np.concatenate([plans, candidates[choice][None]])
+    names = (*(name for name, _ in PLAIN), "oracle")
+    losses = _losses(task, final, SCORING_SEEDS, key)
+    scored = [
+        Scored(name, final[k], losses[:, k], float(_scores(losses, task)[k]))
+        for k, name in enumerate(names)
+    ]
+    nats, low, high = difference(losses[:, 0], losses[:, -1], task)
+    runs = spent + how.runs() + len(candidates) * len(CHOOSING_SEEDS) + losses.size
+    return Headroom(scored[-1], tuple(scored[:-1]), nats, low, high, runs)
+
+
+def tuned_peaks(
+    task: Task, rates: tuple[float, float], key: Key[Array, ""]
+) -> tuple[Float[np.ndarray, " shape"], Float[np.ndarray, " shape"], int]:
+    """(best peak rate, its score, runs) of each plain schedule; a grid of ratio 1.5.
+
+    The grid is extended, up to 10 times, until no best is at an edge.
+    """
+    low, high = np.log(rates)
+    grid = np.exp(np.linspace(low, high, 1 + int(np.ceil((high - low) / np.log(RATIO)))))
+    scores = _plain_scores(task, grid, key)
+    ratio = grid[1] / grid[0]
+    for _ in range(EXTENSIONS):
+        best = scores.argmin(1)
+        if (best == 0).any():
+            more = grid[0] * ratio ** np.arange(-MORE, 0.0)
+            grid, scores = np.r_[more, grid], np.c_[_plain_scores(task, more, key), scores]
+        elif (best == len(grid) - 1).any():
+            more = grid[-1] * ratio ** np.arange(1.0, MORE + 1)
+            grid, scores = np.r_[grid, more], np.c_[scores, _plain_scores(task, more, key)]
+        else:
+            break
+    best = scores.argmin(1)
+    return grid[best], scores.min(1), scores.size * len(TUNING_SEEDS)
+
+
+def search(
+    task: Task,
+    first: Rates,
+    key: Key[Array, ""],
+    how: Search,
+    report: Report = lambda *_: None,
+) -> Rates:
+    """What each restart ends at; restart r begins at trajectory r of `first`, in turn."""
+    epochs = task.facts.epochs
+    at = knots(epochs, how.knots)
+    begin = [_log_knots(first[r % len(first)], at) for r in range(how.restarts)]
+    ask, tell, states = _strategy(how, len(at), jnp.asarray(np.stack(begin), float), key)
+    for generation in range(how.generations):
+        draw = jax.random.fold_in(key, generation)
+        logs, states = ask(draw, states)
+        lanes = _trajectories(np.asarray(logs).reshape(-1, len(at)), at, epochs)
+        seeds = FIRST_SEARCH_SEED + generation * how.seeds + np.arange(how.seeds)
+        scores = _scores(_losses(task, lanes, seeds, key), task)
+        fitness = jnp.asarray(scores.reshape(how.restarts, how.population), float)
+        states = tell(draw, logs, fitness, states)
+        report(generation + 1, how.generations)
+    return _trajectories(np.asarray(states.mean), at, epochs)
+
+
+def knots(epochs: int, count: int) -> Float[np.ndarray, " knot"]:
+    """Where the knots are on 0 … T−1: progress 1 − (1 − u)², u even, so closer to the end."""
+    u = np.linspace(0, 1, min(count, epochs))
+    return (epochs - 1) * (1 - (1 - u) ** 2)
+
+
+def difference(
+    losses: Float[np.ndarray, " seed"], reference: Float[np.ndarray, " seed"], task: Task
+) -> tuple[float, float, float]:
+    """Score of one minus that of another on the same seeds, with a 95 % jackknife interval."""
+    both = np.stack([losses, reference], axis=1)
+    one, other = _scores(both, task)
+    left_out = _of_means(left_out_means(both, np.ones(len(both))), task)
+    apart = left_out[:, 0] - left_out[:, 1]
+    error = np.sqrt(len(both) - 1) * apart.std() * student.ppf(0.975, len(both) - 1)
+    return float(one - other), float(one - other - error), float(one - other + error)
+
+
+def _strategy(
+    how: Search, dimensions: int, begin: Float[Array, "restart knot"], key: Key[Array, ""]
+) -> tuple[Callable[..., Any], Callable[..., Any], Any]:
+    """CMA-ES of evosax, vmapped over restarts: (ask, tell, states)."""
+    evolution = CMA_ES(population_size=how.population, solution=jnp.zeros(dimensions))
+    params = evolution.default_params.replace(std_init=jnp.asarray(how.spread))
+    split = partial(jax.random.split, num=how.restarts)
+
+    @jax.jit
+    def ask(key: Key[Array, ""], states: Any) -> Any:
+        return jax.vmap(lambda k, s: evolution.ask(k, s, params))(split(key), states)
+
+    @jax.jit
+    def tell(key: Key[Array, ""], logs: Array, fitness: Array, states: Any) -> Any:
+        each = jax.vmap(lambda k, x, f, s: evolution.tell(k, x, f, s, params)[0])
+        return each(split(key), logs, fitness, states)
+
+    return ask, tell, jax.vmap(lambda k, m: evolution.init(k, m, params))(split(key), begin)
+
+
+def _log_knots(
+    rates: Float[np.ndarray, " epoch"], at: Float[np.ndarray, " knot"]
+) -> Float[np.ndarray, " knot"]:
+    return np.interp(at, np.arange(len(rates)), np.log(rates))
+
+
+def _trajectories(
+    logs: Float[np.ndarray, "lane knot"], at: Float[np.ndarray, " knot"], epochs: int
+) -> Rates:
+    return np.exp(np.stack([np.interp(np.arange(epochs), at, each) for each in logs]))
+
+
+def _plain_scores(
+    task: Task, peaks: Float[np.ndarray, " rate"], key: Key[Array, ""]
+) -> Float[np.ndarray, "shape rate"]:
+    lanes = plain(peaks, task.facts.epochs).rates
+    return _scores(_losses(task, lanes, TUNING_SEEDS, key), task).reshape(len(PLAIN), -1)
+
+
+def _losses(
+    task: Task, rates: Rates, seeds: Int[np.ndarray, " seed"], key: Key[Array, ""]
+) -> Float[np.ndarray, "seed lane"]:
+    """Final validation losses, each at most twice that of chance.
+
+    Lanes are cut into cells of one width, the last one padded, so that one program serves all.
+    """
+    cells = -(-len(rates) // WIDTH)
+    index = np.minimum(np.arange(cells * WIDTH), len(rates) - 1).reshape(cells, WIDTH)
+    first = starts(task, seeds, key).runs
+    runs = jax.tree.map(lambda a: np.broadcast_to(a, (cells, *a.shape[1:])), first)
+    length = np.full(cells, task.facts.epochs)
+    lanes = rates[index].astype(np.float32)
+    loss = play(task, States(runs, np.zeros(cells, int)), trajectory, lanes, length).loss
+    each = loss[:, :, 0].swapaxes(0, 1).reshape(len(seeds), -1)[:, : len(rates)]
+    return capped(each.astype(np.float64), task.facts.chance_loss)
+
+
+def _scores(losses: Float[np.ndarray, "seed lane"], task: Task) -> Float[np.ndarray, " lane"]:
+    return _of_means(losses.mean(0), task)
+
+
+def _of_means(means: Float[np.ndarray, "..."], task: Task) -> Float[np.ndarray, "..."]:
+    return score(means, task.facts.floor, task.facts.chance_loss)
