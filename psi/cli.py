@@ -19,6 +19,7 @@ import psi
 from psi.commands.bench import BenchCommand
 from psi.commands.data import PRESET, GenerateCommand, RecordsCommand
 from psi.commands.demo import DemoCommand, ReportCommand
+from psi.commands.ideal import IdealCommand
 from psi.commands.laws import FitCommand, ShowCommand
 from psi.commands.verify import VerifyCommand
 from psi.lab.config import PRESETS
@@ -27,6 +28,7 @@ COMMANDS = {
     "demo": DemoCommand,
     "generate": GenerateCommand,
     "records": RecordsCommand,
+    "ideal": IdealCommand,
     "fit": FitCommand,
     "show": ShowCommand,
     "verify": VerifyCommand,

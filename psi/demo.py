@@ -62,7 +62,7 @@ def demo(config: DemoConfig, out: Path) -> dict[str, Any]:
 
     Raises ValueError where `out` cannot be written or holds something that is no demo.
     """
-    work = work_folder(out, store.digest(asdict(config))[:12])
+    work = work_folder(out, store.digest(asdict(config))[:12], "demo")
     times = _Seconds()
     data = config.data()
     with bar("training networks", data.runs()) as update:

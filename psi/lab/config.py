@@ -6,6 +6,7 @@ The command line reads a config and says what is wrong with it before anything h
 import math
 import re
 from dataclasses import asdict, dataclass, field
+from dataclasses import fields as dataclass_fields
 from pathlib import Path
 from typing import Any
 
@@ -206,6 +207,25 @@ def flat(config: Any) -> dict[str, Any]:
             value = list(each) if isinstance(each, tuple) else each
             fields[f"{name}.{key}" if key else name] = value
     return fields
+
+
+def from_flat(fields: dict[str, Any]) -> GenerateConfig:
+    """The config that `flat` was made from; other keys are passed over.
+
+    Raises ValueError where its values make no sense.
+    """
+    known = {f.name for f in dataclass_fields(GenerateConfig)}
+    nested: dict[str, dict[str, Any]] = {"hyper": {}, "data": {}}
+    plain: dict[str, Any] = {}
+    for key, value in fields.items():
+        name, _, inner = key.partition(".")
+        if inner and name in nested:
+            nested[name][inner] = value
+        elif key in known:
+            plain[key] = tuple(value) if isinstance(value, list) else value
+    return GenerateConfig(
+        **plain, hyper=Hyper(**nested["hyper"]), data=DataConfig(**nested["data"])
+    )
 
 
 DEMO_DATASETS = ("breast_cancer", "digits", "wine")

@@ -70,7 +70,7 @@ def open_config(folder: Path, config: Json) -> None:
         for temporary in (folder / room).glob(".*.tmp"):
             temporary.unlink()
     if not path.exists():
-        _commit(path, json.dumps({"config": config, "hash": digest(config)}, indent=1).encode())
+        commit(path, json.dumps({"config": config, "hash": digest(config)}, indent=1).encode())
 
 
 def committed(folder: Path) -> dict[str, int]:
@@ -95,20 +95,20 @@ def write_part(folder: Path, name: str, frame: pd.DataFrame) -> None:
     Raises RecordsError where it cannot be written, a full disk say; what is there stays whole.
     """
     content = parquet(frame)
-    _commit(folder / "records" / f"{name}.parquet", content)
+    commit(folder / "records" / f"{name}.parquet", content)
     entry = {
         "name": name,
         "bytes": len(content),
         "rows": len(frame),
         "sha256": hashlib.sha256(content).hexdigest(),
     }
-    _commit(folder / "manifest" / f"{name}.json", json.dumps(entry).encode())
+    commit(folder / "manifest" / f"{name}.json", json.dumps(entry).encode())
 
 
 def write_tasks(folder: Path, frame: pd.DataFrame) -> None:
     """Commit the task table, once."""
     if not (folder / "tasks.parquet").exists():
-        _commit(folder / "tasks.parquet", parquet(frame))
+        commit(folder / "tasks.parquet", parquet(frame))
 
 
 def read_records(folder: Path, columns: Sequence[str] | None = None) -> pd.DataFrame:
@@ -244,7 +244,11 @@ def parquet(frame: pd.DataFrame) -> bytes:
     return sink.getvalue().to_pybytes()
 
 
-def _commit(path: Path, content: bytes) -> None:
+def commit(path: Path, content: bytes) -> None:
+    """A file under its final name, whole and on the disk, or not at all.
+
+    Raises RecordsError where it cannot be written or is there already.
+    """
     temporary = path.parent / f".{path.name}.{os.getpid()}.tmp"
     try:
         with temporary.open("wb") as file:

@@ -3,21 +3,21 @@
 import shutil
 from pathlib import Path
 
-MARK = ".psi-demo"
 
-
-def work_folder(out: Path, key: str) -> Path:
+def work_folder(out: Path, key: str, kind: str) -> Path:
     """Make the hidden folder in `out` in which results for `key` are made; drop those of others.
 
-    Raises ValueError where `out` cannot be written or holds files that no demo made.
+    `kind` is the command that makes such folders, demo or ideal. Raises ValueError where `out`
+    cannot be written or holds files that it did not make.
     """
+    mark = out / f".psi-{kind}"
     try:
-        if out.exists() and not (out / MARK).exists() and any(out.iterdir()):
+        if out.exists() and not mark.exists() and any(out.iterdir()):
             raise ValueError(
-                f"{out} holds files that are not a demo's; choose a new or an empty folder"
+                f"{out} holds files that psi {kind} did not make; choose a new or an empty folder"
             )
         out.mkdir(parents=True, exist_ok=True)
-        (out / MARK).touch()
+        mark.touch()
         work = out / f".work-{key}"
         for other in out.glob(".work-*"):
             if other != work:

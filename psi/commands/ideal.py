@@ -1,0 +1,223 @@
+"""psi ideal."""
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import tyro
+
+from psi.ideal.config import IdealConfig
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+PRODUCTS = (
+    "surface.parquet", "outcomes.parquet", "branched.parquet", "ideal.parquet", "bias.parquet",
+    "headroom.parquet", "figures", "summary.json",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class IdealCommand:
+    """Estimate what the best rate was: response surface, ideal rates by branching, oracle.
+
+    Rerun the same command to go on after an interruption.
+    Example: psi ideal out/data --out out/ideal
+    Example: psi ideal out/data --out out/ideal --horizon 1 4 end --tasks teacher-0 --bias --oracle
+    """
+
+    folder: tyro.conf.Positional[Path]
+    """A data set: what psi generate or psi demo wrote."""
+    out: Path
+    """Folder for the tables (Parquet), figures and summary.json; a rerun replaces them."""
+    config: Annotated[IdealConfig, tyro.conf.arg(name=""), tyro.conf.OmitArgPrefixes] = field(
+        default_factory=IdealConfig
+    )
+    dry_run: bool = False
+    """Say how much would be trained, and write nothing."""
+    json: bool = False
+    """Print summary.json on standard output."""
+
+    def run(self) -> Any:
+        """Do it; what --json prints."""
+        from psi.ideal.study import parts, size, source
+
+        data = source(self.folder)
+        wanted = parts(data, self.config)
+        epochs = sum(size(data, self.config, part) for part in wanted)
+        if self.dry_run:
+            runs = epochs // data.hyper.epochs
+            if not self.json:
+                print(
+                    f"{len(wanted)} tables, {epochs:,} epochs of training (as much as {runs:,} "
+                    f"whole runs); nothing was written"
+                )
+            return {"tables": len(wanted), "epochs": epochs, "runs": runs}
+        return self._estimate(data, wanted)
+
+    def _estimate(self, data: Any, wanted: Any) -> dict[str, Any]:
+        from psi.lab import store
+        from psi.lab.devices import prepare
+        from psi.report.folder import publish, work_folder
+
+        prepare()
+        asked = asdict(self.config) | {"data": store.data_hash(self.folder)}
+        work = work_folder(self.out, store.digest(asked)[:12], "ideal")
+        made = _parts(data, self.config, wanted, work)
+        tables, summary = _tables(self.folder, made)
+        for name, table in tables.items():
+            _write(work / f"{name}.parquet", store.parquet(table))
+        _draw(tables, work / "figures")
+        summary |= {"config": asdict(self.config), "data": asked["data"]}
+        _write(work / "summary.json", json.dumps(summary, indent=1, allow_nan=False).encode())
+        present = tuple(name for name in PRODUCTS if (work / name).exists())
+        for name in set(PRODUCTS) - set(present):
+            (self.out / name).unlink(missing_ok=True)  # of an earlier call with --bias or --oracle
+        publish(work, self.out, present)
+        if not self.json:
+            _print(tables, summary, self.out)
+        return summary
+
+
+def _parts(data: Any, how: IdealConfig, wanted: Any, work: Path) -> dict[Any, "pd.DataFrame"]:
+    """Every part's table; those that an interrupted call has left are read back."""
+    import pandas as pd
+
+    from psi.ideal.study import make, size
+    from psi.lab import store
+    from psi.report.progress import bar
+
+    (work / "parts").mkdir(exist_ok=True)
+    made, done = {}, 0
+    with bar("branching", sum(size(data, how, part) for part in wanted)) as update:
+        for part in wanted:
+            file = work / "parts" / f"{part.name}.parquet"
+            whole, note = size(data, how, part), f"{data.tasks[part.task]}, {part.kind}"
+            if not file.exists():
+                update(done, note)
+
+                def ahead(k: int, n: int, done: int = done, whole: int = whole, note: str = note):
+                    update(done + whole * k // n, note)
+
+                store.commit(file, store.parquet(make(data, how, part, ahead)))
+            made[part] = pd.read_parquet(file)
+            done += whole
+        update(done, "")
+    return made
+
+
+def _tables(folder: Path, made: dict[Any, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """(table of each kind, what summary.json says)."""
+    import pandas as pd
+
+    from psi.ideal.binned import binned_surface
+    from psi.ideal.identify import identifiability
+    from psi.ideal.outcomes import outcome_surface
+    from psi.ideal.rate import ideal_rates
+    from psi.ideal.smooth import smooth_surface
+    from psi.lab import store
+    from psi.report.progress import bar
+
+    records, tasks = store.read_records(folder), store.read_tasks(folder)
+    surfaces, choices = [], {}
+    kinds = [(f, b) for f in ("raw", "relative") for b in ("task", "domain", "pooled")]
+    with bar("surfaces of the records", len(kinds) + 1) as update:
+        for done, (features, by) in enumerate(kinds):
+            update(done, f"{features}, {by}")
+            table = binned_surface(records, tasks, features, by)
+            table, chosen = smooth_surface(records, tasks, table, features, by)
+            surfaces.append(table)
+            choices |= {f"{features} {name}": choice for name, choice in chosen.items()}
+        update(len(kinds), "outcomes")
+        tables = {"surface": pd.concat(surfaces, ignore_index=True)}
+        tables["outcomes"] = outcome_surface(records, tasks)
+        update(len(kinds) + 1, "")
+    branched = [(part, table) for part, table in made.items() if part.kind == "branched"]
+    ideal = [ideal_rates(table).assign(label=table.label.iloc[0]) for _, table in branched]
+    tables["ideal"] = pd.concat(ideal, ignore_index=True)
+    tables["branched"] = pd.concat([t.drop(columns="left_out") for _, t in branched])
+    for kind in ("bias", "headroom"):
+        own = [table for part, table in made.items() if part.kind == kind]
+        if own:
+            tables[kind] = pd.concat(own, ignore_index=True)
+    told = {}
+    for label, own in tables["ideal"].groupby("label"):
+        try:
+            told[str(label)] = _finite(identifiability(own)._asdict())
+        except ValueError as error:
+            told[str(label)] = {"verdict": f"no data: {error}"}
+    models = {name: choice._asdict() for name, choice in choices.items()}
+    return tables, {"identifiability": told, "smooth": models} | _numbers(tables)
+
+
+def _numbers(tables: dict[str, Any]) -> dict[str, Any]:
+    ideal, surface = tables["ideal"], tables["surface"]
+    found: dict[str, Any] = {
+        "cells": len(ideal),
+        "cells_sure": int(ideal.sure.sum()),
+        "bins": len(surface),
+        "bins_visited": int(surface.visited.sum()),
+    }
+    if "headroom" in tables:
+        columns = ["task", "headroom", "headroom_low", "headroom_high"]
+        found["headroom"] = tables["headroom"][columns].to_dict("records")
+    return found
+
+
+def _finite(values: dict[str, Any]) -> dict[str, Any]:
+    """JSON knows no infinity."""
+    return {
+        k: None if isinstance(v, float) and abs(v) == float("inf") else v for k, v in values.items()
+    }
+
+
+def _write(path: Path, content: bytes) -> None:
+    from psi.lab import store
+
+    path.unlink(missing_ok=True)  # of a call that was interrupted after this
+    store.commit(path, content)
+
+
+def _draw(tables: dict[str, Any], folder: Path) -> None:
+    from psi.report import ideal as figures
+
+    folder.mkdir(exist_ok=True)
+    surface = tables["surface"]
+    by_task = surface[(surface.by == "task") & (surface.features == "raw")]
+    pooled = surface[(surface.by == "pooled") & (surface.features == "relative")]
+    figures.surface_figure(by_task, folder / "surface.png")
+    figures.relief_figure(pooled, folder / "relief.png")
+    figures.outcomes_figure(tables["outcomes"], folder / "outcomes.png")
+    figures.ideal_figure(tables["ideal"], folder / "ideal.png")
+    if "bias" in tables:
+        figures.bias_figure(tables["bias"], folder / "bias.png")
+    if "headroom" in tables:
+        figures.headroom_figure(tables["headroom"], folder / "headroom.png")
+
+
+def _print(tables: dict[str, Any], summary: dict[str, Any], out: Path) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(width=110)
+    shown = Table(title="Ideal rates of sure cells")
+    for name in ("task", "label", "sure", "cells", "lowest", "median", "highest"):
+        shown.add_column(name, justify="left" if name in ("task", "label") else "right")
+    for (task, label), own in tables["ideal"].groupby(["task", "label"], sort=False):
+        sure = own[own.sure].lr
+        rates = [f"{q:.3g}" for q in sure.quantile([0.0, 0.5, 1.0])] if len(sure) else ["—"] * 3
+        shown.add_row(str(task), str(label), str(len(sure)), str(len(own)), *rates)
+    console.print(shown)
+    if "headroom" in tables:
+        shown = Table(title="Headroom: nats between the best constant rate and the oracle")
+        for name in ("task", "constant", "linear", "cosine", "oracle", "headroom", "95 %"):
+            shown.add_column(name, justify="left" if name == "task" else "right")
+        for row in tables["headroom"].itertuples():
+            scores = [row.score_constant, row.score_linear, row.score_cosine, row.score_oracle]
+            spread = f"[{row.headroom_low:+.2f}, {row.headroom_high:+.2f}]"
+            shown.add_row(row.task, *(f"{s:.3f}" for s in scores), f"{row.headroom:+.3f}", spread)
+        console.print(shown)
+    for label, told in summary["identifiability"].items():
+        print(f"{label}: {told['verdict']}")
+    print(f"{summary['bins_visited']:,} of {summary['bins']:,} bins were visited. Tables: {out}")

@@ -1,0 +1,91 @@
+"""Short-horizon bias, measured: what schedules chosen H epochs ahead end at.
+
+For each H a receding horizon chooses the rates of one population (receding.py); the schedule is
+then trained on fresh seeds. The shorter H, the lower the rates and the worse the end wherever
+directions differ in curvature (Wu et al. 2018, arXiv 1803.02021).
+"""
+
+from collections.abc import Sequence
+
+import jax
+import numpy as np
+import pandas as pd
+from jaxtyping import Array, Float, Key
+
+from psi.ideal.branched import Branching
+from psi.ideal.continuation import LINEAR, Continuation
+from psi.ideal.oracle import SCORING_SEEDS, difference
+from psi.ideal.receding import recede
+from psi.ideal.returns import capped, score
+from psi.lab.branch import Report, play, starts
+from psi.lab.policy import trajectory
+from psi.lab.task import Task
+
+POPULATION = 16
+
+
+def horizons_of(epochs: int) -> tuple[int, ...]:
+    """1, 2, 4, … below T, then T."""
+    return (*(2**k for k in range(epochs.bit_length()) if 2**k < epochs), epochs)
+
+
+def horizon_bias(
+    task: Task,
+    rates: Float[np.ndarray, " rate"],
+    key: Key[Array, ""],
+    horizons: Sequence[int] = (),
+    continuation: Continuation = LINEAR,
+    population: int = POPULATION,
+    orders: int = 4,
+    scored_on: int = len(SCORING_SEEDS),
+    report: Report = lambda *_: None,
+) -> pd.DataFrame:
+    """One row per horizon and epoch.
+
+    Columns: task, horizon (H), continuation, epoch, lr (chosen), lr_low, lr_high, edge, flat, and
+    of the whole schedule mean_lr, final_loss, score, regret (score minus that of the longest
+    horizon on the same fresh seeds, nats) with regret_low and regret_high. `report` is told the
+    horizons done. Raises ValueError for a horizon outside 1 … T.
+    """
+    epochs = task.facts.epochs
+    horizons = tuple(horizons) or horizons_of(epochs)
+    if not all(1 <= h <= epochs for h in horizons):
+        raise ValueError(f"horizons must be in 1 … {epochs}, the budget, got {list(horizons)}")
+    states = starts(task, np.arange(population), key)
+    tables = []
+    for done, horizon in enumerate(horizons):
+        draw = jax.random.fold_in(key, horizon)
+        how = Branching(horizon, continuation, 0 if task.functions.before else orders)
+        tables.append(recede(task, states, rates, how, draw).ideal.assign(horizon=horizon))
+        report(done + 1, len(horizons))
+    return _scored(task, horizons, tables, key, np.arange(100, 100 + scored_on))
+
+
+def _scored(
+    task: Task,
+    horizons: Sequence[int],
+    tables: Sequence[pd.DataFrame],
+    key: Key[Array, ""],
+    seeds: np.ndarray,
+) -> pd.DataFrame:
+    lanes = np.stack([table.lr.to_numpy() for table in tables])[None].astype(np.float32)
+    length = np.array([task.facts.epochs])
+    loss = play(task, starts(task, seeds, key), trajectory, lanes, length).loss[0, :, 0]
+    final = capped(loss.astype(np.float64), task.facts.chance_loss)
+    longest = int(np.argmax(horizons))
+    rows = []
+    for k, table in enumerate(tables):
+        regret, low, high = difference(final[:, k], final[:, longest], task)
+        mean = final[:, k].mean()
+        rows.append(
+            table[["task", "horizon", "continuation", "epoch", "lr", "lr_low", "lr_high", "edge",
+                   "flat"]].assign(
+                mean_lr=table.lr.mean(),
+                final_loss=mean,
+                score=float(score(mean, task.facts.floor, task.facts.chance_loss)),
+                regret=regret,
+                regret_low=low,
+                regret_high=high,
+            )
+        )  # fmt: skip
+    return pd.concat(rows, ignore_index=True)

@@ -1,0 +1,117 @@
+"""Bins over several quantities at once, and what is resampled in them.
+
+Intervals come from a Poisson bootstrap over runs (Hanley & MacGibbon 2006): in each resample a run
+counts Poisson(1) times, wherever it went. A run that visits a bin in many epochs is one.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float, Int
+
+RESAMPLES = 100
+
+
+class Grid(NamedTuple):
+    """A box of bins, one axis a quantity."""
+
+    names: tuple[str, ...]
+    edges: tuple[Float[np.ndarray, " edge"], ...]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Bins along each axis."""
+        return tuple(len(e) - 1 for e in self.edges)
+
+    @property
+    def count(self) -> int:
+        """Bins in all."""
+        return int(np.prod(self.shape))
+
+    def bins(self, *points: Float[np.ndarray, " point"]) -> Int[np.ndarray, " point"]:
+        """The number of each point's bin; −1 outside the box. Lower edges belong to a bin."""
+        index = [np.searchsorted(e, x, side="right") - 1 for e, x in zip(self.edges, points)]  # noqa: B905
+        inside = [(k >= 0) & (k < n) for k, n in zip(index, self.shape, strict=True)]
+        clipped = [np.clip(k, 0, n - 1) for k, n in zip(index, self.shape, strict=True)]
+        return np.where(np.all(inside, axis=0), np.ravel_multi_index(clipped, self.shape), -1)
+
+    def table(self) -> pd.DataFrame:
+        """One row a bin: NAME_low and NAME_high of each axis."""
+        columns = {}
+        place = np.unravel_index(np.arange(self.count), self.shape)
+        for name, edges, k in zip(self.names, self.edges, place, strict=True):
+            columns |= {f"{name}_low": edges[k], f"{name}_high": edges[k + 1]}
+        return pd.DataFrame(columns)
+
+
+class Binned(NamedTuple):
+    """Points sorted by bin, and by value within it."""
+
+    bin: Int[np.ndarray, " point"]
+    value: Float[np.ndarray, " point"]
+    run: Int[np.ndarray, " point"]
+    order: Int[np.ndarray, " point"]
+    """Where each came from."""
+    count: int
+    """Bins there are."""
+
+
+def binned(
+    bin: Int[np.ndarray, " point"],
+    value: Float[np.ndarray, " point"],
+    run: Int[np.ndarray, " point"],
+    count: int,
+) -> Binned:
+    """Points of bins >= 0."""
+    order = np.lexsort((value, bin))
+    order = order[bin[order] >= 0]
+    return Binned(bin[order], value[order], run[order], order, count)
+
+
+def runs_in(points: Binned) -> Int[np.ndarray, " bin"]:
+    """Distinct runs that visited each bin."""
+    pairs = np.unique(np.stack([points.bin, points.run]), axis=1)[0]
+    return np.bincount(pairs, minlength=points.count)
+
+
+def weights(points: Binned, seed: int) -> Iterator[Float[np.ndarray, " point"]]:
+    """All points once, then RESAMPLES times their runs' Poisson counts."""
+    yield np.ones(len(points.run))
+    rng = np.random.default_rng(seed)
+    runs = int(points.run.max(initial=-1)) + 1
+    for _ in range(RESAMPLES):
+        yield rng.poisson(1.0, runs).astype(float)[points.run]
+
+
+def means(
+    points: Binned, weight: Float[np.ndarray, " point"], value: Float[np.ndarray, " point"]
+) -> Float[np.ndarray, " bin"]:
+    """Weighted mean of a value in each bin; NaN where nothing is."""
+    total = np.bincount(points.bin, weight, points.count)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.bincount(points.bin, weight * value, points.count) / total
+
+
+def medians(points: Binned, weight: Float[np.ndarray, " point"]) -> Float[np.ndarray, " bin"]:
+    """Weighted (lower) median of the points' own value in each bin; NaN where nothing is."""
+    total = np.bincount(points.bin, weight, points.count)
+    running = np.cumsum(weight)
+    before = np.concatenate([[0.0], np.cumsum(total)[:-1]])
+    at = np.searchsorted(running, before + total / 2)
+    found = points.value[np.minimum(at, len(points.value) - 1)]
+    return np.where(total > 0, found, np.nan)
+
+
+def intervals(
+    samples: Sequence[Float[np.ndarray, " bin"]],
+) -> tuple[Float[np.ndarray, " bin"], Float[np.ndarray, " bin"], Float[np.ndarray, " bin"]]:
+    """(standard error, 2.5 % point, 97.5 % point) over resamples."""
+    table = np.stack(samples)
+    empty = np.isnan(table).all(0)
+    table = np.where(empty, 0.0, table)
+    nothing = np.where(empty, np.nan, 0.0)
+    with np.errstate(invalid="ignore"):  # the log of a mean of 0 is infinite
+        low, high = np.nanquantile(table, [0.025, 0.975], axis=0)
+        return np.nanstd(table, axis=0) + nothing, low + nothing, high + nothing

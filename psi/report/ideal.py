@@ -1,0 +1,232 @@
+"""Figures of the estimates that psi ideal makes, each drawn from its tables."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from jaxtyping import Float
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+SHOWN = 4  # tasks
+DPI = 130
+NOTHING = "0.85"
+FONT = 8
+
+
+def surface_figure(surface: pd.DataFrame, path: Path) -> None:
+    """Nats that an epoch at a rate gained, over loss and rate: a column a task, the first four.
+
+    Top: the first half of the epochs, bottom: the second. Means over epoch bins, by visits; what
+    was not visited is grey. The line joins the best visited rate of each loss.
+    """
+    names = list(pd.unique(surface.group))[:SHOWN]
+    figure = Figure(figsize=(1.2 + 2.5 * len(names), 5.0), layout="constrained")
+    axes = figure.subplots(2, len(names), squeeze=False, sharex="col", sharey=True)
+    middle = (surface.epoch_low.min() + surface.epoch_high.max()) / 2
+    halves = (surface.epoch_high <= middle, surface.epoch_high > middle)
+    top = float(np.nanquantile(surface.rate.abs(), 0.95)) or 1.0
+    colours = ScalarMappable(Normalize(-top, top), "RdBu")
+    for column, name in enumerate(names):
+        for row, half in enumerate(halves):
+            own = surface[(surface.group == name) & half]
+            _gained(axes[row, column], own, colours)
+        axes[0, column].set_title(name, fontsize=FONT + 1)
+        axes[1, column].set_xlabel("loss ε [nats]")
+    for row, name in enumerate(("first half", "second half")):
+        axes[row, 0].set_ylabel(f"learning rate, {name}")
+    figure.colorbar(colours, ax=axes, label="gain of one epoch [nats]", extend="both")
+    _save(figure, path)
+
+
+def _gained(axis: Axes, own: pd.DataFrame, colours: Any) -> None:
+    losses, rates, table = _over(own, "loss", "rate")
+    axis.set_facecolor(NOTHING)
+    axis.pcolormesh(losses, rates, table.T, cmap=colours.cmap, norm=colours.norm)
+    axis.set(xscale="log", yscale="log")
+    x, y = np.sqrt(losses[1:] * losses[:-1]), np.sqrt(rates[1:] * rates[:-1])
+    if np.isfinite(table).sum() > 3:
+        filled = np.ma.masked_invalid(table.T)
+        axis.contour(x, y, filled, levels=[0.0], colors="k", linewidths=0.6)
+    known = np.isfinite(table).sum(1) >= 3
+    best = np.nanargmax(np.where(np.isfinite(table), table, -np.inf), axis=1)
+    axis.plot(x[known], y[best[known]], "k.-", ms=3, lw=0.7)
+
+
+def _over(
+    own: pd.DataFrame, across: str, value: str
+) -> tuple[Float[np.ndarray, " edge"], Float[np.ndarray, " edge"], Float[np.ndarray, "x y"]]:
+    """Edges of `across`, edges of the rate, and a mean by visits; NaN where nothing was visited."""
+    known = own[own.visited & np.isfinite(own[value])]
+    x = np.unique(np.append(own[f"{across}_low"], own[f"{across}_high"].max()))
+    y = np.unique(np.append(own.lr_low, own.lr_high.max()))
+    total, _, _ = np.histogram2d(known[across], known.lr, (x, y), weights=known.visits)
+    each = known.visits * known[value]
+    summed, _, _ = np.histogram2d(known[across], known.lr, (x, y), weights=each)
+    with np.errstate(invalid="ignore"):
+        return x, y, summed / total
+
+
+def relief_figure(surface: pd.DataFrame, path: Path) -> None:
+    """The pooled relative surface in three dimensions, early, in the middle and late in training.
+
+    Height: the smooth model's return where there is one, else the bins' own. Gaps were not visited.
+    """
+    value = "smooth" if surface.get("smooth") is not None else "return"
+    starts = np.unique(surface.epoch_low)
+    chosen = starts[np.unique(np.linspace(0, len(starts) - 1, 3).round().astype(int))]
+    figure = Figure(figsize=(4.2 * len(chosen), 4.4), layout="constrained")
+    low, high = np.nanquantile(surface[value], [0.02, 0.98])
+    colours = ScalarMappable(Normalize(low, high), "viridis")
+    for number, begin in enumerate(chosen):
+        own = surface[surface.epoch_low == begin]
+        x, y, table = _over(own, "loss", value)
+        axis: Any = figure.add_subplot(1, len(chosen), number + 1, projection="3d")
+        centres = [np.log10(np.sqrt(e[1:] * e[:-1])) for e in (x, y)]
+        grid = np.meshgrid(*centres, indexing="ij")
+        shown = np.clip(table, low, high)
+        axis.plot_surface(
+            *grid, shown, facecolors=_faces(colours, shown), rstride=1, cstride=1, shade=False,
+            edgecolor="k", linewidth=0.15,
+        )  # fmt: skip
+        axis.set_xlabel("log₁₀ ε/ε₀", fontsize=FONT)
+        axis.set_ylabel("log₁₀ α", fontsize=FONT)
+        axis.set_zlabel("return [nats]", fontsize=FONT)
+        axis.set_zlim(low, high)
+        axis.tick_params(labelsize=FONT - 1)
+        axis.view_init(28, -130)
+        axis.set_box_aspect(None, zoom=0.85)
+        axis.set_title(f"i/T from {begin:.1f} to {own.epoch_high.iloc[0]:.1f}", fontsize=FONT + 1)
+    _save(figure, path)
+
+
+def _faces(colours: ScalarMappable, table: Float[np.ndarray, "x y"]) -> np.ndarray:
+    faces = colours.to_rgba(np.nan_to_num(table))
+    faces[np.isnan(table)] = 0.0
+    return faces
+
+
+def outcomes_figure(surface: pd.DataFrame, path: Path) -> None:
+    """Time, accuracy and reliability over epoch and rate: a column a task, the first four.
+
+    White: most of these runs never met the criterion; grey: not visited.
+    """
+    names = list(pd.unique(surface.task))[:SHOWN]
+    kinds = (
+        ("time", "epochs to criterion", "viridis_r"),
+        ("accuracy", "test accuracy", "viridis"),
+        ("reliability", "share that met it", "viridis"),
+    )
+    figure = Figure(figsize=(1.2 + 2.5 * len(names), 6.4), layout="constrained")
+    axes = figure.subplots(len(kinds), len(names), squeeze=False, sharex=True, sharey=True)
+    for row, (value, label, cmap) in enumerate(kinds):
+        finite = surface[value][np.isfinite(surface[value])]
+        colours = ScalarMappable(Normalize(float(finite.min()), float(finite.max())), cmap)
+        for column, name in enumerate(names):
+            _outcome(axes[row, column], surface[surface.task == name], value, colours)
+        axes[row, 0].set_ylabel("learning rate")
+        figure.colorbar(colours, ax=axes[row], label=label)
+    for column, name in enumerate(names):
+        axes[0, column].set_title(name, fontsize=FONT + 1)
+        axes[-1, column].set_xlabel("epoch i")
+    _save(figure, path)
+
+
+def _outcome(axis: Axes, own: pd.DataFrame, value: str, colours: Any) -> None:
+    x = np.unique(np.append(own.epoch_low, own.epoch_high.max()))
+    y = np.unique(np.append(own.lr_low, own.lr_high.max()))
+    table = own.sort_values(["epoch_low", "lr_low"])[value].to_numpy(float)
+    table = table.reshape(len(x) - 1, len(y) - 1)
+    axis.set_facecolor(NOTHING)
+    never = np.where(np.isinf(table), 1.0, np.nan)
+    axis.pcolormesh(x, y, never.T, cmap="gray", vmin=0, vmax=1)
+    axis.pcolormesh(
+        x, y, np.where(np.isinf(table), np.nan, table).T, cmap=colours.cmap, norm=colours.norm
+    )
+    axis.set_yscale("log")
+
+
+def ideal_figure(ideal: pd.DataFrame, path: Path) -> None:
+    """The ideal rate of each sure cell with its 95 % interval, a row a label.
+
+    Left over the epoch, coloured by the loss; right over the loss, coloured by the epoch.
+    """
+    labels = list(pd.unique(ideal.label))
+    figure = Figure(figsize=(9.6, 0.6 + 3.2 * len(labels)), layout="constrained")
+    axes = figure.subplots(len(labels), 2, squeeze=False, sharey=True)
+    for row, label in enumerate(labels):
+        own = ideal[(ideal.label == label) & ideal.sure]
+        progress, ratio = own.epoch / own.epochs, own.loss / own.initial_loss
+        cells = f"{label}: {len(own)} of {(ideal.label == label).sum()} cells are sure"
+        _dots(axes[row, 0], progress, own, np.log10(ratio), "log₁₀ ε/ε₀")
+        _dots(axes[row, 1], ratio, own, progress, "progress i/T")
+        axes[row, 0].set(xlabel="progress i/T", ylabel="ideal rate α*", yscale="log", title=cells)
+        axes[row, 1].set(xlabel="relative loss ε/ε₀", xscale="log")
+    _save(figure, path)
+
+
+def _dots(axis: Axes, x: pd.Series, own: pd.DataFrame, colour: pd.Series, label: str) -> None:
+    spread = np.stack([own.lr - own.lr_low, own.lr_high - own.lr]).clip(min=0)
+    axis.errorbar(x, own.lr, spread, fmt="none", ecolor="0.6", elinewidth=0.7, zorder=1)
+    dots = axis.scatter(x, own.lr, c=colour, s=14, cmap="viridis", zorder=2)
+    axis.get_figure().colorbar(dots, ax=axis, label=label)  # pyright: ignore
+    if len(own):
+        axis.set_ylim(own.lr.min() / 3, own.lr.max() * 3)
+
+
+def bias_figure(bias: pd.DataFrame, path: Path) -> None:
+    """Mean rate and final regret of schedules chosen H epochs ahead, over H; a line a task."""
+    figure = Figure(figsize=(9.6, 3.6), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    colours = mpl.color_sequences["tab10"]
+    for number, (task, own) in enumerate(bias.groupby("task", sort=False)):
+        rows = own.groupby("horizon").first()
+        style: dict[str, Any] = {"color": colours[number % len(colours)], "ms": 4, "lw": 1.2}
+        left.plot(rows.index, rows.mean_lr, "o-", label=str(task), **style)
+        spread = np.stack([rows.regret - rows.regret_low, rows.regret_high - rows.regret])
+        right.errorbar(rows.index, rows.regret, spread, fmt="o-", capsize=2, **style)
+    left.set(xscale="log", yscale="log", xlabel="horizon H [epochs]", ylabel="mean rate chosen")
+    right.axhline(0, color="0.5", lw=0.8, ls=":")
+    right.set(xscale="log", xlabel="horizon H [epochs]")
+    right.set_ylabel("regret against the longest\nhorizon [nats], 95 %")
+    for axis in (left, right):
+        axis.set_xticks(
+            sorted(set(bias.horizon)), labels=[str(h) for h in sorted(set(bias.horizon))]
+        )
+        axis.minorticks_off()
+        axis.grid(alpha=0.25, lw=0.5)
+    figure.legend(*left.get_legend_handles_labels(), loc="outside right upper", fontsize=FONT)
+    _save(figure, path)
+
+
+def headroom_figure(table: pd.DataFrame, path: Path) -> None:
+    """How much a schedule can matter: nats between the best constant rate and the oracle."""
+    rows = table.sort_values("headroom")
+    figure = Figure(figsize=(6.4, 1.0 + 0.3 * len(rows)), layout="constrained")
+    axis = figure.subplots()
+    spread = np.stack([rows.headroom - rows.headroom_low, rows.headroom_high - rows.headroom])
+    place = np.arange(len(rows))
+    axis.barh(place, rows.headroom, xerr=spread, color="tab:blue", ecolor="0.3", capsize=2)
+    linear = rows.score_constant - rows.score_linear
+    axis.plot(linear, place, "d", color="tab:orange", ms=5, label="tuned linear")
+    axis.axvline(0.2, color="k", lw=0.8, ls=":")
+    axis.set_yticks(place, labels=list(rows.task))
+    axis.set_xlabel("headroom over the best constant rate [nats]; bars: oracle, 95 %")
+    axis.xaxis.set_major_locator(MaxNLocator(6))
+    axis.legend(fontsize=FONT, frameon=False, loc="lower right")
+    _save(figure, path)
+
+
+def _save(figure: Figure, path: Path) -> None:
+    figure.savefig(path, dpi=DPI, metadata={"Software": None})
+
+
+FIGURES: Sequence[str] = (
+    "surface.png", "relief.png", "outcomes.png", "ideal.png", "bias.png", "headroom.png",
+)  # fmt: skip
