@@ -3,7 +3,7 @@
 import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import tyro
 
@@ -111,7 +111,7 @@ def _tables(folder: Path, made: dict[Any, Any]) -> tuple[dict[str, Any], dict[st
     """(table of each kind, what summary.json says)."""
     import pandas as pd
 
-    from psi.ideal.binned import binned_surface
+    from psi.ideal.binned import By, Features, binned_surface
     from psi.ideal.identify import identifiability
     from psi.ideal.outcomes import outcome_surface
     from psi.ideal.rate import ideal_rates
@@ -121,7 +121,7 @@ def _tables(folder: Path, made: dict[Any, Any]) -> tuple[dict[str, Any], dict[st
 
     records, tasks = store.read_records(folder), store.read_tasks(folder)
     surfaces, choices = [], {}
-    kinds = [(f, b) for f in ("raw", "relative") for b in ("task", "domain", "pooled")]
+    kinds = [(f, b) for f in get_args(Features) for b in get_args(By)]
     with bar("surfaces of the records", len(kinds) + 1) as update:
         for done, (features, by) in enumerate(kinds):
             update(done, f"{features}, {by}")

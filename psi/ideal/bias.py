@@ -12,11 +12,11 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Array, Float, Key
 
-from psi.ideal.branched import Branching
+from psi.ideal.branched import Branching, final_losses
 from psi.ideal.continuation import LINEAR, Continuation
 from psi.ideal.oracle import SCORING_SEEDS, difference
 from psi.ideal.receding import recede
-from psi.ideal.returns import capped, score
+from psi.ideal.returns import score
 from psi.lab.branch import Report, play, starts
 from psi.lab.policy import trajectory
 from psi.lab.task import Task
@@ -70,19 +70,20 @@ def _scored(
 ) -> pd.DataFrame:
     lanes = np.stack([table.lr.to_numpy() for table in tables])[None].astype(np.float32)
     length = np.array([task.facts.epochs])
-    loss = play(task, starts(task, seeds, key), trajectory, lanes, length).loss[0, :, 0]
-    final = capped(loss.astype(np.float64), task.facts.chance_loss)
+    states = starts(task, seeds, key)
+    loss = play(task, states, trajectory, lanes, length).loss
+    final = final_losses(task, states, loss)[0, :, 0]
     longest = int(np.argmax(horizons))
     rows = []
     for k, table in enumerate(tables):
         regret, low, high = difference(final[:, k], final[:, longest], task)
-        mean = final[:, k].mean()
+        mean = final[:, k : k + 1].mean(0)
         rows.append(
             table[["task", "horizon", "continuation", "epoch", "lr", "lr_low", "lr_high", "edge",
                    "flat"]].assign(
                 mean_lr=table.lr.mean(),
-                final_loss=mean,
-                score=float(score(mean, task.facts.floor, task.facts.chance_loss)),
+                final_loss=mean[0],
+                score=score(mean, task.facts.floor, task.facts.chance_loss)[0],
                 regret=regret,
                 regret_low=low,
                 regret_high=high,

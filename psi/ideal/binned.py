@@ -161,10 +161,10 @@ def at_point(
 def _table(visits: Visits, grid: Grid, least: int, seed: int) -> pd.DataFrame:
     """Every bin of one group."""
     number = grid.bins(visits.loss, visits.epoch, visits.lr)
-    points = binned(number, visits.after, visits.run, grid.count)
+    points = binned(number, visits.after, visits.run, grid.size)
     runs = runs_in(points)
     table = grid.table().assign(
-        runs=runs, visits=np.bincount(points.bin, minlength=grid.count), visited=runs >= least
+        runs=runs, visits=np.bincount(points.bin, minlength=grid.size), visited=runs >= least
     )
     once = np.ones(len(points.bin))
     for name in grid.names:

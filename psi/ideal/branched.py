@@ -86,6 +86,14 @@ def horizons(task: Task, states: States, how: Branching) -> Int[np.ndarray, " ce
     return left if how.horizon is None else np.minimum(left, how.horizon)
 
 
+def final_losses(
+    task: Task, states: States, loss: Float[np.ndarray, "cell state order lane"]
+) -> Float[np.ndarray, "cell state order lane"]:
+    """What single runs count with, float64."""
+    initial = states.initial_loss[:, :, None, None].astype(np.float64)
+    return capped(loss.astype(np.float64), task.facts.chance_loss, initial)
+
+
 def _rounds(
     task: Task,
     states: States,
@@ -95,7 +103,7 @@ def _rounds(
     key: Key[Array, ""],
     report: Report,
 ) -> tuple[Float[np.ndarray, "cell tried"], Float[np.ndarray, "cell state order tried"]]:
-    """All rates tried, rising, and the loss of every run."""
+    """All rates tried, rising, and the capped loss of every run."""
     now = np.broadcast_to(rates, (len(horizon), len(rates)))
     tried, losses = np.empty((len(horizon), 0)), None
     for done in range(how.rounds):
@@ -105,7 +113,8 @@ def _rounds(
             task, states, how.continuation.policy, lanes, horizon, how.orders, key, report=ahead
         )
         tried = np.concatenate([tried, now], 1)
-        losses = run.loss if losses is None else np.concatenate([losses, run.loss], -1)
+        found = final_losses(task, states, run.loss)
+        losses = found if losses is None else np.concatenate([losses, found], -1)
         order = tried.argsort(1)
         tried = np.take_along_axis(tried, order, 1)
         losses = np.take_along_axis(losses, order[:, None, None], -1)
@@ -135,7 +144,7 @@ def _closer(
 ) -> Float[np.ndarray, "cell rate"]:
     """`count` more rates between the neighbours of each cell's best."""
     chance, floor = task.facts.chance_loss, task.facts.floor
-    best = score(capped(losses.astype(np.float64), chance).mean((1, 2)), floor, chance).argmin(1)
+    best = score(losses.mean((1, 2)), floor, chance).argmin(1)
     middle = np.clip(best, 1, tried.shape[1] - 2)
     inside = np.log(np.take_along_axis(tried, middle[:, None] + np.arange(-1, 2), 1))
     below = count // 2  # so that no rate is tried again, on either side of the middle one
@@ -154,10 +163,9 @@ def _cell(
     horizon: int,
     continuation: str,
 ) -> pd.DataFrame:
-    single = capped(losses.astype(np.float64), task.facts.chance_loss)
-    groups = single.mean(1) if len(single) > 1 else single[0]
+    groups = losses.mean(1) if len(losses) > 1 else losses[0]
     return candidates(task.facts, task.name, rates, groups).assign(
-        runs=single.shape[0] * single.shape[1],
+        runs=losses.shape[0] * losses.shape[1],
         cell=cell,
         epoch=int(states.epoch[cell]),
         horizon=horizon,

@@ -20,7 +20,7 @@ class IdealConfig:
     """Of the data set's tasks; by default all."""
     cells: int = 20
     """Trajectories a task, good and bad, each with an epoch at which rates branch off."""
-    states: int = 4
+    states: int = 8
     """Seeds a cell."""
     orders: int = 16
     """R, fresh batch orders a state, shared by the rates."""

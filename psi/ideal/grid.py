@@ -26,7 +26,7 @@ class Grid(NamedTuple):
         return tuple(len(e) - 1 for e in self.edges)
 
     @property
-    def count(self) -> int:
+    def size(self) -> int:
         """Bins in all."""
         return int(np.prod(self.shape))
 
@@ -40,7 +40,7 @@ class Grid(NamedTuple):
     def table(self) -> pd.DataFrame:
         """One row a bin: NAME_low and NAME_high of each axis."""
         columns = {}
-        place = np.unravel_index(np.arange(self.count), self.shape)
+        place = np.unravel_index(np.arange(self.size), self.shape)
         for name, edges, k in zip(self.names, self.edges, place, strict=True):
             columns |= {f"{name}_low": edges[k], f"{name}_high": edges[k + 1]}
         return pd.DataFrame(columns)
@@ -54,26 +54,26 @@ class Binned(NamedTuple):
     run: Int[np.ndarray, " point"]
     order: Int[np.ndarray, " point"]
     """Where each came from."""
-    count: int
-    """Bins there are."""
+    box: int
+    """Bins there are, empty ones among them."""
 
 
 def binned(
     bin: Int[np.ndarray, " point"],
     value: Float[np.ndarray, " point"],
     run: Int[np.ndarray, " point"],
-    count: int,
+    box: int,
 ) -> Binned:
-    """Points of bins >= 0."""
+    """Points of bins >= 0, of a box of so many."""
     order = np.lexsort((value, bin))
     order = order[bin[order] >= 0]
-    return Binned(bin[order], value[order], run[order], order, count)
+    return Binned(bin[order], value[order], run[order], order, box)
 
 
 def runs_in(points: Binned) -> Int[np.ndarray, " bin"]:
     """Distinct runs that visited each bin."""
     pairs = np.unique(np.stack([points.bin, points.run]), axis=1)[0]
-    return np.bincount(pairs, minlength=points.count)
+    return np.bincount(pairs, minlength=points.box)
 
 
 def weights(points: Binned, seed: int) -> Iterator[Float[np.ndarray, " point"]]:
@@ -89,14 +89,14 @@ def means(
     points: Binned, weight: Float[np.ndarray, " point"], value: Float[np.ndarray, " point"]
 ) -> Float[np.ndarray, " bin"]:
     """Weighted mean of a value in each bin; NaN where nothing is."""
-    total = np.bincount(points.bin, weight, points.count)
+    total = np.bincount(points.bin, weight, points.box)
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.bincount(points.bin, weight * value, points.count) / total
+        return np.bincount(points.bin, weight * value, points.box) / total
 
 
 def medians(points: Binned, weight: Float[np.ndarray, " point"]) -> Float[np.ndarray, " bin"]:
     """Weighted (lower) median of the points' own value in each bin; NaN where nothing is."""
-    total = np.bincount(points.bin, weight, points.count)
+    total = np.bincount(points.bin, weight, points.box)
     running = np.cumsum(weight)
     before = np.concatenate([[0.0], np.cumsum(total)[:-1]])
     at = np.searchsorted(running, before + total / 2)

@@ -66,12 +66,20 @@ def identifiability(ideal: pd.DataFrame) -> Identifiability:
     by_task = sure.task.nunique() >= FOLDS
     group = sure.task.astype(str).to_numpy() if by_task else np.arange(len(sure))
     nothing = np.empty((len(sure), 0))
-    errors = [
+    constant, of_loss, of_epoch, of_both = (
         _held_out(np.column_stack([nothing, *columns]), target, weight, group)
         for columns in ((), (loss,), (epoch,), (loss, epoch))
-    ]
-    verdict = _verdict(condition, *errors)
-    return Identifiability(len(sure), condition, "task" if by_task else "cell", *errors, verdict)
+    )
+    return Identifiability(
+        cells=len(sure),
+        condition=condition,
+        left_out="task" if by_task else "cell",
+        error_constant=constant,
+        error_loss=of_loss,
+        error_epoch=of_epoch,
+        error_both=of_both,
+        verdict=_verdict(condition, constant, of_loss, of_epoch, of_both),
+    )
 
 
 def _held_out(

@@ -21,7 +21,8 @@ from evosax.algorithms import CMA_ES
 from jaxtyping import Array, Float, Int, Key
 from scipy.stats import t as student
 
-from psi.ideal.returns import capped, left_out_means, score
+from psi.ideal.branched import final_losses
+from psi.ideal.returns import left_out_means, score
 from psi.lab.branch import States, play, starts
 from psi.lab.policy import trajectory
 from psi.lab.task import Task
@@ -235,7 +236,7 @@ def _plain_scores(
 def _losses(
     task: Task, rates: Rates, seeds: Int[np.ndarray, " seed"], key: Key[Array, ""]
 ) -> Float[np.ndarray, "seed lane"]:
-    """Final validation losses, each at most twice that of chance.
+    """Final validation losses, capped.
 
     Lanes are cut into cells of one width, the last one padded, so that one program serves all.
     """
@@ -245,9 +246,9 @@ def _losses(
     runs = jax.tree.map(lambda a: np.broadcast_to(a, (cells, *a.shape[1:])), first)
     length = np.full(cells, task.facts.epochs)
     lanes = rates[index].astype(np.float32)
-    loss = play(task, States(runs, np.zeros(cells, int)), trajectory, lanes, length).loss
-    each = loss[:, :, 0].swapaxes(0, 1).reshape(len(seeds), -1)[:, : len(rates)]
-    return capped(each.astype(np.float64), task.facts.chance_loss)
+    states = States(runs, np.zeros(cells, int))
+    loss = final_losses(task, states, play(task, states, trajectory, lanes, length).loss)
+    return loss[:, :, 0].swapaxes(0, 1).reshape(len(seeds), -1)[:, : len(rates)]
 
 
 def _scores(losses: Float[np.ndarray, "seed lane"], task: Task) -> Float[np.ndarray, " lane"]:

@@ -58,7 +58,7 @@ def _table(
         ),
     )
     where = grid.bins(epoch, np.where(tried, lr, 0.0))
-    points = binned(where, time[number], number, grid.count)
+    points = binned(where, time[number], number, grid.size)
     runs = runs_in(points)
     table = grid.table().assign(runs=runs, visited=runs >= bins.least)
     for name, values in _estimates(points, accuracy, seed).items():

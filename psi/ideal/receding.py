@@ -12,10 +12,9 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Array, Float, Key
 
-from psi.ideal.branched import Branching, branch_surface
+from psi.ideal.branched import Branching, branch_surface, final_losses
 from psi.ideal.continuation import CONSTANT, Candidate
 from psi.ideal.rate import ideal_rates
-from psi.ideal.returns import capped
 from psi.lab.branch import Report, States, after, play
 from psi.lab.task import Task
 
@@ -68,7 +67,7 @@ def stepped(task: Task, states: States, rate: float) -> States:
 
 def _mean(task: Task, states: States) -> float:
     loss = play(task, states, CONSTANT.policy, _nothing(states), np.zeros(1, int)).loss
-    return float(capped(loss.astype(np.float64), task.facts.chance_loss).mean())
+    return float(final_losses(task, states, loss).mean())
 
 
 def _nothing(states: States) -> Candidate:

@@ -6,9 +6,9 @@ With L̄ the mean loss over the runs of one candidate, L* its floor and Δ = L_c
     return  −log(min(L̄ − L*, 2Δ)),   where L̄ − L* is above 3 of its standard errors
 
 in nats. Both have the same best candidate; the score is what trainings are judged by at their end,
-the return tells small excess losses apart as well. Diverged runs count with 2 L_chance: a rate
-that diverges from one seed in many is bad, not infinitely bad. A mean that is within 3 standard
-errors of the floor is below resolution, and its log is NaN.
+the return tells small excess losses apart as well. A run counts with 2 L_chance at most, also where
+it diverged: a rate that diverges from one seed in many is bad, not infinitely bad. A mean that is
+within 3 standard errors of the floor is below resolution, and its log is NaN.
 """
 
 from typing import TypeAlias
@@ -30,9 +30,12 @@ def score(loss: Losses, floor: Losses | float, chance: Losses | float) -> Losses
     return np.asarray(np.log(np.clip(loss - floor, 0, 2 * span) + RESOLUTION * span))
 
 
-def capped(loss: Losses, chance: Losses | float) -> Losses:
-    """Losses of single runs, at most 2 L_chance; a diverged run's is that."""
-    return np.fmin(loss, DIVERGED * chance)
+def capped(loss: Losses, chance: Losses | float, initial: Losses | float = 0.0) -> Losses:
+    """Losses of single runs, at most 2 max(L_chance, ε_0); a diverged run's is that.
+
+    Runs of a problem that starts at random may begin far above the mean, which is its L_chance.
+    """
+    return np.fmin(loss, DIVERGED * np.maximum(chance, initial))
 
 
 def returned(loss: Losses, error: Losses, floor: Losses | float, chance: Losses | float) -> Losses:

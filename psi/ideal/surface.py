@@ -42,7 +42,8 @@ def response_surface(records: pd.DataFrame, tasks: pd.DataFrame) -> pd.DataFrame
 
 def _cell(runs: pd.DataFrame, facts: Any) -> pd.DataFrame:
     table = runs.pivot(index="lr", columns="seed", values="final_loss")
-    rates, losses = table.index.to_numpy(np.float64), table.to_numpy(np.float64).T
+    rates = table.index.to_numpy(np.float64)
+    losses = capped(table.to_numpy(np.float64).T, facts.chance_loss)
     epoch = int(runs.epoch.iloc[0])
     return candidates(facts, facts.task, rates, losses).assign(
         cell=runs.cell.iloc[0],
@@ -60,17 +61,16 @@ def candidates(
     rates: Float[np.ndarray, " rate"],
     losses: Float[np.ndarray, "group rate"],
 ) -> pd.DataFrame:
-    """The candidates of one cell, from the loss of each run (or mean of a group) under each.
+    """The candidates of one cell, from the capped loss of each run (or group's mean) under each.
 
     Columns: task, domain, epochs (T), floor, chance_loss, lr (α_i), runs (groups), final_loss (L̄),
     score, return (NaN below resolution), and `left_out`, L̄ without each of at most 64 groups.
     `facts` is a task's, or its row of the task table.
     """
-    final = capped(losses.astype(np.float64), facts.chance_loss)
-    parts = np.array_split(final, min(len(final), GROUPS))
+    parts = np.array_split(losses, min(len(losses), GROUPS))
     means, size = np.stack([p.mean(0) for p in parts]), np.array([len(p) for p in parts], float)
     left_out = left_out_means(means, size) if len(parts) > 1 else np.empty((0, len(rates)))
-    mean, error = final.mean(0), final.std(0) / np.sqrt(len(final))
+    mean, error = losses.mean(0), losses.std(0) / np.sqrt(len(losses))
     return pd.DataFrame(
         {
             "task": task,
@@ -79,7 +79,7 @@ def candidates(
             "floor": facts.floor,
             "chance_loss": facts.chance_loss,
             "lr": rates,
-            "runs": len(final),
+            "runs": len(losses),
             "final_loss": mean,
             "score": score(mean, facts.floor, facts.chance_loss),
             "return": returned(mean, error, facts.floor, facts.chance_loss),

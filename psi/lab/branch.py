@@ -173,9 +173,15 @@ def _devices() -> int:
 
 
 def _blocks(task: Task, pairs: int, lanes: int) -> Int[np.ndarray, "block pair"]:
-    """Pairs cut into blocks for units of about the best width; the last block is padded."""
-    width = np.clip(CACHED // task.facts.parameters, layout().width, MOST)
-    block = max(1, int(width) // lanes)
+    """Pairs cut into blocks for units of about the best width; the last block is padded.
+
+    A block is a power of two, and not much larger than what there is: few shapes, few programs.
+    """
+    facts = task.facts
+    numbers = max(facts.parameters * lanes, facts.steps * facts.batch * facts.inputs)
+    width = np.clip(CACHED // numbers * lanes, layout().width, MOST)
+    most = 2 ** int(np.log2(max(1, int(width) // lanes)))
+    block = min(most, 2 ** int(np.ceil(np.log2(pairs))))
     index = np.minimum(np.arange(-(-pairs // block) * block), pairs - 1)
     return index.reshape(-1, block)
 

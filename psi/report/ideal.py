@@ -12,11 +12,12 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import LogLocator, MaxNLocator
 
 SHOWN = 4  # tasks
 DPI = 130
 NOTHING = "0.85"
+BLOWN_UP = 2.0  # times ε_0
 FONT = 8
 
 
@@ -76,40 +77,48 @@ def _over(
 def relief_figure(surface: pd.DataFrame, path: Path) -> None:
     """The pooled relative surface in three dimensions, early, in the middle and late in training.
 
-    Height: the smooth model's return where there is one, else the bins' own. Gaps were not visited.
+    Height: the gain of one epoch in nats, over loss and rate. A gap was not visited.
     """
-    value = "smooth" if surface.get("smooth") is not None else "return"
-    starts = np.unique(surface.epoch_low)
-    chosen = starts[np.unique(np.linspace(0, len(starts) - 1, 3).round().astype(int))]
-    figure = Figure(figsize=(4.2 * len(chosen), 4.4), layout="constrained")
-    low, high = np.nanquantile(surface[value], [0.02, 0.98])
+    first = np.unique(surface.epoch_low)
+    chosen = first[np.unique(np.linspace(0, len(first) - 1, 3).round().astype(int))]
+    figure = Figure(figsize=(4.3 * len(chosen) + 0.8, 4.2))
+    low, high = np.nanquantile(surface.rate, [0.02, 0.98])
     colours = ScalarMappable(Normalize(low, high), "viridis")
     for number, begin in enumerate(chosen):
         own = surface[surface.epoch_low == begin]
-        x, y, table = _over(own, "loss", value)
         axis: Any = figure.add_subplot(1, len(chosen), number + 1, projection="3d")
-        centres = [np.log10(np.sqrt(e[1:] * e[:-1])) for e in (x, y)]
-        grid = np.meshgrid(*centres, indexing="ij")
-        shown = np.clip(table, low, high)
-        axis.plot_surface(
-            *grid, shown, facecolors=_faces(colours, shown), rstride=1, cstride=1, shade=False,
-            edgecolor="k", linewidth=0.15,
-        )  # fmt: skip
-        axis.set_xlabel("log₁₀ ε/ε₀", fontsize=FONT)
-        axis.set_ylabel("log₁₀ α", fontsize=FONT)
-        axis.set_zlabel("return [nats]", fontsize=FONT)
-        axis.set_zlim(low, high)
-        axis.tick_params(labelsize=FONT - 1)
-        axis.view_init(28, -130)
-        axis.set_box_aspect(None, zoom=0.85)
-        axis.set_title(f"i/T from {begin:.1f} to {own.epoch_high.iloc[0]:.1f}", fontsize=FONT + 1)
+        _bars(axis, *_over(own, "loss", "rate"), colours)
+        axis.set_title(f"i/T from {begin:.1f} to {own.epoch_high.iloc[0]:.1f}", y=0.99, fontsize=10)
+    right = 1 - 0.8 / figure.get_figwidth()
+    figure.subplots_adjust(left=0.01, right=right - 0.02, bottom=0.08, top=0.96, wspace=0.1)
+    bar = figure.add_axes((right, 0.2, 0.012, 0.6))
+    figure.colorbar(colours, cax=bar, label="gain of one epoch [nats]")
     _save(figure, path)
 
 
-def _faces(colours: ScalarMappable, table: Float[np.ndarray, "x y"]) -> np.ndarray:
-    faces = colours.to_rgba(np.nan_to_num(table))
-    faces[np.isnan(table)] = 0.0
-    return faces
+def _bars(
+    axis: Any,
+    losses: Float[np.ndarray, " edge"],
+    rates: Float[np.ndarray, " edge"],
+    table: Float[np.ndarray, "x y"],
+    colours: Any,
+) -> None:
+    """A bar a visited bin, from the lowest return up."""
+    x, y = np.log10(losses), np.log10(rates)
+    low, high = colours.get_clim()
+    i, j = np.nonzero(np.isfinite(table))
+    height = np.clip(table[i, j], low, high)
+    axis.bar3d(
+        x[i], y[j], low, np.diff(x)[i], np.diff(y)[j], height - low + 1e-6,
+        color=colours.to_rgba(height), edgecolor="k", linewidth=0.2, shade=True,
+    )  # fmt: skip
+    axis.set(xlim=(x[0], x[-1]), ylim=(y[0], y[-1]), zlim=(low, high))
+    axis.set_xlabel("log₁₀ ε/ε₀", fontsize=FONT)
+    axis.set_ylabel("log₁₀ α", fontsize=FONT)
+    axis.tick_params(labelsize=FONT - 1, pad=0)
+    for one in (axis.xaxis, axis.yaxis, axis.zaxis):
+        one.set_major_locator(MaxNLocator(4))
+    axis.view_init(32, -60)
 
 
 def outcomes_figure(surface: pd.DataFrame, path: Path) -> None:
@@ -155,15 +164,17 @@ def _outcome(axis: Axes, own: pd.DataFrame, value: str, colours: Any) -> None:
 def ideal_figure(ideal: pd.DataFrame, path: Path) -> None:
     """The ideal rate of each sure cell with its 95 % interval, a row a label.
 
-    Left over the epoch, coloured by the loss; right over the loss, coloured by the epoch.
+    Left over the epoch, coloured by the loss; right over the loss, coloured by the epoch. Networks
+    that have blown up, ε > 2 ε_0, are left out.
     """
     labels = list(pd.unique(ideal.label))
     figure = Figure(figsize=(9.6, 0.6 + 3.2 * len(labels)), layout="constrained")
     axes = figure.subplots(len(labels), 2, squeeze=False, sharey=True)
     for row, label in enumerate(labels):
-        own = ideal[(ideal.label == label) & ideal.sure]
+        stood = ideal.sure & (ideal.loss <= BLOWN_UP * ideal.initial_loss)
+        own = ideal[(ideal.label == label) & stood]
         progress, ratio = own.epoch / own.epochs, own.loss / own.initial_loss
-        cells = f"{label}: {len(own)} of {(ideal.label == label).sum()} cells are sure"
+        cells = f"{label}: {len(own)} of {(ideal.label == label).sum()} cells"
         _dots(axes[row, 0], progress, own, np.log10(ratio), "log₁₀ ε/ε₀")
         _dots(axes[row, 1], ratio, own, progress, "progress i/T")
         axes[row, 0].set(xlabel="progress i/T", ylabel="ideal rate α*", yscale="log", title=cells)
@@ -175,7 +186,8 @@ def _dots(axis: Axes, x: pd.Series, own: pd.DataFrame, colour: pd.Series, label:
     spread = np.stack([own.lr - own.lr_low, own.lr_high - own.lr]).clip(min=0)
     axis.errorbar(x, own.lr, spread, fmt="none", ecolor="0.6", elinewidth=0.7, zorder=1)
     dots = axis.scatter(x, own.lr, c=colour, s=14, cmap="viridis", zorder=2)
-    axis.get_figure().colorbar(dots, ax=axis, label=label)  # pyright: ignore
+    bar = axis.get_figure().colorbar(dots, ax=axis)  # pyright: ignore
+    bar.ax.set_title(label, fontsize=FONT)
     if len(own):
         axis.set_ylim(own.lr.min() / 3, own.lr.max() * 3)
 
@@ -192,6 +204,8 @@ def bias_figure(bias: pd.DataFrame, path: Path) -> None:
         spread = np.stack([rows.regret - rows.regret_low, rows.regret_high - rows.regret])
         right.errorbar(rows.index, rows.regret, spread, fmt="o-", capsize=2, **style)
     left.set(xscale="log", yscale="log", xlabel="horizon H [epochs]", ylabel="mean rate chosen")
+    left.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    left.yaxis.set_major_formatter("{x:g}")
     right.axhline(0, color="0.5", lw=0.8, ls=":")
     right.set(xscale="log", xlabel="horizon H [epochs]")
     right.set_ylabel("regret against the longest\nhorizon [nats], 95 %")
