@@ -1,5 +1,6 @@
 """The command line as a person meets it: each test runs `psi` in a process of its own."""
 
+import io
 import json
 import os
 import re
@@ -9,6 +10,7 @@ import sys
 import time
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 import psi
@@ -16,6 +18,7 @@ from psi.cli import COMMANDS
 from psi.law.expression import Apply, Constant, Variable
 from psi.law.law import Law, Range
 
+SAMPLE = str(Path(__file__).parents[1] / "data" / "sample")
 GENERATE = ["--tasks", "wine", "teacher-0", "--epochs=4", "--trajectories=0",
             "--candidates=4", "--seeds=2"]  # fmt: skip
 
@@ -77,6 +80,15 @@ def test_help_lists_every_command():
         (["generate", "--out", "x", "--tasks", "nowhere.csv"], ["nowhere.csv"]),
         (["generate", "--out", "x", "--address", "a:1"], ["--engine ray"]),
         (["records", "EMPTY"], ["holds no records"]),
+        (["ideal", "EMPTY", "--out", "x"], ["EMPTY is no data set"]),
+        (["ideal", SAMPLE, "--out", "x", "--horizon", "7"], ["<= 6 epochs", "got 7"]),
+        (["ideal", SAMPLE, "--out", "x", "--horizon", "0"], [">= 1 epoch", "got 0"]),
+        (["ideal", SAMPLE, "--out", "x", "--tasks", "iris"], ["iris", "wine, teacher-0"]),
+        (["ideal", SAMPLE, "--out", "x", "--continuation", "up"], ["'up'", "constant, linear"]),
+        (["ideal", SAMPLE, "--out", "x", "--continuation", "FILE"], ["not a law file"]),
+        (["ideal", SAMPLE, "--out", "x", "--rates", "2"], ["rates must be >= 3, got 2"]),
+        (["ideal", SAMPLE, "--out", "EMPTY/../FILE/x"], ["cannot write"]),
+        (["verify", "G99"], ["G99", "G1, G2"]),
         (["generate"], ["--out"]),
         (["fit", "EMPTY", "--out", "x.json"], ["EMPTY", "no records"]),
         (["fit", "EMPTY", "--out", "x.json", "--kind", "oracle"], ["oracle", "curve"]),
@@ -111,6 +123,50 @@ def test_show_prints_the_law(law_file, tmp_path):
     code, out, err = run("show", law_file, "--json", "--png", tmp_path / "law.png")
     assert json.loads(out) == psi.load(law_file).document()
     assert (tmp_path / "law.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_verify_says_what_was_estimated_and_what_is_true():
+    code, out, err = run("verify", "G8", "G9", "--json")
+    assert code == 0, err
+    rows = json.loads(out)["rows"]
+    assert [row["problem"] for row in rows] == ["G8", "G9"]
+    for row in rows:
+        assert row["ok"] is True
+        assert row["relative_error"] == abs(row["estimate"] - row["truth"]) <= row["tolerance"]
+        assert row["seconds"] > 0
+
+
+@pytest.mark.slow
+def test_ideal_makes_its_tables_and_goes_on_where_it_was_stopped(tmp_path):
+    asked = ["ideal", SAMPLE, "--out", tmp_path / "i", "--cells=3", "--states=2", "--orders=2",
+             "--rates=4", "--horizon", "1", "end"]  # fmt: skip
+    process = start(*asked)
+    parts = []
+    while not parts and process.poll() is None:
+        time.sleep(0.1)
+        parts = list(tmp_path.glob("i/.work-*/parts/branched-0000-1.parquet"))
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+    assert process.returncode == 130
+    first = parts[0].stat().st_mtime_ns, parts[0].read_bytes()
+    assert not (tmp_path / "i" / "summary.json").exists()
+    code, out, err = run(*asked, "--json")
+    assert code == 0, err
+    summary = json.loads(out)
+    assert summary == json.loads((tmp_path / "i" / "summary.json").read_text())
+    assert summary["cells"] == 2 * 2 * 3
+    assert set(summary["identifiability"]) == {"linear-1", "linear-end"}
+    assert "no data" in summary["identifiability"]["linear-1"]["verdict"]
+    ideal = pd.read_parquet(tmp_path / "i" / "ideal.parquet")
+    assert (ideal.lr > 0).all()
+    assert set(ideal.label) == {"linear-1", "linear-end"}
+    found = ideal[(ideal.task == "wine") & (ideal.label == "linear-1")]
+    table = pd.read_parquet(io.BytesIO(first[1]))
+    assert set(table.loss.round(9)) == set(found.loss.round(9))
+    for name in ("surface", "relief", "outcomes", "ideal"):
+        picture = tmp_path / "i" / "figures" / f"{name}.png"
+        assert picture.read_bytes().startswith(b"\x89PNG")
+    assert not list((tmp_path / "i").glob(".work-*"))
 
 
 def test_demo_leaves_a_folder_of_other_files_alone(tmp_path):

@@ -27,11 +27,10 @@ class VerifyCommand:
         from psi.report.progress import bar
 
         prepare()
-        from psi.bench.verify.table import CHECKS, PROBLEMS, verify
+        from psi.bench.verify.table import checks_of, verify
 
-        problems = self.problems or PROBLEMS
-        with bar("verifying", sum(name in problems for name, _ in CHECKS)) as update:
-            rows = verify(problems, update)
+        with bar("verifying", len(checks_of(self.problems))) as update:
+            rows = verify(self.problems, update)
         if not self.json:
             _print(rows)
         return {"rows": [row._asdict() for row in rows]}

@@ -147,7 +147,11 @@ def surface_grid(visits: Visits, bins: Bins, features: Features) -> Grid:
 
 
 def at_point(
-    surface: pd.DataFrame, loss: float, epoch: float, lr: float, group: str | None = None
+    surface: pd.DataFrame,
+    loss: float,
+    epoch: float | int,
+    lr: float,
+    group: str | None = None,
 ) -> pd.Series | None:
     """The row of the bin around a point; None, which is no data, where nothing was visited."""
     here = surface[surface.visited]

@@ -58,9 +58,9 @@ def joint_rates(problem: NoisyQuadratic, epochs: int, ahead: int, highest: float
     A receding horizon; H = 1 is greedy, H = T all at once. Raises ValueError as `mean_oracle`.
     """
     _check(min(epochs, ahead), highest)
-    plan, rates = np.full(ahead, highest / 4), []
+    plan, rates = mean_oracle(problem, min(ahead, epochs), highest), []
     for i in range(epochs):
-        plan = np.append(plan[1:], plan[-1])[: epochs - i] if i else plan[:epochs]
+        plan = np.append(plan[1:], plan[-1])[: epochs - i] if i else plan
         plan, _ = _descend(problem, plan, highest)
         rates.append(plan[0])
         moments = np.asarray(problem.initial) * (1 - plan[0] * np.asarray(problem.curvature)) ** 2

@@ -154,11 +154,11 @@ def tuned_peaks(
 
 def search(
     task: Task,
-    first: Rates,
+    first: Float[np.ndarray, "first epoch"],
     key: Key[Array, ""],
     how: Search,
     report: Report = lambda *_: None,
-) -> Rates:
+) -> Float[np.ndarray, "restart epoch"]:
     """What each restart ends at; restart r begins at trajectory r of `first`, in turn."""
     epochs = task.facts.epochs
     at = knots(epochs, how.knots)
@@ -204,12 +204,14 @@ def _strategy(
 
     @jax.jit
     def ask(key: Key[Array, ""], states: Any) -> Any:
-        return jax.vmap(lambda k, s: evolution.ask(k, s, params))(split(key), states)
+        with jax.numpy_rank_promotion("allow"):  # evosax promotes
+            return jax.vmap(lambda k, s: evolution.ask(k, s, params))(split(key), states)
 
     @jax.jit
     def tell(key: Key[Array, ""], logs: Array, fitness: Array, states: Any) -> Any:
         each = jax.vmap(lambda k, x, f, s: evolution.tell(k, x, f, s, params)[0])
-        return each(split(key), logs, fitness, states)
+        with jax.numpy_rank_promotion("allow"):
+            return each(split(key), logs, fitness, states)
 
     return ask, tell, jax.vmap(lambda k, m: evolution.init(k, m, params))(split(key), begin)
 

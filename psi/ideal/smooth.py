@@ -20,7 +20,7 @@ from psi.ideal.binned import Bins, By, Features, binned_surface
 
 MODELS = ("gaussian_process", "gradient_boosting")
 LEAST = 12  # bins that a model needs
-MOST = 500  # bins that a Gaussian process takes: its cost is cubic
+MOST = 300  # bins that a Gaussian process takes: its cost is cubic
 Z = 1.96
 
 

@@ -57,8 +57,10 @@ def source(folder: Path) -> GenerateConfig:
 def parts(data: GenerateConfig, how: IdealConfig) -> list[Part]:
     """What is to be made, in order.
 
-    Raises ValueError for a task that is not in the data set, or a horizon beyond its budget.
+    Raises ValueError for a task that is not in the data set, a horizon beyond its budget, or a
+    continuation that is no law file.
     """
+    continuation_of(how.continuation, data.hyper.epochs)
     unknown = set(how.tasks) - set(data.tasks)
     if unknown:
         raise ValueError(f"no task {sorted(unknown)} there; there are: {', '.join(data.tasks)}")

@@ -28,9 +28,8 @@ from psi.lab.training import validation_loss
 from psi.lab.work import layout
 
 UNITS = 16  # a call
-CACHED = (
-    2**15
-)  # numbers in the networks of one unit, where they are so small that it has more lanes
+# Numbers of a unit, weights or an epoch's inputs: small networks have more lanes than usual.
+CACHED = 2**15
 MOST = 2**13  # lanes a unit
 
 Report = Callable[[int, int], None]

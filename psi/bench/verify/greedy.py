@@ -86,7 +86,7 @@ def linear_regression(runs: int = 20_480) -> list[Row]:
     return many("G2", "α*(ε)", np.array(found), np.array(truth), 0.05)
 
 
-def mixture(runs: int = RUNS // 8) -> list[Row]:
+def mixture(runs: int = RUNS // 4) -> list[Row]:
     """G3: one rate for 8 tasks at the same loss, for their mean loss and for its mean log."""
     rng = np.random.default_rng(KEY)
     h, variance = np.exp(rng.uniform(-1, 1, 8)), np.exp(rng.uniform(-1, 1, 8))
@@ -96,14 +96,14 @@ def mixture(runs: int = RUNS // 8) -> list[Row]:
         [
             branch_surface(
                 task := quadratic(e, h[k], variance[k]),
-                starts(task, np.arange(runs), jax.random.key(KEY + k)),
+                starts(task, np.arange(runs), jax.random.key(KEY + 8 * n + k)),
                 rates,
                 Branching(1, CONSTANT, 0),
                 jax.random.key(0),
             )
             for k in range(8)
         ]
-        for e in excess
+        for n, e in enumerate(excess)
     ]
     for log, name, law in ((False, "mean loss", _mean_law), (True, "mean log loss", _log_law)):
         found = [best_rates(pooled(each, log))[0] for each in surfaces]

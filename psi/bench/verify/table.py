@@ -5,7 +5,9 @@ from collections.abc import Callable, Sequence
 from psi.bench.verify import adversary, greedy, horizons, noiseless
 from psi.bench.verify.rows import Row, timed
 
-CHECKS: tuple[tuple[str, Callable[[], list[Row]]], ...] = (
+Check = Callable[[], list[Row]]
+
+CHECKS: tuple[tuple[str, Check], ...] = (
     ("G1", greedy.of_the_loss),
     ("G1", greedy.of_the_epoch),
     ("G1", greedy.coverage),
@@ -25,17 +27,25 @@ CHECKS: tuple[tuple[str, Callable[[], list[Row]]], ...] = (
 PROBLEMS = tuple(dict.fromkeys(name for name, _ in CHECKS))
 
 
-def verify(
-    problems: Sequence[str] = PROBLEMS, report: Callable[[int, str], None] = lambda *_: None
-) -> list[Row]:
-    """All rows of the named problems.
+def checks_of(problems: Sequence[str]) -> list[tuple[str, Check]]:
+    """The checks of the named problems; of all where none is named.
 
-    Raises ValueError for an unknown name. `report` is told the checks done and what comes next.
+    Raises ValueError for an unknown name.
     """
     unknown = set(problems) - set(PROBLEMS)
     if unknown:
         raise ValueError(f"unknown problem {sorted(unknown)}; allowed: {', '.join(PROBLEMS)}")
-    chosen = [(name, check) for name, check in CHECKS if name in problems]
+    return [(name, check) for name, check in CHECKS if name in (problems or PROBLEMS)]
+
+
+def verify(
+    problems: Sequence[str] = (), report: Callable[[int, str], None] = lambda *_: None
+) -> list[Row]:
+    """All rows of the named problems, or of all.
+
+    Raises ValueError for an unknown name. `report` is told the checks done and what comes next.
+    """
+    chosen = checks_of(problems)
     rows: list[Row] = []
     for done, (name, check) in enumerate(chosen):
         report(done, name)

@@ -1,0 +1,101 @@
+"""The parts of a study of a data set, without the command around it."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from psi.ideal.config import IdealConfig
+from psi.ideal.rate import ideal_rates
+from psi.ideal.study import Part, branch_epochs, cells_of, make, parts, size, source
+from psi.lab.config import GenerateConfig, Hyper, flat, from_flat
+from psi.lab.sweep import trajectories
+from psi.lab.tasks.data_config import DataConfig
+
+SAMPLE = Path(__file__).parents[2] / "data" / "sample"
+SMALL = IdealConfig(horizon=(1, "end"), cells=3, states=2, orders=2, rates=4)
+
+
+def test_a_config_comes_back_from_its_flat_form():
+    for config in (
+        GenerateConfig(),
+        GenerateConfig(
+            tasks=("wine",), hyper=Hyper(epochs=3, optimizer="adam", network="cnn", width=4),
+            data=DataConfig(target="y", header=False), min_lr=1e-3, seed=4,
+        ),
+    ):  # fmt: skip
+        assert from_flat(flat(config) | {"width": 32, "units": 16, "sha256 of x": "y"}) == config
+
+
+def test_what_is_made_and_how_much():
+    data = source(SAMPLE)
+    assert data.tasks == ("wine", "teacher-0")
+    made = parts(data, SMALL)
+    assert [p.name for p in made] == [
+        "branched-0000-1", "branched-0000-end", "branched-0001-1", "branched-0001-end",
+    ]  # fmt: skip
+    # 3 cells at epochs 0, 2, 4 of 6; 2 states, 2 orders, 4 rates.
+    assert size(data, SMALL, made[0]) == 3 * 2 * 2 * 4
+    assert size(data, SMALL, made[1]) == (6 + 4 + 2) * 2 * 2 * 4
+    more = parts(data, IdealConfig(tasks=("wine",), oracle=True, bias=True))
+    assert [p.kind for p in more] == ["branched", "bias", "headroom"]
+
+
+def test_branches_are_spread_over_the_budget():
+    assert list(branch_epochs(3, 6)) == [0, 2, 4]
+    assert list(branch_epochs(8, 6)) == [0, 1, 2, 3, 4, 5, 0, 1]
+
+
+def test_cells_are_trajectories_of_the_data_set():
+    data = source(SAMPLE)
+    rates, at = cells_of(data, SMALL, 0)
+    own = trajectories(data, 0).rates
+    assert all((own == each).all(1).any() for each in rates)
+    assert list(at) == [0, 2, 4]
+    other, _ = cells_of(data, SMALL, 1)
+    assert not np.array_equal(rates, other)
+
+
+def test_a_part_is_a_function_of_its_name():
+    data = source(SAMPLE)
+    part = Part("branched", 0, "end")
+    one, two = make(data, SMALL, part), make(data, SMALL, part)
+    columns = ["cell", "epoch", "horizon", "lr", "loss", "final_loss", "score"]
+    assert one[columns].equals(two[columns])
+    assert set(one.label) == {"linear-end"}
+    assert set(one.horizon + one.epoch) == {6}
+    ideal = ideal_rates(one)
+    assert len(ideal) == 3
+    assert set(ideal.runs) == {4}
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"horizon": (7,)}, "<= 6 epochs"),
+        ({"tasks": ("digits",)}, "no task"),
+    ],
+)
+def test_what_the_data_set_cannot_answer(change, words):
+    with pytest.raises(ValueError, match=words):
+        parts(source(SAMPLE), IdealConfig(**change))
+
+
+def test_no_data_set(tmp_path):
+    with pytest.raises(ValueError, match="is no data set"):
+        source(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"cells": 0}, "cells must be >= 1, got 0"),
+        ({"orders": 1}, "orders must be >= 2"),
+        ({"horizon": ()}, "horizon must be distinct"),
+        ({"horizon": (2, 2)}, "horizon must be distinct"),
+        ({"continuation": "exponential"}, "constant, linear or a law file"),
+    ],
+)
+def test_configs_that_make_no_sense(change, words):
+    with pytest.raises(ValueError, match=words):
+        IdealConfig(**change)
