@@ -22,6 +22,9 @@ from psi.lab.policy import trajectory
 from psi.lab.task import Task
 
 POPULATION = 16
+ORDERS = 4
+MANY = 8192
+"""Runs of a problem without a network: they cost nothing, and one of them tells little."""
 
 
 def horizons_of(epochs: int) -> tuple[int, ...]:
@@ -35,9 +38,7 @@ def horizon_bias(
     key: Key[Array, ""],
     horizons: Sequence[int] = (),
     continuation: Continuation = LINEAR,
-    population: int = POPULATION,
-    orders: int = 4,
-    scored_on: int = len(SCORING_SEEDS),
+    population: int | None = None,
     report: Report = lambda *_: None,
 ) -> pd.DataFrame:
     """One row per horizon and epoch.
@@ -45,20 +46,25 @@ def horizon_bias(
     Columns: task, horizon (H), continuation, epoch, lr (chosen), lr_low, lr_high, edge, flat, and
     of the whole schedule mean_lr, final_loss, score, regret (score minus that of the longest
     horizon on the same fresh seeds, nats) with regret_low and regret_high. `report` is told the
-    horizons done. Raises ValueError for a horizon outside 1 … T.
+    horizons done. The population is of 16 runs, each over 4 fresh batch orders, scored on 32; of
+    problems without a network of 8192 along their own, scored on as many. Raises ValueError for a
+    horizon outside 1 … T.
     """
     epochs = task.facts.epochs
     horizons = tuple(horizons) or horizons_of(epochs)
     if not all(1 <= h <= epochs for h in horizons):
         raise ValueError(f"horizons must be in 1 … {epochs}, the budget, got {list(horizons)}")
+    alone = task.facts.network == "none"
+    population = population or (MANY if alone else POPULATION)
     states = starts(task, np.arange(population), key)
     tables = []
     for done, horizon in enumerate(horizons):
         draw = jax.random.fold_in(key, horizon)
-        how = Branching(horizon, continuation, 0 if task.functions.before else orders)
+        how = Branching(horizon, continuation, 0 if alone else ORDERS)
         tables.append(recede(task, states, rates, how, draw).ideal.assign(horizon=horizon))
         report(done + 1, len(horizons))
-    return _scored(task, horizons, tables, key, np.arange(100, 100 + scored_on))
+    seeds = population + np.arange(population) if alone else SCORING_SEEDS
+    return _scored(task, horizons, tables, key, seeds)
 
 
 def _scored(
@@ -72,7 +78,7 @@ def _scored(
     length = np.array([task.facts.epochs])
     states = starts(task, seeds, key)
     loss = play(task, states, trajectory, lanes, length).loss
-    final = final_losses(task, states, loss)[0, :, 0]
+    final = final_losses(task, loss)[0, :, 0]
     longest = int(np.argmax(horizons))
     rows = []
     for k, table in enumerate(tables):

@@ -17,7 +17,7 @@ from jaxtyping import Array, Float, Int, Key
 
 from psi.ideal.continuation import LINEAR, Candidate, Continuation
 from psi.ideal.rate import LEAST, peak
-from psi.ideal.returns import capped, score
+from psi.ideal.returns import BOUNDLESS, DIVERGED, capped, score
 from psi.ideal.surface import candidates
 from psi.lab.branch import Report, States, play
 from psi.lab.task import Task
@@ -87,11 +87,11 @@ def horizons(task: Task, states: States, how: Branching) -> Int[np.ndarray, " ce
 
 
 def final_losses(
-    task: Task, states: States, loss: Float[np.ndarray, "cell state order lane"]
+    task: Task, loss: Float[np.ndarray, "cell state order lane"]
 ) -> Float[np.ndarray, "cell state order lane"]:
-    """What single runs count with, float64."""
-    initial = states.initial_loss[:, :, None, None].astype(np.float64)
-    return capped(loss.astype(np.float64), task.facts.chance_loss, initial)
+    """What single runs count with (psi.ideal.returns), float64."""
+    times = BOUNDLESS if task.facts.network == "none" else DIVERGED
+    return capped(loss.astype(np.float64), task.facts.chance_loss, times)
 
 
 def _rounds(
@@ -113,7 +113,7 @@ def _rounds(
             task, states, how.continuation.policy, lanes, horizon, how.orders, key, report=ahead
         )
         tried = np.concatenate([tried, now], 1)
-        found = final_losses(task, states, run.loss)
+        found = final_losses(task, run.loss)
         losses = found if losses is None else np.concatenate([losses, found], -1)
         order = tried.argsort(1)
         tried = np.take_along_axis(tried, order, 1)

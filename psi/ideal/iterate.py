@@ -89,7 +89,7 @@ def law_states(
 def _score(task: Task, law: Law, key: Key[Array, ""]) -> float:
     states, whole = starts(task, SCORING_SEEDS, key), np.array([task.facts.epochs])
     loss = play(task, states, _policy(task, law), _one(whole), whole).loss
-    mean = final_losses(task, states, loss).mean((1, 2))
+    mean = final_losses(task, loss).mean((1, 2))
     return float(score(mean, task.facts.floor, task.facts.chance_loss)[0, 0])
 
 

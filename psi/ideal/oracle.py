@@ -249,7 +249,7 @@ def _losses(
     length = np.full(cells, task.facts.epochs)
     lanes = rates[index].astype(np.float32)
     states = States(runs, np.zeros(cells, int))
-    loss = final_losses(task, states, play(task, states, trajectory, lanes, length).loss)
+    loss = final_losses(task, play(task, states, trajectory, lanes, length).loss)
     return loss[:, :, 0].swapaxes(0, 1).reshape(len(seeds), -1)[:, : len(rates)]
 
 

@@ -67,7 +67,7 @@ def stepped(task: Task, states: States, rate: float) -> States:
 
 def _mean(task: Task, states: States) -> float:
     loss = play(task, states, CONSTANT.policy, _nothing(states), np.zeros(1, int)).loss
-    return float(final_losses(task, states, loss).mean())
+    return float(final_losses(task, loss).mean())
 
 
 def _nothing(states: States) -> Candidate:

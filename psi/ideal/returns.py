@@ -9,6 +9,10 @@ in nats. Both have the same best candidate; the score is what trainings are judg
 the return tells small excess losses apart as well. A run counts with 2 L_chance at most, also where
 it diverged: a rate that diverges from one seed in many is bad, not infinitely bad. A mean that is
 within 3 standard errors of the floor is below resolution, and its log is NaN.
+
+Problems of known ideal rate have no constant predictor: L_chance is their mean initial loss, and a
+single run's loss is often far above it. Their ideal rate is that of the plain mean, so there a run
+counts up to a million times that.
 """
 
 from typing import TypeAlias
@@ -17,6 +21,7 @@ import numpy as np
 from jaxtyping import Float
 
 DIVERGED = 2.0  # times the chance loss
+BOUNDLESS = 1e6  # the same for problems without a network
 RESOLUTION = 0.01  # of Δ: below it two losses count as one
 RESOLVED = 3.0  # standard errors
 
@@ -30,12 +35,9 @@ def score(loss: Losses, floor: Losses | float, chance: Losses | float) -> Losses
     return np.asarray(np.log(np.clip(loss - floor, 0, 2 * span) + RESOLUTION * span))
 
 
-def capped(loss: Losses, chance: Losses | float, initial: Losses | float = 0.0) -> Losses:
-    """Losses of single runs, at most 2 max(L_chance, ε_0); a diverged run's is that.
-
-    Runs of a problem that starts at random may begin far above the mean, which is its L_chance.
-    """
-    return np.fmin(loss, DIVERGED * np.maximum(chance, initial))
+def capped(loss: Losses, chance: Losses | float, times: float = DIVERGED) -> Losses:
+    """Losses of single runs, at most 2 L_chance (or so many `times`); a diverged run's is that."""
+    return np.fmin(loss, times * chance)
 
 
 def returned(loss: Losses, error: Losses, floor: Losses | float, chance: Losses | float) -> Losses:

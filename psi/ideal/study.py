@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Array, Float, Int, Key
 
-from psi.ideal.bias import horizon_bias, horizons_of
+from psi.ideal.bias import ORDERS, POPULATION, horizon_bias, horizons_of
 from psi.ideal.branched import Branching, branch_surface
 from psi.ideal.config import IdealConfig
 from psi.ideal.continuation import CONTINUATIONS, Continuation, law_continuation
@@ -101,7 +101,7 @@ def size(data: GenerateConfig, how: IdealConfig, part: Part) -> int:
     if part.kind == "bias":
         left = epochs - np.arange(epochs)
         ahead = [np.minimum(left, h).sum() for h in horizons_of(epochs)]
-        return int(sum(ahead)) * 16 * 4 * rates
+        return int(sum(ahead)) * POPULATION * ORDERS * rates
     return 25_000 * epochs
 
 

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from psi.bench.branching import bench_branching
 from psi.bench.engine import bench_engine
 from psi.bench.storage import resume_seconds
 from psi.lab.timing import alternately, seconds
@@ -32,3 +33,11 @@ def test_the_figures_of_the_engine_fit_together():
     assert 0 < found["recorded_fraction"] < 1.5
     assert 0 < found["gemm_fraction"] < 1
     assert found["naive_vmap"] > 0
+
+
+@pytest.mark.slow
+def test_what_branching_costs():
+    found = json.loads(json.dumps(bench_branching(quick=True)))
+    for horizon in (1, 6):
+        assert found[f"branching_us_h{horizon}"] > 0
+        assert found[f"branching_of_runs_h{horizon}"] > 0

@@ -1,6 +1,7 @@
 """Surfaces of records against naive references, and what must not be made up."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -53,6 +54,7 @@ def test_the_mean_is_taken_before_the_log_in_every_bin(sample):
     visits = to_visits(records, tasks, "relative", "pooled")
     assert table.visited.sum() > 10
     for row in table.itertuples():
+        row: Any = row
         here = (
             (visits.loss >= row.loss_low) & (visits.loss < row.loss_high)
             & (visits.epoch >= row.epoch_low) & (visits.epoch < row.epoch_high)
@@ -104,9 +106,9 @@ def test_groups():
     by_domain = binned_surface(both, facts, "raw", "domain", SMALL)
     assert set(by_domain.group) == {"d"}
     one = by_task[by_task.group == "a"]
-    np.testing.assert_array_equal(by_domain.visits, 2 * one.visits.to_numpy())
-    same = one.visited.to_numpy() & np.isfinite(one.rate).to_numpy()
-    np.testing.assert_allclose(by_domain.rate[same], one.rate.to_numpy()[same])
+    np.testing.assert_array_equal(by_domain.visits, 2 * np.asarray(one.visits))
+    same = np.asarray(one.visited) & np.isfinite(np.asarray(one.rate))
+    np.testing.assert_allclose(by_domain.rate[same], np.asarray(one.rate)[same])
 
 
 def test_intervals_of_a_bin_cover_the_truth():
@@ -189,6 +191,7 @@ def test_outcomes_against_a_loop(sample):
     facts = tasks.set_index("task")
     assert table.visited.sum() > 5
     for row in table[table.visited].itertuples():
+        row: Any = row
         own = records[records.task == row.task].astype({"lr": float})
         here = own[
             (own.epoch >= row.epoch_low) & (own.epoch < row.epoch_high)

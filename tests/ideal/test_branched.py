@@ -79,9 +79,7 @@ def test_a_moving_target_wants_a_rate_that_stays():
 def test_longer_horizons_choose_higher_rates_and_end_lower():
     """G4's bias (Wu et al. 2018), measured on fresh seeds."""
     task = make_task("noisy_quadratic_3d", Hyper(epochs=16))
-    table = horizon_bias(
-        task, np.geomspace(0.01, 0.2, 7), KEY, (1, 16), LINEAR, 2048, 1, scored_on=2048
-    )
+    table = horizon_bias(task, np.geomspace(0.01, 0.2, 7), KEY, (1, 16), LINEAR, 2048)
     rows = table.groupby("horizon").first()
     assert rows.mean_lr[16] > 1.3 * rows.mean_lr[1]
     assert rows.regret[16] == 0
