@@ -20,7 +20,17 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float, Int
 
-from psi.ideal.grid import Binned, Grid, binned, intervals, means, medians, runs_in, weights
+from psi.ideal.grid import (
+    RESAMPLES,
+    Binned,
+    Grid,
+    binned,
+    intervals,
+    means,
+    medians,
+    runs_in,
+    weights,
+)
 from psi.ideal.returns import DIVERGED, RESOLVED
 
 Features = Literal["raw", "relative"]
@@ -73,9 +83,10 @@ def binned_surface(
     features: Features = "raw",
     by: By = "task",
     bins: Bins | None = None,
-    seed: int = 0,
+    grid: Grid | None = None,
+    resamples: int = RESAMPLES,
 ) -> pd.DataFrame:
-    """One row per bin of each group, visited or not.
+    """One row per bin of each group, visited or not; `grid` in place of edges from the visits.
 
     Columns: by, group, features; the bin's edges (loss_low, loss_high, epoch_low, epoch_high,
     lr_low, lr_high) and its means (loss, epoch, lr); runs, visits, visited; return, rate and
@@ -85,10 +96,10 @@ def binned_surface(
     """
     bins = bins or Bins()
     visits = to_visits(records, tasks, features, by)
-    grid = surface_grid(visits, bins, features)
+    grid = grid or surface_grid(visits, bins, features)
     tables = []
     for name in pd.unique(visits.group):
-        table = _table(visits.take(visits.group == name), grid, bins.least, seed)
+        table = _table(visits.take(visits.group == name), grid, bins.least, resamples)
         tables.append(table.assign(by=by, group=name, features=features))
     return pd.concat(tables, ignore_index=True)
 
@@ -162,7 +173,7 @@ def at_point(
     return None if here.empty else here.iloc[0]
 
 
-def _table(visits: Visits, grid: Grid, least: int, seed: int) -> pd.DataFrame:
+def _table(visits: Visits, grid: Grid, least: int, resamples: int) -> pd.DataFrame:
     """Every bin of one group."""
     number = grid.bins(visits.loss, visits.epoch, visits.lr)
     points = binned(number, visits.after, visits.run, grid.size)
@@ -173,22 +184,22 @@ def _table(visits: Visits, grid: Grid, least: int, seed: int) -> pd.DataFrame:
     once = np.ones(len(points.bin))
     for name in grid.names:
         table[name] = means(points, once, getattr(visits, name)[points.order])
-    estimates = _estimates(points, visits.before[points.order], seed)
+    estimates = _estimates(points, visits.before[points.order], resamples)
     for name, values in estimates.items():
         table[name] = np.where(table.visited, values, np.nan)
     return table
 
 
 def _estimates(
-    points: Binned, before: Float[np.ndarray, " point"], seed: int
+    points: Binned, before: Float[np.ndarray, " point"], resamples: int
 ) -> dict[str, Float[np.ndarray, " bin"]]:
     """Return, rate and median of every bin, with their intervals."""
     samples = [
         (means(points, w, points.value), means(points, w, before), medians(points, w))
-        for w in weights(points, seed)
+        for w in weights(points, resamples)
     ]
     after, was, middle = (list(each) for each in zip(*samples, strict=True))
-    error = intervals(after[1:])[0]
+    error = intervals(after[1:] or after)[0]
     columns = {}
     with np.errstate(divide="ignore", invalid="ignore"):
         kinds = (
@@ -200,7 +211,7 @@ def _estimates(
         resolved = after[0] > RESOLVED * np.nan_to_num(error)
     for name, values in kinds:
         known = (middle[0] > 0) if name == "median" else resolved
-        _, low, high = intervals(values[1:])
+        _, low, high = intervals(values[1:] or values)
         for column, each in ((name, values[0]), (f"{name}_low", low), (f"{name}_high", high)):
             columns[column] = np.where(known, each, np.nan)
     return columns

@@ -76,12 +76,12 @@ def runs_in(points: Binned) -> Int[np.ndarray, " bin"]:
     return np.bincount(pairs, minlength=points.box)
 
 
-def weights(points: Binned, seed: int) -> Iterator[Float[np.ndarray, " point"]]:
-    """All points once, then RESAMPLES times their runs' Poisson counts."""
+def weights(points: Binned, resamples: int = RESAMPLES) -> Iterator[Float[np.ndarray, " point"]]:
+    """All points once, then so many times their runs' Poisson counts."""
     yield np.ones(len(points.run))
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(0)
     runs = int(points.run.max(initial=-1)) + 1
-    for _ in range(RESAMPLES):
+    for _ in range(resamples):
         yield rng.poisson(1.0, runs).astype(float)[points.run]
 
 
@@ -107,7 +107,7 @@ def medians(points: Binned, weight: Float[np.ndarray, " point"]) -> Float[np.nda
 def intervals(
     samples: Sequence[Float[np.ndarray, " bin"]],
 ) -> tuple[Float[np.ndarray, " bin"], Float[np.ndarray, " bin"], Float[np.ndarray, " bin"]]:
-    """(standard error, 2.5 % point, 97.5 % point) over resamples."""
+    """(standard error, 2.5 % point, 97.5 % point) over resamples; all the first one where alone."""
     table = np.stack(samples)
     empty = np.isnan(table).all(0)
     table = np.where(empty, 0.0, table)

@@ -29,7 +29,7 @@ from psi.lab.task import Task
 from psi.lab.trajectories import PLAIN, plain
 
 TUNING_SEEDS = np.arange(16)
-CHOOSING_SEEDS = np.arange(50, 82)
+CHOOSING_SEEDS = np.arange(500, 628)
 SCORING_SEEDS = np.arange(100, 132)
 FIRST_SEARCH_SEED = 1000
 WIDTH = 32  # lanes trained together

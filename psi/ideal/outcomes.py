@@ -15,7 +15,7 @@ from psi.ideal.grid import Binned, Grid, binned, intervals, means, medians, runs
 
 
 def outcome_surface(
-    records: pd.DataFrame, tasks: pd.DataFrame, bins: Bins | None = None, seed: int = 0
+    records: pd.DataFrame, tasks: pd.DataFrame, bins: Bins | None = None
 ) -> pd.DataFrame:
     """One row per task and bin of (i, α), visited or not.
 
@@ -32,16 +32,14 @@ def outcome_surface(
             continue
         if not np.isfinite(fact["criterion"]):
             raise ValueError(f"{fact['task']} has no criterion: every rate of its pilot diverged")
-        table = _table(own, fact["criterion"], fact["epochs"], bins, seed)
+        table = _table(own, fact["criterion"], fact["epochs"], bins)
         for column in ("time", "time_low", "time_high"):
             table[column.replace("time", "steps")] = table[column] * fact["steps"]
         tables.append(table.assign(task=fact["task"]))
     return pd.concat(tables, ignore_index=True)
 
 
-def _table(
-    records: pd.DataFrame, criterion: float, epochs: int, bins: Bins, seed: int
-) -> pd.DataFrame:
+def _table(records: pd.DataFrame, criterion: float, epochs: int, bins: Bins) -> pd.DataFrame:
     number = records.groupby("run", observed=True).ngroup().to_numpy()
     epoch = records.epoch.to_numpy(np.float64)
     time = _times(number, epoch, records.val_loss.to_numpy() <= criterion)
@@ -61,7 +59,7 @@ def _table(
     points = binned(where, time[number], number, grid.size)
     runs = runs_in(points)
     table = grid.table().assign(runs=runs, visited=runs >= bins.least)
-    for name, values in _estimates(points, accuracy, seed).items():
+    for name, values in _estimates(points, accuracy).items():
         table[name] = np.where(table.visited, values, np.nan)
     return table
 
@@ -76,13 +74,13 @@ def _times(
 
 
 def _estimates(
-    points: Binned, accuracy: Float[np.ndarray, " run"], seed: int
+    points: Binned, accuracy: Float[np.ndarray, " run"]
 ) -> dict[str, Float[np.ndarray, " bin"]]:
     met = np.isfinite(points.value).astype(float)
     known = np.clip(np.nan_to_num(accuracy, nan=0.0), 0, 1)[points.run]  # R² has no lower bound
     samples = [
         (medians(points, w), means(points, w, known), means(points, w, met))
-        for w in weights(points, seed)
+        for w in weights(points)
     ]
     columns = {}
     for name, values in zip(

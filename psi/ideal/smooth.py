@@ -17,6 +17,7 @@ from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import RBF, ConstantKernel, WhiteKernel
 
 from psi.ideal.binned import Bins, By, Features, binned_surface
+from psi.ideal.grid import Grid
 
 MODELS = ("gaussian_process", "gradient_boosting")
 LEAST = 12  # bins that a model needs
@@ -47,14 +48,13 @@ def smooth_surface(
     usable bins in a half are left empty. `surface` is the binned surface of these records.
     """
     even = records.seed.to_numpy() % 2 == 0
-    halves = []
-    for half in (records[even], records[~even]):
-        known = half.empty or half.groupby(["task", "epoch"], observed=True).lr.nunique().max() < 2
-        halves.append(None if known else binned_surface(half, tasks, features, by, bins))
+    halves = [
+        _half(part, tasks, surface, features, by, bins) for part in (records[even], records[~even])
+    ]
     tables, choices = [], {}
     for name, table in surface.groupby("group", sort=False):
         table = table.assign(smooth=np.nan, smooth_error=np.nan, model="")
-        pair = [_usable(half, name) for half in halves]
+        pair = [_usable(half, table) for half in halves]
         if all(len(half) >= LEAST for half in pair):
             choices[str(name)] = choice = _choose(pair)
             _fill(table, choice)
@@ -62,11 +62,34 @@ def smooth_surface(
     return pd.concat(tables, ignore_index=True), choices
 
 
-def _usable(table: pd.DataFrame | None, group: Any) -> pd.DataFrame:
-    if table is None:
-        return pd.DataFrame()
-    own = table[(table.group == group) & table.visited]
-    return own[np.isfinite(own["return"])]
+def _half(
+    records: pd.DataFrame,
+    tasks: pd.DataFrame,
+    surface: pd.DataFrame,
+    features: Features,
+    by: By,
+    bins: Bins | None,
+) -> pd.DataFrame:
+    """The surface of half of the runs in the bins of all; empty where it compares no rates."""
+    edges = [np.append(surface[f"{n}_low"], surface[f"{n}_high"]) for n in ("loss", "epoch", "lr")]
+    grid = Grid(("loss", "epoch", "lr"), tuple(np.unique(each) for each in edges))
+    try:
+        return binned_surface(records, tasks, features, by, bins, grid, resamples=0)
+    except ValueError:  # one trajectory only
+        return surface.iloc[:0]
+
+
+def _usable(half: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
+    """The bins of one group that half of the runs visited often enough.
+
+    Their intervals are those of all runs, √2 times as wide.
+    """
+    own = half[half.group == table.group.iloc[0]].reset_index(drop=True)
+    if own.empty:
+        return own
+    width = (table.return_high - table.return_low).to_numpy() / np.sqrt(2)
+    own = own.assign(return_low=own["return"] - width, return_high=own["return"] + width)
+    return own[own.visited & np.isfinite(own["return"]) & np.isfinite(width)]
 
 
 def _choose(halves: list[pd.DataFrame]) -> Choice:

@@ -1,0 +1,3 @@
+"""The figures of psi ideal, from small tables and from awkward ones."""
+
+
