@@ -77,22 +77,23 @@ def _over(
 def relief_figure(surface: pd.DataFrame, path: Path) -> None:
     """The pooled relative surface in three dimensions, early, in the middle and late in training.
 
-    Height: the gain of one epoch in nats, over loss and rate. A gap was not visited.
+    Height: the gain of one epoch in nats, over loss and rate; what lost more than half of the
+    largest gain is cut off there. A gap was not visited.
     """
     first = np.unique(surface.epoch_low)
     chosen = first[np.unique(np.linspace(0, len(first) - 1, 3).round().astype(int))]
     figure = Figure(figsize=(4.3 * len(chosen) + 0.8, 4.2))
-    low, high = np.nanquantile(surface.rate, [0.02, 0.98])
-    colours = ScalarMappable(Normalize(low, high), "viridis")
+    high = float(np.nanquantile(surface.rate, 0.98))
+    colours = ScalarMappable(Normalize(-high / 2, high), "viridis")
     for number, begin in enumerate(chosen):
         own = surface[surface.epoch_low == begin]
         axis: Any = figure.add_subplot(1, len(chosen), number + 1, projection="3d")
         _bars(axis, *_over(own, "loss", "rate"), colours)
         axis.set_title(f"i/T from {begin:.1f} to {own.epoch_high.iloc[0]:.1f}", y=0.99, fontsize=10)
-    right = 1 - 0.8 / figure.get_figwidth()
+    right = 1 - 0.95 / figure.get_figwidth()
     figure.subplots_adjust(left=0.01, right=right - 0.02, bottom=0.08, top=0.96, wspace=0.1)
     bar = figure.add_axes((right, 0.2, 0.012, 0.6))
-    figure.colorbar(colours, cax=bar, label="gain of one epoch [nats]")
+    figure.colorbar(colours, cax=bar, label="gain of one epoch [nats]", extend="both")
     _save(figure, path)
 
 
@@ -122,11 +123,13 @@ def _bars(
 
 
 def outcomes_figure(surface: pd.DataFrame, path: Path) -> None:
-    """Time, accuracy and reliability over epoch and rate: a column a task, the first four.
+    """Time, accuracy and reliability over epoch and rate: a column a task, four of them.
 
-    White: most of these runs never met the criterion; grey: not visited.
+    Those where most runs met the criterion in most bins. White: most of these runs never met it;
+    grey: not visited.
     """
-    names = list(pd.unique(surface.task))[:SHOWN]
+    met = surface.time.lt(np.inf).groupby(surface.task, sort=False).sum()
+    names = list(met.sort_values(ascending=False, kind="stable").index[:SHOWN])
     kinds = (
         ("time", "epochs to criterion", "viridis_r"),
         ("accuracy", "test accuracy", "viridis"),
@@ -135,8 +138,9 @@ def outcomes_figure(surface: pd.DataFrame, path: Path) -> None:
     figure = Figure(figsize=(1.2 + 2.5 * len(names), 6.4), layout="constrained")
     axes = figure.subplots(len(kinds), len(names), squeeze=False, sharex=True, sharey=True)
     for row, (value, label, cmap) in enumerate(kinds):
-        finite = surface[value][np.isfinite(surface[value])]
-        colours = ScalarMappable(Normalize(float(finite.min()), float(finite.max())), cmap)
+        known = surface[value][np.isfinite(surface[value]) & surface.task.isin(names)]
+        limits = (known.min(), known.max()) if len(known) else (0.0, 1.0)
+        colours = ScalarMappable(Normalize(*limits), cmap)
         for column, name in enumerate(names):
             _outcome(axes[row, column], surface[surface.task == name], value, colours)
         axes[row, 0].set_ylabel("learning rate")
@@ -183,13 +187,15 @@ def ideal_figure(ideal: pd.DataFrame, path: Path) -> None:
 
 
 def _dots(axis: Axes, x: pd.Series, own: pd.DataFrame, colour: pd.Series, label: str) -> None:
+    if own.empty:
+        axis.text(0.5, 0.5, "no sure cell", ha="center", transform=axis.transAxes)
+        return
     spread = np.stack([own.lr - own.lr_low, own.lr_high - own.lr]).clip(min=0)
     axis.errorbar(x, own.lr, spread, fmt="none", ecolor="0.6", elinewidth=0.7, zorder=1)
     dots = axis.scatter(x, own.lr, c=colour, s=14, cmap="viridis", zorder=2)
     bar = axis.get_figure().colorbar(dots, ax=axis)  # pyright: ignore
     bar.ax.set_title(label, fontsize=FONT)
-    if len(own):
-        axis.set_ylim(own.lr.min() / 3, own.lr.max() * 3)
+    axis.set_ylim(own.lr.min() / 3, own.lr.max() * 3)
 
 
 def bias_figure(bias: pd.DataFrame, path: Path) -> None:
@@ -199,10 +205,12 @@ def bias_figure(bias: pd.DataFrame, path: Path) -> None:
     colours = mpl.color_sequences["tab10"]
     for number, (task, own) in enumerate(bias.groupby("task", sort=False)):
         rows = own.groupby("horizon").first()
+        again = number >= len(colours)  # as many colours as there are, then dashed
         style: dict[str, Any] = {"color": colours[number % len(colours)], "ms": 4, "lw": 1.2}
-        left.plot(rows.index, rows.mean_lr, "o-", label=str(task), **style)
+        style |= {"marker": "s" if again else "o", "ls": "--" if again else "-"}
+        left.plot(rows.index, rows.mean_lr, label=str(task), **style)
         spread = np.stack([rows.regret - rows.regret_low, rows.regret_high - rows.regret])
-        right.errorbar(rows.index, rows.regret, spread, fmt="o-", capsize=2, **style)
+        right.errorbar(rows.index, rows.regret, spread, capsize=2, **style)
     left.set(xscale="log", yscale="log", xlabel="horizon H [epochs]", ylabel="mean rate chosen")
     left.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
     left.yaxis.set_major_formatter("{x:g}")

@@ -154,7 +154,7 @@ def test_medians_are_weighted():
     assert found[0] == 3
     assert np.isnan(found[1:]).all()
     assert list(runs_in(points)) == [3, 1, 0]
-    drawn = list(weights(points, 0))
+    drawn = list(weights(points))
     assert (drawn[0] == 1).all()
     assert np.mean(drawn[1:]) == pytest.approx(1.0, abs=0.2)
 
