@@ -19,9 +19,10 @@ from psi.lab.branch import along, play
 from psi.lab.engine import population
 from psi.lab.policy import trajectory
 from psi.lab.timing import alternately
+from psi.lab.work import layout
 
 BEHIND = 4  # epochs before the branch
-STATES, RATES, ORDERS = 8, 12, 16
+STATES, RATES, ORDERS = 8, 16, 16
 
 
 def bench_branching(
@@ -42,7 +43,7 @@ def bench_branching(
         short = task._replace(facts=replace(task.facts, epochs=horizon))
         plans = np.repeat(rates[:, None], horizon, axis=1)
         seeds = np.arange(states * orders)
-        runs = partial(population, short, trajectory, plans, seeds, key)
+        runs = partial(population, short, trajectory, plans, seeds, key, layout(RATES))
         spent = alternately([branch, runs], 1 if quick else 5)
         epochs = states * orders * RATES * horizon
         branching, whole = (float(np.median(each)) / epochs * 1e6 for each in spent)
