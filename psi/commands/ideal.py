@@ -1,6 +1,7 @@
 """psi ideal."""
 
 import json
+import math
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_args
@@ -57,12 +58,14 @@ class IdealCommand:
         return self._estimate(data, wanted)
 
     def _estimate(self, data: Any, wanted: Any) -> dict[str, Any]:
+        from psi.ideal.study import continuation_of
         from psi.lab import store
         from psi.lab.devices import prepare
         from psi.report.folder import publish, work_folder
 
         prepare()
         asked = asdict(self.config) | {"data": store.data_hash(self.folder)}
+        asked["continuation"] = continuation_of(self.config.continuation, 1).name
         work = work_folder(self.out, store.digest(asked)[:12], "ideal")
         made = _parts(data, self.config, wanted, work)
         tables, summary = _tables(self.folder, made)
@@ -112,7 +115,6 @@ def _tables(folder: Path, made: dict[Any, Any]) -> tuple[dict[str, Any], dict[st
     import pandas as pd
 
     from psi.ideal.binned import By, Features, binned_surface
-    from psi.ideal.identify import identifiability
     from psi.ideal.outcomes import outcome_surface
     from psi.ideal.rate import ideal_rates
     from psi.ideal.smooth import smooth_surface
@@ -133,22 +135,31 @@ def _tables(folder: Path, made: dict[Any, Any]) -> tuple[dict[str, Any], dict[st
         tables = {"surface": pd.concat(surfaces, ignore_index=True)}
         tables["outcomes"] = outcome_surface(records, tasks)
         update(len(kinds) + 1, "")
-    branched = [(part, table) for part, table in made.items() if part.kind == "branched"]
+    branched = [
+        (part, table) for part, table in made.items() if part.kind == "branched" and len(table)
+    ]
+    if not branched:
+        raise ValueError("no data: every state that rates could branch off has diverged")
     ideal = [ideal_rates(table).assign(label=table.label.iloc[0]) for _, table in branched]
     tables["ideal"] = pd.concat(ideal, ignore_index=True)
-    tables["branched"] = pd.concat([t.drop(columns="left_out") for _, t in branched])
+    tables["branched"] = pd.concat([t.drop(columns=["resampled", "groups"]) for _, t in branched])
     for kind in ("bias", "headroom"):
         own = [table for part, table in made.items() if part.kind == kind]
         if own:
             tables[kind] = pd.concat(own, ignore_index=True)
-    told = {}
-    for label, own in tables["ideal"].groupby("label"):
-        try:
-            told[str(label)] = _finite(identifiability(own)._asdict())
-        except ValueError as error:
-            told[str(label)] = {"verdict": f"no data: {error}"}
+    told = {str(label): _told(own) for label, own in tables["ideal"].groupby("label")}
     models = {name: choice._asdict() for name, choice in choices.items()}
     return tables, {"identifiability": told, "smooth": models} | _numbers(tables)
+
+
+def _told(ideal: "pd.DataFrame") -> dict[str, Any]:
+    """How well ε and i are told apart, or why that cannot be said."""
+    from psi.ideal.identify import identifiability
+
+    try:
+        return _finite(identifiability(ideal)._asdict())
+    except ValueError as error:
+        return {"verdict": f"no data: {error}"}
 
 
 def _numbers(tables: dict[str, Any]) -> dict[str, Any]:
@@ -168,7 +179,7 @@ def _numbers(tables: dict[str, Any]) -> dict[str, Any]:
 def _finite(values: dict[str, Any]) -> dict[str, Any]:
     """JSON knows no infinity."""
     return {
-        k: None if isinstance(v, float) and abs(v) == float("inf") else v for k, v in values.items()
+        k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in values.items()
     }
 
 

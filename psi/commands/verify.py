@@ -1,5 +1,6 @@
 """psi verify."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,12 +34,17 @@ class VerifyCommand:
             rows = verify(self.problems, update)
         if not self.json:
             _print(rows)
-        return {"rows": [row._asdict() for row in rows]}
+        return {"rows": [{k: _finite(v) for k, v in row._asdict().items()} for row in rows]}
 
     @staticmethod
     def failed(result: Any) -> bool:
         """Whether a row is not ok: exit code 1."""
         return not all(row["ok"] for row in result["rows"])
+
+
+def _finite(value: Any) -> Any:
+    """JSON knows no NaN."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _print(rows: Any) -> None:

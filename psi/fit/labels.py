@@ -72,7 +72,7 @@ def labels(ideal: pd.DataFrame, surface: pd.DataFrame, least: int = LEAST) -> La
         loss_ratio=(kept.loss / kept.initial_loss).to_numpy(),
         progress=(kept.epoch / kept.epochs).to_numpy(dtype=float),
         log_rate=np.log(kept.lr.to_numpy()),
-        weight=sure / (kept.log_lr_error.to_numpy() ** 2 + NOISE**2),
+        weight=np.where(sure, 1 / (kept.log_lr_error.to_numpy() ** 2 + NOISE**2), 0.0),
         tried=np.log(np.stack([cell.lr.to_numpy() for cell in cells])),
         lost=scores - scores.min(1, keepdims=True),
         domain=kept.domain.to_numpy(dtype=object),

@@ -31,7 +31,7 @@ from psi.ideal.grid import (
     runs_in,
     weights,
 )
-from psi.ideal.returns import DIVERGED, RESOLVED
+from psi.ideal.returns import RESOLVED, cap
 
 Features = Literal["raw", "relative"]
 By = Literal["task", "domain", "pooled"]
@@ -92,7 +92,9 @@ def binned_surface(
     lr_low, lr_high) and its means (loss, epoch, lr); runs, visits, visited; return, rate and
     median, each with its 95 % interval (…_low, …_high). NaN where not visited or below resolution.
 
-    Raises ValueError where the records hold one trajectory only: no rate can be compared then.
+    Raises ValueError where the records hold one trajectory only, no rate can be compared then, or
+    nothing but networks that have blown up. Runs of one seed share their batches, whatever their
+    trajectory: intervals are over runs, and speak of these seeds.
     """
     bins = bins or Bins()
     visits = to_visits(records, tasks, features, by)
@@ -107,19 +109,22 @@ def binned_surface(
 def to_visits(records: pd.DataFrame, tasks: pd.DataFrame, features: Features, by: By) -> Visits:
     """The records of runs that stood somewhere, with what came of each epoch.
 
-    A visit whose loss afterwards is not finite has twice the loss of chance; states beyond that
-    are left out: the network has blown up, and no rate is meant for it. Raises ValueError as
-    `binned_surface`.
+    A visit whose loss afterwards is not finite has the most that a run counts with
+    (psi.ideal.returns); states beyond that are left out: the network has blown up, and no rate is
+    meant for it. Raises ValueError as `binned_surface`.
     """
     if records.groupby(["task", "epoch"], observed=True).lr.nunique().max() < 2:
         raise ValueError(
             "the records hold one trajectory only: what was best is seen where rates differ"
         )
-    facts = tasks.set_index("task")[["domain", "floor", "chance_loss", "epochs"]]
+    # The candidates of a cell share their prefix: one visit, however many branch off it.
+    copies = records.duplicated(["task", "cell", "seed", "epoch"])
+    records = records[(records.cell < 0) | (records.epoch >= records.branch) | ~copies]
+    facts = tasks.set_index("task")[["domain", "floor", "chance_loss", "epochs", "network"]]
+    limits = facts.chance_loss * facts.network.map(cap)
     names = records.task.astype(str)
-    floor, chance, epochs = (
-        names.map(facts[column]).to_numpy(np.float64)
-        for column in ("floor", "chance_loss", "epochs")
+    floor, limit, epochs = (
+        names.map(column).to_numpy(np.float64) for column in (facts.floor, limits, facts.epochs)
     )
     number = records.groupby(["task", "run"], observed=True, sort=False).ngroup().to_numpy()
     loss = records.loss_running.to_numpy(np.float64)
@@ -134,19 +139,22 @@ def to_visits(records: pd.DataFrame, tasks: pd.DataFrame, features: Features, by
         epoch,
         records.lr.to_numpy(np.float64),
         records.loss_full.to_numpy(np.float64) - floor,
-        np.fmin(records.loss_next.to_numpy(np.float64), DIVERGED * chance) - floor,
+        np.fmin(records.loss_next.to_numpy(np.float64), limit) - floor,
         number,
         np.full(len(records), "all") if group is None else group.to_numpy(dtype=object),
     )
     stood = (visits.loss > 0) & (visits.lr > 0)  # not where it is NaN
-    return visits.take(stood & (visits.before <= DIVERGED * chance - floor))
+    stood &= visits.before <= limit - floor
+    if not stood.any():
+        raise ValueError("no data: every network of the records has blown up")
+    return visits.take(stood)
 
 
 def surface_grid(visits: Visits, bins: Bins, features: Features) -> Grid:
     """Bins that hold 99 % of the losses, and all epochs and rates."""
     low, high = np.quantile(visits.loss, [0.005, 0.995])
-    end = 1.0 if features == "relative" else visits.epoch.max() + 1
-    epoch = np.linspace(0, end, bins.epoch + 1)
+    share = np.arange(bins.epoch + 1) / bins.epoch  # not linspace: i/T must not miss its bin
+    epoch = share * (1.0 if features == "relative" else visits.epoch.max() + 1)
     return Grid(
         ("loss", "epoch", "lr"),
         (

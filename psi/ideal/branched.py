@@ -16,8 +16,8 @@ import pandas as pd
 from jaxtyping import Array, Float, Int, Key
 
 from psi.ideal.continuation import LINEAR, Candidate, Continuation
-from psi.ideal.rate import LEAST, peak
-from psi.ideal.returns import BOUNDLESS, DIVERGED, capped, score
+from psi.ideal.rate import CELL, LEAST, peak
+from psi.ideal.returns import cap, capped, score
 from psi.ideal.surface import candidates
 from psi.lab.branch import Report, States, play
 from psi.lab.task import Task
@@ -90,8 +90,7 @@ def final_losses(
     task: Task, loss: Float[np.ndarray, "cell state order lane"]
 ) -> Float[np.ndarray, "cell state order lane"]:
     """What single runs count with (psi.ideal.returns), float64."""
-    times = BOUNDLESS if task.facts.network == "none" else DIVERGED
-    return capped(loss.astype(np.float64), task.facts.chance_loss, times)
+    return capped(loss.astype(np.float64), task.facts.chance_loss, cap(task.facts.network))
 
 
 def _rounds(
@@ -176,6 +175,6 @@ def _cell(
 
 
 def best_rates(surface: pd.DataFrame) -> Float[np.ndarray, " cell"]:
-    """The ideal rate of each cell of a surface, without its interval."""
-    groups = surface.sort_values(["cell", "lr"]).groupby("cell", sort=True)
+    """The ideal rate of each cell of a surface, in the order of the cells, without its interval."""
+    groups = surface.sort_values("lr").groupby(list(CELL), observed=True, sort=False)
     return np.array([np.exp(peak(np.log(g.lr.to_numpy()), -g.score.to_numpy())) for _, g in groups])

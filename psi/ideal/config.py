@@ -12,7 +12,7 @@ class IdealConfig:
     """How ideal rates are estimated. Raises ValueError where a number makes no sense."""
 
     horizon: tuple[int | Literal["end"], ...] = ("end",)
-    """H in epochs, one or several; end: to the end of the budget, H = T − i."""
+    """H in epochs, one or several, from epochs i <= T − H; end: to the end of the budget."""
     continuation: str = "linear"
     """What follows a candidate: constant, linear (to zero at the end of the horizon), or a law
     file."""
@@ -27,7 +27,7 @@ class IdealConfig:
     rates: int = 12
     """K, candidate rates, evenly spaced in log α over the data set's bounds."""
     rounds: int = 1
-    """Times K rates are tried, closer to the best each time."""
+    """Times K rates are tried in a cell, closer to the best each time."""
     oracle: bool = False
     """Search each task's best trajectory too, and print the headroom."""
     bias: bool = False

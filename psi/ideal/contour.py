@@ -4,6 +4,8 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
+from psi.ideal.rate import CELL
+
 
 def iso_rate(surface: pd.DataFrame, nats: float) -> Float[np.ndarray, " cell"]:
     """The smallest α of each cell whose return is `nats` above that of standing still.
@@ -13,7 +15,8 @@ def iso_rate(surface: pd.DataFrame, nats: float) -> Float[np.ndarray, " cell"]:
     extrapolated. Where a best rate is unbounded this is what there is to know (exponential tails,
     ground truth of Zhang et al. 2025, arXiv 2504.04105).
     """
-    return np.array([_of_cell(cell, nats) for _, cell in surface.groupby("cell", sort=True)])
+    cells = surface.groupby(list(CELL), observed=True, sort=False)
+    return np.array([_of_cell(cell, nats) for _, cell in cells])
 
 
 def _of_cell(cell: pd.DataFrame, nats: float) -> float:

@@ -3,7 +3,8 @@
 Of all runs whose rate in epoch i was α: how many epochs (and steps) they took until the task's
 criterion was met, how good they were on the test split in the end, and what share of them met the
 criterion at all. The three are never merged. A run that never met the criterion takes infinitely
-long: where that is half of them or more, the median time is too, and is given as such.
+long: where that is more than half of them, the median time is too, and is given as such. Runs that
+branch off one prefix are resampled together.
 """
 
 import numpy as np
@@ -23,16 +24,17 @@ def outcome_surface(
     (median epochs until the criterion was met; inf where most runs never did), steps (the same in
     updates), accuracy (mean of test accuracy in the end), reliability (share of runs that met the
     criterion), each with its 95 % interval; NaN where not visited. A diverged run keeps the
-    accuracy it was left with, R² is at least 0. Raises ValueError where a task has no criterion.
+    accuracy it was left with, R² is at least 0. A task without a criterion (every rate of its
+    pilot diverged) has no time and no reliability, NaN.
     """
     bins, tables = bins or Bins(), []
     for fact in tasks.to_dict("records"):
         own = records[records.task == fact["task"]]
         if own.empty:
             continue
-        if not np.isfinite(fact["criterion"]):
-            raise ValueError(f"{fact['task']} has no criterion: every rate of its pilot diverged")
         table = _table(own, fact["criterion"], fact["epochs"], bins)
+        if not np.isfinite(fact["criterion"]):
+            table.loc[:, table.columns.str.match("time|reliability")] = np.nan
         for column in ("time", "time_low", "time_high"):
             table[column.replace("time", "steps")] = table[column] * fact["steps"]
         tables.append(table.assign(task=fact["task"]))
@@ -41,6 +43,8 @@ def outcome_surface(
 
 def _table(records: pd.DataFrame, criterion: float, epochs: int, bins: Bins) -> pd.DataFrame:
     number = records.groupby("run", observed=True).ngroup().to_numpy()
+    alone = records.run.where(records.cell < 0, -1)  # runs of one cell and seed belong together
+    family = records.assign(alone=alone).groupby(["cell", "seed", "alone"]).ngroup().to_numpy()
     epoch = records.epoch.to_numpy(np.float64)
     time = _times(number, epoch, records.val_loss.to_numpy() <= criterion)
     last = epoch == epochs - 1
@@ -56,10 +60,10 @@ def _table(records: pd.DataFrame, criterion: float, epochs: int, bins: Bins) -> 
         ),
     )
     where = grid.bins(epoch, np.where(tried, lr, 0.0))
-    points = binned(where, time[number], number, grid.size)
-    runs = runs_in(points)
-    table = grid.table().assign(runs=runs, visited=runs >= bins.least)
-    for name, values in _estimates(points, accuracy).items():
+    points = binned(where, time[number], family, grid.size)
+    runs = runs_in(binned(where, time[number], number, grid.size))
+    table = grid.table().assign(runs=runs, visited=runs_in(points) >= bins.least)
+    for name, values in _estimates(points, accuracy[number][points.order]).items():
         table[name] = np.where(table.visited, values, np.nan)
     return table
 
@@ -74,10 +78,10 @@ def _times(
 
 
 def _estimates(
-    points: Binned, accuracy: Float[np.ndarray, " run"]
+    points: Binned, accuracy: Float[np.ndarray, " point"]
 ) -> dict[str, Float[np.ndarray, " bin"]]:
     met = np.isfinite(points.value).astype(float)
-    known = np.clip(np.nan_to_num(accuracy, nan=0.0), 0, 1)[points.run]  # R² has no lower bound
+    known = np.clip(np.nan_to_num(accuracy, nan=0.0), 0, 1)  # R² has no lower bound
     samples = [
         (medians(points, w), means(points, w, known), means(points, w, met))
         for w in weights(points)

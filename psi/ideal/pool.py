@@ -24,7 +24,7 @@ def pooled(surfaces: Sequence[pd.DataFrame], log: bool = False) -> pd.DataFrame:
         if not table[keys].equals(first[keys]):
             raise ValueError(f"tasks can be pooled only where they share {', '.join(keys)}")
     average = _geometric if log else _arithmetic
-    excess = [np.stack(table.left_out.to_list()) - table.floor.iloc[0] for table in tables]
+    excess = [np.stack(table.resampled.to_list()) - table.floor.iloc[0] for table in tables]
     final = average([(t.final_loss - t.floor).to_numpy() for t in tables])
     chance = average([(t.chance_loss - t.floor).to_numpy() for t in tables])
     return first.assign(
@@ -37,7 +37,8 @@ def pooled(surfaces: Sequence[pd.DataFrame], log: bool = False) -> pd.DataFrame:
         chance_loss=chance,
         final_loss=final,
         score=score(final, 0.0, chance),
-        left_out=list(average(excess)),
+        groups=min(int(table.groups.min()) for table in tables),
+        resampled=list(average(excess)),
         **{"return": -np.log(final)},
     )
 

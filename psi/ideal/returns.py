@@ -29,6 +29,11 @@ Losses: TypeAlias = Float[np.ndarray, "..."]
 """One mean loss or many, in nats."""
 
 
+def cap(network: str) -> float:
+    """Times L_chance that a run counts with at most, by the task's network."""
+    return BOUNDLESS if network == "none" else DIVERGED
+
+
 def score(loss: Losses, floor: Losses | float, chance: Losses | float) -> Losses:
     """The score y of a mean loss."""
     span = chance - floor

@@ -4,6 +4,7 @@ Every table of a task is a *part*: a pure function of the data set, the config a
 may keep parts and go on where they stopped.
 """
 
+import hashlib
 from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
@@ -14,14 +15,14 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Array, Float, Int, Key
 
-from psi.ideal.bias import ORDERS, POPULATION, horizon_bias, horizons_of
+from psi.ideal.bias import MANY, ORDERS, POPULATION, horizon_bias, horizons_of
 from psi.ideal.branched import Branching, branch_surface
 from psi.ideal.config import IdealConfig
 from psi.ideal.continuation import CONTINUATIONS, Continuation, law_continuation
 from psi.ideal.oracle import Headroom, headroom
 from psi.lab import store
 from psi.lab.branch import Report, along
-from psi.lab.config import GenerateConfig, from_flat
+from psi.lab.config import PROBLEM_NAMES, GenerateConfig, from_flat
 from psi.lab.sweep import task_key, task_of, trajectories
 from psi.lab.task import Task
 from psi.law.clock import Clock
@@ -79,7 +80,7 @@ def parts(data: GenerateConfig, how: IdealConfig) -> list[Part]:
 def make(
     data: GenerateConfig, how: IdealConfig, part: Part, report: Report = lambda *_: None
 ) -> pd.DataFrame:
-    """The table of a part. `report` is told how far it is."""
+    """The table of a part, empty where every state has diverged. `report`: how far it is."""
     task = _task(data, part.task)
     key = jax.random.fold_in(task_key(how.seed, part.task), 2**30)
     if part.kind == "headroom":
@@ -95,13 +96,15 @@ def size(data: GenerateConfig, how: IdealConfig, part: Part) -> int:
     """Epochs that a part trains, over all its runs: what its time goes with."""
     epochs, rates = data.hyper.epochs, how.rates
     if part.kind == "branched":
-        left = epochs - branch_epochs(how.cells, epochs)
-        ahead = left if part.horizon == "end" else np.minimum(left, part.horizon)
-        return int(ahead.sum()) * how.states * how.orders * rates * how.rounds
+        at = branch_epochs(how.cells, epochs, part.horizon)
+        ahead = epochs - at if part.horizon == "end" else np.full(how.cells, part.horizon)
+        played = how.states * how.orders * rates * how.rounds
+        return int(ahead.sum()) * played + int(at.sum()) * how.states
     if part.kind == "bias":
         left = epochs - np.arange(epochs)
         ahead = [np.minimum(left, h).sum() for h in horizons_of(epochs)]
-        return int(sum(ahead)) * POPULATION * ORDERS * rates
+        many = MANY if data.tasks[part.task] in PROBLEM_NAMES else POPULATION * ORDERS
+        return int(sum(ahead)) * many * rates
     return 25_000 * epochs
 
 
@@ -114,17 +117,20 @@ def continuation_of(name: str, epochs: int) -> Continuation:
 @lru_cache(maxsize=4)
 def _of_law(path: str, epochs: int) -> Continuation:
     # Cached: a continuation is part of a compiled program's key.
-    return law_continuation(Path(path).name, Clock(load(path), epochs))
+    content = hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    return law_continuation(f"{Path(path).stem}-{content[:8]}", Clock(load(path), epochs))
 
 
-def branch_epochs(cells: int, epochs: int) -> Int[np.ndarray, " cell"]:
-    """0 … T−1 in turn; spread over it where there are fewer cells than epochs."""
-    number = np.arange(cells)
-    return number * epochs // cells if cells < epochs else number % epochs
+def branch_epochs(
+    cells: int, epochs: int, horizon: int | Literal["end"] = "end"
+) -> Int[np.ndarray, " cell"]:
+    """0 … T−H in turn (to T−1 where the horizon is the end); spread over it where cells are few."""
+    number, there = np.arange(cells), epochs + 1 - (1 if horizon == "end" else horizon)
+    return number * there // cells if cells < there else number % there
 
 
 def cells_of(
-    data: GenerateConfig, how: IdealConfig, number: int
+    data: GenerateConfig, how: IdealConfig, number: int, horizon: int | Literal["end"] = "end"
 ) -> tuple[Float[np.ndarray, "cell epoch"], Int[np.ndarray, " cell"]]:
     """(rates, epoch to branch at) of each cell: trajectories of the data set, spread over all."""
     plan = trajectories(data, number)
@@ -133,7 +139,7 @@ def cells_of(
     lanes = np.flatnonzero(first)
     rng = np.random.default_rng([how.seed, number])
     chosen = rng.permutation(lanes)[np.arange(how.cells) % len(lanes)]
-    return plan.rates[chosen], branch_epochs(how.cells, data.hyper.epochs)
+    return plan.rates[chosen], branch_epochs(how.cells, data.hyper.epochs, horizon)
 
 
 def headroom_table(task: Task, found: Headroom) -> pd.DataFrame:
@@ -158,7 +164,7 @@ def _branched(
     report: Report,
 ) -> pd.DataFrame:
     seeds = STATE_SEED + np.arange(how.states)
-    rates, at = cells_of(data, how, part.task)
+    rates, at = cells_of(data, how, part.task, part.horizon)
     states = along(task, rates, at, seeds, task_key(data.seed, part.task))
     orders = 0 if task.functions.before else how.orders
     branching = Branching(
@@ -167,6 +173,8 @@ def _branched(
         orders,
         how.rounds,
     )
+    if not np.isfinite(states.loss).all(axis=1).any():
+        return pd.DataFrame()  # no data: every network has diverged
     table = branch_surface(task, states, _rates(data, how), branching, key, report)
     return table.assign(label=f"{branching.continuation.name}-{part.horizon}")
 

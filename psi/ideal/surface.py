@@ -10,17 +10,18 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from psi.ideal.returns import capped, left_out_means, returned, score
+from psi.ideal.returns import cap, capped, returned, score
 from psi.lab.task import Facts
 
-GROUPS = 64  # at most so many are left out one by one
+GROUPS = 64  # at most so many are resampled
+RESAMPLES = 200
 
 
 def response_surface(records: pd.DataFrame, tasks: pd.DataFrame) -> pd.DataFrame:
     """One row per task, cell and candidate rate, from the branched runs of a data set.
 
     Columns: those of `candidates`. Cells whose prefix diverged have no finite ε_i and are left out.
-    Raises ValueError where the records hold no branched run.
+    Raises ValueError where the records hold no branched run, or none with a finite loss.
     """
     branched = records[records.cell >= 0]
     if branched.empty:
@@ -37,13 +38,15 @@ def response_surface(records: pd.DataFrame, tasks: pd.DataFrame) -> pd.DataFrame
         for _, group in runs.groupby(["task", "cell"], observed=True)
         if np.isfinite(group.loss_running).all()
     ]
+    if not groups:
+        raise ValueError("no data: the prefix of every branched cell has diverged")
     return pd.concat(groups, ignore_index=True)
 
 
 def _cell(runs: pd.DataFrame, facts: Any) -> pd.DataFrame:
     table = runs.pivot(index="lr", columns="seed", values="final_loss")
     rates = table.index.to_numpy(np.float64)
-    losses = capped(table.to_numpy(np.float64).T, facts.chance_loss)
+    losses = capped(table.to_numpy(np.float64).T, facts.chance_loss, cap(facts.network))
     epoch = int(runs.epoch.iloc[0])
     return candidates(facts, facts.task, rates, losses).assign(
         cell=runs.cell.iloc[0],
@@ -64,12 +67,13 @@ def candidates(
     """The candidates of one cell, from the capped loss of each run (or group's mean) under each.
 
     Columns: task, domain, epochs (T), floor, chance_loss, lr (α_i), runs (groups), final_loss (L̄),
-    score, return (NaN below resolution), and `left_out`, L̄ without each of at most 64 groups.
-    `facts` is a task's, or its row of the task table.
+    score, return (NaN below resolution), groups (at most 64, what is resampled) and `resampled`, L̄
+    under 200 bootstrap resamples of the groups, which the candidates share. `facts` is a task's, or
+    its row of the task table.
     """
     parts = np.array_split(losses, min(len(losses), GROUPS))
-    means, size = np.stack([p.mean(0) for p in parts]), np.array([len(p) for p in parts], float)
-    left_out = left_out_means(means, size) if len(parts) > 1 else np.empty((0, len(rates)))
+    means = np.stack([part.mean(0) for part in parts])
+    pick = np.random.default_rng(0).integers(0, len(parts), (RESAMPLES, len(parts)))
     mean, error = losses.mean(0), losses.std(0) / np.sqrt(len(losses))
     return pd.DataFrame(
         {
@@ -83,6 +87,7 @@ def candidates(
             "final_loss": mean,
             "score": score(mean, facts.floor, facts.chance_loss),
             "return": returned(mean, error, facts.floor, facts.chance_loss),
-            "left_out": list(left_out.T),
+            "groups": len(parts),
+            "resampled": list(means[pick].mean(1).T),
         }
     )

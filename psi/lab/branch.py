@@ -69,7 +69,7 @@ def starts(task: Task, seeds: Int[np.ndarray, " state"], key: Key[Array, ""]) ->
     block = _blocks(task, len(seeds), 1)
     program = _programs(jax.default_backend())[0]
     run = partial(program, task.functions, _devices(), task.arrays, task.splits, key)
-    runs = _in_calls(run, lambda units: (seeds[block[units]],), len(block))
+    runs = _in_calls(run, lambda units, _: (seeds[block[units]],), len(block))
     one_cell = jax.tree.map(lambda a: _flat(a)[None, : len(seeds)], runs)
     return States(one_cell, np.zeros(1, int))
 
@@ -127,13 +127,13 @@ def play(
     block = _blocks(task, count * each, jax.tree.leaves(lanes)[0].shape[1])
     cell, number = (a.reshape(-1) for a in np.indices((cells, len(block))))
 
-    def work(units: np.ndarray) -> tuple[Any, ...]:
+    def work(units: np.ndarray, real: np.ndarray) -> tuple[Any, ...]:
         own, pair = cell[units], block[number[units]]
         at = own[:, None], pair // each
         order = (own[:, None] * count * each + pair).astype(np.uint32)
         now = jax.tree.map(lambda a: a[at], states.runs)
         chosen = jax.tree.map(lambda a: np.asarray(a)[own], lanes)
-        return now, order, chosen, states.epoch[own], np.asarray(horizon)[own]
+        return now, order, chosen, states.epoch[own], np.asarray(horizon)[own] * real
 
     program = _programs(jax.default_backend())[1]
     static = (task.functions, make_policy, task.facts.epochs, _devices(), keep_runs, orders > 0)
@@ -187,15 +187,19 @@ def _blocks(task: Task, pairs: int, lanes: int) -> Int[np.ndarray, "block pair"]
 
 def _in_calls(
     run: Callable[..., Any],
-    work: Callable[[np.ndarray], tuple[Any, ...]],
+    work: Callable[[np.ndarray, np.ndarray], tuple[Any, ...]],
     units: int,
     report: Report = lambda *_: None,
 ) -> Any:
-    """run(*work(u)) over all units, in calls of one shape; leaves of shape=(units, …)."""
+    """run(*work(units, which of them are no padding)), in calls of one shape.
+
+    Leaves of shape=(units, …).
+    """
     calls, done = -(-units // UNITS), []
     for call in range(calls):
-        index = np.minimum(np.arange(UNITS) + call * UNITS, units - 1)
-        done.append(jax.tree.map(np.asarray, run(*work(index))))
+        index = np.arange(UNITS) + call * UNITS
+        given = work(np.minimum(index, units - 1), index < units)
+        done.append(jax.tree.map(np.asarray, run(*given)))
         report(call + 1, calls)
     return jax.tree.map(lambda *a: np.concatenate(a)[:units], *done)
 

@@ -35,6 +35,7 @@ def publish(work: Path, out: Path, products: tuple[str, ...]) -> None:
     piece.
     """
     old = work / "replaced"
+    shutil.rmtree(old, ignore_errors=True)  # of a call that was stopped here
     old.mkdir()
     for name in reversed(products):
         if (out / name).exists():

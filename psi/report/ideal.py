@@ -32,7 +32,7 @@ def surface_figure(surface: pd.DataFrame, path: Path) -> None:
     axes = figure.subplots(2, len(names), squeeze=False, sharex="col", sharey=True)
     middle = (surface.epoch_low.min() + surface.epoch_high.max()) / 2
     halves = (surface.epoch_high <= middle, surface.epoch_high > middle)
-    top = float(np.nanquantile(surface.rate.abs(), 0.95)) or 1.0
+    top = _quantile(surface.rate.abs(), 0.95)
     colours = ScalarMappable(Normalize(-top, top), "RdBu")
     for column, name in enumerate(names):
         for row, half in enumerate(halves):
@@ -47,8 +47,10 @@ def surface_figure(surface: pd.DataFrame, path: Path) -> None:
 
 
 def _gained(axis: Axes, own: pd.DataFrame, colours: Any) -> None:
-    losses, rates, table = _over(own, "loss", "rate")
     axis.set_facecolor(NOTHING)
+    if own.empty:
+        return
+    losses, rates, table = _over(own, "loss", "rate")
     axis.pcolormesh(losses, rates, table.T, cmap=colours.cmap, norm=colours.norm)
     axis.set(xscale="log", yscale="log")
     x, y = np.sqrt(losses[1:] * losses[:-1]), np.sqrt(rates[1:] * rates[:-1])
@@ -83,7 +85,7 @@ def relief_figure(surface: pd.DataFrame, path: Path) -> None:
     first = np.unique(surface.epoch_low)
     chosen = first[np.unique(np.linspace(0, len(first) - 1, 3).round().astype(int))]
     figure = Figure(figsize=(4.3 * len(chosen) + 0.8, 4.2))
-    high = float(np.nanquantile(surface.rate, 0.98))
+    high = _quantile(surface.rate, 0.98)
     colours = ScalarMappable(Normalize(-high / 2, high), "viridis")
     for number, begin in enumerate(chosen):
         own = surface[surface.epoch_low == begin]
@@ -108,6 +110,9 @@ def _bars(
     x, y = np.log10(losses), np.log10(rates)
     low, high = colours.get_clim()
     i, j = np.nonzero(np.isfinite(table))
+    if not i.size:
+        axis.text2D(0.5, 0.5, "not visited", ha="center", transform=axis.transAxes)
+        return
     height = np.clip(table[i, j], low, high)
     axis.bar3d(
         x[i], y[j], low, np.diff(x)[i], np.diff(y)[j], height - low + 1e-6,
@@ -243,6 +248,13 @@ def headroom_figure(table: pd.DataFrame, path: Path) -> None:
     axis.xaxis.set_major_locator(MaxNLocator(6))
     axis.legend(fontsize=FONT, frameon=False, loc="lower right")
     _save(figure, path)
+
+
+def _quantile(values: pd.Series, share: float) -> float:
+    """A quantile of what is known; 1 where that is nothing, or not above 0."""
+    known = values[np.isfinite(values)]
+    found = float(known.quantile(share)) if len(known) else 1.0
+    return found if found > 0 else 1.0
 
 
 def _save(figure: Figure, path: Path) -> None:

@@ -35,6 +35,7 @@ def made(runs=400, epochs=4, seed=0, rate=lambda loss, lr: loss * (0.3 + (np.log
             rows.append(
                 {
                     "task": "a", "run": run, "seed": run % 8, "epoch": i, "lr": lr,
+                    "cell": -1, "branch": -1,
                     "loss_running": loss, "loss_full": loss, "loss_next": after,
                     "val_loss": after, "test_accuracy": 0.9 if lr < 0.3 else 0.5,
                 }
@@ -42,7 +43,7 @@ def made(runs=400, epochs=4, seed=0, rate=lambda loss, lr: loss * (0.3 + (np.log
             loss = min(after, 3.0)
     tasks = pd.DataFrame(
         {"task": ["a"], "domain": ["d"], "floor": [0.0], "chance_loss": [50.0], "epochs": [epochs],
-         "criterion": [0.2], "steps": [7]}
+         "criterion": [0.2], "steps": [7], "network": ["mlp"]}
     )  # fmt: skip
     return pd.DataFrame(rows), tasks
 
@@ -211,10 +212,38 @@ def test_outcomes_against_a_loop(sample):
         assert row.reliability_low <= row.reliability <= row.reliability_high
 
 
-def test_a_task_without_a_criterion_has_no_outcomes(sample):
+def test_a_task_without_a_criterion_has_no_time_but_an_accuracy(sample):
     records, tasks = sample
-    with pytest.raises(ValueError, match="has no criterion"):
-        outcome_surface(records, tasks.assign(criterion=np.nan))
+    table = outcome_surface(records, tasks.assign(criterion=[np.nan, 0.5]))
+    lost, known = (table[table.visited & (table.task == name)] for name in tasks.task)
+    assert lost[["time", "time_low", "steps", "reliability", "reliability_high"]].isna().all().all()
+    assert lost.accuracy.notna().all()
+    assert known.reliability.notna().all()
+
+
+def test_candidates_of_a_cell_are_one_visit_before_they_part(sample):
+    records, tasks = sample
+    shared = (records.cell >= 0) & (records.epoch < records.branch)
+    once = records[~shared | ~records.duplicated(["task", "cell", "seed", "epoch"])]
+    assert len(once) == len(records) - shared.sum() * 4 / 5
+    for all_of, kept in zip(
+        to_visits(records, tasks, "raw", "task"), to_visits(once, tasks, "raw", "task"), strict=True
+    ):
+        assert np.array_equal(np.unique(all_of, return_inverse=True)[1],
+                              np.unique(kept, return_inverse=True)[1])  # fmt: skip
+
+
+def test_nothing_but_blown_up_networks_is_no_data(sample):
+    records, tasks = sample
+    with pytest.raises(ValueError, match="no data"):
+        binned_surface(records.assign(loss_full=100.0), tasks)
+
+
+def test_no_epoch_is_lost_between_relative_bins():
+    records, tasks = made(runs=30, epochs=20)
+    table = binned_surface(records, tasks, "relative", "task", Bins(loss=2, epoch=5, lr=2))
+    visits = table.groupby("epoch_low").visits.sum()
+    assert visits.max() < 1.2 * visits.min()
 
 
 def table_of(loss, epoch, lr, tasks=6):

@@ -143,7 +143,8 @@ def test_one_state_is_resampled_over_its_batch_orders():
     task = make_task("wine", Hyper(epochs=4))
     states = along(task, np.full((1, 4), 0.3), np.array([1]), np.arange(1), KEY)
     surface = branch_surface(task, states, GRID, Branching(2, CONSTANT, orders=8), KEY)
-    assert {len(each) for each in surface.left_out} == {8}
+    assert set(surface.groups) == {8}
+    assert ideal_rates(surface).sure.dtype == bool
 
 
 def test_dead_cells_are_left_out_and_none_left_is_no_data():

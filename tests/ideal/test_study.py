@@ -34,9 +34,9 @@ def test_what_is_made_and_how_much():
     assert [p.name for p in made] == [
         "branched-0000-1", "branched-0000-end", "branched-0001-1", "branched-0001-end",
     ]  # fmt: skip
-    # 3 cells at epochs 0, 2, 4 of 6; 2 states, 2 orders, 4 rates.
-    assert size(data, SMALL, made[0]) == 3 * 2 * 2 * 4
-    assert size(data, SMALL, made[1]) == (6 + 4 + 2) * 2 * 2 * 4
+    # 3 cells at epochs 0, 2, 4 of 6; 2 states, 2 orders, 4 rates; and the epochs before.
+    assert size(data, SMALL, made[0]) == 3 * 2 * 2 * 4 + (0 + 2 + 4) * 2
+    assert size(data, SMALL, made[1]) == (6 + 4 + 2) * 2 * 2 * 4 + (0 + 2 + 4) * 2
     more = parts(data, IdealConfig(tasks=("wine",), oracle=True, bias=True))
     assert [p.kind for p in more] == ["branched", "bias", "headroom"]
 
@@ -44,6 +44,9 @@ def test_what_is_made_and_how_much():
 def test_branches_are_spread_over_the_budget():
     assert list(branch_epochs(3, 6)) == [0, 2, 4]
     assert list(branch_epochs(8, 6)) == [0, 1, 2, 3, 4, 5, 0, 1]
+    # No horizon is cut short by the end of the budget.
+    assert list(branch_epochs(5, 6, 4)) == [0, 1, 2, 0, 1]
+    assert list(branch_epochs(3, 6, 6)) == [0, 0, 0]
 
 
 def test_cells_are_trajectories_of_the_data_set():

@@ -47,7 +47,7 @@ def many(
     worst: float | None = None,
 ) -> list[Row]:
     """The median relative error of many numbers, and the worst of them."""
-    errors = np.abs(estimates / truths - 1)
+    errors = np.nan_to_num(np.abs(estimates / truths - 1), nan=np.inf)
     middle = int(np.argsort(errors)[len(errors) // 2])
     picked = [("median", middle, median)]
     if worst is not None:
