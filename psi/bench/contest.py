@@ -25,6 +25,7 @@ from psi.bench.training import (
     with_law,
     with_schedule,
 )
+from psi.ideal.interior import interior
 from psi.ideal.returns import capped, score
 from psi.lab.task import Task
 from psi.lab.trajectories import pilot_family
@@ -87,18 +88,7 @@ def contest_steps(laws: Sequence[tuple[str, Law]]) -> int:
 
 def tune(task: Task, grid: Float[np.ndarray, " rate"], key: Key[Array, ""]) -> list[Tuned]:
     """The best peak rate of each plain schedule on the task, and the runs it took."""
-    scores = _scores(task, grid, key)
-    ratio = grid[1] / grid[0]
-    for _ in range(EXTENSIONS):
-        best = scores.argmin(1)
-        if (best == 0).any():
-            more = grid[0] * ratio ** np.arange(-STEP, 0.0)
-            grid, scores = np.r_[more, grid], np.c_[_scores(task, more, key), scores]
-        elif (best == len(grid) - 1).any():
-            more = grid[-1] * ratio ** np.arange(1.0, STEP + 1)
-            grid, scores = np.r_[grid, more], np.c_[scores, _scores(task, more, key)]
-        else:
-            break
+    grid, scores = interior(partial(_scores, task, key), grid, STEP, EXTENSIONS)
     runs = len(grid) * len(TUNING_SEEDS)
     return [Tuned(float(grid[k]), runs) for k in scores.argmin(1)]
 
@@ -124,7 +114,7 @@ def untuned_rates(records: pd.DataFrame, tasks: pd.DataFrame) -> list[float]:
 
 
 def _scores(
-    task: Task, grid: Float[np.ndarray, " rate"], key: Key[Array, ""]
+    task: Task, key: Key[Array, ""], grid: Float[np.ndarray, " rate"]
 ) -> Float[np.ndarray, "schedule rate"]:
     lanes = Plain(
         np.arange(len(SCHEDULES)).repeat(len(grid)),

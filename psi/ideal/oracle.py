@@ -22,6 +22,7 @@ from jaxtyping import Array, Float, Int, Key
 from scipy.stats import t as student
 
 from psi.ideal.branched import final_losses
+from psi.ideal.interior import interior
 from psi.ideal.returns import left_out_means, score
 from psi.lab.branch import States, play, starts
 from psi.lab.policy import trajectory
@@ -136,20 +137,9 @@ def tuned_peaks(
     """
     low, high = np.log(rates)
     grid = np.exp(np.linspace(low, high, 1 + int(np.ceil((high - low) / np.log(RATIO)))))
-    scores = _plain_scores(task, grid, key)
-    ratio = grid[1] / grid[0]
-    for _ in range(EXTENSIONS):
-        best = scores.argmin(1)
-        if (best == 0).any():
-            more = grid[0] * ratio ** np.arange(-MORE, 0.0)
-            grid, scores = np.r_[more, grid], np.c_[_plain_scores(task, more, key), scores]
-        elif (best == len(grid) - 1).any():
-            more = grid[-1] * ratio ** np.arange(1.0, MORE + 1)
-            grid, scores = np.r_[grid, more], np.c_[scores, _plain_scores(task, more, key)]
-        else:
-            break
-    best = scores.argmin(1)
-    return grid[best], scores.size * len(TUNING_SEEDS)
+    scores = partial(_plain_scores, task, key)
+    grid, found = interior(scores, grid, MORE, EXTENSIONS)
+    return grid[found.argmin(1)], found.size * len(TUNING_SEEDS)
 
 
 def search(
@@ -229,7 +219,7 @@ def _trajectories(
 
 
 def _plain_scores(
-    task: Task, peaks: Float[np.ndarray, " rate"], key: Key[Array, ""]
+    task: Task, key: Key[Array, ""], peaks: Float[np.ndarray, " rate"]
 ) -> Float[np.ndarray, "shape rate"]:
     lanes = plain(peaks, task.facts.epochs).rates
     return _scores(_losses(task, lanes, TUNING_SEEDS, key), task).reshape(len(PLAIN), -1)
