@@ -93,9 +93,17 @@ def canonical_task() -> Task:
 
 
 def sgemm_gflops(n: int = 2048) -> float:
-    """This machine's float32 matrix product on all cores, GFLOP/s."""
+    """This machine's float32 matrix product, GFLOP/s: the better of numpy's and JAX's own.
+
+    Each has all cores. Which is better depends on the machine; numpy's alone was overtaken by the
+    engine on one.
+    """
     a = np.random.default_rng(0).normal(size=(n, n)).astype(np.float32)
-    return 2 * n**3 / seconds(lambda: a @ a)[1] / 1e9
+    product, b = jax.jit(lambda a: a @ a), jnp.asarray(a)
+    best = min(
+        seconds(run, 5)[1] for run in (lambda: a @ a, lambda: product(b).block_until_ready())
+    )
+    return 2 * n**3 / best / 1e9
 
 
 def _work(size: int, width: int, epochs: int) -> Work:
