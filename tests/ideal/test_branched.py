@@ -67,6 +67,7 @@ def test_a_receding_horizon_of_one_is_greedy_and_ends_where_greedy_ends():
     assert len(found.loss) == 21
 
 
+@pytest.mark.slow
 def test_a_moving_target_wants_a_rate_that_stays():
     """G6: after 25 steps within 5 % of Kalman's gain."""
     task = make_task("drift", Hyper(epochs=25))
@@ -76,6 +77,7 @@ def test_a_moving_target_wants_a_rate_that_stays():
     assert found.rates[15:].mean() == pytest.approx(truth, rel=0.05)
 
 
+@pytest.mark.slow
 def test_longer_horizons_choose_higher_rates_and_end_lower():
     """G4's bias (Wu et al. 2018), measured on fresh seeds."""
     task = make_task("noisy_quadratic_3d", Hyper(epochs=16))
@@ -173,6 +175,7 @@ def test_what_cannot_be_asked():
         Branching(rounds=0)
 
 
+@pytest.mark.slow
 def test_a_law_labelled_under_itself_settles():
     """On one noisy quadratic greedy is best for every horizon, so the fixed point is α*(ε); begun
     with a law ten times too low."""

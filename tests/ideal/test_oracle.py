@@ -76,6 +76,7 @@ def test_knots_are_closer_to_the_end_and_no_more_than_epochs():
     assert list(knots(2, 5)) == [0, 1]
 
 
+@pytest.mark.slow
 def test_cma_es_finds_what_the_gradient_finds():
     """G4 in 16 steps, over 4 knots, from a constant schedule whose score is 0.3 nats worse; within
     0.03 nats of the gradient's oracle, which has 16 free rates. 512 runs a candidate."""
@@ -102,6 +103,7 @@ def test_the_grid_is_extended_until_the_best_is_inside():
     assert runs % (3 * 16) == 0
 
 
+@pytest.mark.slow
 def test_headroom():
     """Streams with noise: a schedule must be worth something; the oracle is scored on seeds that
     the search has not seen, and its interval is that of the difference."""

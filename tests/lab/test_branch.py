@@ -152,6 +152,7 @@ def test_nothing_beyond_the_budget_and_no_fresh_orders_for_moving_targets():
         play(task, states, trajectory, RATES[:, None], np.ones(3, int), orders=2)
 
 
+@pytest.mark.slow
 def test_states_of_a_cell_are_those_of_its_trajectory_alone():
     """Visited together with others or alone: the same runs."""
     task = make_task("teacher-0", Hyper(epochs=EPOCHS))
