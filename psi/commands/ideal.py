@@ -42,9 +42,12 @@ class IdealCommand:
 
     def run(self) -> Any:
         """Do it; what --json prints."""
+        from psi.ideal.features import check_features
         from psi.ideal.study import parts, size, source
+        from psi.lab import store
 
         data = source(self.folder)
+        check_features(store.read_tasks(self.folder))
         wanted = parts(data, self.config)
         epochs = sum(size(data, self.config, part) for part in wanted)
         if self.dry_run:

@@ -20,6 +20,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float, Int
 
+from psi.ideal.features import check_features
 from psi.ideal.grid import (
     RESAMPLES,
     Binned,
@@ -117,6 +118,7 @@ def to_visits(records: pd.DataFrame, tasks: pd.DataFrame, features: Features, by
         raise ValueError(
             "the records hold one trajectory only: what was best is seen where rates differ"
         )
+    check_features(tasks, ("task", "domain", "network", "floor", "chance_loss", "epochs"))
     # The candidates of a cell share their prefix: one visit, however many branch off it.
     copies = records.duplicated(["task", "cell", "seed", "epoch"])
     records = records[(records.cell < 0) | (records.epoch >= records.branch) | ~copies]

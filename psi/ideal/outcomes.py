@@ -12,6 +12,7 @@ import pandas as pd
 from jaxtyping import Float, Int
 
 from psi.ideal.binned import Bins
+from psi.ideal.features import check_features
 from psi.ideal.grid import Binned, Grid, binned, intervals, means, medians, runs_in, weights
 
 
@@ -25,8 +26,10 @@ def outcome_surface(
     updates), accuracy (mean of test accuracy in the end), reliability (share of runs that met the
     criterion), each with its 95 % interval; NaN where not visited. A diverged run keeps the
     accuracy it was left with, R² is at least 0. A task without a criterion (every rate of its
-    pilot diverged) has no time and no reliability, NaN.
+    pilot diverged) has no time and no reliability, NaN. Raises ValueError where the task table
+    lacks a feature.
     """
+    check_features(tasks, ("task", "epochs", "steps", "criterion"))
     bins, tables = bins or Bins(), []
     for fact in tasks.to_dict("records"):
         own = records[records.task == fact["task"]]

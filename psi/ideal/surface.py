@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
+from psi.ideal.features import check_features
 from psi.ideal.returns import cap, capped, returned, score
 from psi.lab.task import Facts
 
@@ -26,6 +27,7 @@ def response_surface(records: pd.DataFrame, tasks: pd.DataFrame) -> pd.DataFrame
     branched = records[records.cell >= 0]
     if branched.empty:
         raise ValueError("the records hold no branched run (cell >= 0): no surface can be made")
+    check_features(tasks, ("task", "domain", "network", "floor", "chance_loss", "epochs"))
     facts = {row.task: row for row in tasks.itertuples()}
     start = branched[branched.epoch == branched.branch]
     start = start.set_index(["task", "run"])

@@ -12,6 +12,7 @@ from psi.ideal.grid import Grid, binned, medians, runs_in, weights
 from psi.ideal.identify import identifiability
 from psi.ideal.outcomes import outcome_surface
 from psi.ideal.smooth import smooth_surface
+from psi.ideal.surface import response_surface
 from psi.lab.store import read_records, read_tasks
 
 SAMPLE = Path(__file__).parents[2] / "data" / "sample"
@@ -132,6 +133,15 @@ def test_records_of_one_trajectory_only():
     one = records.assign(lr=0.1 / (1 + records.epoch))
     with pytest.raises(ValueError, match="one trajectory only"):
         binned_surface(one, tasks)
+
+
+def test_tasks_without_the_needed_features(sample):
+    records, tasks = sample
+    for estimate in (binned_surface, outcome_surface, response_surface):
+        with pytest.raises(ValueError, match="the task table lacks epochs"):
+            estimate(records, tasks.drop(columns="epochs"))
+    with pytest.raises(ValueError, match="no chance_loss for wine"):
+        binned_surface(records, tasks.assign(chance_loss=[np.nan, 1.0]))
 
 
 def test_bins_that_make_no_sense():
