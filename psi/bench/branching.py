@@ -14,7 +14,8 @@ import jax
 import numpy as np
 
 from psi.bench.engine import canonical_task
-from psi.ideal.continuation import LINEAR, Candidate
+from psi.ideal.branched import lanes_of
+from psi.ideal.continuation import LINEAR
 from psi.lab.branch import along, play
 from psi.lab.engine import population
 from psi.lab.policy import trajectory
@@ -36,9 +37,8 @@ def bench_branching(
     found: dict[str, Any] = {"states": states, "rates": RATES, "orders": orders}
     for done, horizon in enumerate((1, 6)):
         report(50 * done, f"H = {horizon}")
-        ends = np.full((1, RATES), BEHIND + horizon, np.int32)
-        lanes = Candidate(rates[None], np.full((1, RATES), BEHIND, np.int32), ends)
         ahead = np.array([horizon])
+        lanes = lanes_of(start, rates[None], ahead)
         branch = partial(play, task, start, LINEAR.policy, lanes, ahead, orders, key)
         short = task._replace(facts=replace(task.facts, epochs=horizon))
         plans = np.repeat(rates[:, None], horizon, axis=1)

@@ -77,10 +77,7 @@ class IdealCommand:
         _draw(tables, work / "figures")
         summary |= {"config": asdict(self.config), "data": asked["data"]}
         _write(work / "summary.json", json.dumps(summary, indent=1, allow_nan=False).encode())
-        present = tuple(name for name in PRODUCTS if (work / name).exists())
-        for name in set(PRODUCTS) - set(present):
-            (self.out / name).unlink(missing_ok=True)  # of an earlier call with --bias or --oracle
-        publish(work, self.out, present)
+        publish(work, self.out, PRODUCTS)
         if not self.json:
             _print(tables, summary, self.out)
         return summary

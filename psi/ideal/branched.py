@@ -8,7 +8,7 @@ function, however far apart the first rates were.
 What is resampled for the intervals is a cell's states, or where it has one alone its batch orders.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -29,7 +29,7 @@ class Branching:
 
     horizon: int | None = None
     """H in epochs, at most to the end of the budget; None: to its end, H = T − i."""
-    continuation: Continuation = field(default=LINEAR)
+    continuation: Continuation = LINEAR
     orders: int = 16
     """R, fresh batch orders a state, shared by the rates; 0: each state's own, for cells of many
     states."""
@@ -107,7 +107,7 @@ def _rounds(
     tried, losses = np.empty((len(horizon), 0)), None
     for done in range(how.rounds):
         ahead = partial(_of_rounds, report, done, how.rounds)
-        lanes = _lanes(states, now, horizon)
+        lanes = lanes_of(states, now, horizon)
         run = play(
             task, states, how.continuation.policy, lanes, horizon, how.orders, key, report=ahead
         )
@@ -126,9 +126,11 @@ def _of_rounds(report: Report, done: int, rounds: int, call: int, calls: int) ->
     report(done * calls + call, rounds * calls)
 
 
-def _lanes(
+def lanes_of(
     states: States, rates: Float[np.ndarray, "cell rate"], horizon: Int[np.ndarray, " cell"]
 ) -> Candidate:
+    """Candidate rates of each cell, as lanes."""
+
     def each(a: Int[np.ndarray, " cell"]) -> np.ndarray:
         return np.broadcast_to(a[:, None], rates.shape).astype(np.int32)
 

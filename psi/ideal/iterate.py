@@ -17,7 +17,7 @@ from psi.ideal.branched import Branching, branch_surface, final_losses
 from psi.ideal.continuation import law_continuation
 from psi.ideal.rate import ideal_rates
 from psi.ideal.returns import score
-from psi.lab.branch import States, after, play, starts
+from psi.lab.branch import States, after, play, repeated, starts
 from psi.lab.engine import MakePolicy
 from psi.lab.policy import law_policy
 from psi.lab.task import Task
@@ -81,9 +81,8 @@ def law_states(
     key: Key[Array, ""],
 ) -> States:
     """The states that a law visits before each of some epochs, one cell an epoch."""
-    first = starts(task, seeds, key).runs
-    runs = jax.tree.map(lambda a: np.broadcast_to(a, (len(at), *a.shape[1:])), first)
-    return after(task, States(runs, np.zeros(len(at), int)), _policy(task, law), _one(at), at)
+    first = repeated(starts(task, seeds, key), len(at))
+    return after(task, first, _policy(task, law), _one(at), at)
 
 
 def _score(task: Task, law: Law, key: Key[Array, ""]) -> float:

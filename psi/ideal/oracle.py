@@ -24,7 +24,7 @@ from scipy.stats import t as student
 from psi.ideal.branched import final_losses
 from psi.ideal.interior import interior
 from psi.ideal.returns import left_out_means, score
-from psi.lab.branch import States, play, starts
+from psi.lab.branch import play, repeated, starts
 from psi.lab.policy import trajectory
 from psi.lab.task import Task
 from psi.lab.trajectories import PLAIN, plain
@@ -119,9 +119,9 @@ def headroom(
     final = np.concatenate([plans, candidates[choice][None]])
     names = (*(name for name, _ in PLAIN), "oracle")
     losses = _losses(task, final, SCORING_SEEDS, key)
+    scores = _scores(losses, task)
     scored = [
-        Scored(name, final[k], losses[:, k], float(_scores(losses, task)[k]))
-        for k, name in enumerate(names)
+        Scored(name, final[k], losses[:, k], float(scores[k])) for k, name in enumerate(names)
     ]
     nats, low, high = difference(losses[:, 0], losses[:, -1], task)
     runs = spent + how.runs() + len(candidates) * len(CHOOSING_SEEDS) + losses.size
@@ -234,11 +234,9 @@ def _losses(
     """
     cells = -(-len(rates) // WIDTH)
     index = np.minimum(np.arange(cells * WIDTH), len(rates) - 1).reshape(cells, WIDTH)
-    first = starts(task, seeds, key).runs
-    runs = jax.tree.map(lambda a: np.broadcast_to(a, (cells, *a.shape[1:])), first)
+    states = repeated(starts(task, seeds, key), cells)
     length = np.full(cells, task.facts.epochs)
     lanes = rates[index].astype(np.float32)
-    states = States(runs, np.zeros(cells, int))
     loss = final_losses(task, play(task, states, trajectory, lanes, length).loss)
     return loss[:, :, 0].swapaxes(0, 1).reshape(len(seeds), -1)[:, : len(rates)]
 

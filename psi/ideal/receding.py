@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Array, Float, Key
 
-from psi.ideal.branched import Branching, branch_surface, final_losses
-from psi.ideal.continuation import CONSTANT, Candidate
+from psi.ideal.branched import Branching, branch_surface, final_losses, lanes_of
+from psi.ideal.continuation import CONSTANT
 from psi.ideal.rate import ideal_rates
 from psi.lab.branch import Report, States, after, play
 from psi.lab.task import Task
@@ -60,16 +60,13 @@ def recede(
 
 def stepped(task: Task, states: States, rate: float) -> States:
     """The states one epoch later, at one rate for all."""
-    i = states.epoch[:, None].astype(np.int32)
-    lanes = Candidate(np.full(i.shape, rate, np.float32), i, i + 1)
-    return after(task, states, CONSTANT.policy, lanes, np.ones(len(i), int))
+    one = np.ones(len(states.epoch), int)
+    lanes = lanes_of(states, np.full((len(one), 1), rate), one)
+    return after(task, states, CONSTANT.policy, lanes, one)
 
 
 def _mean(task: Task, states: States) -> float:
-    loss = play(task, states, CONSTANT.policy, _nothing(states), np.zeros(1, int)).loss
+    none = np.zeros(1, int)
+    lanes = lanes_of(states, np.zeros((1, 1)), none)
+    loss = play(task, states, CONSTANT.policy, lanes, none).loss
     return float(final_losses(task, loss).mean())
-
-
-def _nothing(states: States) -> Candidate:
-    i = states.epoch[:, None].astype(np.int32)
-    return Candidate(np.zeros(i.shape, np.float32), i, i)

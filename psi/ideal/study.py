@@ -25,6 +25,7 @@ from psi.lab.branch import Report, along
 from psi.lab.config import PROBLEM_NAMES, GenerateConfig, from_flat
 from psi.lab.sweep import task_key, task_of, trajectories
 from psi.lab.task import Task
+from psi.lab.trajectories import branch_epochs
 from psi.law.clock import Clock
 from psi.law.load import load
 
@@ -96,7 +97,7 @@ def size(data: GenerateConfig, how: IdealConfig, part: Part) -> int:
     """Epochs that a part trains, over all its runs: what its time goes with."""
     epochs, rates = data.hyper.epochs, how.rates
     if part.kind == "branched":
-        at = branch_epochs(how.cells, epochs, part.horizon)
+        at = branches(how.cells, epochs, part.horizon)
         ahead = epochs - at if part.horizon == "end" else np.full(how.cells, part.horizon)
         played = how.states * how.orders * rates * how.rounds
         return int(ahead.sum()) * played + int(at.sum()) * how.states
@@ -121,12 +122,11 @@ def _of_law(path: str, epochs: int) -> Continuation:
     return law_continuation(f"{Path(path).stem}-{content[:8]}", Clock(load(path), epochs))
 
 
-def branch_epochs(
+def branches(
     cells: int, epochs: int, horizon: int | Literal["end"] = "end"
 ) -> Int[np.ndarray, " cell"]:
     """0 … T−H in turn (to T−1 where the horizon is the end); spread over it where cells are few."""
-    number, there = np.arange(cells), epochs + 1 - (1 if horizon == "end" else horizon)
-    return number * there // cells if cells < there else number % there
+    return branch_epochs(cells, epochs + 1 - (1 if horizon == "end" else horizon))
 
 
 def cells_of(
@@ -139,7 +139,7 @@ def cells_of(
     lanes = np.flatnonzero(first)
     rng = np.random.default_rng([how.seed, number])
     chosen = rng.permutation(lanes)[np.arange(how.cells) % len(lanes)]
-    return plan.rates[chosen], branch_epochs(how.cells, data.hyper.epochs, horizon)
+    return plan.rates[chosen], branches(how.cells, data.hyper.epochs, horizon)
 
 
 def headroom_table(task: Task, found: Headroom) -> pd.DataFrame:

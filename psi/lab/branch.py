@@ -74,6 +74,12 @@ def starts(task: Task, seeds: Int[np.ndarray, " state"], key: Key[Array, ""]) ->
     return States(one_cell, np.zeros(1, int))
 
 
+def repeated(states: States, cells: int) -> States:
+    """The states of one cell as those of many; nothing is copied."""
+    runs = jax.tree.map(lambda a: np.broadcast_to(a, (cells, *a.shape[1:])), states.runs)
+    return States(runs, np.repeat(states.epoch, cells))
+
+
 def along(
     task: Task,
     rates: Float[np.ndarray, "cell epoch"],
@@ -82,9 +88,7 @@ def along(
     key: Key[Array, ""],
 ) -> States:
     """The states that trajectory c of `rates` visits before epoch at[c], from each seed."""
-    first, cells = starts(task, seeds, key), len(rates)
-    runs = jax.tree.map(lambda a: np.broadcast_to(a, (cells, *a.shape[1:])), first.runs)
-    now = States(runs, np.zeros(cells, int))
+    now = repeated(starts(task, seeds, key), len(rates))
     return after(task, now, trajectory, rates[:, None].astype(np.float32), at)
 
 

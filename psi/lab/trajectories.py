@@ -94,7 +94,7 @@ def branched(
     prefix = _unclipped(drawn, numbers, epochs, low, max(low, high / 2)).clip(low / 10, high)
     spread = (np.arange(candidates)[None] + np.asarray(offset, float)[:, None]) / candidates
     candidate = low * (high / low) ** spread[:, :, None]
-    at, i = _branches(cells, epochs)[:, None, None], np.arange(epochs)[None, None]
+    at, i = branch_epochs(cells, epochs)[:, None, None], np.arange(epochs)[None, None]
     rates = np.where(i < at, prefix[:, None], candidate * (epochs - i) / (epochs - at))
     return Plan(
         rates.reshape(-1, epochs),
@@ -104,7 +104,7 @@ def branched(
     )
 
 
-def _branches(cells: int, epochs: int) -> Int[np.ndarray, " cell"]:
+def branch_epochs(cells: int, epochs: int) -> Int[np.ndarray, " cell"]:
     """Round 0 … T−1; spread evenly over it where there are fewer cells than epochs."""
     number = np.arange(cells)
     return number * epochs // cells if cells < epochs else number % epochs

@@ -65,7 +65,7 @@ def surface_figure(surface: pd.DataFrame, ideal: pd.DataFrame, path: Path) -> No
         f"Response surface, {surface.task.nunique()} training tasks pooled"
         f" (dots: ideal rate of {len(dots)} cells)"
     )
-    _save(figure, path)
+    save(figure, path)
 
 
 def _binned(axis: Axes, x: pd.Series, x_edges: np.ndarray, table: pd.DataFrame, rates: np.ndarray):
@@ -103,7 +103,7 @@ def psi_figure(
     axes[0].set_ylabel("loss ε [nats]")
     bar = figure.colorbar(colours, ax=axes, label="Ψ(ε, i), learning rate")
     bar.set_ticks(list(levels[::3]), labels=[f"{level:.2g}" for level in levels[::3]])
-    _save(figure, path)
+    save(figure, path)
 
 
 def law_figure(law: Law, epochs: int, path: Path) -> None:
@@ -126,7 +126,7 @@ def curves_figure(lines: Sequence[Line], criterion: float, path: Path) -> None:
     axes[0].set_yscale("log")
     _epoch_axis(axes[0])
     axes[0].legend(fontsize=FONT - 1, frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
-    _save(figure, path)
+    save(figure, path)
 
 
 def rates_figure(lines: Sequence[Line], path: Path) -> None:
@@ -140,7 +140,7 @@ def rates_figure(lines: Sequence[Line], path: Path) -> None:
     axes[0].set_ylim(bottom=axes[0].get_ylim()[1] / 1e4)
     _epoch_axis(axes[0])
     axes[0].legend(fontsize=FONT - 1, frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
-    _save(figure, path)
+    save(figure, path)
 
 
 def _styles(lines: Sequence[Line]) -> list[dict]:
@@ -172,5 +172,6 @@ def _figure(rows: int, columns: int, size: tuple[float, float], sharey: bool = F
     return figure, axes
 
 
-def _save(figure: Figure, path: Path) -> None:
+def save(figure: Figure, path: Path) -> None:
+    """A PNG whose bytes say nothing of the library that drew it."""
     figure.savefig(path, dpi=DPI, metadata={"Software": None})

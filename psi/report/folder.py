@@ -32,7 +32,7 @@ def publish(work: Path, out: Path, products: tuple[str, ...]) -> None:
     """Move finished products from `work` to `out`, replacing what is there, the last one last.
 
     The last product (the summary) is taken away first: where it stands, all the rest is of one
-    piece.
+    piece. A product that was not made this time is only taken away.
     """
     old = work / "replaced"
     shutil.rmtree(old, ignore_errors=True)  # of a call that was stopped here
@@ -41,5 +41,6 @@ def publish(work: Path, out: Path, products: tuple[str, ...]) -> None:
         if (out / name).exists():
             (out / name).rename(old / name)
     for name in products:
-        (work / name).rename(out / name)
+        if (work / name).exists():
+            (work / name).rename(out / name)
     shutil.rmtree(work)

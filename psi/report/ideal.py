@@ -1,6 +1,5 @@
 """Figures of the estimates that psi ideal makes, each drawn from its tables."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +13,9 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator
 
+from psi.report.figures import save
+
 SHOWN = 4  # tasks
-DPI = 130
 NOTHING = "0.85"
 BLOWN_UP = 2.0  # times ε_0
 FONT = 8
@@ -43,7 +43,7 @@ def surface_figure(surface: pd.DataFrame, path: Path) -> None:
     for row, name in enumerate(("first half", "second half")):
         axes[row, 0].set_ylabel(f"learning rate, {name}")
     figure.colorbar(colours, ax=axes, label="gain of one epoch [nats]", extend="both")
-    _save(figure, path)
+    save(figure, path)
 
 
 def _gained(axis: Axes, own: pd.DataFrame, colours: Any) -> None:
@@ -96,7 +96,7 @@ def relief_figure(surface: pd.DataFrame, path: Path) -> None:
     figure.subplots_adjust(left=0.01, right=right - 0.02, bottom=0.08, top=0.96, wspace=0.1)
     bar = figure.add_axes((right, 0.2, 0.012, 0.6))
     figure.colorbar(colours, cax=bar, label="gain of one epoch [nats]", extend="both")
-    _save(figure, path)
+    save(figure, path)
 
 
 def _bars(
@@ -153,7 +153,7 @@ def outcomes_figure(surface: pd.DataFrame, path: Path) -> None:
     for column, name in enumerate(names):
         axes[0, column].set_title(name, fontsize=FONT + 1)
         axes[-1, column].set_xlabel("epoch i")
-    _save(figure, path)
+    save(figure, path)
 
 
 def _outcome(axis: Axes, own: pd.DataFrame, value: str, colours: Any) -> None:
@@ -188,7 +188,7 @@ def ideal_figure(ideal: pd.DataFrame, path: Path) -> None:
         _dots(axes[row, 1], ratio, own, progress, "progress i/T")
         axes[row, 0].set(xlabel="progress i/T", ylabel="ideal rate α*", yscale="log", title=cells)
         axes[row, 1].set(xlabel="relative loss ε/ε₀", xscale="log")
-    _save(figure, path)
+    save(figure, path)
 
 
 def _dots(axis: Axes, x: pd.Series, own: pd.DataFrame, colour: pd.Series, label: str) -> None:
@@ -229,7 +229,7 @@ def bias_figure(bias: pd.DataFrame, path: Path) -> None:
         axis.minorticks_off()
         axis.grid(alpha=0.25, lw=0.5)
     figure.legend(*left.get_legend_handles_labels(), loc="outside right upper", fontsize=FONT)
-    _save(figure, path)
+    save(figure, path)
 
 
 def headroom_figure(table: pd.DataFrame, path: Path) -> None:
@@ -247,7 +247,7 @@ def headroom_figure(table: pd.DataFrame, path: Path) -> None:
     axis.set_xlabel("headroom over the best constant rate [nats]; bars: oracle, 95 %")
     axis.xaxis.set_major_locator(MaxNLocator(6))
     axis.legend(fontsize=FONT, frameon=False, loc="lower right")
-    _save(figure, path)
+    save(figure, path)
 
 
 def _quantile(values: pd.Series, share: float) -> float:
@@ -255,12 +255,3 @@ def _quantile(values: pd.Series, share: float) -> float:
     known = values[np.isfinite(values)]
     found = float(known.quantile(share)) if len(known) else 1.0
     return found if found > 0 else 1.0
-
-
-def _save(figure: Figure, path: Path) -> None:
-    figure.savefig(path, dpi=DPI, metadata={"Software": None})
-
-
-FIGURES: Sequence[str] = (
-    "surface.png", "relief.png", "outcomes.png", "ideal.png", "bias.png", "headroom.png",
-)  # fmt: skip

@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from psi.report.figures import save
+
 SHOWN = 8  # tasks
 OUTCOMES = (("exhausted", "0.6"), ("converged", "tab:blue"), ("diverged", "tab:red"))
 
@@ -29,7 +31,7 @@ def records_figure(tasks: pd.DataFrame, records: pd.DataFrame, path: Path) -> No
     axes[0, 0].set_ylabel("final validation loss")
     axes[1, 0].set_ylabel("learning rate")
     axes[0, 0].legend(fontsize=7, loc="lower left", markerscale=6)
-    figure.savefig(path, dpi=130, metadata={"Software": None})
+    save(figure, path)
 
 
 def _losses(axis, rows: pd.DataFrame, criterion: float, top: float) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from psi.ideal.config import IdealConfig
 from psi.ideal.rate import ideal_rates
-from psi.ideal.study import Part, branch_epochs, cells_of, make, parts, size, source
+from psi.ideal.study import Part, branches, cells_of, make, parts, size, source
 from psi.lab.config import GenerateConfig, Hyper, flat, from_flat
 from psi.lab.sweep import trajectories
 from psi.lab.tasks.data_config import DataConfig
@@ -42,11 +42,11 @@ def test_what_is_made_and_how_much():
 
 
 def test_branches_are_spread_over_the_budget():
-    assert list(branch_epochs(3, 6)) == [0, 2, 4]
-    assert list(branch_epochs(8, 6)) == [0, 1, 2, 3, 4, 5, 0, 1]
+    assert list(branches(3, 6)) == [0, 2, 4]
+    assert list(branches(8, 6)) == [0, 1, 2, 3, 4, 5, 0, 1]
     # No horizon is cut short by the end of the budget.
-    assert list(branch_epochs(5, 6, 4)) == [0, 1, 2, 0, 1]
-    assert list(branch_epochs(3, 6, 6)) == [0, 0, 0]
+    assert list(branches(5, 6, 4)) == [0, 1, 2, 0, 1]
+    assert list(branches(3, 6, 6)) == [0, 0, 0]
 
 
 def test_cells_are_trajectories_of_the_data_set():

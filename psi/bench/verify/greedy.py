@@ -35,6 +35,11 @@ def quadratic(excess: float, h: float = H, variance: float = VARIANCE, epochs: i
     return task_of("noisy_quadratic", problem, Hyper(epochs=epochs))
 
 
+def numbers_of(task: Task) -> NoisyQuadratic:
+    """The numbers of a noisy quadratic, float64."""
+    return NoisyQuadratic(*(np.asarray(a, float) for a in task.arrays))
+
+
 def of_the_loss(runs: int = RUNS) -> list[Row]:
     """G1: α*(ε) at 13 losses."""
     excess = C * np.geomspace(10**-1.5, 10**1.5, 13)
@@ -47,8 +52,7 @@ def of_the_epoch(runs: int = RUNS, epochs: int = 20) -> list[Row]:
     task = quadratic(16 * C, epochs=epochs)
     key = jax.random.key(KEY)
     found = recede(task, starts(task, np.arange(runs), key), RATES, ONE_STEP, key)
-    numbers = NoisyQuadratic(*(np.asarray(a, float) for a in task.arrays))
-    truth = _truth(noisy_quadratic_losses(numbers, epochs)[:-1])
+    truth = _truth(noisy_quadratic_losses(numbers_of(task), epochs)[:-1])
     return many("G1", "α*(i)", found.rates, truth, 0.03, 0.10)
 
 

@@ -4,7 +4,7 @@ import jax
 import numpy as np
 from jaxtyping import Float
 
-from psi.bench.verify.greedy import KEY, quadratic
+from psi.bench.verify.greedy import KEY, numbers_of, quadratic
 from psi.bench.verify.rows import Row, at_most, relative
 from psi.ideal.branched import Branching
 from psi.ideal.continuation import CONSTANT, LINEAR
@@ -15,7 +15,7 @@ from psi.lab.config import Hyper
 from psi.lab.policy import trajectory
 from psi.lab.task import Task
 from psi.lab.tasks.closed_forms import drift_rate, steady_loss
-from psi.lab.tasks.noisy_problems import Drift, NoisyQuadratic
+from psi.lab.tasks.noisy_problems import Drift
 from psi.lab.tasks.table import make_task
 
 POPULATION = 100_000
@@ -42,7 +42,7 @@ def short_sighted(population: int = POPULATION, chosen_by: int = CHOSEN_BY) -> l
 
 def _searched(task: Task, states: States, greedy: float) -> list[Row]:
     """Trajectories found on the moment recursion, scored by trained runs."""
-    problem = NoisyQuadratic(*(np.asarray(a, float) for a in task.arrays))
+    problem = numbers_of(task)
     oracle = mean_oracle(problem, STEPS, STABLE)
     joint = [joint_rates(problem, STEPS, ahead, STABLE) for ahead, _ in JOINT]
     plans = [oracle, mean_oracle(problem, STEPS, 0.5), *joint]
@@ -72,7 +72,7 @@ def noise_floor(runs: int = 131_072) -> list[Row]:
     rates = np.array([0.1, 0.3, 0.6])
     states = starts(task, np.arange(runs), jax.random.key(KEY))
     found = _final(task, states, np.repeat(rates[:, None], STEPS, 1))
-    problem = NoisyQuadratic(*(np.asarray(a, float) for a in task.arrays))
+    problem = numbers_of(task)
     return [
         relative("G5", f"noise floor at α = {rate}", loss, steady_loss(rate, problem), 0.02)
         for rate, loss in zip(rates, found, strict=True)

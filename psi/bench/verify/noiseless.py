@@ -9,7 +9,7 @@ from psi.ideal.branched import Branching, best_rates, branch_surface
 from psi.ideal.continuation import CONSTANT
 from psi.ideal.contour import iso_rate
 from psi.ideal.moments import worst_oracle
-from psi.lab.branch import play, starts
+from psi.lab.branch import States, play, starts
 from psi.lab.config import Hyper
 from psi.lab.policy import trajectory
 from psi.lab.task import Task
@@ -85,5 +85,5 @@ def _task(name: str, kind: Kind, numbers: tuple, optimizer: str, epochs: int = 1
     return task_of(name, Problem(kind, lambda _: numbers), hyper)
 
 
-def _start(task: Task):
+def _start(task: Task) -> States:
     return starts(task, np.zeros(1, int), jax.random.key(0))
