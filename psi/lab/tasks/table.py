@@ -1,6 +1,8 @@
 """The table of tasks: a name gives a task."""
 
+from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import jax
 
@@ -8,6 +10,20 @@ from psi.lab.config import DATASET_NAMES, PROBLEM_NAMES, Hyper, check_task, is_f
 from psi.lab.distribution import TaskDistribution
 from psi.lab.task import Task
 from psi.lab.tasks.data_config import DataConfig
+
+
+class Spec(NamedTuple):
+    """A task by name and hyperparameters, but for the optimizer: a row of a list of tasks."""
+
+    name: str
+    hyper: Hyper
+
+    def task(self, optimizer: str) -> Task:
+        """The task, called by its name and what differs from the defaults."""
+        task = make_task(self.name, replace(self.hyper, optimizer=optimizer))
+        given = vars(self.hyper).items()
+        other = [f"{k}={v}" for k, v in given if v != getattr(Hyper(), k)]
+        return task._replace(name=", ".join([self.name, *other]))
 
 
 def make_task(name: str, hyper: Hyper | None = None, data: DataConfig | None = None) -> Task:
