@@ -4,7 +4,8 @@ The one rule for the engine and every adapter, over an array namespace `xp` (num
 
 * ε_i is the mean of the minibatch losses of epoch i−1; ε_0 is given, or the first minibatch's
   loss, or else the law's own typical value.
-* α_i = clip(clip(Ψ(clip(features, domain)), rates of the law), min_lr, max_lr).
+* α_i = clip(α_0 · clip(Ψ(clip(features, domain)), rates of the law), min_lr, max_lr), with
+  α_0 = 1 unless the law is a shape that has a scale.
 * Where ε_i is not finite the last rate stays, the epoch is counted in `skipped`, and the next
   finite loss takes over.
 
@@ -13,7 +14,8 @@ The one rule for the engine and every adapter, over an array namespace `xp` (num
 """
 
 import math
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -37,6 +39,8 @@ class Clock:
     """ε_0 in nats, log(classes) for cross-entropy; None: the first minibatch's loss."""
     min_lr: float = 1e-6
     max_lr: float = 10.0
+    scale: Array | None = None
+    """α_0 of a law that is scale × shape, a number or a traced scalar; None: the law's own."""
 
     def __post_init__(self) -> None:
         if not isinstance(self.law, Law):
@@ -49,6 +53,27 @@ class Clock:
             raise ValueError(
                 f"rates must be 0 <= min_lr <= max_lr, got {self.min_lr} and {self.max_lr}"
             )
+        if self.scale is not None and self.law.scale is None:
+            raise ValueError(
+                f"this law gives rates by itself: scale must be None, got {self.scale}"
+            )
+        # A traced scalar shows its value to nobody.
+        if isinstance(self.scale, int | float) and not 0 < self.scale < math.inf:
+            raise ValueError(f"scale must be positive and finite, got {self.scale}")
+
+    def at_scale(self, scale: Array) -> "Clock":
+        """The same with another α_0."""
+        return replace(self, scale=scale)
+
+    @property
+    def times(self) -> Array:
+        """What Ψ is multiplied by: α_0, 1 for a law without a scale."""
+        return (self.law.scale or 1.0) if self.scale is None else self.scale
+
+    @property
+    def lowest(self) -> Array:
+        """The lowest rate of the law, what a run has before its first finite loss."""
+        return self.times * self.law.rates.low
 
 
 class ClockState(NamedTuple):
@@ -70,9 +95,18 @@ class ClockState(NamedTuple):
     """Epochs whose mean loss was not finite; dtype=int"""
 
 
-def decide(clock: Clock, observation: Observation, last: Array, xp: Namespace) -> Array:
-    """α_i for one observation; `last` where its loss is not finite or Ψ is not."""
-    law = clock.law
+def decide(
+    clock: Clock,
+    observation: Observation,
+    last: Array,
+    xp: Namespace,
+    psi: Callable[[Array, Namespace], Array] | None = None,
+) -> Array:
+    """α_i for one observation; `last` where its loss is not finite or Ψ is not.
+
+    With `psi` that function stands for the law's own: a search over laws asks this way.
+    """
+    law, psi = clock.law, psi or clock.law
     fine = xp.isfinite(observation.loss)
     # JAX evaluates both branches of a `where`: Ψ must see a number even where it is not used.
     seen = observation._replace(loss=xp.where(fine, observation.loss, observation.initial_loss))
@@ -80,7 +114,7 @@ def decide(clock: Clock, observation: Observation, last: Array, xp: Namespace) -
     with np.errstate(all="ignore"):
         features = values(law.features, seen, xp)
         clipped = [xp.clip(f, *each) for f, each in zip(features, law.domain, strict=True)]
-        rate = xp.clip(law(xp.stack(clipped), xp), *law.rates)
+        rate = clock.times * xp.clip(psi(xp.stack(clipped), xp), *law.rates)
     rate = xp.where(fine & xp.isfinite(rate), rate, last)
     return xp.clip(rate, clock.min_lr, clock.max_lr)
 
@@ -94,7 +128,7 @@ def rates_over(clock: Clock, loss: np.ndarray, epoch: np.ndarray) -> np.ndarray:
     initial = same + (clock.initial_loss or clock.law.initial_loss)
     best = np.minimum(loss, initial)
     seen = Observation(epoch, same + clock.epochs, loss, initial, best, same, same, same)
-    return decide(clock, seen, same + clock.law.rates.low, np)
+    return decide(clock, seen, same + clock.lowest, np)
 
 
 def start(clock: Clock, xp: Namespace) -> ClockState:
@@ -102,7 +136,7 @@ def start(clock: Clock, xp: Namespace) -> ClockState:
     zero = xp.asarray(0)
     loss = xp.asarray(clock.initial_loss or clock.law.initial_loss, dtype=float)
     state = ClockState(
-        learning_rate=xp.asarray(clock.law.rates.low, dtype=float),
+        learning_rate=xp.asarray(clock.lowest, dtype=float),
         epoch=zero,
         count=zero,
         total=xp.asarray(0.0, dtype=float),

@@ -2,49 +2,72 @@
 
 A tree is made of constants, variables and operations of the table `OPERATIONS`; nothing else can
 be written in a law file, so loading one never runs code. One evaluator serves numpy and JAX.
-The JSON form of a tree is a number, a name, or a list [operation, argument, …].
+The JSON form of a tree is a number, a name, or a list [operation, argument, …]; for the forms
+that people read see `psi.law.printing`, for the way back `psi.law.parsing`.
 """
 
 import math
+import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from types import MappingProxyType
 from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
 
 from psi.law.namespace import Array, Namespace
 
 MAX_NODES = 500
 MAX_DEPTH = 50
 
+Compute: TypeAlias = Callable[..., Any]
+"""(xp, *arguments) → an array, or one for each argument."""
+
+
+def _power(xp: Namespace, a: Array, b: Array) -> Array:
+    """a^b; where a ≤ 0 the exponent has no derivative and is held, the base keeps its own."""
+    if xp is np or _is_number(b):
+        return xp.power(a, b)
+    positive = a > 0
+    both = xp.power(_hold(xp, positive, a), _hold(xp, positive, b))
+    return xp.where(positive, both, xp.power(a, _still(b)))
+
+
+def _power_slopes(xp: Namespace, a: Array, b: Array) -> tuple[Array, ...]:
+    return b * xp.power(a, b - 1), xp.where(a > 0, xp.power(a, b) * xp.log(a), 0)
+
 
 class Operation(NamedTuple):
-    """One allowed operation: how many arguments, what it computes, how it is printed."""
+    """One allowed operation: how many arguments, what it computes, where it has a derivative."""
 
     arity: int
-    function: Callable[..., Array]
+    function: Compute
     """(xp, *arguments) → value"""
-    text: str
-    """Format string of the arguments' texts."""
-    precedence: int
-    """0 for sums, 1 for products, 2 for signs, 3 for powers, 4 for calls."""
-    inner: tuple[int, ...]
-    """Least precedence that each argument needs to stand without brackets."""
+    slopes: Compute | None = None
+    """(xp, *arguments) → derivative by each argument; None: they are finite everywhere."""
 
 
 OPERATIONS: Mapping[str, Operation] = MappingProxyType(
     {
-        "add": Operation(2, lambda _, a, b: a + b, "{} + {}", 0, (0, 1)),
-        "sub": Operation(2, lambda _, a, b: a - b, "{} - {}", 0, (0, 1)),
-        "mul": Operation(2, lambda _, a, b: a * b, "{}*{}", 1, (1, 2)),
-        "div": Operation(2, lambda xp, a, b: xp.divide(a, b), "{}/{}", 1, (1, 2)),
-        "neg": Operation(1, lambda _, a: -a, "-{}", 2, (3,)),
-        "pow": Operation(2, lambda xp, a, b: xp.power(a, b), "{}^{}", 3, (4, 4)),
-        "exp": Operation(1, lambda xp, a: xp.exp(a), "exp({})", 4, (0,)),
-        "log": Operation(1, lambda xp, a: xp.log(a), "log({})", 4, (0,)),
-        "sqrt": Operation(1, lambda xp, a: xp.sqrt(a), "sqrt({})", 4, (0,)),
-        "tanh": Operation(1, lambda xp, a: xp.tanh(a), "tanh({})", 4, (0,)),
-        "min": Operation(2, lambda xp, a, b: xp.minimum(a, b), "min({}, {})", 4, (0, 0)),
-        "max": Operation(2, lambda xp, a, b: xp.maximum(a, b), "max({}, {})", 4, (0, 0)),
+        "add": Operation(2, lambda _, a, b: a + b),
+        "sub": Operation(2, lambda _, a, b: a - b),
+        "mul": Operation(2, lambda _, a, b: a * b, lambda _, a, b: (b, a)),
+        "div": Operation(
+            2,
+            lambda xp, a, b: xp.divide(a, b),
+            lambda xp, a, b: (xp.divide(1.0, b), a * xp.divide(1.0, b * b)),
+        ),
+        "neg": Operation(1, lambda _, a: -a),
+        "pow": Operation(2, _power, _power_slopes),
+        "exp": Operation(1, lambda xp, a: xp.exp(a), lambda xp, a: (xp.exp(a),)),
+        "log": Operation(1, lambda xp, a: xp.log(a), lambda xp, a: (xp.divide(1.0, a),)),
+        "sqrt": Operation(1, lambda xp, a: xp.sqrt(a), lambda xp, a: (0.5 / xp.sqrt(a),)),
+        "tanh": Operation(1, lambda xp, a: xp.tanh(a), lambda xp, a: (1 - xp.tanh(a) ** 2,)),
+        "cos": Operation(1, lambda xp, a: xp.cos(a), lambda xp, a: (-xp.sin(a),)),
+        "floor": Operation(1, lambda xp, a: xp.floor(a)),
+        "min": Operation(2, lambda xp, a, b: xp.minimum(a, b)),
+        "max": Operation(2, lambda xp, a, b: xp.maximum(a, b)),
     }
 )
 
@@ -75,37 +98,72 @@ Expression: TypeAlias = Constant | Variable | Apply
 
 
 def evaluate(tree: Expression, names: tuple[str, ...], values: Array, xp: Namespace) -> Array:
-    """The value of `tree` where `names[k]` is `values[k]`; trailing axes broadcast."""
+    """The value of `tree` where `names[k]` is `values[k]`; trailing axes broadcast.
+
+    Under JAX its first derivatives, backward and forward, are finite whatever the value, unless a
+    product of finite slopes overflows:
+
+    * Where the slope of an operation by an argument that is no plain number is not finite (0^c
+      for c < 1, sqrt(0), log(0), a/0, an infinite or undefined argument), the operation passes
+      the gradient 0 to all its arguments.
+    * The exponent b of a^b gets 0 where a ≤ 0, even where the value is defined (0^2, (−2)^2).
+    * At a tie of min or max each argument gets half.
+    """
     match tree:
         case Constant(value):
             return value
         case Variable(name):
             return values[names.index(name)]
         case Apply(operation, arguments):
-            inner = (evaluate(argument, names, values, xp) for argument in arguments)
-            return OPERATIONS[operation].function(xp, *inner)
-
-
-def text(tree: Expression, digits: int = 4) -> str:
-    """The formula as a person writes it, constants to `digits` significant digits."""
-    return _text(tree, digits)[0]
-
-
-def _text(tree: Expression, digits: int) -> tuple[str, int]:
-    match tree:
-        case Constant(value):
-            shown = f"{value:.{digits}g}"
-            return shown, 2 if shown.startswith("-") else 4
-        case Variable(name):
-            return name, 4
-        case Apply(operation, arguments):
+            inner = [evaluate(argument, names, values, xp) for argument in arguments]
             row = OPERATIONS[operation]
-            parts = [_text(argument, digits) for argument in arguments]
-            fitting = [
-                part if strength >= need else f"({part})"
-                for (part, strength), need in zip(parts, row.inner, strict=True)
-            ]
-            return row.text.format(*fitting), row.precedence
+            # numpy has no derivatives, and what guards them changes no value.
+            if xp is np or row.slopes is None or all(map(_is_number, inner)):
+                return row.function(xp, *inner)
+            return _guarded(row.function, row.slopes, inner, xp)
+
+
+def _guarded(function: Compute, slopes: Compute, arguments: list[Array], xp: Namespace) -> Array:
+    """function(xp, *arguments), through which no derivative passes where a slope is not finite.
+
+    Held on both sides, for a derivative is multiplied by the slope and 0 · ∞ is not 0: going back
+    it is dropped behind that product, at the arguments; going forward, at the value.
+    """
+    by_each = zip(arguments, slopes(xp, *arguments), strict=True)
+    needed = [slope for argument, slope in by_each if not _is_number(argument)]
+    if all(_is_number(slope) and math.isfinite(slope) for slope in needed):  # of 0.5·a
+        return function(xp, *arguments)
+    fine = reduce(operator.and_, map(xp.isfinite, needed))
+    value = function(xp, *(_hold(xp, fine, argument) for argument in arguments))
+    return _hold(xp, fine, value)
+
+
+def _is_number(a: Array) -> bool:
+    """Whether `a` is a plain number, which nothing is differentiated by."""
+    return isinstance(a, float | int)
+
+
+def _hold(xp: Namespace, free: Array, a: Array) -> Array:
+    """The value, without derivative where not `free`; compiled, it is gone from the value."""
+    return a if _is_number(a) else xp.where(free, a, _still(a))
+
+
+def _still(a: Array) -> Array:
+    """The value as a constant: its bits, read as a whole number, have no derivative."""
+    return a.view(f"i{a.dtype.itemsize}").view(a.dtype)
+
+
+def substitute(tree: Expression, values: Mapping[str, Expression]) -> Expression:
+    """The tree with `values[name]` in the place of each variable `name` that is listed there.
+
+    All at once: what is put in is not looked at again. The sizes are for `check` to judge.
+    """
+    match tree:
+        case Variable(name):
+            return values.get(name, tree)
+        case Apply(operation, arguments):
+            return Apply(operation, tuple(substitute(each, values) for each in arguments))
+    return tree
 
 
 def to_json(tree: Expression) -> Any:
@@ -159,12 +217,16 @@ def nodes(tree: Expression) -> Iterator[Expression]:
             yield from nodes(argument)
 
 
+def size(tree: Expression) -> int:
+    """The number of nodes."""
+    return sum(1 for _ in nodes(tree))
+
+
 def check(tree: Expression, names: tuple[str, ...]) -> None:
     """Raise ValueError unless the tree could be in a law file and sees no variable but `names`."""
     from_json(to_json(tree))
-    listed = list(nodes(tree))
-    if len(listed) > MAX_NODES:
-        raise ValueError(f"a formula may have {MAX_NODES} nodes, this one has {len(listed)}")
-    for node in listed:
+    if (count := size(tree)) > MAX_NODES:
+        raise ValueError(f"a formula may have {MAX_NODES} nodes, this one has {count}")
+    for node in nodes(tree):
         if isinstance(node, Variable) and node.name not in names:
             raise ValueError(f"the formula uses {node.name!r:.60}, not a feature of {names}")

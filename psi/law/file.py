@@ -15,7 +15,8 @@ import numpy as np
 from psi.law.errors import LawFileError
 
 FORMAT = "psi-law"
-VERSION = 1
+VERSION = 2
+READABLE = (1, VERSION)
 HEADER_KEY = "psi-law"
 MAX_FORMULA_BYTES = 1_000_000
 MAX_NETWORK_BYTES = 50_000_000

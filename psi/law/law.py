@@ -9,10 +9,11 @@ from typing import NamedTuple
 import numpy as np
 
 from psi.law import features as features_
-from psi.law.expression import Expression, check, evaluate, text, to_json
+from psi.law.expression import Expression, check, evaluate, to_json
 from psi.law.file import FORMAT, VERSION, Document, pack, write_atomic
 from psi.law.namespace import Array, Namespace
 from psi.law.network import Network
+from psi.law.printing import text
 
 
 class Range(NamedTuple):
@@ -46,6 +47,8 @@ class Provenance:
     config_hash: str
     versions: tuple[str, ...]
     """`name==version` of the libraries that made it."""
+    command: str = ""
+    """What was run."""
 
     def document(self) -> Document:
         """The JSON object of a law file."""
@@ -74,6 +77,8 @@ class Law:
     constants: tuple[Constant, ...] = ()
     scores: tuple[Score, ...] = ()
     provenance: Provenance | None = None
+    scale: float | None = None
+    """The typical α_0 of a law that is scale × shape, α = α_0 · Ψ; None: Ψ is the rate itself."""
 
     def __post_init__(self) -> None:
         features_.check_names(self.features)
@@ -94,11 +99,15 @@ class Law:
             raise ValueError(f"rates must be 0 < low <= high, got {list(self.rates)}")
         if not 0 < self.initial_loss < math.inf:
             raise ValueError(f"initial_loss must be positive, got {self.initial_loss}")
+        if self.scale is not None and not 0 < self.scale < math.inf:
+            raise ValueError(f"scale must be positive and finite, got {self.scale}")
         if self.optimizer not in ("sgd", "momentum", "adam"):
             raise ValueError(f"optimizer must be sgd, momentum or adam, got {self.optimizer!r:.60}")
 
     def __call__(self, features: Array, xp: Namespace = np) -> Array:
-        """α of shape (…) for features of shape (len(self.features), …), in their order.
+        """Ψ of shape (…) for features of shape (len(self.features), …), in their order.
+
+        It is the rate α, or α/α_0 of a law that has a scale.
 
         Pass `xp=jax.numpy` inside a JAX program. Nothing is clipped: outside `domain` this
         extrapolates.
@@ -115,7 +124,7 @@ class Law:
         if isinstance(self.model, Network):
             widths = "-".join(str(layer.bias.size) for layer in self.model.layers)
             return f"network {len(self.features)}-{widths} of ({', '.join(self.features)})"
-        return text(self.model)
+        return text(self.model, digits=4)
 
     def save(self, path: str | Path) -> None:
         """Write the law: `.json` for a formula, `.safetensors` for a network. Atomic."""
@@ -142,6 +151,7 @@ class Law:
             "initial_loss": self.initial_loss,
             "constants": [list(each) for each in self.constants],
             "scores": [list(each) for each in self.scores],
+            "scale": self.scale,
             "provenance": self.provenance and self.provenance.document(),
             "model": model,
         }

@@ -11,7 +11,7 @@ import numpy as np
 import psi.pretrained
 from psi.law.errors import LawFileError
 from psi.law.expression import from_json
-from psi.law.file import FORMAT, VERSION, Document, read
+from psi.law.file import FORMAT, READABLE, Document, read
 from psi.law.law import Constant, Law, Provenance, Range, Score
 from psi.law.network import Layer, Network
 
@@ -28,6 +28,7 @@ KEYS = frozenset(
         "constants",
         "scores",
         "provenance",
+        "scale",
         "model",
     )
 )
@@ -59,9 +60,10 @@ def _find(name_or_path: str | Path) -> Path:
 
 
 def _law(document: Document, arrays: dict[str, np.ndarray]) -> Law:
-    if document.get("format") != FORMAT or document.get("version") != VERSION:
+    if document.get("format") != FORMAT or document.get("version") not in READABLE:
         got = f"{document.get('format')!r:.40} version {document.get('version')!r:.40}"
-        raise ValueError(f"expected format {FORMAT!r} version {VERSION}, got {got}")
+        raise ValueError(f"expected format {FORMAT!r} version {READABLE[-1]}, got {got}")
+    document = _upgraded(document)
     if document.keys() != KEYS:
         raise ValueError(f"missing or unknown keys: {sorted(document.keys() ^ KEYS)}")
     if document["kind"] == "formula" and not arrays:
@@ -80,7 +82,17 @@ def _law(document: Document, arrays: dict[str, np.ndarray]) -> Law:
         constants=tuple(_constant(each) for each in _list(document["constants"])),
         scores=tuple(_score(each) for each in _list(document["scores"])),
         provenance=_provenance(document["provenance"]),
+        scale=None if (scale := document["scale"]) is None else _number(scale, "scale"),
     )
+
+
+def _upgraded(document: Document) -> Document:
+    """A document of version 1 as one of version 2, which knows of scales and commands."""
+    if document["version"] == 1 and "scale" not in document:
+        document = document | {"scale": None}
+        if isinstance(made := document.get("provenance"), dict) and "command" not in made:
+            document["provenance"] = made | {"command": ""}
+    return document
 
 
 def _network(model: Any, arrays: dict[str, np.ndarray]) -> Network:
@@ -111,12 +123,14 @@ def _score(data: Any) -> Score:
 def _provenance(data: Any) -> Provenance | None:
     if data is None:
         return None
-    if not isinstance(data, dict) or data.keys() != {"data_hash", "config_hash", "versions"}:
-        raise ValueError("provenance must be {data_hash, config_hash, versions}")
+    keys = {"data_hash", "config_hash", "versions", "command"}
+    if not isinstance(data, dict) or data.keys() != keys:
+        raise ValueError(f"provenance must have the keys {sorted(keys)}")
     return Provenance(
         data_hash=_text(data["data_hash"], "data_hash"),
         config_hash=_text(data["config_hash"], "config_hash"),
         versions=_texts(data["versions"], "versions"),
+        command=_text(data["command"], "command"),
     )
 
 

@@ -97,6 +97,8 @@ def test_every_key_has_its_type(bad: Any, formula_law: Law, refuse: Callable[[by
     good = [("provenance", None), ("constants", []), ("scores", []), ("version", True)]
     # A formula may be a number.
     good += [("model", 0.1), ("initial_loss", 0.1)]
+    # A law may have a scale, or none.
+    good += [("scale", None), ("scale", 0.1)]
     for key in formula_law.document():
         if not any(
             key == name and type(bad) is type(value) and bad == value for name, value in good
@@ -106,9 +108,9 @@ def test_every_key_has_its_type(bad: Any, formula_law: Law, refuse: Callable[[by
 
 CHANGES: Mapping[str, tuple[dict[str, Any], str]] = {
     "unknown key": ({"code": "import os"}, "unknown keys: ['code']"),
-    "another format": ({"format": "psi-lore"}, "expected format 'psi-law' version 1"),
-    "an older version": ({"version": 0}, "version 1, got 'psi-law' version 0"),
-    "a newer version": ({"version": 2}, "version 1, got 'psi-law' version 2"),
+    "another format": ({"format": "psi-lore"}, "expected format 'psi-law' version 2"),
+    "an older version": ({"version": 0}, "version 2, got 'psi-law' version 0"),
+    "a newer version": ({"version": 3}, "version 2, got 'psi-law' version 3"),
     "a version in text": ({"version": "1"}, "version '1'"),
     "unknown kind": ({"kind": "pickle"}, "kind must be formula or network, got 'pickle'"),
     "a network without arrays": ({"kind": "network"}, "{transforms: […]}"),
@@ -126,15 +128,20 @@ CHANGES: Mapping[str, tuple[dict[str, Any], str]] = {
     "domain in text": ({"domain": [["0", "1"], [0, 1]]}, "domain must be a finite number"),
     "rates of zero": ({"rates": [0, 1]}, "rates must be 0 < low"),
     "rates beyond floats": ({"rates": [1, 10**400]}, "below 1e300"),
+    "a scale of zero": ({"scale": 0.0}, "scale must be positive"),
+    "a scale in text": ({"scale": "1"}, "scale must be a finite number"),
     "loss zero": ({"initial_loss": 0}, "initial_loss must be positive"),
     "unknown optimizer": ({"optimizer": "lion"}, "optimizer must be"),
     "a constant without interval": ({"constants": [["a", 1.0]]}, "constants must be 3 numbers"),
     "a constant without name": ({"constants": [[1.0, 1.0, 1.0, 1.0]]}, "constants must be text"),
     "an empty constant": ({"constants": [[]]}, "constants must be text"),
     "a score of text": ({"scores": [["regret", "low"]]}, "scores must be a finite number"),
-    "a strange provenance": ({"provenance": {"url": "https://example.org"}}, "provenance must be"),
+    "a strange provenance": (
+        {"provenance": {"url": "https://example.org"}},
+        "provenance must have",
+    ),
     "versions in one text": (
-        {"provenance": {"data_hash": "", "config_hash": "", "versions": "numpy"}},
+        {"provenance": {"data_hash": "", "config_hash": "", "versions": "numpy", "command": ""}},
         "expected a list",
     ),
 }
@@ -170,7 +177,7 @@ def test_a_large_formula_is_refused(formula_law: Law, refuse: Callable[[bytes], 
 
 
 SPLICES: Mapping[str, tuple[bytes, bytes, str]] = {
-    "a key twice": (b'"version": 1,', b'"version": 1, "version": 1,', "a key stands twice"),
+    "a key twice": (b'"version": 2,', b'"version": 2, "version": 2,', "a key stands twice"),
     "an inner key twice": (b'"data_hash"', b'"data_hash": "", "data_hash"', "stands twice"),
     "1e999 as a loss": (b'"initial_loss": 2.3', b'"initial_loss": 1e999', "initial_loss"),
     "1e999 as a constant": (b'["add",', b'["add", 1e999,', "add takes 2"),
