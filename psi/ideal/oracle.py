@@ -12,16 +12,16 @@ of the oracle, in nats.
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from evosax.algorithms import CMA_ES
 from jaxtyping import Array, Float, Int, Key
 from scipy.stats import t as student
 
 from psi.ideal.branched import final_losses
+from psi.ideal.evolution import strategy
 from psi.ideal.interior import interior
 from psi.ideal.returns import left_out_means, score
 from psi.lab.branch import play, repeated, starts
@@ -153,7 +153,7 @@ def search(
     epochs = task.facts.epochs
     at = knots(epochs, how.knots)
     begin = [_log_knots(first[r % len(first)], at) for r in range(how.restarts)]
-    ask, tell, states = _strategy(how, len(at), jnp.asarray(np.stack(begin), float), key)
+    ask, tell, states = strategy(how.population, how.spread, np.stack(begin), key)
     for generation in range(how.generations):
         draw = jax.random.fold_in(key, generation)
         logs, states = ask(draw, states)
@@ -182,28 +182,6 @@ def difference(
     apart = left_out[:, 0] - left_out[:, 1]
     error = np.sqrt(len(both) - 1) * apart.std() * student.ppf(0.975, len(both) - 1)
     return float(one - other), float(one - other - error), float(one - other + error)
-
-
-def _strategy(
-    how: Search, dimensions: int, begin: Float[Array, "restart knot"], key: Key[Array, ""]
-) -> tuple[Callable[..., Any], Callable[..., Any], Any]:
-    """CMA-ES of evosax, vmapped over restarts: (ask, tell, states)."""
-    evolution = CMA_ES(population_size=how.population, solution=jnp.zeros(dimensions))
-    params = evolution.default_params.replace(std_init=jnp.asarray(how.spread))
-    split = partial(jax.random.split, num=how.restarts)
-
-    @jax.jit
-    def ask(key: Key[Array, ""], states: Any) -> Any:
-        with jax.numpy_rank_promotion("allow"):  # evosax promotes
-            return jax.vmap(lambda k, s: evolution.ask(k, s, params))(split(key), states)
-
-    @jax.jit
-    def tell(key: Key[Array, ""], logs: Array, fitness: Array, states: Any) -> Any:
-        each = jax.vmap(lambda k, x, f, s: evolution.tell(k, x, f, s, params)[0])
-        with jax.numpy_rank_promotion("allow"):
-            return each(split(key), logs, fitness, states)
-
-    return ask, tell, jax.vmap(lambda k, m: evolution.init(k, m, params))(split(key), begin)
 
 
 def _log_knots(

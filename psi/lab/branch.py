@@ -80,6 +80,12 @@ def repeated(states: States, cells: int) -> States:
     return States(runs, np.repeat(states.epoch, cells))
 
 
+def apart(states: States) -> States:
+    """The states of one cell, each in a cell of its own, for lanes that differ between them."""
+    runs = jax.tree.map(lambda a: a.swapaxes(0, 1), states.runs)
+    return States(runs, np.repeat(states.epoch, states.loss.shape[1]))
+
+
 def along(
     task: Task,
     rates: Float[np.ndarray, "cell epoch"],
@@ -140,9 +146,9 @@ def play(
         return now, order, chosen, states.epoch[own], np.asarray(horizon)[own] * real
 
     program = _programs(jax.default_backend())[1]
-    static = (task.functions, make_policy, task.facts.epochs, _devices(), keep_runs, orders > 0)
+    static = (task.functions, make_policy, _devices(), keep_runs, orders > 0)
     root = jax.random.key(0) if key is None else key
-    run = partial(program, *static, task.arrays, task.splits, root)
+    run = partial(program, *static, task.arrays, task.splits, root, task.facts.epochs)
 
     def arranged(a: np.ndarray) -> np.ndarray:
         kept = a.reshape(cells, -1, *a.shape[2:])[:, : count * each]
@@ -200,10 +206,14 @@ def _in_calls(
     Leaves of shape=(units, …).
     """
     calls, done = -(-units // UNITS), []
+    # A device has UNITS/devices units in a row: units are dealt out in turn, or of few all would
+    # be one device's.
+    dealt = np.arange(UNITS).reshape(-1, _devices()).T.reshape(-1)
+    back = np.argsort(dealt)
     for call in range(calls):
-        index = np.arange(UNITS) + call * UNITS
+        index = dealt + call * UNITS
         given = work(np.minimum(index, units - 1), index < units)
-        done.append(jax.tree.map(np.asarray, run(*given)))
+        done.append(jax.tree.map(lambda a: np.asarray(a)[back], run(*given)))
         report(call + 1, calls)
     return jax.tree.map(lambda *a: np.concatenate(a)[:units], *done)
 
@@ -217,7 +227,7 @@ def _programs(backend: str) -> tuple[Callable[..., Any], Callable[..., Any]]:
     options = one_core_options(backend)
     return (
         jax.jit(_start_units, static_argnums=(0, 1), compiler_options=options),
-        jax.jit(_play_units, static_argnums=(0, 1, 2, 3, 4, 5), compiler_options=options),
+        jax.jit(_play_units, static_argnums=(0, 1, 2, 3, 4), compiler_options=options),
     )
 
 
@@ -238,13 +248,13 @@ def _start_units(
 def _play_units(
     functions: Functions,
     make_policy: MakePolicy,
-    epochs: int,
     devices: int,
     keep_runs: bool,
     fresh: bool,
     arrays: Arrays,
     splits: Splits,
     key: Key[Array, ""],
+    epochs: Int[Array, ""] | int,
     *work: Any,
 ) -> tuple[Array, Run | None]:
     def unit(
@@ -270,7 +280,7 @@ def _play_units(
 def _play(
     functions: Functions,
     policy: Any,
-    epochs: int,
+    epochs: Int[Array, ""] | int,
     arrays: Arrays,
     run: Run,
     i: Int[Array, ""],

@@ -9,6 +9,7 @@ from jaxtyping import Array, Float
 from psi.law.clock import Clock, decide
 from psi.law.features import Observation
 from psi.law.law import Law
+from psi.law.namespace import Namespace
 
 
 class Policy(NamedTuple):
@@ -25,10 +26,14 @@ def trajectory(rates: Float[Array, " epoch"]) -> Policy:
 
 def law_policy(law: Law, epochs: int) -> Policy:
     """Closed loop: the law under the clock's rules, as every adapter applies them."""
-    clock = Clock(law, epochs)
+    return clock_policy(Clock(law, epochs))
+
+
+def clock_policy(clock: Clock, psi: Callable[[Array, Namespace], Array] | None = None) -> Policy:
+    """The clock's law, or with `psi` that function in its place, under the clock's rules."""
 
     def step(last: Float[Array, ""], seen: Observation) -> tuple[Array, Array]:
-        rate = decide(clock, seen, last, jnp)
+        rate = decide(clock, seen, last, jnp, psi)
         return rate, rate
 
-    return Policy(init=lambda _: jnp.asarray(law.rates.low, dtype=float), step=step)
+    return Policy(init=lambda _: jnp.asarray(clock.lowest, dtype=float), step=step)

@@ -50,7 +50,7 @@ def one_epoch(
     return Run(progress, run.order, seen, run.initial, jnp.fmin(run.best, seen.loss))
 
 
-def observe(run: Run, i: Int[Array, ""], epochs: int) -> Observation:
+def observe(run: Run, i: Int[Array, ""], epochs: Int[Array, ""] | int) -> Observation:
     """What a policy sees before epoch i of a budget of T = `epochs`."""
     return Observation(
         epoch=i,

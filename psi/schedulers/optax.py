@@ -23,17 +23,20 @@ def scale_by_psi(
     *,
     min_lr: float = 1e-6,
     max_lr: float = 10.0,
+    scale: Any = None,
 ) -> optax.GradientTransformationExtraArgs:
     """Multiply updates by −α_i, α_i = Ψ(ε, i), as `optax.scale_by_learning_rate` does by −α.
 
     The rate is absolute and constant within an epoch of `steps_per_epoch` updates. `update` needs
     the minibatch's loss as the keyword `value` (a scalar in nats); the first one is ε_0 unless
-    `initial_loss` gives it. The state's field `learning_rate` is the rate last used.
+    `initial_loss` gives it. A law that is scale × shape takes its α_0 from `scale` (a number or a
+    scalar array, also a traced one), or else its own typical one. The state's field
+    `learning_rate` is the rate last used.
 
     Raises ValueError for numbers that make no sense, and at `update` where `value` is missing or
     no scalar.
     """
-    clock = Clock(law, epochs, initial_loss, min_lr, max_lr)
+    clock = Clock(law, epochs, initial_loss, min_lr, max_lr, scale)
     if not (isinstance(steps_per_epoch, int) and steps_per_epoch >= 1):
         raise ValueError(f"steps_per_epoch must be a whole number >= 1, got {steps_per_epoch!r}")
 
