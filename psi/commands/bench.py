@@ -1,6 +1,7 @@
 """psi bench."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 import tyro
@@ -8,16 +9,23 @@ import tyro
 
 @dataclass(frozen=True)
 class BenchCommand:
-    """Measure how fast this machine trains populations of networks and keeps what it made.
+    """Measure: how fast populations train, what keeping them costs, what fits and laws are worth.
 
     Example: psi bench engine --json
     Example: psi bench storage
+    Example: psi bench fit --table held_out.csv
     """
 
-    what: tyro.conf.Positional[Literal["engine", "storage", "branching"]] = "engine"
+    what: tyro.conf.Positional[Literal["engine", "storage", "branching", "fit"]] = "engine"
     """engine: training on the canonical case, digits, 64-32-10, batch 64, 10 epochs of 24 steps.
     storage: going on with a sweep of 10,000 finished parts, and what committing costs.
-    branching: candidate rates tried from the same states, beside as many runs."""
+    branching: candidate rates tried from the same states, beside as many runs.
+    fit: planted and measured laws found again, and the shipped laws on held-out tasks; exit 1
+    where a figure is missed."""
+    only: tuple[Literal["planted", "powers", "measured", "rows", "shipped"], ...] = ()
+    """Of `fit`: some groups instead of all."""
+    table: Path | None = None
+    """Of `fit`: write every law on every held-out task to this CSV."""
     quick: bool = False
     """Small populations and few parts only, to see that it works."""
     json: bool = False
@@ -29,6 +37,8 @@ class BenchCommand:
         from psi.report.progress import bar
 
         use_cores() if self.what == "engine" else prepare()
+        if self.what == "fit":
+            return self._fit()
         from psi.bench.branching import bench_branching
         from psi.bench.engine import bench_engine
         from psi.bench.storage import bench_storage
@@ -44,3 +54,21 @@ class BenchCommand:
             for name, value in found.items():
                 print(f"{name:<28} {value}")
         return found
+
+    def _fit(self) -> Any:
+        from psi.bench.fitting.table import GROUPS, bench_fit
+        from psi.commands.verify import as_json, print_rows
+        from psi.report.progress import bar
+
+        with bar("measuring", len(self.only or GROUPS)) as update:
+            found = bench_fit(self.only, update)
+        if self.table is not None:
+            found.tasks.to_csv(self.table, index=False)
+        if not self.json:
+            print_rows("Fits and laws against what they must reach", found.rows)
+        return {"rows": as_json(found.rows), "tasks": found.tasks.to_dict("records")}
+
+    @staticmethod
+    def failed(result: Any) -> bool:
+        """Whether a row is not ok: exit code 1."""
+        return not all(row["ok"] for row in result.get("rows", ()))

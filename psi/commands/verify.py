@@ -1,6 +1,7 @@
 """psi verify."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,8 +34,8 @@ class VerifyCommand:
         with bar("verifying", len(checks_of(self.problems))) as update:
             rows = verify(self.problems, update)
         if not self.json:
-            _print(rows)
-        return {"rows": [{k: _finite(v) for k, v in row._asdict().items()} for row in rows]}
+            print_rows("Estimates against the truth", rows)
+        return {"rows": as_json(rows)}
 
     @staticmethod
     def failed(result: Any) -> bool:
@@ -42,16 +43,22 @@ class VerifyCommand:
         return not all(row["ok"] for row in result["rows"])
 
 
+def as_json(rows: Sequence[Any]) -> list[dict[str, Any]]:
+    """Rows as JSON values."""
+    return [{k: _finite(v) for k, v in row._asdict().items()} for row in rows]
+
+
 def _finite(value: Any) -> Any:
     """JSON knows no NaN."""
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _print(rows: Any) -> None:
+def print_rows(title: str, rows: Sequence[Any]) -> None:
+    """Rows as a table, those that are not ok in red."""
     from rich.console import Console
     from rich.table import Table
 
-    shown = Table(title="Estimates against the truth")
+    shown = Table(title=title)
     for name in ("problem", "what"):
         shown.add_column(name)
     for name in ("estimate", "truth", "error", "tolerance"):

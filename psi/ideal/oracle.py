@@ -115,10 +115,10 @@ def headroom(
     )
     found = search(task, plans, key, how, report)
     candidates = np.concatenate([plans, found])
-    choice = _scores(_losses(task, candidates, CHOOSING_SEEDS, key), task).argmin()
+    choice = _scores(trajectory_losses(task, candidates, CHOOSING_SEEDS, key), task).argmin()
     final = np.concatenate([plans, candidates[choice][None]])
     names = (*(name for name, _ in PLAIN), "oracle")
-    losses = _losses(task, final, SCORING_SEEDS, key)
+    losses = trajectory_losses(task, final, SCORING_SEEDS, key)
     scores = _scores(losses, task)
     scored = [
         Scored(name, final[k], losses[:, k], float(scores[k])) for k, name in enumerate(names)
@@ -131,15 +131,24 @@ def headroom(
 def tuned_peaks(
     task: Task, rates: tuple[float, float], key: Key[Array, ""]
 ) -> tuple[Float[np.ndarray, " shape"], int]:
-    """The best peak rate of each plain schedule, on a grid of ratio 1.5, and the runs it took.
+    """The best peak rate of each plain schedule, on a grid of ratio 1.5, and the runs it took."""
+    grid, found = plain_scores(task, rates, key)
+    return grid[found.argmin(1)], found.size * len(TUNING_SEEDS)
+
+
+def plain_scores(
+    task: Task,
+    rates: tuple[float, float],
+    key: Key[Array, ""],
+    seeds: Int[np.ndarray, " seed"] = TUNING_SEEDS,
+) -> tuple[Float[np.ndarray, " rate"], Float[np.ndarray, "shape rate"]]:
+    """(grid, score of each plain schedule at each peak rate) on a grid of ratio 1.5 or less.
 
     The grid is extended, up to 10 times, until no best is at an edge.
     """
     low, high = np.log(rates)
     grid = np.exp(np.linspace(low, high, 1 + int(np.ceil((high - low) / np.log(RATIO)))))
-    scores = partial(_plain_scores, task, key)
-    grid, found = interior(scores, grid, MORE, EXTENSIONS)
-    return grid[found.argmin(1)], found.size * len(TUNING_SEEDS)
+    return interior(partial(_plain_scores, task, key, seeds), grid, MORE, EXTENSIONS)
 
 
 def search(
@@ -159,7 +168,7 @@ def search(
         logs, states = ask(draw, states)
         lanes = _trajectories(np.asarray(logs).reshape(-1, len(at)), at, epochs)
         seeds = FIRST_SEARCH_SEED + generation * how.seeds + np.arange(how.seeds)
-        scores = _scores(_losses(task, lanes, seeds, key), task)
+        scores = _scores(trajectory_losses(task, lanes, seeds, key), task)
         fitness = jnp.asarray(scores.reshape(how.restarts, how.population), float)
         states = tell(draw, logs, fitness, states)
         report(generation + 1, how.generations)
@@ -197,13 +206,16 @@ def _trajectories(
 
 
 def _plain_scores(
-    task: Task, key: Key[Array, ""], peaks: Float[np.ndarray, " rate"]
+    task: Task,
+    key: Key[Array, ""],
+    seeds: Int[np.ndarray, " seed"],
+    peaks: Float[np.ndarray, " rate"],
 ) -> Float[np.ndarray, "shape rate"]:
     lanes = plain(peaks, task.facts.epochs).rates
-    return _scores(_losses(task, lanes, TUNING_SEEDS, key), task).reshape(len(PLAIN), -1)
+    return _scores(trajectory_losses(task, lanes, seeds, key), task).reshape(len(PLAIN), -1)
 
 
-def _losses(
+def trajectory_losses(
     task: Task, rates: Rates, seeds: Int[np.ndarray, " seed"], key: Key[Array, ""]
 ) -> Float[np.ndarray, "seed lane"]:
     """Final validation losses, capped.

@@ -26,6 +26,8 @@ RATES = np.geomspace(0.003, 1.0, 14)
 H, VARIANCE = 2.0, 1.0
 C = VARIANCE / (2 * H)
 KEY = 20261123
+REGRESSION_SCALE = 8 * 0.25 / 16
+"""d s_n²/(2B) of G2."""
 
 
 def quadratic(excess: float, h: float = H, variance: float = VARIANCE, epochs: int = 1) -> Task:
@@ -43,8 +45,14 @@ def numbers_of(task: Task) -> NoisyQuadratic:
 def of_the_loss(runs: int = RUNS) -> list[Row]:
     """G1: α*(ε) at 13 losses."""
     excess = C * np.geomspace(10**-1.5, 10**1.5, 13)
-    found = [_best(quadratic(e), runs, k) for k, e in enumerate(excess)]
-    return many("G1", "α*(ε)", np.array(found), _truth(excess), 0.03, 0.10)
+    return many("G1", "α*(ε)", measured_quadratic(excess, runs), _truth(excess), 0.03, 0.10)
+
+
+def measured_quadratic(
+    excess: Float[np.ndarray, " loss"], runs: int = RUNS
+) -> Float[np.ndarray, " loss"]:
+    """G1's ideal rates at these losses, from trained runs."""
+    return np.array([_best(quadratic(e), runs, k) for k, e in enumerate(excess)])
 
 
 def of_the_epoch(runs: int = RUNS, epochs: int = 20) -> list[Row]:
@@ -76,18 +84,26 @@ def coverage(repetitions: int = 1000, states: int = 64, orders: int = 8) -> list
 
 def linear_regression(runs: int = 20_480) -> list[Row]:
     """G2: real minibatches of 8 rows in 8 dimensions."""
-    numbers = LeastSquares(0.5, 0.5, np.ones(8))
-    scale = 8 * 0.25 / 16  # d s_n²/(2B)
-    found, truth = [], []
-    for k, excess in enumerate(scale * np.geomspace(0.1, 10, 7)):
-        target = np.full(8, np.sqrt(2 * excess / (8 * 0.5)))
-        now = numbers._replace(target=target)
-        task = task_of(
-            "least_squares", Problem(LEAST_SQUARES, lambda _, n=now: n, batch=8), Hyper(epochs=1)
-        )
-        found.append(_best(task, runs, k))
-        truth.append(least_squares_rate(float(excess), now, 8))
-    return many("G2", "α*(ε)", np.array(found), np.array(truth), 0.05)
+    excess = REGRESSION_SCALE * np.geomspace(0.1, 10, 7)
+    found = measured_regression(excess, runs)
+    truth = [least_squares_rate(float(e), regression(e), 8) for e in excess]
+    return many("G2", "α*(ε)", found, np.array(truth), 0.05)
+
+
+def measured_regression(
+    excess: Float[np.ndarray, " loss"], runs: int = 20_480
+) -> Float[np.ndarray, " loss"]:
+    """G2's ideal rates at these losses, from trained runs."""
+    found = []
+    for k, e in enumerate(excess):
+        problem = Problem(LEAST_SQUARES, lambda _, e=e: regression(e), batch=8)
+        found.append(_best(task_of("least_squares", problem, Hyper(epochs=1)), runs, k))
+    return np.array(found)
+
+
+def regression(excess: float) -> LeastSquares:
+    """The regression that starts at an excess."""
+    return LeastSquares(0.5, 0.5, np.full(8, np.sqrt(2 * excess / (8 * 0.5))))
 
 
 def mixture(runs: int = RUNS // 4) -> list[Row]:

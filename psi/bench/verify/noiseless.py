@@ -41,14 +41,18 @@ def sign_descent() -> list[Row]:
 
 def exponential_tail() -> list[Row]:
     """G9: the rate at which exp(−x) falls by half a nat a step."""
-    excess = np.geomspace(0.01, 1.0, 7)
+    slope = _slope(*measured_tail(np.geomspace(0.01, 1.0, 7)))
+    return [absolute("G9", "exponent of ε in the rate of 0.5 nats a step", slope, -1.0, 0.03)]
+
+
+def measured_tail(excess: Float[np.ndarray, " loss"]) -> tuple[np.ndarray, np.ndarray]:
+    """(ε, the rate at which the loss falls by half a nat a step), from trained runs of G9."""
     found = []
     for e in excess:
         task = _task("exponential_tail", TAIL, ExponentialTail(float(-np.log(e))), "sgd")
         surface = branch_surface(task, _start(task), RATES, ONE_STEP, jax.random.key(0))
         found.append(iso_rate(surface, NATS)[0])
-    slope = _slope(excess, np.array(found))
-    return [absolute("G9", "exponent of ε in the rate of 0.5 nats a step", slope, -1.0, 0.03)]
+    return excess, np.array(found)
 
 
 def chebyshev() -> list[Row]:
@@ -67,13 +71,18 @@ def chebyshev() -> list[Row]:
 
 
 def _exponent(p: float, optimizer: str) -> float:
+    return _slope(*measured_power(p, optimizer))
+
+
+def measured_power(p: float, optimizer: str) -> tuple[np.ndarray, np.ndarray]:
+    """(ε, α*) on c |x|^p, from trained runs of G7, or of G8 with p = 2 and sign descent."""
     excess, found = [], []
     for distance in DISTANCES:
         task = _task("power_law", POWER_LAW, PowerLaw(0.5, p, float(distance)), optimizer)
         surface = branch_surface(task, _start(task), RATES, ONE_STEP, jax.random.key(0))
         excess.append(task.facts.chance_loss)
         found.append(best_rates(surface)[0])
-    return _slope(np.array(excess), np.array(found))
+    return np.array(excess), np.array(found)
 
 
 def _slope(excess: Float[np.ndarray, " point"], rates: Float[np.ndarray, " point"]) -> float:

@@ -38,6 +38,11 @@ def at_most(problem: str, what: str, estimate: float, bound: float) -> Row:
     return _row(problem, what, estimate, bound, max(0.0, estimate / bound - 1), 0.0)
 
 
+def at_least(problem: str, what: str, estimate: float, bound: float) -> Row:
+    """A number that must not stay below a bound."""
+    return _row(problem, what, estimate, bound, max(0.0, bound - estimate), 0.0)
+
+
 def many(
     problem: str,
     what: str,

@@ -231,7 +231,7 @@ def family_task(name: str, number: int, hyper: Hyper, fixed: bool = False) -> Ta
         task = fixed_task(f"{name}-{number}-fixed", model, splits, hyper, family.classes)
         facts = task.facts
     else:
-        functions = _functions(family, model, hyper)
+        functions = _functions(family, model, replace(hyper, epochs=1))  # budgets share programs
         facts = facts_of(functions, source, splits, hyper, family.classes)
         facts = replace(facts, rows=facts.steps * facts.batch * hyper.epochs, stream=True)
         task = Task(f"{name}-{number}", functions, source, splits, facts)

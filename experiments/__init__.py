@@ -1,0 +1,1 @@
+"""Studies: compute, plot and main apart. The package never imports them."""

@@ -1,0 +1,234 @@
+"""From training tasks to closed forms: references, labels, fits, and a search over whole trainings.
+
+For each optimizer, for Ψ as a rate (pure) and as scale × shape (scaled):
+
+1. the tuned plain schedules of every training task, and the best single rate over all tasks;
+2. ideal rates to the end of the budget, from states along good and bad trajectories;
+3. the table of families and a symbolic search fitted to them, tasks held out;
+4. the best few of these polished on the outcome of whole trainings, first all of them for some
+   generations, then the better half for the rest; the best on fresh seeds is the law.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import NamedTuple
+
+import jax
+import numpy as np
+import pandas as pd
+
+from experiments.closed_forms.tasks import TRAINING
+from psi.fit.curves import Curve, fit_curves, simplest
+from psi.fit.families import RELATIVE, families
+from psi.fit.kinds import Arena, Kind, arena, of_curve, of_row
+from psi.fit.outcome import Course
+from psi.fit.points import Points, points_of
+from psi.fit.search import PolishConfig
+from psi.fit.symbolic.config import SymbolicConfig
+from psi.fit.symbolic.front import Front
+from psi.fit.symbolic.search import search
+from psi.ideal.labelling import Labelling, label_task
+from psi.ideal.oracle import plain_scores
+from psi.lab.bounds import BOUNDS
+from psi.lab.probe import probed_scale
+from psi.lab.task import Task
+from psi.lab.tasks.table import Spec
+from psi.lab.trajectories import PLAIN
+from psi.law.expression import evaluate
+from psi.law.law import Range
+
+JUDGING_SEEDS = np.arange(3000, 3032)
+PROBES = 16
+ALWAYS = ("polynomial", "loss_power*polynomial")
+"""Families that are polished whatever their fit to labels: the plain reference, and its closest
+kin that sees the loss."""
+MOST_CONSTANTS = 6
+SAME = 0.02  # nats
+
+Report = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class StudyConfig:
+    """How large the study is."""
+
+    tasks: tuple[Spec, ...] = TRAINING
+    labelling: Labelling = field(default_factory=Labelling)
+    symbolic: SymbolicConfig = field(default_factory=SymbolicConfig)
+    families: tuple[str, ...] = ()
+    """Names of the families that are fitted; by default all."""
+    curves: int = 5
+    """Families that go on from their fit to labels to the search."""
+    first: PolishConfig = field(
+        default_factory=lambda: PolishConfig(12, generations=6, seeds=8, spread=0.2)
+    )
+    """The search over all kinds."""
+    then: PolishConfig = field(
+        default_factory=lambda: PolishConfig(12, generations=12, seeds=16, spread=0.1)
+    )
+    """The search over the better half."""
+    seed: int = 0
+
+
+class Data(NamedTuple):
+    """What is measured on the training tasks before any fit."""
+
+    tasks: tuple[Task, ...]
+    plain: pd.DataFrame
+    """task, schedule, lr, score: the plain schedules over a grid of peak rates."""
+    ideal: pd.DataFrame
+    """Ideal rates, with the task's probed `scale`."""
+
+    @property
+    def courses(self) -> tuple[Course, ...]:
+        """With the score of each task's tuned linear schedule."""
+        best = self.plain[self.plain.schedule == "linear"].groupby("task").score.min()
+        return tuple(Course(task, float(best.loc[task.name])) for task in self.tasks)
+
+    @property
+    def single_rates(self) -> pd.DataFrame:
+        """schedule, lr: the best single rate of each plain schedule for all training tasks."""
+        every = self.plain.assign(key=np.log(self.plain.lr).round(6))
+        means = every.groupby(["schedule", "key"]).agg(
+            lr=("lr", "first"), score=("score", "mean"), tasks=("task", "nunique")
+        )
+        common = means[means.tasks == every.task.nunique()]
+        best = common.loc[common.groupby("schedule").score.idxmin()]
+        return best.reset_index()[["schedule", "lr", "score"]]
+
+
+class Fits(NamedTuple):
+    """Fits to the ideal rates."""
+
+    curves: list[Curve]
+    front: Front
+
+
+class Candidate(NamedTuple):
+    """A kind of law after its search."""
+
+    number: int
+    """Of the kind, in its arena."""
+    kind: Kind
+    fitted: float
+    """Mean regret over training tasks on judging seeds, as fitted to labels."""
+    polished: float
+    """After the search."""
+    found: np.ndarray
+    regrets: np.ndarray
+    """Of the polished law, task by task."""
+
+
+def measure(config: StudyConfig, optimizer: str, report: Report) -> Data:
+    """References, labels and scales of the training tasks."""
+    key = jax.random.key(config.seed)
+    rates = dict(BOUNDS)[optimizer]
+    tasks, plain, ideal = [], [], []
+    for spec in config.tasks:
+        task = spec.task(optimizer)
+        report(f"measuring {task.name}")
+        tasks.append(task)
+        grid, scores = plain_scores(task, rates, key)
+        plain += [
+            {"task": task.name, "schedule": name, "lr": lr, "score": score}
+            for (name, _), row in zip(PLAIN, scores, strict=True)
+            for lr, score in zip(grid, row, strict=True)
+        ]
+        scale = float(np.nanmedian(probed_scale(task, np.arange(PROBES), key)))
+        ideal.append(label_task(task, config.labelling, key).assign(scale=scale, task=task.name))
+    return Data(tuple(tasks), pd.DataFrame(plain), pd.concat(ideal, ignore_index=True))
+
+
+def fit(config: StudyConfig, data: Data, scaled: bool, report: Report) -> Fits:
+    """Families and symbolic search, fitted to the ideal rates in relative features."""
+    points = points_of(data.ideal, RELATIVE, scaled)
+    named = [each for each in families(RELATIVE) if each.name in (config.families or [each.name])]
+    table = [each for each in named if len(each.constants) <= MOST_CONSTANTS]
+    curves = fit_curves(table, points, config.seed, lambda _, name: report(f"fitting {name}"))
+    front = search(points, config.symbolic, report=lambda _, name: report(name))
+    return Fits(curves, front)
+
+
+def kinds_of(config: StudyConfig, fits: Fits, points: Points) -> list[Kind]:
+    """What goes on to the search: few, and different."""
+    always = [curve for curve in fits.curves if curve.family.name in ALWAYS]
+    kinds: list[Kind] = []
+    for kind in map(of_curve, [*always, simplest(fits.curves), *fits.curves]):
+        if len(kinds) < config.curves and _is_new(kind, kinds, points):
+            kinds.append(kind)
+    row = fits.front.chosen
+    symbolic = of_row(row) if 1 <= len(row.start) <= MOST_CONSTANTS else None
+    return [*kinds, symbolic] if symbolic and _is_new(symbolic, kinds, points) else kinds
+
+
+def _is_new(kind: Kind, others: Sequence[Kind], points: Points) -> bool:
+    """Whether its rates differ from those of all others: a factor may have become 1."""
+
+    def log_rate(kind: Kind) -> np.ndarray:
+        rate = evaluate(kind.formula(kind.start), points.names, points.values, np)
+        return np.log(np.broadcast_to(rate, points.log_rate.shape))
+
+    return all(np.abs(log_rate(kind) - log_rate(other)).max() > SAME for other in others)
+
+
+def domain_of(data: Data) -> tuple[Range, Range]:
+    """The ranges of ε/ε_0 and i/T among the labels; a loss above 2 ε_0 is no place to be."""
+    ratio = data.ideal.loss / data.ideal.initial_loss
+    progress = data.ideal.epoch / data.ideal.epochs
+    last = max(1 - 1 / task.facts.epochs for task in data.tasks)
+    return (
+        Range(float(max(ratio.min(), 1e-4)), float(min(max(ratio.max(), 1.0), 2.0))),
+        Range(float(progress.min()), float(last)),
+    )
+
+
+def place_of(config: StudyConfig, data: Data, kinds: Sequence[Kind]) -> Arena:
+    """Where all kinds compete, pure and scaled: they share their compiled programs."""
+    key = jax.random.key(config.seed + 1)
+    return arena(kinds, data.courses, RELATIVE, domain_of(data), False, key)
+
+
+def compete(
+    config: StudyConfig, place: Arena, numbers: Sequence[int], report: Report
+) -> list[Candidate]:
+    """The kinds of these numbers after their search, the best first."""
+    starts = {k: place.kinds[k].start for k in numbers}
+    fitted = _judge(place, starts)
+    ends = _searched(config.first, place, starts, report)
+    judged = _judge(place, ends)
+    better = sorted(numbers, key=lambda k: judged[k].mean())[: max(1, len(numbers) // 2)]
+    more = _searched(config.then, place, {k: ends[k] for k in better}, report)
+    after = _judge(place, more)
+    # A search that made it worse on fresh seeds is not taken.
+    for k, found in more.items():
+        if after[k].mean() < judged[k].mean():
+            ends[k], judged[k] = found, after[k]
+    candidates = [
+        Candidate(k, place.kinds[k], fitted[k].mean(), judged[k].mean(), ends[k], judged[k])
+        for k in numbers
+    ]
+    return sorted(candidates, key=lambda candidate: candidate.polished)
+
+
+def _searched(
+    how: PolishConfig, place: Arena, starts: dict[int, np.ndarray], report: Report
+) -> dict[int, np.ndarray]:
+    numbers = list(starts)
+    found = place.polished(
+        numbers, list(starts.values()), how,
+        lambda done, of: report(f"generation {done} of {of}, {len(numbers)} kinds"),
+    )  # fmt: skip
+    return dict(zip(numbers, found, strict=True))
+
+
+def _judge(place: Arena, vectors: dict[int, np.ndarray]) -> dict[int, np.ndarray]:
+    laws = [vector[None] for vector in vectors.values()]
+    found = place.regrets(list(vectors), laws, JUDGING_SEEDS)
+    return dict(zip(vectors, found.T, strict=True))
+
+
+def content(config: StudyConfig) -> dict[str, object]:
+    """The config as JSON values."""
+    fields = asdict(config)
+    fields["tasks"] = [[spec.name, vars(spec.hyper)] for spec in config.tasks]
+    return fields

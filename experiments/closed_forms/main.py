@@ -1,0 +1,139 @@
+"""Make the shipped closed forms: python -m experiments.closed_forms.main --ship.
+
+Writes OUT/laws/*.json, the tables OUT/*.csv and the single rates of the plain schedules; with
+--ship also psi/pretrained and psi/bench/single_rates.json. An optimizer whose laws are there is
+not done again, so that the same command goes on where it was stopped. It does not look at a
+held-out task: `psi bench shipped` does.
+"""
+
+import json
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+import tyro
+
+from experiments.closed_forms.compute import (
+    Candidate,
+    Data,
+    StudyConfig,
+    compete,
+    content,
+    fit,
+    kinds_of,
+    measure,
+    place_of,
+)
+from experiments.closed_forms.laws import law_of
+from psi.fit.families import RELATIVE, families
+from psi.fit.points import points_of
+from psi.fit.symbolic.front import table
+from psi.law.file import write_atomic
+from psi.law.printing import text
+from psi.report.progress import bar
+
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True)
+class Main:
+    """Closed forms for several optimizers, pure and with a scale, fitted and polished.
+
+    Example: python -m experiments.closed_forms.main --ship
+    """
+
+    out: Path = Path("out/closed_forms")
+    """Folder for laws and tables."""
+    optimizers: tuple[str, ...] = ("sgd", "momentum", "adam")
+    ship: bool = False
+    """Copy the laws and the single rates into the package."""
+    config: tyro.conf.Suppress[StudyConfig] = field(default_factory=StudyConfig)
+
+    def run(self) -> None:
+        """Do it."""
+        from psi.lab.devices import prepare
+
+        prepare()
+        (self.out / "laws").mkdir(parents=True, exist_ok=True)
+        _open(self.out, self.config)
+        for optimizer in self.optimizers:
+            if not _law_file(self.out, f"{optimizer}-scaled").exists():
+                _study(self.config, optimizer, self.out)
+        rates = {o: _single(self.out, o) for o in self.optimizers}
+        write_atomic(self.out / "single_rates.json", json.dumps(rates, indent=1).encode())
+        if self.ship:
+            for path in sorted((self.out / "laws").glob("*.json")):
+                shutil.copy(path, ROOT / "psi" / "pretrained" / path.name)
+            shutil.copy(self.out / "single_rates.json", ROOT / "psi" / "bench")
+
+
+def _open(out: Path, config: StudyConfig) -> None:
+    path, now = out / "config.json", json.loads(json.dumps(content(config)))
+    if path.exists() and json.loads(path.read_text()) != now:
+        raise ValueError(f"{path} is of another config: choose another folder")
+    write_atomic(path, json.dumps(now, indent=1).encode())
+
+
+def _study(config: StudyConfig, optimizer: str, out: Path) -> None:
+    fits = 2 * (len(families(RELATIVE)) + 4)
+    searches = 2 * (config.first.generations + config.then.generations)
+    with bar(optimizer, len(config.tasks) + fits + searches) as update:
+        done = 0
+
+        def report(note: str) -> None:
+            nonlocal done
+            done += 1
+            update(done, note)
+
+        data = measure(config, optimizer, report)
+        found = [fit(config, data, scaled, report) for scaled in (False, True)]
+        kinds = [
+            kinds_of(config, each, points_of(data.ideal, RELATIVE, scaled))
+            for scaled, each in zip((False, True), found, strict=True)
+        ]
+        place, count = place_of(config, data, [*kinds[0], *kinds[1]]), len(kinds[0])
+        pure = compete(config, place, range(count), report)
+        there = place._replace(scaled=True)
+        scaled = compete(config, there, range(count, len(place.kinds)), report)
+        pair = (
+            law_of(config, data, place, pure[0], scaled=False),
+            law_of(config, data, there, scaled[0], scaled=True),
+        )
+    _tables(out, optimizer, data, {"": pure, "-scaled": scaled})
+    for name, each in zip(("pure", "scaled"), found, strict=True):
+        table(each.front).to_csv(out / f"{optimizer}-{name}-front.csv", index=False)
+    for name, law in zip((optimizer, f"{optimizer}-scaled"), pair, strict=True):
+        law.save(_law_file(out, name))
+
+
+def _tables(out: Path, optimizer: str, data: Data, candidates: dict[str, list[Candidate]]) -> None:
+    data.single_rates.to_csv(out / f"{optimizer}-single.csv", index=False)
+    data.plain.to_csv(out / f"{optimizer}-plain.csv", index=False)
+    data.ideal.drop(columns=["sure"]).to_csv(out / f"{optimizer}-ideal.csv", index=False)
+    rows = [
+        {
+            "law": optimizer + suffix,
+            "family": each.kind.name,
+            "constants": len(each.found),
+            "fitted": each.fitted,
+            "polished": each.polished,
+            "formula": text(each.kind.formula(each.found), 4),
+        }
+        for suffix, some in candidates.items()
+        for each in some
+    ]
+    pd.DataFrame(rows).to_csv(out / f"{optimizer}-candidates.csv", index=False)
+
+
+def _single(out: Path, optimizer: str) -> dict[str, float]:
+    rows = pd.read_csv(out / f"{optimizer}-single.csv")
+    return dict(zip(rows.schedule, rows.lr.astype(float), strict=True))
+
+
+def _law_file(out: Path, name: str) -> Path:
+    return out / "laws" / f"{name}.json"
+
+
+if __name__ == "__main__":
+    tyro.cli(Main).run()

@@ -1,0 +1,45 @@
+"""A million rows: how long fits to them take, and whether aggregation changes their answer."""
+
+import resource
+import sys
+import time
+
+import numpy as np
+
+from psi.bench.planted import sample
+from psi.bench.verify.rows import Row, at_most, relative
+from psi.fit.curves import fit_curve
+from psi.fit.families import RAW, family
+from psi.fit.symbolic.config import SymbolicConfig
+from psi.fit.symbolic.search import search
+
+ROWS = 1_000_000
+NOISE = 0.3
+TRUTH = (0.5, 0.5, 40.0)
+
+
+def million(rows: int = ROWS) -> list[Row]:
+    """The planted a ε/(ε + c)/(1 + i/d): seconds of a curve and of a search, memory, constants."""
+    there = sample(lambda loss, epoch: loss / (2 * (loss + 0.5)) / (1 + epoch / 40), 0, NOISE, rows)
+    start = time.perf_counter()
+    curve = fit_curve(family("saturating*inverse_time", RAW), there)
+    fitted = time.perf_counter()
+    search(there, SymbolicConfig())
+    searched = time.perf_counter()
+    error = NOISE / np.sqrt(rows) * 10  # ten standard errors of a mean, as c and d share the rows
+    constants = [
+        relative("rows", f"constant {free.name} of {rows:,} rows", float(value), truth, error)
+        for free, value, truth in zip(curve.family.constants, curve.constants, TRUTH, strict=True)
+    ]
+    return [
+        at_most("rows", f"seconds of a curve on {rows:,} rows", fitted - start, 60.0),
+        at_most("rows", f"seconds of a search on {rows:,} rows", searched - fitted, 60.0),
+        at_most("rows", "gigabytes of this process at most so far", peak_gigabytes(), 3.0),
+        *constants,
+    ]
+
+
+def peak_gigabytes() -> float:
+    """The most memory that this process has held."""
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most / 1e9 if sys.platform == "darwin" else most / 1e6

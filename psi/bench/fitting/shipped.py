@@ -1,0 +1,102 @@
+"""The shipped laws on held-out tasks: one row a law and requirement, and a table of every task."""
+
+import json
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from pathlib import Path
+
+import jax
+import pandas as pd
+
+import psi
+import psi.pretrained
+from psi.bench.fitting.held_out import HELD_OUT
+from psi.bench.fitting.judging import RESOLUTIONS, Gain, Judged, gain, judge, ruled
+from psi.bench.verify.rows import Row, at_least
+from psi.lab.tasks.table import Spec
+from psi.lab.trajectories import PLAIN
+from psi.law.law import Law
+
+STREAMS_GAIN, FIXED_GAIN = 0.15, 0.05
+KEY = 20261124
+SINGLE = Path(__file__).parents[1] / "single_rates.json"
+
+Report = Callable[[int, str], None]
+
+
+def single_rates(optimizer: str) -> dict[str, float]:
+    """The best single rate of each plain schedule over the shipped laws' training tasks."""
+    return json.loads(SINGLE.read_text())[optimizer]
+
+
+@lru_cache(maxsize=1)
+def shipped() -> tuple[tuple[str, Law], ...]:
+    """Names and shipped laws, those of one optimizer beside each other."""
+    laws = [(name, psi.load(path)) for name, path in psi.pretrained.laws().items()]
+    return tuple(sorted(laws, key=lambda pair: (pair[1].optimizer, pair[0])))
+
+
+def judged_laws(
+    laws: Sequence[tuple[str, Law]],
+    specs: Sequence[Spec] = HELD_OUT,
+    report: Report = lambda *_: None,
+) -> list[tuple[bool, Judged]]:
+    """(whether on fixed data, judged) for every held-out task, under laws of one optimizer."""
+    optimizer = laws[0][1].optimizer
+    policy, single = ruled([law for _, law in laws]), single_rates(optimizer)
+    found = []
+    for number, spec in enumerate(specs):
+        task = spec.task(optimizer)
+        report(number, f"{optimizer}: {task.name}")
+        judged = judge(task, laws, single, policy, jax.random.fold_in(jax.random.key(KEY), number))
+        found.append((not task.facts.stream, judged))
+    return found
+
+
+def rows_of(name: str, judged: Sequence[tuple[bool, Judged]]) -> list[Row]:
+    """What the law of that name must reach: gains over single rates with intervals above 0."""
+    rows = []
+    for fixed, least in ((False, STREAMS_GAIN), (True, FIXED_GAIN)):
+        group = [each for is_fixed, each in judged if is_fixed == fixed]
+        where = "validation, fixed data" if fixed else "streams"
+        for schedule, _ in PLAIN:
+            better = gain(group, name, f"{schedule}, single rate")
+            what = f"{where}: nats better than the single {schedule} {_said(better)}"
+            row = at_least(name, what, better.mean, least)
+            rows.append(row._replace(ok=row.ok and better.low > 0))
+    return rows
+
+
+def _said(better: Gain) -> str:
+    return f"[{better.low:+.3f}, {better.high:+.3f}], {better.wins} of {better.tasks} tasks"
+
+
+def table(names: Sequence[str], judged: Sequence[tuple[bool, Judged]]) -> pd.DataFrame:
+    """One row a law and task: losses, regrets against tuned and single rates, wins, budgets."""
+    return pd.DataFrame([_entry(name, fixed, each) for name in names for fixed, each in judged])
+
+
+def _entry(name: str, fixed: bool, judged: Judged) -> dict[str, object]:
+    facts = judged.task.facts
+    regret = judged.regret
+    entry: dict[str, object] = {
+        "law": name,
+        "task": judged.task.name,
+        "measure": "validation" if fixed else "stream",
+        "epochs": facts.epochs,
+        "network": facts.network,
+        "loss": float(judged.losses(name).mean()),
+    }
+    for schedule, _ in PLAIN:
+        entry[f"regret_{schedule}_tuned"] = regret(name, f"{schedule}, tuned")
+        entry[f"regret_{schedule}_single"] = regret(name, f"{schedule}, single rate")
+    for told in ("0.5", "2"):
+        other = f"told {told} T"
+        entry[f"regret_told_{told}"] = regret(f"{name}, {other}", "linear, tuned")
+        entry[f"linear_told_{told}"] = regret(f"linear, tuned, {other}", "linear, tuned")
+        entry[f"cosine_told_{told}"] = regret(f"cosine, tuned, {other}", "linear, tuned")
+    for resolution in RESOLUTIONS[1:]:
+        entry[f"regret_at_{resolution:g}"] = regret(name, "linear, tuned", resolution)
+    entry["budget_ratio"] = judged.budget_ratio(name)
+    entry["win"] = regret(name, "linear, tuned") <= 0
+    return entry

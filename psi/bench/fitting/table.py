@@ -1,0 +1,91 @@
+"""All that `psi bench fit` measures, a group after the other."""
+
+from collections.abc import Callable
+from functools import partial
+from itertools import groupby
+from typing import NamedTuple
+
+import pandas as pd
+
+from psi.bench.fitting.many import million
+from psi.bench.fitting.measured import exponents, quadratics
+from psi.bench.fitting.shipped import judged_laws, rows_of, shipped, table
+from psi.bench.planted import PlantedResult, planted, power_law
+from psi.bench.verify.rows import Row, absolute, at_least, at_most, timed
+
+SEEDS = (0, 1, 2, 3)
+EXPONENTS = (1 / 3, -1 / 2, 1 / 2, -1.0)
+
+Report = Callable[[int, str], None]
+
+
+class Bench(NamedTuple):
+    """What was found."""
+
+    rows: list[Row]
+    tasks: pd.DataFrame
+    """Every shipped law on every held-out task; empty where those were not asked for."""
+
+
+GROUPS = ("planted", "powers", "measured", "rows", "shipped")
+
+
+def bench_fit(groups: tuple[str, ...] = (), report: Report = lambda *_: None) -> Bench:
+    """The rows of some groups, by default of all. Raises ValueError for an unknown one."""
+    unknown = set(groups) - set(GROUPS)
+    if unknown:
+        raise ValueError(f"unknown group {sorted(unknown)}; there are: {', '.join(GROUPS)}")
+    checks = {
+        "rows": million,
+        "planted": _planted,
+        "powers": _powers,
+        "measured": lambda: [*quadratics(), *exponents()],
+    }
+    asked = [name for name in checks if name in (groups or GROUPS)]
+    rows: list[Row] = []
+    for number, name in enumerate(asked):
+        report(number, name)
+        rows += timed(checks[name])
+    tables = [pd.DataFrame()]
+    if "shipped" in (groups or GROUPS):
+        rows += timed(partial(_shipped, tables, lambda _, note: report(len(asked), note)))
+    report(len(GROUPS), "")
+    return Bench(rows, pd.concat(tables, ignore_index=True))
+
+
+def _planted() -> list[Row]:
+    rows = []
+    for noise, least, tolerance in ((0.05, 4, 0.05), (0.30, 3, 0.15)):
+        found = [planted(seed, noise) for seed in SEEDS]
+        good = [f.recovered and f.off <= tolerance for f in found]
+        said = "; ".join(_seed(s, f) for s, f in zip(SEEDS, found, strict=True))
+        what = f"seeds of {len(SEEDS)} at {noise:.0%} noise with the form, constants"
+        rows += [
+            at_least("planted", f"{what} within {tolerance:.0%} ({said})", sum(good), least),
+            at_most("planted", f"seconds a seed at {noise:.0%}", max(f.seconds for f in found), 30),
+        ]
+    return rows
+
+
+def _seed(seed: int, found: PlantedResult) -> str:
+    return f"seed {seed}: {found.formula}, off {found.off:.1%}"
+
+
+def _powers() -> list[Row]:
+    rows = []
+    for exponent in EXPONENTS:
+        found = power_law(exponent, seed=0)
+        what = f"exponent of ε^{exponent:.3g} at 5% noise, seed 0: {found.formula}"
+        rows.append(absolute("powers", what, found.constants["p"], exponent, 0.02))
+    return rows
+
+
+def _shipped(tables: list[pd.DataFrame], report: Report) -> list[Row]:
+    rows: list[Row] = []
+    for _, some in groupby(shipped(), key=lambda pair: pair[1].optimizer):
+        laws = list(some)
+        judged = judged_laws(laws, report=report)
+        tables.append(table([name for name, _ in laws], judged))
+        for name, _ in laws:
+            rows += rows_of(name, judged)
+    return rows or [at_least("shipped", "laws in psi.pretrained", 0.0, 1.0)]

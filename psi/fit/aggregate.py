@@ -1,0 +1,45 @@
+"""Very many points as few: means over small boxes of each task's features.
+
+Within a box log Ψ is nearly linear in its features (log ε, i), so that the weighted mean of log α
+belongs to the weighted mean of the features, with the sum of the weights. It serves for starts and
+resampling alone: a fit to very many points ends with all of them.
+"""
+
+import numpy as np
+from jaxtyping import Int
+
+from psi.fit.points import Points
+
+MANY = 20_000  # points
+BOXES = 32  # along each feature
+
+
+def aggregated(points: Points) -> Points:
+    """The points themselves where they are at most MANY, else weighted means over boxes."""
+    if len(points.task) <= MANY:
+        return points
+    task = np.unique(points.task, return_inverse=True)[1]
+    columns = [_box(column) for column in points.values]
+    key = np.ravel_multi_index((task, *columns), (task.max() + 1, *[BOXES] * len(columns)))
+    first, box = np.unique(key, return_index=True, return_inverse=True)[1:]
+    weight = np.bincount(box, points.weight)
+    some = weight > 0
+
+    def mean(column: np.ndarray) -> np.ndarray:
+        return np.bincount(box, points.weight * column)[some] / weight[some]
+
+    logged = [(column > 0).all() for column in points.values]
+    values = [
+        np.exp(mean(np.log(column))) if log else mean(column)
+        for column, log in zip(points.values, logged, strict=True)
+    ]
+    return Points(
+        points.names, np.stack(values), mean(points.log_rate), weight[some],
+        points.task[first][some],
+    )  # fmt: skip
+
+
+def _box(column: np.ndarray) -> Int[np.ndarray, " point"]:
+    """Boxes of equal counts."""
+    edges = np.quantile(column, np.linspace(0, 1, BOXES + 1)[1:-1])
+    return np.searchsorted(edges, column, side="right")

@@ -1,0 +1,253 @@
+"""Curves fitted to ideal rates: weighted robust least squares in log α from many starts.
+
+    min over constants of  Σ_k ρ(√w_k (log Ψ(x_k) − log α_k)),   ρ(r) = 2(√(1 + r²) − 1),
+
+w of mean 1, so that a label a nat or more off its curve counts linearly (soft L1). BFGS
+(optimistix), vmapped over starts, resamples and folds, so that one program serves all three;
+constants that must be positive are searched as logarithms.
+
+Labels of one task are not independent, so what a fit is worth is the error on tasks left out, and
+standard errors and intervals are over tasks: a bootstrap that draws whole tasks.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import cache, partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optimistix
+from jaxtyping import Array, Float
+
+from psi.fit.aggregate import MANY, aggregated
+from psi.fit.families import Family, Free, values
+from psi.fit.points import Points
+from psi.law.expression import Constant, Expression, evaluate, substitute
+
+LANES = 64  # fits at a time
+PAD = 256  # points
+STEPS = 200
+TOLERANCE = 1e-8
+RESAMPLES = 256
+FOLDS = 8
+
+Table = Float[np.ndarray, "lane constant"]
+Report = Callable[[int, str], None]
+
+
+class Curve(NamedTuple):
+    """A family with its constants."""
+
+    family: Family
+    found: Float[np.ndarray, " constant"]
+    """The constants as they are searched, the positive ones as logarithms."""
+    error: float
+    """Root of the weighted mean of (log Ψ − log α)², nats."""
+    held_out: float
+    """The same on tasks that the fit did not see; NaN where there is one task alone."""
+    held_out_error: float
+    """Its standard error, over tasks."""
+
+    @property
+    def constants(self) -> Float[np.ndarray, " constant"]:
+        """The constants themselves."""
+        return np.array(values(self.family.constants, self.found, np))
+
+    @property
+    def formula(self) -> Expression:
+        """The tree with its constants in place."""
+        names = [free.name for free in self.family.constants]
+        own = {n: Constant(float(c)) for n, c in zip(names, self.constants, strict=True)}
+        return substitute(self.family.tree, own)
+
+
+class Spread(NamedTuple):
+    """How sure the constants of a curve are, over tasks (over points where there is one task)."""
+
+    error: Float[np.ndarray, " constant"]
+    """Standard errors."""
+    low: Float[np.ndarray, " constant"]
+    high: Float[np.ndarray, " constant"]
+    """95 % interval, percentiles of the bootstrap."""
+
+
+def fit_curves(
+    table: Sequence[Family], points: Points, seed: int = 0, report: Report = lambda *_: None
+) -> list[Curve]:
+    """Every family fitted, the one with the least error on held-out tasks first.
+
+    Raises ValueError where there are fewer points that count than constants. `report` is told how
+    many are done and which comes next.
+    """
+    most = max(len(family.constants) for family in table)
+    counting = int((points.weight > 0).sum())
+    if counting < most:
+        raise ValueError(f"{most} constants need as many points at least, got {counting}")
+    few, curves = aggregated(points), []
+    for number, family in enumerate(table):
+        report(number, family.name)
+        curves.append(_fit(family, points, few, np.random.default_rng([seed, number])))
+    report(len(table), "")
+    return sorted(curves, key=lambda curve: curve.error if one_task(points) else curve.held_out)
+
+
+def fit_curve(family: Family, points: Points, seed: int = 0) -> Curve:
+    """One family fitted; as `fit_curves`."""
+    return fit_curves([family], points, seed)[0]
+
+
+def simplest(curves: Sequence[Curve]) -> Curve:
+    """Of the curves within one standard error of the best on held-out tasks, the one with fewest
+    constants (the one-standard-error rule of Breiman et al. 1984).
+
+    Where no task could be held out, the best.
+    """
+    best = curves[0]
+    close = [c for c in curves if c.held_out <= best.held_out + best.held_out_error] or [best]
+    return min(close, key=lambda curve: len(curve.found))
+
+
+def spread(curve: Curve, points: Points, seed: int = 0) -> Spread:
+    """Standard errors and intervals, from fits to resamples of whole tasks."""
+    few, rng = aggregated(points), np.random.default_rng([seed, len(curve.found)])
+    near = np.broadcast_to(curve.found, (LANES, len(curve.found)))
+    parts = [_solve(curve.family, few, near, few.weight * d)[0] for d in _resamples(few, rng)]
+    drawn = np.array(values(curve.family.constants, np.concatenate(parts).T, np))
+    low, high = np.quantile(drawn, [0.025, 0.975], axis=1)
+    return Spread(drawn.std(1), low, high)
+
+
+def one_task(points: Points) -> bool:
+    """Whether no task can be held out."""
+    return len(np.unique(points.task)) < 2
+
+
+def _fit(family: Family, points: Points, few: Points, rng: np.random.Generator) -> Curve:
+    solve = partial(_solve, family)
+    starts = np.stack([_start(family.constants, few, rng) for _ in range(LANES)])
+    every, objective = solve(few, starts, np.broadcast_to(few.weight, (LANES, len(few.weight))))
+    best = every[objective.argmin()]
+    folds, out = _folds(few, rng)
+    again = solve(few, np.broadcast_to(best, every.shape), few.weight * folds)[0]
+    squares = [_squares(family, few, c) @ share for c, share in zip(again, out, strict=True)]
+    if len(points.task) > MANY:  # exactly, from where the few led
+        best = solve(points, best[None], points.weight[None])[0][0]
+    share = few.weight / few.weight.sum()
+    error = float(np.sqrt(_squares(family, few, best) @ share))
+    return Curve(family, best, error, *_left_out(np.array(squares), out))
+
+
+def _left_out(
+    squares: Float[np.ndarray, " lane"], out: Float[np.ndarray, "lane point"]
+) -> tuple[float, float]:
+    """Root mean square over what was left out, and its standard error (delta method)."""
+    used = out.sum(1) > 0
+    if not used.any():
+        return float("nan"), float("nan")
+    squares = squares[used]
+    root = float(np.sqrt(squares.mean()))
+    error = squares.std() / np.sqrt(max(len(squares) - 1, 1)) / (2 * max(root, 1e-12))
+    return root, float(error)
+
+
+def _start(
+    constants: Sequence[Free], points: Points, rng: np.random.Generator
+) -> Float[np.ndarray, " constant"]:
+    """Constants to start from, those that are positive as logarithms."""
+    loss, time = points.values[0], points.values[-1]
+    low, high = np.log(np.quantile(loss[loss > 0], [0.01, 0.99])) if (loss > 0).any() else (-1, 1)
+    end = np.log(max(time.max(), 1e-6))
+    ranges = {
+        "rate": np.quantile(points.log_rate, [0.05, 0.95]) + np.array([-1.0, 1.0]),
+        "loss": (low - 1.0, high + 1.0),
+        "time": (end - 4.0, end + 1.0),
+        "exponent": (-2.0, 2.0),
+        "divisor": (0.1, 2.5),
+    }
+    return np.array([rng.uniform(*ranges[free.unit]) for free in constants])
+
+
+def _resamples(points: Points, rng: np.random.Generator) -> list[Float[np.ndarray, "lane point"]]:
+    """How often each point counts in each resample of whole tasks, LANES resamples at a time."""
+    names, task = np.unique(points.task, return_inverse=True)
+    if len(names) < 2:
+        names, task = points.log_rate, np.arange(len(points.log_rate))
+    count = len(names)
+    drawn = rng.multinomial(count, np.full(count, 1 / count), size=RESAMPLES).astype(float)
+    return [part[:, task] for part in np.split(drawn, RESAMPLES // LANES)]
+
+
+def _folds(
+    points: Points, rng: np.random.Generator
+) -> tuple[Float[np.ndarray, "lane point"], Float[np.ndarray, "lane point"]]:
+    """(which points each lane fits, the share of each among those it leaves out)."""
+    names, task = np.unique(points.task, return_inverse=True)
+    kept = np.ones((LANES, len(task)))
+    if len(names) >= 2:
+        folds = min(len(names), LANES)
+        fold = rng.permutation(len(names))[task] % folds
+        kept[:folds] = fold[None] != np.arange(folds)[:, None]
+    out = (1 - kept) * points.weight
+    return kept, out / np.maximum(out.sum(1, keepdims=True), 1e-300)
+
+
+def _squares(
+    family: Family, points: Points, found: Float[np.ndarray, " constant"]
+) -> Float[np.ndarray, " point"]:
+    names = (*points.names, *(free.name for free in family.constants))
+    every = [*points.values, *values(family.constants, found, np)]
+    with np.errstate(all="ignore"):
+        return np.square(np.log(evaluate(family.tree, names, every, np)) - points.log_rate)
+
+
+def _solve(
+    family: Family, points: Points, starts: Table, weight: Float[np.ndarray, "lane point"]
+) -> tuple[Table, Float[np.ndarray, " lane"]]:
+    """Where each lane's search ends, and its objective there; constants as they are searched."""
+    count = len(points.log_rate)
+    index = np.minimum(np.arange(count + -count % PAD), count - 1)
+    real = np.arange(len(index)) < count
+    padded = weight[:, index] * real
+    padded = padded / padded.sum(1, keepdims=True) * count
+    with jax.enable_x64(True):
+        columns = (starts, points.values[:, index], points.log_rate[index], padded)
+        found, objective = _program(family, points.names)(*map(jnp.asarray, columns))
+        return np.asarray(found), np.asarray(objective)
+
+
+@cache
+def _program(family: Family, names: tuple[str, ...]) -> Callable[..., Any]:
+    @jax.jit
+    def solve(
+        starts: Float[Array, "lane constant"],
+        seen: Float[Array, "feature point"],
+        log_rate: Float[Array, " point"],
+        weight: Float[Array, "lane point"],
+    ) -> tuple[Array, Array]:
+        def objective(found: Float[Array, " constant"], weight: Array) -> Array:
+            square = weight * jnp.square(_log_rate(family, names, found, seen) - log_rate)
+            # 2(√(1 + r²) − 1) without its cancellation
+            return jnp.where(weight > 0, 2 * square / (1 + jnp.sqrt(1 + square)), 0.0).sum()
+
+        def lane(start: Float[Array, " constant"], weight: Array) -> tuple[Array, Array]:
+            method = optimistix.BFGS(TOLERANCE, TOLERANCE)
+            found = optimistix.minimise(
+                objective, method, start, weight, max_steps=STEPS, throw=False
+            ).value
+            end = objective(found, weight)
+            return found, jnp.where(jnp.isfinite(end), end, jnp.inf)
+
+        return jax.vmap(lane)(starts, weight)
+
+    return solve
+
+
+def _log_rate(
+    family: Family, names: tuple[str, ...], found: Float[Array, " constant"], seen: Array
+) -> Float[Array, " point"]:
+    free = family.constants
+    own = values(free, found[: len(free)], jnp)
+    every = (*names, *(each.name for each in free))
+    rate = evaluate(family.tree, every, [*seen, *own], jnp)
+    return jnp.log(jnp.broadcast_to(rate, seen.shape[1:]))

@@ -1,0 +1,161 @@
+"""The table of curves: what people use as schedules, and what theory says of the loss.
+
+A family is a · L(e) · E(t) · W(t): a rate, a factor of the loss, one of the epoch, and perhaps a
+warm-up. e and t are the raw features (ε in nats, i in epochs) or the relative ones (ε/ε_0, i/T);
+budgeted factors, which end at T, are for the relative ones. To add a curve is to add a row.
+"""
+
+from collections.abc import Sequence
+from itertools import product
+from typing import Literal, NamedTuple
+
+from psi.law.expression import Apply, Expression, Variable, substitute
+from psi.law.namespace import Array, Namespace
+from psi.law.parsing import parse
+
+Unit = Literal["rate", "loss", "time", "exponent", "divisor"]
+"""rate, loss (that of e), time (that of t), and two pure numbers: any, or one above 1."""
+
+
+class Free(NamedTuple):
+    """A constant to be fitted."""
+
+    name: str
+    unit: Unit
+
+
+class Factor(NamedTuple):
+    """A factor of a family, in e or in t."""
+
+    name: str
+    formula: str
+    constants: tuple[Free, ...]
+    source: str
+
+
+class Family(NamedTuple):
+    """A formula with free constants, which are variables of its tree like the features."""
+
+    name: str
+    tree: Expression
+    constants: tuple[Free, ...]
+    source: str
+
+
+RAW = ("loss", "epoch")
+LOSS_ALONE = ("loss",)
+RELATIVE = ("loss_ratio", "progress")
+
+LOSS: tuple[Factor, ...] = (
+    Factor("", "1", (), ""),
+    Factor(
+        "saturating", "e/(e + c)", (Free("c", "loss"),),
+        "noisy quadratic: Schaul et al. 2012 (arXiv 1206.1106), Wu et al. 2018 (1803.02021)",
+    ),
+    Factor(
+        "loss_power", "e^p", (Free("p", "exponent"),),
+        "power laws c|x|^q have p = (2 − q)/q, exponential tails −1: arXiv 2504.04105",
+    ),
+    Factor(
+        "polyak", "max(e - f, 0.01*e)", (Free("f", "loss"),),
+        "Polyak 1987; Loizou et al. 2021 (2002.10542), where the gradient's norm stays the same",
+    ),
+    Factor(
+        "adalo", "(e + c)/(e + 2*c)", (Free("c", "loss"),),
+        "AdaLo, which rises with the loss from one half to one (Information Sciences 690, 2025)",
+    ),
+    Factor(
+        "adalo_falling", "c/(e + c)", (Free("c", "loss"),),
+        "AdaLo's other mode, which falls as the loss rises",
+    ),
+)  # fmt: skip
+
+EPOCH: tuple[Factor, ...] = (
+    Factor("", "1", (), ""),
+    Factor(
+        "step", "k^(-floor(t/s))", (Free("k", "divisor"), Free("s", "time")),
+        "divided by k every s: He et al. 2016 (1512.03385)",
+    ),
+    Factor("exponential", "exp(-t/d)", (Free("d", "time"),), "Darken & Moody 1990 (NeurIPS)"),
+    Factor(
+        "inverse_sqrt", "1/sqrt(1 + t/d)", (Free("d", "time"),),
+        "Nemirovski et al. 2009 (SIAM J. Optim. 19); Vaswani et al. 2017 (1706.03762)",
+    ),
+    Factor(
+        "inverse_time", "1/(1 + t/d)", (Free("d", "time"),),
+        "Robbins & Monro 1951; search-then-converge, Darken & Moody 1990",
+    ),
+    Factor(
+        "power", "(1 + t/d)^(-q)", (Free("d", "time"), Free("q", "exponent")),
+        "Bottou 2012 (Stochastic gradient descent tricks)",
+    ),
+)  # fmt: skip
+
+BUDGETED: tuple[Factor, ...] = (
+    Factor("linear", "1 - t", (), "Defazio et al. 2023 (2310.07831)"),
+    Factor("polynomial", "(1 - t)^q", (Free("q", "exponent"),), "Chen et al. 2017 (1606.00915)"),
+    Factor(
+        "cosine", "(1 + cos(3.141592653589793*t))/2", (), "Loshchilov & Hutter 2017 (1608.03983)"
+    ),
+)  # fmt: skip
+
+WARMUP: tuple[Factor, ...] = (
+    Factor("", "1", (), ""),
+    Factor(
+        "warmup", "min(1, 0.1 + 0.9*t/w)", (Free("w", "time"),),
+        "from a tenth of the rate, over w: Goyal et al. 2017 (1706.02677)",
+    ),
+)  # fmt: skip
+
+
+def families(features: tuple[str, ...]) -> tuple[Family, ...]:
+    """All products of the factors, in the features (loss, time): RAW, RELATIVE or LOSS_ALONE.
+
+    Budgeted epoch factors only where time is `progress`.
+    """
+    if len(features) == 1:
+        return tuple(_family([row], features) for row in LOSS)
+    epoch = (*EPOCH, *BUDGETED) if features[1] == "progress" else EPOCH
+    return tuple(_family(rows, features) for rows in product(LOSS, epoch, WARMUP))
+
+
+def family(name: str, features: tuple[str, ...]) -> Family:
+    """One of them: `constant`, or names of factors joined by `*`, the loss's first.
+
+    Raises ValueError for an unknown name.
+    """
+    known = {each.name: each for each in families(features)}
+    if name not in known:
+        raise ValueError(
+            f"unknown family {name!r:.60} in {' and '.join(features)}; allowed: {', '.join(known)}"
+        )
+    return known[name]
+
+
+def _family(rows: Sequence[Factor], features: tuple[str, ...]) -> Family:
+    rows = [row for row in rows if row.name]
+    tree: Expression = Variable("a")
+    places = {letter: Variable(name) for letter, name in zip("et", features, strict=False)}
+    for row in rows:
+        tree = Apply("mul", (tree, substitute(parse(row.formula), places)))
+    constants = (Free("a", "rate"), *(free for row in rows for free in row.constants))
+    name = "*".join(row.name for row in rows) or "constant"
+    return Family(name, tree, constants, "; ".join(row.source for row in rows))
+
+
+def values(constants: Sequence[Free], found: Array | Sequence[Array], xp: Namespace) -> list[Array]:
+    """Constants from how they are searched: those that must be positive as logarithms."""
+    return [
+        value if free.unit == "exponent" else xp.exp(value)
+        for free, value in zip(constants, found, strict=True)
+    ]
+
+
+def unit(free: Free, features: tuple[str, ...]) -> str:
+    """The unit of a constant, in words."""
+    relative = features == RELATIVE
+    return {
+        "rate": "per step",
+        "loss": "of ε_0" if relative else "nats",
+        "time": "of T" if relative else "epochs",
+    }.get(free.unit, "")

@@ -1,0 +1,154 @@
+"""What a law's trainings end at: the objective of a search over laws.
+
+A *course* is a training task with the score that its tuned linear schedule reaches. The outcome of
+a law is its mean regret over courses: the score of the mean final loss over seeds, minus that.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from jaxtyping import Array, Float, Int, Key
+
+from psi.fit.families import Free, values
+from psi.ideal.branched import final_losses
+from psi.ideal.returns import score
+from psi.lab.branch import States, apart, play, starts
+from psi.lab.engine import MakePolicy
+from psi.lab.policy import Policy, clock_policy
+from psi.lab.probe import GRADIENTS, probed_scale
+from psi.lab.task import Task
+from psi.law.clock import Clock
+from psi.law.expression import Expression, evaluate
+from psi.law.namespace import Namespace
+
+WIDTH = 16  # lanes trained together
+
+Psi = Callable[[Array, Namespace], Array]
+MakePsi = Callable[[Array], Psi]
+"""vector → Ψ(features, xp): constants of a formula, or weights of a network"""
+
+
+class Course(NamedTuple):
+    """A training task of a search."""
+
+    task: Task
+    reference: float
+    """Score of the tuned linear schedule."""
+
+
+class Lane(NamedTuple):
+    """One law of a population. An axis of lanes in front where they are many."""
+
+    number: Any
+    """Which of the searched kinds of law; dtype=int"""
+    vector: Any
+    """Its numbers, those of the longest kind."""
+    scale: Any
+    """α_0 of its run."""
+
+
+class Population(NamedTuple):
+    """Laws of several kinds, so that one program trains them all."""
+
+    number: Int[np.ndarray, " lane"]
+    vector: Float[np.ndarray, "lane dim"]
+
+
+def psi_of(tree: Expression, features: tuple[str, ...], constants: tuple[Free, ...]) -> MakePsi:
+    """Ψ of a formula's constants, the positive ones given as logarithms."""
+    names = (*features, *(free.name for free in constants))
+
+    def make(vector: Array) -> Psi:
+        def psi(seen: Array, xp: Namespace) -> Array:
+            own = values(constants, vector[: len(constants)], xp)
+            return evaluate(tree, names, [*seen, *own], xp)
+
+        return psi
+
+    return make
+
+
+def searched_policy(kinds: Sequence[MakePsi], clock: Clock) -> MakePolicy:
+    """Lanes as policies under the clock's rules; the clock's law gives all but Ψ itself.
+
+    One object is part of one compiled program: make it once a search.
+    """
+
+    def policy(lane: Lane) -> Policy:
+        def psi(seen: Array, xp: Namespace) -> Array:
+            # Of a vmapped lane all kinds are computed: a few numbers beside a network's training.
+            branches = [partial(_rate, make, xp) for make in kinds]
+            return jax.lax.switch(lane.number, branches, lane.vector, seen)
+
+        scaled = clock if clock.law.scale is None else clock.at_scale(lane.scale)
+        return clock_policy(scaled, psi)
+
+    return policy
+
+
+def _rate(make: MakePsi, xp: Namespace, vector: Array, seen: Array) -> Array:
+    return xp.asarray(make(vector)(seen, xp), dtype=seen.dtype)
+
+
+def law_losses(
+    task: Task,
+    policy: MakePolicy,
+    laws: Population,
+    scales: Float[np.ndarray, " seed"],
+    seeds: Int[np.ndarray, " seed"],
+    key: Key[Array, ""],
+) -> Float[np.ndarray, "seed lane"]:
+    """Final validation losses, capped, of every law of a population from every seed."""
+    blocks = -(-len(laws.number) // WIDTH)
+    lane = np.minimum(np.arange(blocks * WIDTH), len(laws.number) - 1).reshape(blocks, WIDTH)
+    cell_seed, cell_block = (a.reshape(-1) for a in np.indices((len(seeds), blocks)))
+    chosen = lane[cell_block]
+    lanes = Lane(
+        laws.number[chosen].astype(np.int32),
+        laws.vector[chosen].astype(np.float32),
+        np.broadcast_to(scales.astype(np.float32)[cell_seed, None], chosen.shape),
+    )
+    first = apart(starts(task, seeds, key))
+    runs = jax.tree.map(lambda a: a[cell_seed], first.runs)
+    whole = np.full(len(chosen), task.facts.epochs)
+    loss = play(task, States(runs, first.epoch[cell_seed]), policy, lanes, whole).loss
+    return final_losses(task, loss).reshape(len(seeds), -1)[:, : len(laws.number)]
+
+
+def regrets(
+    courses: Sequence[Course],
+    policy: MakePolicy,
+    laws: Population,
+    scaled: bool,
+    seeds: Int[np.ndarray, " seed"],
+    key: Key[Array, ""],
+) -> Float[np.ndarray, "course lane"]:
+    """Regret of each law of a population on each course, over seeds that all share.
+
+    With `scaled` each run has the α_0 of its own probe, and pays for it.
+    """
+    found = []
+    for course in courses:
+        task = charged(course.task) if scaled else course.task
+        scales = scales_of(task, seeds, key) if scaled else np.ones(len(seeds))
+        mean = law_losses(task, policy, laws, scales, seeds, key).mean(0)
+        found.append(score(mean, task.facts.floor, task.facts.chance_loss) - course.reference)
+    return np.stack(found)
+
+
+def charged(task: Task) -> Task:
+    """The task with the epochs that are left when the probe has had its share of the budget."""
+    spent = -(-GRADIENTS // task.facts.steps)
+    return task._replace(facts=replace(task.facts, epochs=max(task.facts.epochs - spent, 1)))
+
+
+def scales_of(
+    task: Task, seeds: Int[np.ndarray, " seed"], key: Key[Array, ""]
+) -> Float[np.ndarray, " seed"]:
+    """The probed α_0 of each run; where a probe finds none, the median of the others'."""
+    found = probed_scale(task, seeds, key)
+    return np.where(np.isfinite(found), found, np.nanmedian(found))

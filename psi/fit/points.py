@@ -1,0 +1,104 @@
+"""What a formula is fitted to: features of points, the rate that was ideal there, how sure it is.
+
+The same table serves every set of features, raw (ε, i) or relative (ε/ε_0, i/T), and every search
+for a formula: curves of the table of families and symbolic regression.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float
+
+
+class Points(NamedTuple):
+    """Points of (features, ideal rate). Make them with `points`, which checks them."""
+
+    names: tuple[str, ...]
+    """Of the features, in order."""
+    values: Float[np.ndarray, "feature point"]
+    log_rate: Float[np.ndarray, " point"]
+    """log α"""
+    weight: Float[np.ndarray, " point"]
+    """1 / variance of log α, up to a common factor; >= 0."""
+    task: np.ndarray
+    """Name of each point's task: what is resampled and what is held out, whole. shape=(point,)"""
+
+    def take(self, index: np.ndarray) -> "Points":
+        """The points at `index` (a mask or positions)."""
+        return Points(
+            self.names,
+            self.values[:, index],
+            *(column[index] for column in (self.log_rate, self.weight, self.task)),
+        )
+
+
+def points(
+    names: Sequence[str],
+    values: Float[np.ndarray, "feature point"],
+    rate: Float[np.ndarray, " point"],
+    weight: Float[np.ndarray, " point"] | None = None,
+    task: np.ndarray | None = None,
+) -> Points:
+    """Checked points; those whose rate, weight or feature is not a finite number are left out.
+
+    Without weights all count alike, without tasks all are of one. Raises ValueError, which names
+    the column, where no rate is a finite positive number, a feature is never finite or has one
+    distinct value alone, or a weight is negative.
+    """
+    weight = np.ones(len(rate)) if weight is None else np.asarray(weight, float)
+    task = np.full(len(rate), "", object) if task is None else np.asarray(task, object)
+    values, rate = np.asarray(values, float), np.asarray(rate, float)
+    if values.shape != (len(names), len(rate)) or not len(weight) == len(task) == len(rate):
+        raise ValueError(
+            f"{len(names)} features of {len(rate)} rates must have shape "
+            f"({len(names)}, {len(rate)}), got {values.shape}"
+        )
+    if (weight < 0).any():
+        raise ValueError(f"column weight must be >= 0, got {weight.min():g}")
+    good = _good("the ideal rate", rate > 0, rate) & np.isfinite(weight)
+    for name, column in zip(names, values, strict=True):
+        good &= _good(name, True, column)
+    for name, column in zip(names, values, strict=True):
+        if len(np.unique(column[good])) < 2:
+            raise ValueError(f"column {name} has fewer than two distinct values: nothing to fit")
+    found = Points(tuple(names), values[:, good], np.log(rate[good]), weight[good], task[good])
+    if not (found.weight > 0).any():
+        raise ValueError("column weight is zero throughout: no point counts")
+    return found
+
+
+def _good(name: str, allowed: np.ndarray | bool, column: np.ndarray) -> np.ndarray:
+    good = np.isfinite(column) & allowed
+    if not good.any():
+        raise ValueError(f"column {name} holds no usable number in {len(column)} rows")
+    return good
+
+
+NOISE = 0.3  # nats: tasks differ by this much at the same features, however sure each label is
+
+
+def points_of(ideal: pd.DataFrame, features: Sequence[str], scaled: bool = False) -> Points:
+    """The sure cells of a table of ideal rates, in raw or relative features.
+
+    With `scaled` the rate is α/α_0, α_0 the column `scale`. Weights are 1/(variance of log α +
+    NOISE²); a cell that is flat, or has its best at an edge, does not count. Raises ValueError as
+    `points` does.
+    """
+    columns = {
+        "loss": ideal.loss,
+        "epoch": ideal.epoch,
+        "loss_ratio": ideal.loss / ideal.initial_loss,
+        "progress": ideal.epoch / ideal.epochs,
+    }
+    sure = ideal.sure.to_numpy(bool)
+    error = np.where(sure, ideal.log_lr_error.to_numpy(float), 0.0)
+    rate = ideal.lr / ideal["scale"] if scaled else ideal.lr
+    return points(
+        tuple(features),
+        np.stack([columns[name].to_numpy(float) for name in features]),
+        rate.to_numpy(float),
+        np.where(sure, 1 / (error**2 + NOISE**2), 0.0),
+        ideal.task.to_numpy(object),
+    )

@@ -1,0 +1,78 @@
+"""Direct search: the numbers of a law are chosen by what whole trainings under it end at.
+
+Ideal rates are estimates, cell by cell, of what a law should do; a law that fits them well may
+still schedule badly, because losses just beyond a cliff count for little in a fit and for all in a
+training. So after the fit CMA-ES moves the numbers, constants of a formula or weights of a network,
+to where the mean regret over training tasks and seeds is least. Every generation trains its whole
+population on all tasks from seeds that are new each time, so that no law is good at one set of
+batches alone. One compiled program a bucket of tasks.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int, Key
+
+from psi.ideal.evolution import strategy
+
+FIRST_SEED = 2000
+MOST_DIMENSIONS = 8
+
+Vectors = Float[np.ndarray, "lane dim"]
+Objective = Callable[[Sequence[Vectors], Int[np.ndarray, " seed"]], Sequence[np.ndarray]]
+"""(a population of each kind of law, seeds) → mean regret of each law; lower is better"""
+Report = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class PolishConfig:
+    """How large the search is. Raises ValueError where a number makes no sense."""
+
+    population: int = 16
+    """Laws a generation."""
+    generations: int = 25
+    seeds: int = 4
+    """Initialisations and batch orders a law, task and generation."""
+    spread: float = 0.3
+    """Standard deviation at the start: of logarithms where a constant is positive."""
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name, low in (("population", 4), ("generations", 1), ("seeds", 1), ("seed", 0)):
+            if getattr(self, name) < low:
+                raise ValueError(f"{name} must be >= {low}, got {getattr(self, name)}")
+        if not 0 < self.spread < np.inf:
+            raise ValueError(f"spread must be positive and finite, got {self.spread}")
+
+
+def polish(
+    objective: Objective,
+    starts: Sequence[Float[np.ndarray, " dim"]],
+    how: PolishConfig,
+    key: Key[Array, ""],
+    report: Report = lambda *_: None,
+) -> list[Float[np.ndarray, " dim"]]:
+    """Where CMA-ES ends for each kind of law: the mean of its last distribution.
+
+    Kinds are searched beside each other, over the same seeds. Raises ValueError for more than 8
+    dimensions, which this population is too small for.
+    """
+    for start in starts:
+        if not 1 <= len(start) <= MOST_DIMENSIONS:
+            raise ValueError(f"a search has 1 to {MOST_DIMENSIONS} dimensions, got {len(start)}")
+    searches = [strategy(how.population, how.spread, start[None], key) for start in starts]
+    states = [state for _, _, state in searches]
+    for generation in range(how.generations):
+        draw = jax.random.fold_in(key, generation)
+        asked = [ask(draw, state) for (ask, _, _), state in zip(searches, states, strict=True)]
+        seeds = FIRST_SEED + generation * how.seeds + np.arange(how.seeds)
+        fitness = objective([np.asarray(found)[0] for found, _ in asked], seeds)
+        states = [
+            tell(draw, found, jnp.asarray(np.nan_to_num(fit, nan=np.inf)[None], float), state)
+            for (_, tell, _), (found, state), fit in zip(searches, asked, fitness, strict=True)
+        ]
+        report(generation + 1, how.generations)
+    return [np.asarray(state.mean, np.float64)[0] for state in states]

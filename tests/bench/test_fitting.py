@@ -1,0 +1,146 @@
+"""Judging laws as schedules: the arithmetic by hand, trainings against the engine's."""
+
+from types import SimpleNamespace
+
+import jax
+import numpy as np
+import pytest
+
+from psi.bench.fitting import judging
+from psi.bench.fitting.held_out import FIXED, HELD_OUT, STREAMS
+from psi.bench.fitting.judging import Judged, Method, gain, judge, law_losses, ruled
+from psi.bench.fitting.shipped import rows_of, table
+from psi.bench.fitting.table import bench_fit
+from psi.ideal.oracle import trajectory_losses
+from psi.lab.config import Hyper
+from psi.lab.tasks.table import make_task
+from psi.lab.trajectories import PLAIN
+from psi.law.law import Law, Range
+from psi.law.parsing import parse
+
+KEY = jax.random.key(9)
+
+
+def law(formula, scale=None):
+    domain = (Range(1e-4, 10.0), Range(0.0, 1.0))
+    features = ("loss_ratio", "progress")
+    return Law(parse(formula), features, domain, Range(1e-9, 10.0), "sgd", 2.0, scale=scale)
+
+
+def judged(**losses):
+    facts = SimpleNamespace(chance_loss=1.1, floor=0.1, epochs=20, network="mlp")
+    methods = tuple(Method(name, np.array(values)) for name, values in losses.items())
+    budgets = np.array([[0.8], [0.6], [0.5], [0.4], [0.3]])
+    return Judged(SimpleNamespace(facts=facts, name="t"), methods, budgets)  # type: ignore
+
+
+# Regret, gain, budget
+
+
+def test_regret_is_the_difference_of_scores():
+    """Δ = 1: y = log(L̄ − 0.1 + 0.01); means 0.3 and 0.5."""
+    each = judged(law=[0.2, 0.4], other=[0.5, 0.5])
+    assert each.regret("law", "other") == pytest.approx(np.log(0.21 / 0.41))
+    assert each.regret("law", "other", 0.1) == pytest.approx(np.log(0.3 / 0.5))
+
+
+def test_a_loss_counts_with_twice_the_chance_loss_at_most():
+    each = judged(law=[50.0], other=[0.5])
+    assert each.regret("law", "other") == pytest.approx(np.log(2.01 / 0.41))
+
+
+def test_gain_is_the_mean_over_tasks_with_its_jackknife():
+    """Two tasks, the second without spread: the error is half of the first one's."""
+    one = judged(law=[0.2, 0.3, 0.4], other=[0.5, 0.5, 0.5])
+    two = judged(law=[0.6, 0.6, 0.6], other=[0.5, 0.5, 0.5])
+    both = gain([one, two], "law", "other")
+    first, second = np.log(0.41 / 0.21), np.log(0.41 / 0.51)
+    assert both.mean == pytest.approx((first + second) / 2)
+    without = np.log(np.array([0.26, 0.21, 0.16]))  # means 0.35, 0.3, 0.25 less 0.1, plus 0.01
+    error = np.sqrt(2 * without.var())
+    assert both.high - both.mean == pytest.approx(1.96 * error / 2)
+    assert (both.wins, both.tasks) == (1, 2)
+
+
+def test_a_method_against_itself_gains_nothing():
+    same = judged(law=[0.2, 0.7], other=[0.2, 0.7])
+    assert gain([same], "law", "other") == (0.0, 0.0, 0.0, 0, 1)
+
+
+def test_budget_ratio_is_where_the_linear_schedule_s_curve_is_met():
+    """Linear ends at 0.8 … 0.3 over half … twice the budget."""
+    ratios = [judged(law=[loss]).budget_ratio("law") for loss in (0.5, 0.3, 0.1, 0.9, 0.45)]
+    assert ratios == pytest.approx([1.0, 2.0, 2.0, 0.5, np.sqrt(1.5)])
+
+
+# Trainings
+
+
+@pytest.fixture(scope="module")
+def small():
+    return make_task("noisy_quadratic", Hyper(epochs=12))
+
+
+def test_a_law_and_its_schedule_end_alike_whatever_they_are_told(small):
+    """0.2 (1 − i/T), told T, T/2 and 2T, is the plain schedule told the same."""
+    laws = [law("0.4*(1 - progress)"), law("0.2*(1 - progress)")]
+    found = law_losses(small, 1, laws[1], ruled(laws), KEY)
+    plans = [judging._plan("linear", 0.2, 12, told) for told in judging.TOLD]
+    expected = trajectory_losses(small, np.stack(plans), judging.SCORING, KEY)
+    np.testing.assert_allclose(found, expected, rtol=1e-3)  # a law keeps min_lr where that is 0
+
+
+def test_a_law_with_a_scale_is_multiplied_by_each_run_s_own(small):
+    """1/h = 0.5; the probe leaves no epoch but one of 12."""
+    laws = [law("0.6*(1 - 0.5*progress)", scale=3.0)]
+    found = law_losses(small, 0, laws[0], ruled(laws), KEY)
+    plans = np.array([[0.3]])
+    once = small._replace(facts=judging.replace(small.facts, epochs=1))
+    expected = trajectory_losses(once, plans, judging.SCORING, KEY)
+    np.testing.assert_allclose(found[:, :1], expected, rtol=1e-2)
+
+
+def test_judging_a_task_gives_every_method_and_the_table_its_columns(small):
+    laws = [("one", law("0.2*(1 - progress)")), ("two", law("0.1"))]
+    single = {name: 0.05 for name, _ in PLAIN}
+    each = judge(small, laws, single, ruled([law for _, law in laws]), KEY)
+    names = {method.name for method in each.methods}
+    assert {"one", "two, told 0.5 T", "linear, tuned", "cosine, single rate, told 2 T"} <= names
+    assert all(len(method.losses) == 10 for method in each.methods)
+    # Tuned on other seeds, it is still better than a rate far too low.
+    assert each.regret("linear, tuned", "linear, single rate") < 0
+    rows = table(["one", "two"], [(False, each)])
+    assert list(rows.law) == ["one", "two"]
+    assert rows.regret_linear_tuned[0] == pytest.approx(each.regret("one", "linear, tuned"))
+
+
+def test_a_law_that_gains_too_little_is_not_ok():
+    names = [f"{schedule}, single rate" for schedule, _ in PLAIN]
+    good = judged(law=[0.2, 0.21], **{name: [0.5, 0.51] for name in names})
+    even = judged(law=[0.5, 0.51], **{name: [0.5, 0.51] for name in names})
+    assert all(row.ok for row in rows_of("law", [(False, good), (True, good)]))
+    assert not any(row.ok for row in rows_of("law", [(False, even), (True, even)]))
+
+
+# The list
+
+
+def test_half_of_at_least_eight_held_out_tasks_are_streams():
+    assert len(HELD_OUT) >= 8
+    assert len(STREAMS) >= len(HELD_OUT) / 2
+    assert {spec.name for spec in FIXED} == {"digits", "iris", "pydoc"}
+    assert {"cnn", "transformer"} <= {spec.hyper.network for spec in HELD_OUT}
+    assert len({(spec.name, spec.hyper) for spec in HELD_OUT}) == len(HELD_OUT)
+
+
+def test_no_training_task_is_held_out():
+    from experiments.closed_forms.tasks import TRAINING
+
+    kept_out = {spec.name.split("-")[0] for spec in HELD_OUT}
+    assert not kept_out & {spec.name.split("-")[0] for spec in TRAINING}
+    assert not {"cnn", "transformer", "gru"} & {spec.hyper.network for spec in TRAINING}
+
+
+def test_an_unknown_group_is_refused():
+    with pytest.raises(ValueError, match="unknown group"):
+        bench_fit(("everything",))

@@ -1,0 +1,79 @@
+"""The probe against curvatures that are known."""
+
+from dataclasses import replace
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from psi.lab.config import Hyper
+from psi.lab.probe import BATCHES, probed_scale
+from psi.lab.tasks.noiseless_problems import PowerLaw
+from psi.lab.tasks.problems import POWER_LAW, Problem, task_of
+from psi.lab.tasks.table import make_task
+
+KEY = jax.random.key(3)
+SEEDS = np.arange(4)
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "momentum", "nesterov"])
+def test_of_one_curvature_it_is_its_inverse(optimizer):
+    """h = 2: g·u/u·Hu = 1/h whatever the noise, for any u along g. Nesterov's first update is
+    1.9 g."""
+    task = make_task("noisy_quadratic", Hyper(optimizer=optimizer))
+    lookahead = 1.9 if optimizer == "nesterov" else 1.0
+    expected = 0.5 / lookahead
+    np.testing.assert_allclose(probed_scale(task, SEEDS, KEY), expected, rtol=2e-3)
+
+
+def test_of_sign_descent_it_is_the_best_step():
+    """G8: α* = √(2ε/h) = |x| on a quadratic."""
+    problem = Problem(POWER_LAW, lambda _: PowerLaw(1.0, 2.0, 3.0))
+    task = task_of("power_law", problem, Hyper(optimizer="sign"))
+    np.testing.assert_allclose(probed_scale(task, SEEDS[:1], KEY), 3.0, rtol=2e-3)
+
+
+def test_on_linear_regression_it_is_the_exact_ratio():
+    """H = XᵀX/B of each minibatch, computed in float64 with the bias as one more column."""
+    task = make_task("diabetes", Hyper(network="linear"))
+    found = probed_scale(task, SEEDS, KEY)
+    for seed, got in zip(SEEDS, found, strict=True):
+        key = jax.random.fold_in(KEY, seed)
+        params = task.functions.init(task.arrays, jax.random.fold_in(key, 0))
+        rows = task.functions.epoch(task.arrays, jax.random.fold_in(key, 1), jnp.asarray(0))
+        (weights, bias), = params
+        theta = np.r_[np.asarray(weights, float).ravel(), np.asarray(bias, float)]
+        slope = curvature = 0.0
+        for x, y in zip(rows.x[:BATCHES], rows.y[:BATCHES], strict=True):
+            inputs = np.c_[np.asarray(x, float), np.ones(len(x))]
+            g = inputs.T @ (inputs @ theta - np.asarray(y, float)) / len(x)
+            slope += g @ g
+            curvature += g @ (inputs.T @ (inputs @ g)) / len(x)
+        assert got == pytest.approx(slope / curvature, rel=5e-3)
+
+
+def test_a_loss_k_times_as_large_has_a_scale_k_times_as_small():
+    task = make_task("wine")
+    functions = task.functions
+
+    def louder(arrays, params, batch):
+        return 7 * functions.loss(arrays, params, batch)
+
+    loud = task._replace(functions=functions._replace(loss=louder))
+    once, seven = (probed_scale(t, SEEDS, KEY) for t in (task, loud))
+    np.testing.assert_allclose(once / seven, 7.0, rtol=2e-2)
+
+
+def test_without_curvature_there_is_no_scale():
+    """|x| away from its kink is a straight line."""
+    problem = Problem(POWER_LAW, lambda _: PowerLaw(1.0, 1.0, 3.0))
+    assert np.isnan(probed_scale(task_of("power_law", problem, Hyper()), SEEDS[:1], KEY)).all()
+
+
+def test_a_short_epoch_is_followed_by_the_next():
+    """wine has 6 minibatches an epoch, the probe asks for more."""
+    task = make_task("wine")
+    assert task.facts.steps < BATCHES
+    longer = task._replace(facts=replace(task.facts, epochs=3))
+    assert np.isfinite(probed_scale(longer, SEEDS, KEY)).all()
