@@ -47,6 +47,11 @@ def load(name_or_path: str | Path) -> Law:
         raise LawFileError(f"{path}: not a law file: {error}") from None
 
 
+def shipped() -> tuple[tuple[str, Law], ...]:
+    """Names and laws that come with the package, by name."""
+    return tuple((name, load(path)) for name, path in psi.pretrained.laws().items())
+
+
 def _find(name_or_path: str | Path) -> Path:
     path = Path(name_or_path)
     # Path.exists would raise for a name that is too long or in a folder that may not be read.

@@ -6,7 +6,7 @@ import time
 
 import numpy as np
 
-from psi.bench.planted import sample
+from psi.bench.fitting.planted import sample
 from psi.bench.verify.rows import Row, at_most, relative
 from psi.fit.curves import fit_curve
 from psi.fit.families import RAW, family

@@ -2,20 +2,19 @@
 
 import json
 from collections.abc import Callable, Sequence
-from functools import lru_cache
+from itertools import groupby
 from pathlib import Path
 
 import jax
 import pandas as pd
 
-import psi
-import psi.pretrained
 from psi.bench.fitting.held_out import HELD_OUT
 from psi.bench.fitting.judging import RESOLUTIONS, Gain, Judged, gain, judge, ruled
 from psi.bench.verify.rows import Row, at_least
 from psi.lab.tasks.table import Spec
 from psi.lab.trajectories import PLAIN
 from psi.law.law import Law
+from psi.law.load import shipped
 
 STREAMS_GAIN, FIXED_GAIN = 0.15, 0.05
 KEY = 20261124
@@ -29,11 +28,10 @@ def single_rates(optimizer: str) -> dict[str, float]:
     return json.loads(SINGLE.read_text())[optimizer]
 
 
-@lru_cache(maxsize=1)
-def shipped() -> tuple[tuple[str, Law], ...]:
-    """Names and shipped laws, those of one optimizer beside each other."""
-    laws = [(name, psi.load(path)) for name, path in psi.pretrained.laws().items()]
-    return tuple(sorted(laws, key=lambda pair: (pair[1].optimizer, pair[0])))
+def by_optimizer() -> list[list[tuple[str, Law]]]:
+    """The shipped laws with their names, those of one optimizer together."""
+    laws = sorted(shipped(), key=lambda pair: (pair[1].optimizer, pair[0]))
+    return [list(some) for _, some in groupby(laws, key=lambda pair: pair[1].optimizer)]
 
 
 def judged_laws(

@@ -2,15 +2,14 @@
 
 from collections.abc import Callable
 from functools import partial
-from itertools import groupby
 from typing import NamedTuple
 
 import pandas as pd
 
 from psi.bench.fitting.many import million
 from psi.bench.fitting.measured import exponents, quadratics
-from psi.bench.fitting.shipped import judged_laws, rows_of, shipped, table
-from psi.bench.planted import PlantedResult, planted, power_law
+from psi.bench.fitting.planted import PlantedResult, planted, power_law
+from psi.bench.fitting.shipped import by_optimizer, judged_laws, rows_of, table
 from psi.bench.verify.rows import Row, absolute, at_least, at_most, timed
 
 SEEDS = (0, 1, 2, 3)
@@ -82,8 +81,7 @@ def _powers() -> list[Row]:
 
 def _shipped(tables: list[pd.DataFrame], report: Report) -> list[Row]:
     rows: list[Row] = []
-    for _, some in groupby(shipped(), key=lambda pair: pair[1].optimizer):
-        laws = list(some)
+    for laws in by_optimizer():
         judged = judged_laws(laws, report=report)
         tables.append(table([name for name, _ in laws], judged))
         for name, _ in laws:

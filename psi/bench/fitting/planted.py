@@ -1,0 +1,134 @@
+"""Does the symbolic search find what was planted?
+
+2,000 points, ε log-uniform in [10⁻³, 10] and i uniform among 0 … 99, of
+
+    α = ε/(2(ε + 0.5))/(1 + i/40) · exp(noise · z)      or      α = ε^p · exp(noise · z),
+
+z standard normal. The first is the ideal rate of a noisy quadratic (Schaul et al. 2012, arXiv
+1206.1106) that is annealed as 1/i; the second that of noiseless power laws.
+"""
+
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from psi.fit.form import Form
+from psi.fit.points import Points, points
+from psi.fit.refit import log_apart, refit
+from psi.fit.symbolic.config import SymbolicConfig
+from psi.fit.symbolic.search import search
+from psi.law.expression import evaluate
+from psi.law.parsing import parse
+from psi.law.printing import text
+
+POINTS = 2000
+LOSSES = (1e-3, 10.0)
+EPOCHS = 100
+NAMES = ("loss", "epoch")
+SATURATING = parse("a*loss/(loss + c)/(1 + epoch/d)")
+POWER = parse("a*loss^p")
+TRUTH = {"a": 0.5, "c": 0.5, "d": 40.0}
+SAME = 0.01  # relative
+
+Rate = Callable[[Float[np.ndarray, " point"], Float[np.ndarray, " point"]], np.ndarray]
+
+
+class PlantedResult(NamedTuple):
+    """What the search made of one planted form."""
+
+    recovered: bool
+    """The chosen form, refitted to noise-free values, is the planted one to 1 % on a grid."""
+    formula: str
+    """The chosen row, as fitted to the noise."""
+    free: int
+    """Its number of constants."""
+    worst: float
+    """Largest relative deviation after the refit to noise-free values."""
+    constants: dict[str, float]
+    """(a, c, d) of a·ε/(ε + c)/(1 + i/d), or (a, p) of a·ε^p, that say the same as the row."""
+    off: float
+    """Largest deviation of a constant: relative, of p absolute."""
+    front: int
+    """Rows of the front."""
+    seconds: float
+    """Wall clock of the search."""
+
+
+def planted(
+    seed: int, noise: float, config: SymbolicConfig | None = None, count: int = POINTS
+) -> PlantedResult:
+    """The saturating form, from data and a search of this seed."""
+
+    def rate(loss: np.ndarray, epoch: np.ndarray) -> np.ndarray:
+        return loss / (2 * (loss + 0.5)) / (1 + epoch / 40)
+
+    def off(found: dict[str, float]) -> float:
+        return max(abs(found[name] / true - 1) for name, true in TRUTH.items())
+
+    return _result(rate, Form(SATURATING, TRUTH), off, seed, noise, config, count)
+
+
+def power_law(
+    exponent: float,
+    seed: int,
+    noise: float = 0.05,
+    config: SymbolicConfig | None = None,
+    count: int = POINTS,
+) -> PlantedResult:
+    """ε^exponent, from data and a search of this seed."""
+
+    def off(found: dict[str, float]) -> float:
+        return abs(found["p"] - exponent)
+
+    form = Form(POWER, {"a": 1.0, "p": exponent})
+    return _result(lambda loss, _: loss**exponent, form, off, seed, noise, config, count)
+
+
+def sample(rate: Rate, seed: int, noise: float, count: int = POINTS) -> Points:
+    """Noisy points of a planted rate."""
+    rng = np.random.default_rng(seed)
+    low, high = np.log(LOSSES)
+    loss = np.exp(rng.uniform(low, high, count))
+    epoch = rng.integers(0, EPOCHS, count).astype(float)
+    factor = np.exp(noise * rng.normal(size=count))
+    return points(NAMES, np.stack([loss, epoch]), rate(loss, epoch) * factor)
+
+
+def grid(rate: Rate) -> Points:
+    """Noise-free points, evenly spaced in log ε and i."""
+    axes = np.geomspace(*LOSSES, 60), np.arange(0.0, EPOCHS, 3)
+    loss, epoch = (axis.ravel() for axis in np.meshgrid(*axes))
+    return points(NAMES, np.stack([loss, epoch]), rate(loss, epoch))
+
+
+def _result(
+    rate: Rate,
+    truth: Form,
+    off: Callable[[dict[str, float]], float],
+    seed: int,
+    noise: float,
+    config: SymbolicConfig | None,
+    count: int,
+) -> PlantedResult:
+    noisy, clean = sample(rate, seed, noise, count), grid(rate)
+    begun = time.perf_counter()
+    front = search(noisy, config or SymbolicConfig(seed=seed))
+    seconds = time.perf_counter() - begun
+    row = front.chosen
+    again = refit(Form(row.tree, row.start), clean, starts=4)
+    worst = float(np.abs(np.expm1(log_apart(again, clean))).max())
+    said = np.broadcast_to(evaluate(row.formula, NAMES, clean.values, np), clean.log_rate.shape)
+    constants = dict(refit(truth, clean._replace(log_rate=np.log(said))).start)
+    return PlantedResult(
+        recovered=worst <= SAME,
+        formula=text(row.formula, 4),
+        free=len(row.start),
+        worst=worst,
+        constants=constants,
+        off=off(constants),
+        front=len(front.rows),
+        seconds=seconds,
+    )

@@ -1,0 +1,124 @@
+"""What a fit is worth: its error on tasks that it did not see, and intervals over tasks.
+
+Points of one task are not independent, so tasks are left out and resampled whole. Where there is
+one task alone, points take their place, and `unit` says so.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from psi.fit.points import Points
+from psi.fit.refit import Refitted, log_apart, refit
+from psi.law.law import Constant
+
+TINY = 1e-300
+
+
+class HeldOut(NamedTuple):
+    """Error on what was left out: with squares e_u and weights w_u of units, √(Σ e_u / Σ w_u)."""
+
+    squares: Float[np.ndarray, " unit"]
+    """e_u, weighted sum of (log Ψ − log α)² over the points of unit u, nats²; ∞ where Ψ is no
+    positive number."""
+    weights: Float[np.ndarray, " unit"]
+    """w_u, sum of the weights of its points."""
+
+    @property
+    def error(self) -> float:
+        """Root of the weighted mean square, nats."""
+        return float(np.sqrt(self.squares.sum() / self.weights.sum()))
+
+    @property
+    def standard_error(self) -> float:
+        """Of `error`, over units."""
+        own = _standard_error(self.squares, self.weights)
+        return own / (2 * max(self.error, TINY)) if np.isfinite(own) else np.inf
+
+
+class Gap(NamedTuple):
+    """How much larger one held-out error is than another."""
+
+    value: float
+    standard_error: float
+    """Over units, paired: what makes a task hard for both cancels."""
+
+
+def gap(one: HeldOut, best: HeldOut) -> Gap:
+    """The difference of two errors on the same units: √m − √m' = (m − m')/(√m + √m')."""
+    total = max(one.error + best.error, TINY)
+    more = _standard_error(one.squares - best.squares, one.weights)
+    return Gap(one.error - best.error, more / total)
+
+
+def _standard_error(sums: Float[np.ndarray, " unit"], weights: Float[np.ndarray, " unit"]) -> float:
+    """Of the ratio m = Σ e_u / Σ w_u: √(n/(n−1) Σ (e_u − m w_u)²) / Σ w_u."""
+    if not np.isfinite(sums).all():
+        return np.inf
+    n, mean = max((weights > 0).sum(), 2), sums.sum() / weights.sum()
+    return float(np.sqrt(n / (n - 1) * ((sums - mean * weights) ** 2).sum()) / weights.sum())
+
+
+def unit(points: Points) -> str:
+    """What is left out and resampled: `task`, or `point` where there is one task alone."""
+    return "task" if len(np.unique(points.task)) > 1 else "point"
+
+
+def units(points: Points) -> Int[np.ndarray, " point"]:
+    """The number of each point's unit."""
+    if unit(points) == "point":
+        return np.arange(len(points.task))
+    return np.unique(points.task, return_inverse=True)[1]
+
+
+def folds(points: Points, count: int, seed: int) -> Int[np.ndarray, " point"]:
+    """The fold of each point, 0 … count − 1: units are shuffled and dealt out whole.
+
+    As many folds as there are units where these are fewer.
+    """
+    number = units(points)
+    total = number.max() + 1
+    return np.random.default_rng(seed).permutation(total)[number] % min(count, total)
+
+
+def held_out(fitted: Refitted, points: Points, fold: Int[np.ndarray, " point"]) -> HeldOut:
+    """Each fold's points against a fit to the others, started from `fitted`.
+
+    ∞ where fewer points are left to a fit than there are constants.
+    """
+    squares = np.full(len(fold), np.inf)
+    for k in range(fold.max() + 1):
+        out = fold == k
+        if (points.weight[~out] > 0).sum() < max(len(fitted.names), 1):
+            continue
+        again = refit(fitted.form, points.take(~out))
+        apart = log_apart(again, points.take(out))
+        squares[out] = np.where(np.isfinite(apart), apart**2, np.inf)
+    number, counts = units(points), points.weight > 0
+    squares = np.where(counts, points.weight, 1.0) * np.where(counts, squares, 0.0)
+    return HeldOut(np.bincount(number, squares), np.bincount(number, points.weight))
+
+
+def intervals(fitted: Refitted, points: Points, resamples: int, seed: int) -> tuple[Constant, ...]:
+    """Constants with 95 % percentile intervals of a bootstrap that draws whole units."""
+    rng, number = np.random.default_rng(seed), units(points)
+    total = number.max() + 1
+    drawn = rng.multinomial(total, np.full(total, 1 / total), size=resamples)
+    found = [_again(fitted, points, counts[number]) for counts in drawn]
+    spread = np.array([each for each in found if np.isfinite(each).all()])
+    if not len(spread):
+        spread = np.full((1, len(fitted.names)), np.nan)
+    low, high = np.quantile(spread, [0.025, 0.975], axis=0)
+    rows = zip(fitted.names, fitted.values, low, high, strict=True)
+    return tuple(Constant(name, float(v), float(lo), float(hi)) for name, v, lo, hi in rows)
+
+
+def _again(
+    fitted: Refitted, points: Points, counts: Int[np.ndarray, " point"]
+) -> Float[np.ndarray, " constant"]:
+    """The constants where each point stands `counts` times; NaN where too few are left."""
+    resample = points._replace(weight=points.weight * counts)
+    if (resample.weight > 0).sum() < len(fitted.names):
+        return np.full(len(fitted.names), np.nan)
+    return refit(fitted.form, resample).values

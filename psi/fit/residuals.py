@@ -1,0 +1,127 @@
+"""Residuals of a formula in its constants, and the descent that makes them small.
+
+min over constants of  Σ_k ρ(r_k),   ρ(r) = 2(√(1 + r²) − 1)  or, not robust,  r²
+"""
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+from scipy.optimize import least_squares
+
+from psi.fit.gradient import Step, steps, value_and_jacobian
+from psi.fit.points import Points
+from psi.law.expression import Expression
+
+STEPS = 60
+FAR = 1e3  # nats, the residual of what is no positive number: a step there is not taken
+
+Vector = Float[np.ndarray, " constant"]
+Residuals = tuple[Float[np.ndarray, " point"], Float[np.ndarray, "constant point"]]
+"""Residuals and their derivatives by each constant."""
+
+
+class Problem(NamedTuple):
+    """A formula and the points that it is fitted to, with w of mean 1."""
+
+    program: tuple[Step, ...]
+    names: tuple[str, ...]
+    """Of its constants."""
+    features: Mapping[str, Float[np.ndarray, " point"]]
+    log_rate: Float[np.ndarray, " point"]
+    root: Float[np.ndarray, " point"]
+    """√w"""
+
+    def rate(self, found: Vector) -> Residuals:
+        """Ψ and its derivatives."""
+        at = dict(self.features) | dict(zip(self.names, found, strict=True))
+        return value_and_jacobian(self.program, at, self.names, len(self.root))
+
+    def logs(self, found: Vector) -> Residuals:
+        """The residuals √w (log Ψ − log α)."""
+        rate, slopes = self.rate(found)
+        apart = np.log(rate) - self.log_rate
+        return self.root * apart, slopes * (self.root / rate)
+
+    def relative(self, found: Vector) -> Residuals:
+        """The residuals √w (Ψ/α − 1)."""
+        rate, slopes = self.rate(found)
+        scale = self.root * np.exp(-self.log_rate)
+        return scale * rate - self.root, slopes * scale
+
+
+def problem(tree: Expression, names: tuple[str, ...], points: Points) -> Problem:
+    """The constants `names` of `tree`, to be fitted to points."""
+    root = np.sqrt(points.weight / points.weight.mean())
+    features = dict(zip(points.names, points.values, strict=True))
+    return Problem(steps(tree, names), names, features, points.log_rate, root)
+
+
+def solve(of: Problem, start: Vector, robust: bool) -> tuple[float, Vector] | None:
+    """(objective, constants), or None where none are positive at every point.
+
+    From a start where Ψ is not positive everywhere, relative residuals lead to one where it is:
+    a small rate may be off by more than itself, and its logarithm does not exist.
+    """
+    if not _fine(of.logs(start)):
+        if not _fine(of.relative(start)):
+            return None
+        start = _descend(of.relative, start, robust)[1]
+        if not _fine(of.logs(start)):
+            return None
+    return _descend(of.logs, start, robust)
+
+
+def _fine(residuals: Residuals) -> bool:
+    return bool(np.isfinite(residuals[0]).all())
+
+
+def _descend(
+    residuals: Callable[[Vector], Residuals], start: Vector, robust: bool
+) -> tuple[float, Vector]:
+    """Levenberg and Marquardt's method (MINPACK) on residuals whose squares are ρ."""
+    kept = _Last(lambda found: _finite(_soft(*residuals(found)) if robust else residuals(found)))
+    if not len(start):
+        return float((kept(start)[0] ** 2).sum()), start
+    found = least_squares(
+        lambda c: kept(c)[0],
+        start,
+        jac=lambda c: kept(c)[1].T,  # pyright: ignore[reportArgumentType]  the stub of `lm` lacks it
+        method="lm",
+        x_scale="jac",
+        max_nfev=STEPS,
+    )
+    return float(found.cost), found.x
+
+
+def _soft(r: Float[np.ndarray, " point"], slopes: Float[np.ndarray, "constant point"]) -> Residuals:
+    """The residuals s·r whose squares are ρ(r): s² = 2/(1 + q), q = √(1 + r²).
+
+    Their derivative by r is s (1 + 1/q)/2.
+    """
+    q = np.sqrt(1 + r * r)
+    s = np.sqrt(2 / (1 + q))
+    return r * s, slopes * (s * (1 + 1 / q) / 2)
+
+
+def _finite(residuals: Residuals) -> Residuals:
+    r, slopes = residuals
+    if np.isfinite(r).all() and np.isfinite(slopes).all():
+        return residuals
+    return np.nan_to_num(r, nan=FAR, posinf=FAR, neginf=FAR), np.nan_to_num(
+        slopes, posinf=0, neginf=0
+    )
+
+
+class _Last:
+    """A function that remembers the last point: residuals and derivatives come together."""
+
+    def __init__(self, function: Callable[[Vector], Residuals]) -> None:
+        self.function = function
+        self.at, self.value = b"", None
+
+    def __call__(self, found: Vector) -> Residuals:
+        if self.value is None or found.tobytes() != self.at:
+            self.at, self.value = found.tobytes(), self.function(found)
+        return self.value

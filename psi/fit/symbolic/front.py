@@ -1,0 +1,138 @@
+"""The front of length against held-out error: every formula that no shorter one beats.
+
+It is kept whole, for which length is right is a judgement. One row is marked by the rule of
+Breiman, Friedman, Olshen & Stone 1984 (Classification and Regression Trees, section 3.4.3): the
+simplest formula whose held-out error is within so many standard errors of the least. Two things
+differ.
+The standard error is that of the difference, over tasks, as Vehtari, Gelman & Gabry 2017 (arXiv
+1507.04544) compare models: tasks want different rates at the same features whatever the formula,
+which would hide everything. And as it is several times smaller than the error's own, and the best
+formula the luckiest of hundreds, it is two of them and not one.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from psi.fit.heldout import HeldOut, gap
+from psi.fit.refit import Refitted
+from psi.law.expression import Expression, size
+from psi.law.law import Constant
+from psi.law.printing import text
+
+ERRORS = 2.0
+
+
+class Row(NamedTuple):
+    """A formula of the front."""
+
+    complexity: int
+    """Nodes of its tree."""
+    error: float
+    """Root of the weighted mean of (log Ψ − log α)² on the points it was fitted to, nats."""
+    held_out: float
+    """The same on what the fit did not see."""
+    held_out_error: float
+    """Its standard error."""
+    gap: float
+    """`held_out` minus the least of the front."""
+    gap_error: float
+    """Its standard error over units, paired."""
+    formula: Expression
+    tree: Expression
+    """With the constants as variables."""
+    start: Mapping[str, float]
+    """The constants by name: with `tree` a form to be fitted again."""
+    constants: tuple[Constant, ...] = ()
+    """With 95 % intervals over tasks."""
+    regret: float | None = None
+    """What it loses as a scheduler, where the caller has measured that."""
+
+
+class Refused(NamedTuple):
+    """A formula that fits well for its length and is no learning rate everywhere."""
+
+    formula: Expression
+    error: float
+    reason: str
+
+
+class Front(NamedTuple):
+    """Rows by rising complexity and falling held-out error."""
+
+    rows: tuple[Row, ...]
+    refused: tuple[Refused, ...]
+    unit: str
+    """What was held out and resampled: `task`, or `point` where there is one task alone."""
+
+    @property
+    def chosen(self) -> Row:
+        """The simplest row within two standard errors of the best."""
+        return self.rows[choose(self.rows)]
+
+
+def choose(rows: Sequence[Row]) -> int:
+    """The number of the simplest row within two standard errors of the best, of a front's rows."""
+    return next(k for k, row in enumerate(rows) if row.gap <= ERRORS * row.gap_error)
+
+
+class Judged(NamedTuple):
+    """A fitted formula and what it is worth."""
+
+    fitted: Refitted
+    out: HeldOut
+
+    @property
+    def row(self) -> Row:
+        """As a row that is compared with no other yet."""
+        fitted, out = self
+        return Row(
+            size(fitted.tree), fitted.error, out.error, out.standard_error, 0.0, 0.0,
+            fitted.formula, fitted.tree, fitted.start,
+        )  # fmt: skip
+
+
+def undominated(judged: Sequence[Judged]) -> tuple[Row, ...]:
+    """The rows that no other one equals or beats in both complexity and held-out error."""
+    ranked = sorted(judged, key=lambda j: (size(j.fitted.tree), j.out.error, len(j.fitted.names)))
+    kept: list[Judged] = []
+    for each in ranked:
+        if np.isfinite(each.out.error) and (not kept or each.out.error < kept[-1].out.error):
+            kept.append(each)
+    gaps = [gap(each.out, kept[-1].out) for each in kept]
+    return tuple(
+        each.row._replace(gap=behind.value, gap_error=behind.standard_error)
+        for each, behind in zip(kept, gaps, strict=True)
+    )
+
+
+def table(front: Front) -> pd.DataFrame:
+    """One row a formula, for people and files."""
+    return pd.DataFrame(
+        {
+            "complexity": row.complexity,
+            "n_constants": len(row.start),
+            "error": row.error,
+            "held_out": row.held_out,
+            "held_out_error": row.held_out_error,
+            "gap": row.gap,
+            "gap_error": row.gap_error,
+            "formula": text(row.formula, 4),
+            "constants": "; ".join(
+                f"{name} = {value:.4g} [{low:.4g}, {high:.4g}]"
+                for name, value, low, high in row.constants
+            ),
+            "regret": np.nan if row.regret is None else row.regret,
+            "chosen": row is front.chosen,
+        }
+        for row in front.rows
+    )
+
+
+def scored(front: Front, score: Callable[[Expression], float]) -> Front:
+    """The front with the regret of each formula as a scheduler."""
+    return front._replace(
+        rows=tuple(row._replace(regret=float(score(row.formula))) for row in front.rows)
+    )

@@ -1,0 +1,167 @@
+"""A formula in its simplest form that these rules find, with no constant too many.
+
+Rules: constants folded and merged, like terms and equal factors merged, one scale a product,
+quotients and roots as powers, a − (−b) as a + b.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import reduce
+from itertools import count
+
+from psi.fit.form import Form, repeated, starts
+from psi.fit.symbolic.algebra import add, multiply, power
+from psi.fit.symbolic.calls import call, value_of
+from psi.fit.symbolic.terms import (
+    MINUS,
+    ONE,
+    Base,
+    Call,
+    Number,
+    Product,
+    Sum,
+    feature,
+    key,
+    number,
+)
+from psi.law.expression import Apply, Constant, Expression, Variable
+
+Names = Iterator[str]
+
+
+def canonical(form: Form, features: Sequence[str]) -> tuple[str, Form]:
+    """(structure, the same function of features >= 0 from fewer nodes and constants).
+
+    Structures are equal where forms differ in the values of constants alone. The constants are
+    named c1, c2 and so on. A form with one constant in several places stays as it is: the rules
+    would tear it apart. Raises ArithmeticError where a constant overflows or something is divided
+    by zero.
+    """
+    start = starts(form, features)
+    if repeated(form.tree, features):
+        return key(_normal(form.tree, (*features, *start), start)), form
+    found = _normal(form.tree, tuple(features), start)
+    return key(found), expression(found)
+
+
+def simplified(form: Form, features: Sequence[str]) -> Form:
+    """The second part of `canonical`."""
+    return canonical(form, features)[1]
+
+
+def structure(form: Form, features: Sequence[str]) -> str:
+    """The first part of `canonical`."""
+    return canonical(form, features)[0]
+
+
+def _normal(tree: Expression, features: tuple[str, ...], start: Mapping[str, float]) -> Sum:
+    match tree:
+        case Constant(value):
+            return number(value)
+        case Variable(name):
+            return feature(name) if name in features else number(start[name], True)
+        case Apply("add" | "sub" | "neg"):
+            # All at once: which factor they share must not depend on the brackets.
+            return add(*_addends(tree, ONE, features, start))
+        case Apply(operation, arguments):
+            inner = [_normal(argument, features, start) for argument in arguments]
+            return _apply(operation, tuple(inner))
+
+
+def _addends(
+    tree: Expression, sign: Number, features: tuple[str, ...], start: Mapping[str, float]
+) -> list[Sum]:
+    match tree:
+        case Apply("neg", (a,)):
+            return _addends(a, -sign, features, start)
+        case Apply("add" | "sub" as operation, (a, b)):
+            second = -sign if operation == "sub" else sign
+            return [*_addends(a, sign, features, start), *_addends(b, second, features, start)]
+        case _:
+            return [multiply(number(sign.value), _normal(tree, features, start))]
+
+
+def _apply(operation: str, arguments: tuple[Sum, ...]) -> Sum:
+    match operation, arguments:
+        case "mul", _:
+            return multiply(*arguments)
+        case "div", (a, b):
+            return multiply(a, power(b, MINUS))
+        case "sqrt", (a,):
+            return power(a, Number(0.5))
+        case "pow", (a, b) if (exponent := value_of(b)) is not None:
+            return power(a, exponent)
+        case _:
+            return call(operation, *arguments)
+
+
+def expression(part: Sum) -> Form:
+    """The normal form as a tree, its free numbers as named constants."""
+    start: dict[str, float] = {}
+    names = (f"c{k}" for k in count(1))
+    return Form(_tree(part, _Writer(names, start)), start)
+
+
+class _Writer:
+    """Names free numbers as they come."""
+
+    def __init__(self, names: Names, start: dict[str, float]) -> None:
+        self.names, self.start = names, start
+
+    def number(self, number: Number) -> Expression:
+        """A constant's name, or a number that is part of the form."""
+        if not number.free:
+            return Constant(number.value)
+        name = next(self.names)
+        self.start[name] = number.value
+        return Variable(name)
+
+
+def _tree(part: Sum, writer: _Writer) -> Expression:
+    if not part.terms:
+        return Constant(0.0)
+    # A free number last, x + c, unless a minus would be first: c − x.
+    free = [t for t in part.terms if not t.factors and t.coefficient.free]
+    others = [t for t in part.terms if t not in free]
+    terms = free + others if others and _minus(others[0]) else others + free
+    tree = _product(terms[0], writer)
+    for term in terms[1:]:
+        minus = _minus(term)
+        shown = _product(term.times(MINUS) if minus else term, writer)
+        tree = Apply("sub" if minus else "add", (tree, shown))
+    return tree
+
+
+def _minus(term: Product) -> bool:
+    return not term.coefficient.free and term.coefficient.value < 0
+
+
+def _product(product: Product, writer: _Writer) -> Expression:
+    k, factors = product.coefficient, product.factors
+    below = [(base, -n.value) for base, n in factors if not n.free and n.value < 0]
+    above = [(base, n) for base, n in factors if n.free or n.value > 0]
+    parts: list[Expression] = []
+    if k == MINUS and above:
+        parts.append(Apply("neg", (_raised(*above.pop(0), writer),)))
+    elif k != ONE or not above:
+        parts.append(writer.number(k))
+    parts += [_raised(base, n, writer) for base, n in above]
+    top = reduce(lambda a, b: Apply("mul", (a, b)), parts)
+    if not below:
+        return top
+    bottom = [_raised(base, Number(n), writer) for base, n in below]
+    return Apply("div", (top, reduce(lambda a, b: Apply("mul", (a, b)), bottom)))
+
+
+def _raised(base: Base, exponent: Number, writer: _Writer) -> Expression:
+    match base:
+        case str():
+            shown = Variable(base)
+        case Sum():
+            shown = _tree(base, writer)
+        case Call(operation, arguments):
+            shown = Apply(operation, tuple(_tree(argument, writer) for argument in arguments))
+    if exponent == ONE:
+        return shown
+    if exponent == Number(0.5):
+        return Apply("sqrt", (shown,))
+    return Apply("pow", (shown, writer.number(exponent)))
