@@ -1,7 +1,8 @@
-"""The command line: psi demo | generate | records | ideal | fit | show | verify | bench | report.
+"""The command line: psi demo, generate, records, ideal, fit, show, laws, verify, bench, report.
 
 Results go to standard output (with --json as one JSON object), everything else to standard
-error. A user's mistake is one line and exit code 2; an answer of no (verify) is exit code 1.
+error. A user's mistake is one line and exit code 2; an answer of no (verify, bench fit) is exit
+code 1.
 """
 
 import contextlib
@@ -20,7 +21,7 @@ from psi.commands.bench import BenchCommand
 from psi.commands.data import PRESET, GenerateCommand, RecordsCommand
 from psi.commands.demo import DemoCommand, ReportCommand
 from psi.commands.ideal import IdealCommand
-from psi.commands.laws import FitCommand, ShowCommand
+from psi.commands.laws import FitCommand, LawsCommand, ShowCommand
 from psi.commands.verify import VerifyCommand
 from psi.lab.config import PRESETS
 
@@ -31,6 +32,7 @@ COMMANDS = {
     "ideal": IdealCommand,
     "fit": FitCommand,
     "show": ShowCommand,
+    "laws": LawsCommand,
     "verify": VerifyCommand,
     "bench": BenchCommand,
     "report": ReportCommand,
@@ -44,7 +46,8 @@ def run(arguments: Sequence[str]) -> int:
         result = command.run()
         if command.json:
             print(json.dumps(result, allow_nan=False))
-        return int(isinstance(command, VerifyCommand) and command.failed(result))
+        judges = isinstance(command, VerifyCommand | BenchCommand)
+        return int(judges and command.failed(result))
     except (ValueError, OSError) as error:
         if os.environ.get("PSI_TRACEBACK"):
             raise

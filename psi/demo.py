@@ -13,7 +13,7 @@ import os
 import platform
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -25,7 +25,8 @@ import pandas as pd
 import psi
 from psi.bench.contest import SCORING_SEEDS, contest, contest_steps, untuned_rates
 from psi.bench.measures import Result, regret
-from psi.fit.dataset import PACKAGES, Kind, fit_surface
+from psi.fit.config import FitConfig
+from psi.fit.dataset import PACKAGES, fit_surface
 from psi.ideal.rate import ideal_rates
 from psi.ideal.surface import response_surface
 from psi.lab import store
@@ -51,9 +52,9 @@ PRODUCTS = (
     "summary.json",
 )
 REFERENCE = "linear, tuned"
-LAWS: tuple[tuple[str, str, Kind], ...] = (
-    ("closed form", "laws/curve.json", "curve"),
-    ("network", "laws/network.safetensors", "network"),
+LAWS = (
+    ("closed form", "laws/curve.json", FitConfig("curve", family="loss_power*polynomial")),
+    ("network", "laws/network.safetensors", FitConfig("network")),
 )
 
 
@@ -111,10 +112,10 @@ def _fit(
     (work / "laws").mkdir(exist_ok=True)
     fitted = []
     with bar("fitting laws", len(LAWS)) as update:
-        for done, (name, file, kind) in enumerate(LAWS):
+        for done, (name, file, how) in enumerate(LAWS):
             update(done, name)
-            law = fit_surface(work, surface, ideal, kind, (config.held_out,), config.seed)
-            law.save(work / file)
+            how = replace(how, seed=config.seed)
+            fit_surface(work, surface, ideal, how, (config.held_out,)).law.save(work / file)
             fitted.append(Fitted(f"Ψ {name}", file, psi.load(work / file)))
         update(len(LAWS), "")
     return fitted

@@ -4,6 +4,7 @@ import io
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import pandas as pd
 import pytest
 
 import psi
+from psi import cli, pretrained
 from psi.cli import COMMANDS
 from psi.law.expression import Apply, Constant, Variable
 from psi.law.law import Law, Range
@@ -92,10 +94,34 @@ def test_help_lists_every_command():
         (["generate"], ["--out"]),
         (["fit", "EMPTY", "--out", "x.json"], ["EMPTY", "no records"]),
         (["fit", "EMPTY", "--out", "x.json", "--kind", "oracle"], ["oracle", "curve"]),
+        (
+            ["fit", SAMPLE, "--out", "x.json", "--family", "parabola"],
+            ["unknown family 'parabola' in loss_ratio and progress", "allowed: constant, warmup"],
+        ),
+        (
+            ["fit", SAMPLE, "--out", "x.json", "--features", "raw", "--family", "linear"],
+            ["unknown family 'linear' in loss and epoch"],
+        ),
+        (
+            ["fit", SAMPLE, "--out", "x.json", "--kind", "network", "--family", "linear"],
+            ["a network has no family"],
+        ),
+        (["fit", SAMPLE, "--out", "x.json", "--features", "scaled"], ["scaled", "raw", "relative"]),
+        (["fit", SAMPLE, "--out", "x.json", "--optimizer", "lion"], ["lion", "momentum"]),
+        (
+            ["fit", SAMPLE, "--out", "x.json", "--optimizer", "adam"],
+            ["was trained with sgd, got optimizer adam"],
+        ),
+        (
+            ["fit", SAMPLE, "--out", "x.json", "--kind", "symbolic"],
+            ["needs >= 20 usable cells", "got 8 of 12"],
+        ),
+        (["fit", SAMPLE, "--out", "x.json", "--hold-out", "cifar"], ["cifar", "teacher, wine"]),
+        (["fit", SAMPLE, "--out", "nowhere/x.json"], ["cannot write nowhere/x.json"]),
         (["show", "MISSING.json"], ["MISSING.json", "No such file"]),
         (["show", "CUT.json"], ["CUT.json", "not a law file"]),
         (["show", "FILE"], ["FILE", "not a law file"]),
-        (["show", "sgd"], ["sgd", "none yet"]),
+        (["show", "no-such"], ["no-such: no such file, nor a shipped law"]),
         (["report", "EMPTY"], ["EMPTY", "no finished demo"]),
         (["bench", "fits"], ["fits", "engine"]),
     ],
@@ -123,6 +149,100 @@ def test_show_prints_the_law(law_file, tmp_path):
     code, out, err = run("show", law_file, "--json", "--png", tmp_path / "law.png")
     assert json.loads(out) == psi.load(law_file).document()
     assert (tmp_path / "law.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_show_writes_the_formula_for_other_readers(law_file):
+    code, out, err = run("show", law_file, "--latex", "--python")
+    assert (code, err) == (0, "")
+    assert re.search(r"^LaTeX +0\.25 ?\\,\\left\(1 - i/T\\right\)$", out, re.M)
+    assert re.search(r"^Python +0\.25\*\(1\.0 - progress\)$", out, re.M)
+
+
+def test_laws_lists_what_is_shipped(law_file, monkeypatch, capsys):
+    code, out, err = run("laws", "--json")
+    assert (code, err) == (0, "")
+    assert [law["name"] for law in json.loads(out)["laws"]] == list(pretrained.laws())
+    monkeypatch.setattr(pretrained, "laws", lambda: {"plain": law_file})
+    assert cli.run(["laws"]) == 0
+    table = capsys.readouterr().out
+    for word in ("plain", "sgd", "loss_ratio, progress", "0.25*(1 - progress)", "2.3"):
+        assert word in table
+    assert cli.run(["laws", "--json"]) == 0
+    (row,) = json.loads(capsys.readouterr().out)["laws"]
+    assert row == {
+        "name": "plain", "optimizer": "sgd", "features": ["loss_ratio", "progress"],
+        "formula": "0.25*(1 - progress)", "initial_loss": 2.3, "scale": None, "scores": [],
+    }  # fmt: skip
+    assert cli.run(["show", "plain"]) == 0
+    assert "Ψ = 0.25*(1 - progress)" in capsys.readouterr().out
+    monkeypatch.setattr(pretrained, "laws", dict)
+    assert cli.run(["laws"]) == 0
+    assert capsys.readouterr().out == "none yet\n"
+
+
+def test_fit_notes_the_command_that_makes_the_same_law_again(tmp_path):
+    asked = ["fit", SAMPLE, "--features", "raw", "--family", "loss_power*exponential",
+             "--resamples", 20, "--no-schedule"]  # fmt: skip
+    code, out, err = run(*asked, "--out", "law.json", cwd=tmp_path)
+    assert code == 0, err
+    assert "intervals" in err
+    law = psi.load(tmp_path / "law.json")
+    assert law.features == ("loss", "epoch")
+    assert [constant.name for constant in law.constants] == ["a", "p", "d"]
+    assert law.provenance is not None
+    assert f"made by    {law.provenance.command}" in out
+    for said in ("Ψ = ", "95 % over tasks", "domain     epoch in [0, 5]", "error of the scale"):
+        assert said in out
+    before = (tmp_path / "law.json").read_bytes()
+    code, out, _ = run(*shlex.split(law.provenance.command)[1:], "--json", cwd=tmp_path)
+    assert code == 0
+    assert (tmp_path / "law.json").read_bytes() == before
+    assert json.loads(out) == law.document()
+    code, _, err = run("show", "law.json", "--png", "raw.png", cwd=tmp_path)
+    assert (code, err) == (0, "")
+    assert (tmp_path / "raw.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("features", ["raw", "relative"])
+def test_a_symbolic_fit_keeps_its_whole_front(tmp_path, features):
+    code, _, err = run(
+        "generate", "--out", "data", "--tasks", "wine", "teacher-0", "--epochs=4", "--seeds=3",
+        "--trajectories=0", "--cells=20", "--candidates=6", cwd=tmp_path,
+    )  # fmt: skip
+    assert code == 0, err
+    code, out, err = run(
+        "fit", "data", "--kind", "symbolic", "--features", features, "--optimizer", "sgd",
+        "--family", "loss_power*exponential", "--runs=1", "--generations=10", "--resamples=10",
+        "--out", "law.json", cwd=tmp_path,
+    )  # fmt: skip
+    assert code == 0, err
+    for stage in ("fitting curves", "searching formulas", "training under the formulas"):
+        assert stage in err
+    law = psi.load(tmp_path / "law.json")
+    front = pd.read_csv(tmp_path / "law.front.csv")
+    assert {"complexity", "held_out", "formula", "constants", "regret"} <= set(front.columns)
+    assert front.regret.notna().all()
+    assert front.chosen.sum() == 1
+    assert (tmp_path / "law.front.png").read_bytes().startswith(b"\x89PNG")
+    assert "law.front.csv" in out
+    assert any(score.name == "regret as a scheduler on training tasks" for score in law.scores)
+
+
+@pytest.mark.slow
+def test_a_scaled_fit(tmp_path):
+    """The law is scale × shape; its picture is of rates, one colour where these are one."""
+    law_file = tmp_path / "law.json"
+    code, out, err = run(
+        "fit", SAMPLE, "--scaled", "--family", "constant", "--no-schedule", "--out", law_file
+    )
+    assert code == 0, err
+    law = psi.load(law_file)
+    assert law.scale is not None
+    assert f"typical α_0 {law.scale:.3g}" in out
+    assert "α = α_0 · ψ, ψ = " in out
+    code, _, err = run("show", law_file, "--png", tmp_path / "law.png")
+    assert (code, err) == (0, "")
 
 
 def test_verify_says_what_was_estimated_and_what_is_true():

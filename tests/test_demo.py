@@ -101,7 +101,10 @@ def test_a_rerun_gives_the_same_numbers_and_replaces_them(run, demo):
 def test_fit_and_report_from_a_demo_folder(run, demo, tmp_path):
     out, _ = demo
     law = tmp_path / "law.json"
-    code, said, error = run("fit", out, "--out", law, "--hold-out", "digits", "--json")
+    code, said, error = run(
+        "fit", out, "--out", law, "--hold-out", "digits", "--family", "loss_power*polynomial",
+        "--no-schedule", "--json",
+    )  # fmt: skip
     assert code == 0, error
     again = psi.load(law)
     assert json.loads(said) == again.document()

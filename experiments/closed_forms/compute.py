@@ -39,9 +39,9 @@ from psi.law.law import Range
 
 JUDGING_SEEDS = np.arange(3000, 3032)
 PROBES = 16
-ALWAYS = ("polynomial", "loss_power*polynomial")
+ALWAYS = ("polynomial", "loss_power*polynomial", "loss_power*polynomial*warmup")
 """Families that are polished whatever their fit to labels: the plain reference, and its closest
-kin that sees the loss."""
+kin that see the loss."""
 MOST_CONSTANTS = 6
 SAME = 0.02  # nats
 
@@ -57,14 +57,14 @@ class StudyConfig:
     symbolic: SymbolicConfig = field(default_factory=SymbolicConfig)
     families: tuple[str, ...] = ()
     """Names of the families that are fitted; by default all."""
-    curves: int = 5
+    curves: int = 4
     """Families that go on from their fit to labels to the search."""
     first: PolishConfig = field(
-        default_factory=lambda: PolishConfig(12, generations=6, seeds=8, spread=0.2)
+        default_factory=lambda: PolishConfig(12, generations=5, seeds=8, spread=0.2)
     )
     """The search over all kinds."""
     then: PolishConfig = field(
-        default_factory=lambda: PolishConfig(12, generations=12, seeds=16, spread=0.1)
+        default_factory=lambda: PolishConfig(12, generations=8, seeds=16, spread=0.1)
     )
     """The search over the better half."""
     seed: int = 0

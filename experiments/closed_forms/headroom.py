@@ -1,4 +1,6 @@
-"""How much a schedule can matter on the held-out tasks: python -m experiments.closed_forms.headroom
+"""How much a schedule can matter on the held-out tasks.
+
+python -m experiments.closed_forms.headroom
 
 Writes psi/bench/fitting/headroom.csv, which `psi bench fit` prints beside the laws. No law is
 involved: an oracle is searched for each task (psi.ideal.oracle) and compared with the tuned

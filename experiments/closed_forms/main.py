@@ -8,9 +8,11 @@ held-out task: `psi bench shipped` does.
 
 import json
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import jax
 import pandas as pd
 import tyro
 
@@ -86,8 +88,10 @@ def _study(config: StudyConfig, optimizer: str, out: Path) -> None:
             done += 1
             update(done, note)
 
-        data = measure(config, optimizer, report)
+        data = _measured(config, optimizer, out, report)
+        jax.clear_caches()  # a process may map so many programs and no more (vm.max_map_count)
         found = [fit(config, data, scaled, report) for scaled in (False, True)]
+        jax.clear_caches()
         kinds = [
             kinds_of(config, each, points_of(data.ideal, RELATIVE, scaled))
             for scaled, each in zip((False, True), found, strict=True)
@@ -107,10 +111,21 @@ def _study(config: StudyConfig, optimizer: str, out: Path) -> None:
         law.save(_law_file(out, name))
 
 
+def _measured(
+    config: StudyConfig, optimizer: str, out: Path, report: Callable[[str], None]
+) -> Data:
+    """What was measured before, or is now."""
+    plain, ideal = (out / f"{optimizer}-{name}.parquet" for name in ("plain", "ideal"))
+    if not ideal.exists():
+        data = measure(config, optimizer, report)
+        data.plain.to_parquet(plain)
+        data.ideal.to_parquet(ideal)
+    tasks = tuple(spec.task(optimizer) for spec in config.tasks)
+    return Data(tasks, pd.read_parquet(plain), pd.read_parquet(ideal))
+
+
 def _tables(out: Path, optimizer: str, data: Data, candidates: dict[str, list[Candidate]]) -> None:
     data.single_rates.to_csv(out / f"{optimizer}-single.csv", index=False)
-    data.plain.to_csv(out / f"{optimizer}-plain.csv", index=False)
-    data.ideal.drop(columns=["sure"]).to_csv(out / f"{optimizer}-ideal.csv", index=False)
     rows = [
         {
             "law": optimizer + suffix,

@@ -11,7 +11,7 @@ standard errors and intervals are over tasks: a bootstrap that draws whole tasks
 """
 
 from collections.abc import Callable, Sequence
-from functools import cache, partial
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 import jax
@@ -23,12 +23,22 @@ from jaxtyping import Array, Float
 from psi.fit.aggregate import MANY, aggregated
 from psi.fit.families import Family, Free, values
 from psi.fit.points import Points
-from psi.law.expression import Constant, Expression, evaluate, substitute
+from psi.law.expression import (
+    Apply,
+    Constant,
+    Expression,
+    Variable,
+    evaluate,
+    nodes,
+    substitute,
+)
 
 LANES = 64  # fits at a time
 PAD = 256  # points
 STEPS = 200
 TOLERANCE = 1e-8
+STEPPED = 4  # times LANES starts where a constant stands under a floor
+CLOSER = (0.1, 0.02, 0.004)  # nats around it
 RESAMPLES = 256
 FOLDS = 8
 
@@ -98,10 +108,9 @@ def fit_curve(family: Family, points: Points, seed: int = 0) -> Curve:
 
 
 def simplest(curves: Sequence[Curve]) -> Curve:
-    """Of the curves within one standard error of the best on held-out tasks, the one with fewest
-    constants (the one-standard-error rule of Breiman et al. 1984).
+    """The curve of fewest constants within one standard error of the best on held-out tasks.
 
-    Where no task could be held out, the best.
+    The rule of Breiman et al. 1984; where no task could be held out, the best.
     """
     best = curves[0]
     close = [c for c in curves if c.held_out <= best.held_out + best.held_out_error] or [best]
@@ -125,17 +134,50 @@ def one_task(points: Points) -> bool:
 
 def _fit(family: Family, points: Points, few: Points, rng: np.random.Generator) -> Curve:
     solve = partial(_solve, family)
-    starts = np.stack([_start(family.constants, few, rng) for _ in range(LANES)])
-    every, objective = solve(few, starts, np.broadcast_to(few.weight, (LANES, len(few.weight))))
-    best = every[objective.argmin()]
+    best = _searched(family, few, rng)
     folds, out = _folds(few, rng)
-    again = solve(few, np.broadcast_to(best, every.shape), few.weight * folds)[0]
+    again = solve(few, np.broadcast_to(best, (LANES, len(best))), few.weight * folds)[0]
     squares = [_squares(family, few, c) @ share for c, share in zip(again, out, strict=True)]
     if len(points.task) > MANY:  # exactly, from where the few led
         best = solve(points, best[None], points.weight[None])[0][0]
     share = few.weight / few.weight.sum()
     error = float(np.sqrt(_squares(family, few, best) @ share))
     return Curve(family, best, error, *_left_out(np.array(squares), out))
+
+
+def _searched(
+    family: Family, few: Points, rng: np.random.Generator
+) -> Float[np.ndarray, " constant"]:
+    """The best of searches from many starts.
+
+    No slope leads to a constant under a floor: it stays where it started, so that starts are more
+    then, and closer and closer around the best.
+    """
+    flat = _flat(family)
+    weight = np.broadcast_to(few.weight, (LANES, len(few.weight)))
+    ends = []
+    for _ in range(STEPPED if flat else 1):
+        starts = np.stack([_start(family.constants, few, rng) for _ in range(LANES)])
+        ends.append(_solve(family, few, starts, weight))
+    for near in CLOSER if flat else ():
+        starts = np.repeat(_best(ends)[None], LANES, 0)
+        starts[:, flat] += near * np.linspace(-1, 1, LANES)[:, None]
+        ends.append(_solve(family, few, starts, weight))
+    return _best(ends)
+
+
+def _best(
+    ends: Sequence[tuple[Table, Float[np.ndarray, " lane"]]],
+) -> Float[np.ndarray, " constant"]:
+    found, objective = (np.concatenate(each) for each in zip(*ends, strict=True))
+    return found[objective.argmin()]
+
+
+def _flat(family: Family) -> list[int]:
+    """Which constants stand under a floor."""
+    floors = [n for n in nodes(family.tree) if isinstance(n, Apply) and n.operation == "floor"]
+    under = {n.name for floor in floors for n in nodes(floor) if isinstance(n, Variable)}
+    return [k for k, free in enumerate(family.constants) if free.name in under]
 
 
 def _left_out(
@@ -216,7 +258,7 @@ def _solve(
         return np.asarray(found), np.asarray(objective)
 
 
-@cache
+@lru_cache(maxsize=16)  # programs take room that a process has little of (vm.max_map_count)
 def _program(family: Family, names: tuple[str, ...]) -> Callable[..., Any]:
     @jax.jit
     def solve(

@@ -1,61 +1,122 @@
-"""From a data set on disk to laws, with a share of the domains left out of every fit."""
+"""From a data set on disk to a law, with a share of the domains left out of every fit."""
 
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Literal
 
+import numpy as np
 import pandas as pd
 
-from psi.fit.curve import fit_curve
-from psi.fit.labels import labels, left_out_scores, provenance, regret
+from psi.fit.apart import apart_scores
+from psi.fit.closed import Bar, Fitted, fit_closed, least, silent
+from psi.fit.config import OPTIMIZERS, FitConfig
+from psi.fit.labels import LEAST, Labels, labels, left_out_scores, provenance, regret
 from psi.fit.network import fit_network
+from psi.fit.trainings import probed_scales, scheduled
 from psi.ideal.rate import ideal_rates
 from psi.ideal.surface import response_surface
 from psi.lab import store
-from psi.law.law import Law, Score
+from psi.law.law import Score
 
+CELLS = 500  # with more of them ideal rates take longer than five seconds
 PACKAGES = ("numpy", "scipy", "jax", "flax", "optax")
-Kind = Literal["curve", "network"]
+OWN = {"curve": ("optimistix",), "symbolic": ("optimistix", "pyoperon"), "network": ()}
+"""What a kind needs beside PACKAGES."""
 
 
-def fit_dataset(folder: Path, kind: Kind, held_out: tuple[str, ...] = (), seed: int = 0) -> Law:
-    """The law of one kind, fitted to the ideal rates of all domains but `held_out`.
+def fit_dataset(
+    folder: Path,
+    config: FitConfig,
+    held_out: tuple[str, ...] = (),
+    schedule: bool = True,
+    command: str = "",
+    bar: Bar = silent,
+) -> Fitted:
+    """The law fitted to the ideal rates of all domains but `held_out`.
 
-    Raises ValueError where the folder is no data set or does not hold a domain named.
+    With `schedule` formulas are also played in whole trainings of the training tasks. `command` is
+    noted in the law. Raises ValueError where the folder is no data set, was trained with another
+    optimizer, does not hold a domain named, or holds too little for a fit.
     """
     records, tasks = store.read_records(folder), store.read_tasks(folder)
-    surface = response_surface(records, tasks)
-    return fit_surface(folder, surface, ideal_rates(surface), kind, held_out, seed)
+    optimizer_of(folder, config)
+    many = len(records[["task", "cell"]].drop_duplicates()) > CELLS
+    with (bar if many else silent)("estimating ideal rates", 1) as update:
+        surface = response_surface(records, tasks)
+        ideal = ideal_rates(surface)
+        update(1, "")
+    if config.scaled:
+        ideal = ideal.assign(scale=ideal.task.map(probed_scales(folder, bar)))
+    fitted = fit_surface(folder, surface, ideal, config, held_out, command, bar)
+    if schedule and fitted.kind:
+        fitted = scheduled(fitted, folder, records, held_out, bar)
+    return fitted
 
 
 def fit_surface(
     folder: Path,
     surface: pd.DataFrame,
     ideal: pd.DataFrame,
-    kind: Kind,
-    held_out: tuple[str, ...],
-    seed: int = 0,
-) -> Law:
+    config: FitConfig,
+    held_out: tuple[str, ...] = (),
+    command: str = "",
+    bar: Bar = silent,
+) -> Fitted:
     """As `fit_dataset`, from the response surface and ideal rates of the data set already made.
 
-    The law's scores are its regrets in cells: with each training domain left out, and on each
-    held-out domain.
+    The law's scores are its regrets in cells, with each training domain left out and on each
+    held-out domain, and how far it is from the ideal rates, scale and shape apart. A scaled fit
+    needs each task's α_0 in the column `scale` of `ideal`.
     """
     unknown = set(held_out) - set(ideal.domain)
     if unknown:
         known = ", ".join(sorted(set(ideal.domain)))
         raise ValueError(f"no domain {sorted(unknown)} in {folder}; there are: {known}")
-    tasks = store.read_tasks(folder)
-    optimizer = str(tasks.optimizer.iloc[0])
-    points = labels(ideal[~ideal.domain.isin(held_out)], surface)
-    make = fit_curve if kind == "curve" else fit_network
-    fit = partial(make, optimizer=optimizer, seed=seed)
-    quick = partial(fit, resamples=0) if kind == "curve" else fit
-    law = fit(points)
-    unseen = [(name, labels(ideal[ideal.domain == name], surface, least=1)) for name in held_out]
+    optimizer = optimizer_of(folder, config)
+    part = partial(labels, surface=surface, scaled=config.scaled)
+    needed = LEAST if config.kind == "network" else least(config)
+    cells = part(ideal[~ideal.domain.isin(held_out)], least=needed)
+    cells.points(config.names)  # before any search, what is wrong with a column
+    fit = _network if config.kind == "network" else fit_closed
+    fitted = fit(cells, config, optimizer, bar)
+    unseen = [(name, part(ideal[ideal.domain == name], least=1)) for name in held_out]
     scores = tuple(
-        Score(f"regret in the cells of {name}, held out", regret(law, at)) for name, at in unseen
+        Score(f"regret in the cells of {name}, held out", regret(fitted.law, at))
+        for name, at in unseen
     )
-    source = provenance(store.data_hash(folder), store.config_hash(folder), PACKAGES)
-    return replace(law, scores=left_out_scores(quick, points) + scores, provenance=source)
+    packages = (*PACKAGES, *OWN[config.kind])
+    law = replace(
+        fitted.law,
+        scores=fitted.law.scores + scores,
+        provenance=provenance(
+            store.data_hash(folder), store.config_hash(folder), packages, command
+        ),
+        scale=_typical(ideal, cells.task) if config.scaled else None,
+    )
+    return fitted._replace(law=law)
+
+
+def optimizer_of(folder: Path, config: FitConfig) -> str:
+    """The data set's optimizer. Raises ValueError where no law is for it, or another was asked."""
+    found = str(store.read_tasks(folder).optimizer.iloc[0])
+    if config.optimizer not in (None, found):
+        raise ValueError(f"{folder} was trained with {found}, got optimizer {config.optimizer}")
+    if found not in OPTIMIZERS:
+        raise ValueError(
+            f"{folder} was trained with {found}; a law is for: {', '.join(OPTIMIZERS)}"
+        )
+    return found
+
+
+def _network(cells: Labels, config: FitConfig, optimizer: str, bar: Bar) -> Fitted:
+    fit = partial(fit_network, optimizer=optimizer, seed=config.seed, names=config.names)
+    law = fit(cells)
+    with bar("leaving domains out", len(np.unique(cells.domain))) as update:
+        scores = left_out_scores(fit, cells, update)
+    return Fitted(replace(law, scores=(*scores, *apart_scores(law, cells))))
+
+
+def _typical(ideal: pd.DataFrame, tasks: np.ndarray) -> float:
+    """The median over tasks of α_0."""
+    each = ideal[ideal.task.isin(tasks)].groupby("task", observed=True)["scale"].first()
+    return float(each.median())

@@ -73,7 +73,7 @@ class Arena(NamedTuple):
         starts: Sequence[np.ndarray],
         how: PolishConfig,
         report: Report = lambda *_: None,
-    ) -> list[Float[np.ndarray, " constant"]]:
+    ) -> list[np.ndarray]:
         """The kinds of these numbers after a search from `starts`."""
         return polish(self._objective(number), starts, how, self.key, report)
 

@@ -1,4 +1,4 @@
-"""What a fit sees of each cell: relative features, the ideal rate, and what other rates lose.
+"""What a fit sees of each cell: features, the ideal rate, and what other rates lose.
 
 The ideal rate often lies just below a cliff: a little more diverges, a little less costs little.
 A fit to its logarithm alone falls off the cliff in half of the cells. So laws are fitted to the
@@ -6,10 +6,12 @@ A fit to its logarithm alone falls off the cliff in half of the cells. So laws a
 
     lost(α) = score(α) − min over candidates of the score,  linear in log α between candidates,
 
-and the ideal rates serve as the start of the search.
+and the ideal rates serve as the start of the search. Of a law that is scale × shape all rates are
+over the α_0 of the cell's task.
 """
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from typing import NamedTuple
 
@@ -17,22 +19,26 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
+from psi.fit.points import NOISE, Points, points
+from psi.law import features
 from psi.law.law import Law, Provenance, Range, Score
 from psi.law.namespace import Array, Namespace
 
-FEATURES = ("loss_ratio", "progress")
 BLOWN_UP = 2.0  # times ε_0
-NOISE = 0.3  # nats: tasks differ by this much at the same features, however sure each label is
 LEAST = 10  # cells
 
 
 class Labels(NamedTuple):
     """Points to fit, one a cell."""
 
-    loss_ratio: Float[np.ndarray, " cell"]
-    """ε/ε_0"""
-    progress: Float[np.ndarray, " cell"]
-    """i/T"""
+    loss: Float[np.ndarray, " cell"]
+    """ε_i, nats"""
+    epoch: Float[np.ndarray, " cell"]
+    """i, epochs"""
+    initial_loss: Float[np.ndarray, " cell"]
+    """ε_0, nats"""
+    epochs: Float[np.ndarray, " cell"]
+    """T, epochs"""
     log_rate: Float[np.ndarray, " cell"]
     """log α of the ideal rate"""
     weight: Float[np.ndarray, " cell"]
@@ -44,22 +50,39 @@ class Labels(NamedTuple):
     domain: np.ndarray
     """Name of each point's domain, what is left out whole when it is held out."""
     task: np.ndarray
-    initial_loss: Float[np.ndarray, " cell"]
 
     def take(self, index: np.ndarray) -> "Labels":
         """The points at `index` (a mask or positions)."""
         return Labels(*(values[index] for values in self))
 
+    def values(self, names: Sequence[str]) -> Float[np.ndarray, "feature cell"]:
+        """Features by name, raw or relative, in that order."""
+        best, unknown = np.minimum(self.loss, self.initial_loss), np.full_like(self.loss, np.nan)
+        seen = features.Observation(
+            self.epoch, self.epochs, self.loss, self.initial_loss, best, unknown, unknown, unknown
+        )
+        return features.values(tuple(names), seen, np)
 
-def labels(ideal: pd.DataFrame, surface: pd.DataFrame, least: int = LEAST) -> Labels:
+    def points(self, names: Sequence[str]) -> Points:
+        """The ideal rates alone, for least squares. Raises ValueError as `points` does."""
+        return points(names, self.values(names), np.exp(self.log_rate), self.weight, self.task)
+
+
+def labels(
+    ideal: pd.DataFrame, surface: pd.DataFrame, least: int = LEAST, scaled: bool = False
+) -> Labels:
     """The cells of an ideal-rate table, with the response surface it came from.
 
-    Left out: cells whose network has blown up (ε > 2 ε_0), which no law is meant for. Raises
-    ValueError where fewer than `least` are left that are neither flat nor have their best at an
-    edge.
+    With `scaled` rates are over the column `scale` of `ideal`. Left out: cells whose network has
+    blown up (ε > 2 ε_0), which no law is meant for. Raises ValueError where fewer than `least` are
+    left that are neither flat nor have their best at an edge, or a column holds no number at all.
     """
-    kept = ideal[ideal.loss <= BLOWN_UP * ideal.initial_loss]
-    sure = kept.sure.to_numpy()
+    for name in ("loss", "initial_loss", "lr", *(("scale",) if scaled else ())):
+        if not np.isfinite(ideal[name]).any():
+            raise ValueError(f"column {name} holds no usable number in {len(ideal)} rows")
+    usable = np.isfinite(ideal.lr) & (ideal.loss <= BLOWN_UP * ideal.initial_loss)
+    kept = ideal[usable & np.isfinite(ideal["scale"])] if scaled else ideal[usable]
+    sure = kept.sure.to_numpy(bool)
     if sure.sum() < least:
         raise ValueError(
             f"a fit needs >= {least} usable cells (interior, not flat, ε <= {BLOWN_UP:g} ε_0), "
@@ -68,16 +91,16 @@ def labels(ideal: pd.DataFrame, surface: pd.DataFrame, least: int = LEAST) -> La
     groups = surface.sort_values("lr").groupby(["task", "cell"], observed=True)
     cells = [groups.get_group(key) for key in zip(kept.task, kept.cell, strict=True)]
     scores = np.stack([cell.score.to_numpy() for cell in cells])
+    scale = kept["scale"].to_numpy(float) if scaled else np.ones(len(kept))
+    tried = np.stack([cell.lr.to_numpy(float) for cell in cells])
     return Labels(
-        loss_ratio=(kept.loss / kept.initial_loss).to_numpy(),
-        progress=(kept.epoch / kept.epochs).to_numpy(dtype=float),
-        log_rate=np.log(kept.lr.to_numpy()),
+        *(kept[name].to_numpy(float) for name in ("loss", "epoch", "initial_loss", "epochs")),
+        log_rate=np.log(kept.lr.to_numpy(float) / scale),
         weight=np.where(sure, 1 / (kept.log_lr_error.to_numpy() ** 2 + NOISE**2), 0.0),
-        tried=np.log(np.stack([cell.lr.to_numpy() for cell in cells])),
+        tried=np.log(tried / scale[:, None]),
         lost=scores - scores.min(1, keepdims=True),
         domain=kept.domain.to_numpy(dtype=object),
         task=kept.task.to_numpy(dtype=object),
-        initial_loss=kept.initial_loss.to_numpy(),
     )
 
 
@@ -94,38 +117,53 @@ def lost_at(tried: Array, lost: Array, log_rate: Array, xp: Namespace) -> Array:
     return y0 + (y1 - y0) * (inside - x0) / (x1 - x0) + xp.abs(log_rate - inside)
 
 
-def regret(law: Law, points: Labels) -> float:
+def log_rates(law: Law, cells: Labels) -> Float[np.ndarray, " cell"]:
+    """The law's log Ψ in each cell; of what is no positive number, that of its lowest rate."""
+    with np.errstate(all="ignore"):
+        rate = np.nan_to_num(law(cells.values(law.features)), nan=0.0, posinf=law.rates.high)
+    return np.log(np.where(rate > 0, rate, law.rates.low))
+
+
+def regret(law: Law, cells: Labels) -> float:
     """Mean over cells of what the law's rate loses against the cell's best, in nats."""
-    log_rate = np.log(law(np.stack([points.loss_ratio, points.progress])))
-    return float(lost_at(points.tried, points.lost, log_rate, np).mean())
+    return float(lost_at(cells.tried, cells.lost, log_rates(law, cells), np).mean())
 
 
-def domain(points: Labels) -> tuple[Range, Range]:
-    """The ranges of ε/ε_0 and i/T seen."""
-    ratio, progress = points.loss_ratio, points.progress
-    return (
-        Range(float(ratio.min()), float(ratio.max())),
-        Range(float(progress.min()), float(progress.max())),
-    )
+def domain(cells: Labels, names: Sequence[str]) -> tuple[Range, ...]:
+    """The range of each feature seen."""
+    return tuple(Range(float(row.min()), float(row.max())) for row in cells.values(names))
 
 
-def rates(points: Labels) -> Range:
+def rates(cells: Labels) -> Range:
     """The range of ideal rates seen, of those that are sure."""
-    sure = points.log_rate[points.weight > 0]
+    sure = cells.log_rate[cells.weight > 0]
     return Range(float(np.exp(sure.min())), float(np.exp(sure.max())))
 
 
-def left_out_scores(fit: Callable[[Labels], Law], points: Labels) -> tuple[Score, ...]:
-    """The regret on each domain of a fit to all the others."""
-    scores = []
-    for name in np.unique(points.domain):
-        out = points.domain == name
-        if not out.all():
-            value = regret(fit(points.take(~out)), points.take(out))
+def left_out_scores(
+    fit: Callable[[Labels], Law],
+    cells: Labels,
+    report: Callable[[int, str], None] = lambda *_: None,
+) -> tuple[Score, ...]:
+    """The regret on each domain of a fit to all the others.
+
+    A domain without which too little is left for a fit has no score.
+    """
+    scores, names = [], np.unique(cells.domain)
+    for done, name in enumerate(names if len(names) > 1 else []):
+        report(done, str(name))
+        out = cells.domain == name
+        with contextlib.suppress(ValueError):
+            value = regret(fit(cells.take(~out)), cells.take(out))
             scores.append(Score(f"regret in the cells of {name}, left out", value))
+    report(len(names), "")
     return tuple(scores)
 
 
-def provenance(data_hash: str, config_hash: str, packages: tuple[str, ...]) -> Provenance:
-    """Hashes of the data and of their config, versions of the packages that made the law."""
-    return Provenance(data_hash, config_hash, tuple(f"{p}=={version(p)}" for p in packages))
+def provenance(
+    data_hash: str, config_hash: str, packages: tuple[str, ...], command: str = ""
+) -> Provenance:
+    """Hashes of the data and of their config, versions of the packages, what was run."""
+    return Provenance(
+        data_hash, config_hash, tuple(f"{p}=={version(p)}" for p in packages), command
+    )

@@ -1,4 +1,4 @@
-"""A small Flax network: log Ψ = MLP(log ε/ε_0, i/T), tanh between the layers.
+"""A small Flax network: log Ψ = MLP(log ε/ε_0, i/T) or MLP(log ε, i), tanh between the layers.
 
 Trained on the mean regret in the cells plus a small pull to the ideal rates, full batch, AdamW;
 exported to the plain arrays of `psi.law.network`.
@@ -14,10 +14,12 @@ import optax
 from flax import nnx
 from jaxtyping import Array, Float
 
-from psi.fit.labels import FEATURES, Labels, domain, lost_at, rates
+from psi.fit.families import RELATIVE
+from psi.fit.labels import Labels, domain, lost_at, rates
 from psi.law.law import Law
 from psi.law.network import Layer, Network
 
+INPUTS = 2
 HIDDEN = 8
 STEPS = 2000
 PULL = 0.1  # nats lost a nat from the ideal rate: a gradient where all candidates lose alike
@@ -32,7 +34,7 @@ class PsiNetwork(nnx.Module):
     def __init__(self, rngs: nnx.Rngs) -> None:
         self.layers = nnx.List(
             [
-                nnx.Linear(len(FEATURES), HIDDEN, rngs=rngs),
+                nnx.Linear(INPUTS, HIDDEN, rngs=rngs),
                 nnx.Linear(HIDDEN, HIDDEN, rngs=rngs),
                 nnx.Linear(HIDDEN, 1, rngs=rngs),
             ]
@@ -56,13 +58,15 @@ class _Cells(NamedTuple):
     share: Any
 
 
-def fit_network(points: Labels, optimizer: str, seed: int = 0) -> Law:
-    """The network fitted to labels, as a law."""
-    features = np.stack([np.log(points.loss_ratio), points.progress], axis=1)
+def fit_network(
+    points: Labels, optimizer: str, seed: int = 0, names: tuple[str, str] = RELATIVE
+) -> Law:
+    """The network of the features (loss, time) `names` fitted to labels, as a law."""
+    features = _inputs(points, names)
     shift, scale = features.mean(0), np.maximum(features.std(0), 1e-6)
     centre = np.average(points.log_rate, weights=points.weight)
     graph, state = nnx.split(PsiNetwork(nnx.Rngs(seed)))
-    trained = _train(graph, state, _cells(points, shift, scale, centre))
+    trained = _train(graph, state, _cells(points, names, shift, scale, centre))
     arrays = nnx.to_pure_dict(trained)["layers"]
     layers = [
         Layer(_double(arrays[k]["kernel"]), _double(arrays[k]["bias"])) for k in range(len(arrays))
@@ -70,25 +74,35 @@ def fit_network(points: Labels, optimizer: str, seed: int = 0) -> Law:
     layers[-1] = Layer(layers[-1].weights, layers[-1].bias + centre)
     return Law(
         model=Network(("log", "identity"), shift, scale, tuple(layers)),
-        features=FEATURES,
-        domain=domain(points),
+        features=names,
+        domain=domain(points, names),
         rates=rates(points),
         optimizer=optimizer,
         initial_loss=float(np.median(points.initial_loss)),
     )
 
 
-def _cells(points: Labels, shift: np.ndarray, scale: np.ndarray, centre: float) -> _Cells:
+def _inputs(points: Labels, names: tuple[str, str]) -> Float[np.ndarray, "cell feature"]:
+    loss, time = points.values(names)
+    return np.stack([np.log(loss), time], axis=1)
+
+
+def _cells(
+    points: Labels,
+    names: tuple[str, str],
+    shift: Float[np.ndarray, " feature"],
+    scale: Float[np.ndarray, " feature"],
+    centre: float,
+) -> _Cells:
     # Padded to a multiple of PAD with copies of weight 0, so that fits to parts of the data
     # share one compiled program.
     count = len(points.task)
     index = np.arange(count + -count % PAD)
     real = index < count
     points = points.take(np.minimum(index, count - 1))
-    features = np.stack([np.log(points.loss_ratio), points.progress], axis=1)
     weight = points.weight * real
     cells = _Cells(
-        z=(features - shift) / scale,
+        z=(_inputs(points, names) - shift) / scale,
         target=points.log_rate - centre,
         weight=weight / weight.sum(),
         tried=points.tried - centre,

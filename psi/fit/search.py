@@ -50,11 +50,11 @@ class PolishConfig:
 
 def polish(
     objective: Objective,
-    starts: Sequence[Float[np.ndarray, " dim"]],
+    starts: Sequence[np.ndarray],
     how: PolishConfig,
     key: Key[Array, ""],
     report: Report = lambda *_: None,
-) -> list[Float[np.ndarray, " dim"]]:
+) -> list[np.ndarray]:
     """Where CMA-ES ends for each kind of law: the mean of its last distribution.
 
     Kinds are searched beside each other, over the same seeds. Raises ValueError for more than 8

@@ -13,14 +13,17 @@ was worth 0.1 nats of regret). Hu is a difference of two gradients, so that a
 minibatch costs two gradients and any framework can do it.
 """
 
+from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 from jaxtyping import Array, Float, Int, Key
 
-from psi.lab.task import Arrays, Batch, Functions, Params, Task
+from psi.lab.task import Arrays, Functions, Params, Task
 from psi.lab.training import norm
 
 BATCHES = 8
@@ -56,21 +59,29 @@ def scale_of_run(
     while sum(len(epoch.y) for epoch in epochs) < BATCHES:
         epochs.append(functions.epoch(arrays, order, jnp.asarray(len(epochs))))
     first = jax.tree.map(lambda *a: jnp.concatenate(a)[:BATCHES], *epochs)
-    return curvature_scale(functions, arrays, params, first)
+    return curvature_scale(partial(functions.loss, arrays), functions.optimizer, params, first)
 
 
 def curvature_scale(
-    functions: Functions, arrays: Arrays, params: Params, batches: Batch
+    loss: Callable[[Params, Any], Float[Array, ""]],
+    optimizer: optax.GradientTransformation,
+    params: Params,
+    batches: Any,
 ) -> Float[Array, ""]:
-    """α_0 = Σ gᵀu / Σ |uᵀHu| over minibatches; NaN where that is not positive and finite."""
-    gradient = jax.grad(functions.loss, argnums=1)
-    start = functions.optimizer.init(params)
+    """α_0 = Σ gᵀu / Σ |uᵀHu| over minibatches; NaN where that is not positive and finite.
 
-    def along(batch: Batch) -> tuple[Array, Array]:
-        g = gradient(arrays, params, batch)
-        u, _ = functions.optimizer.update(g, start, params)
+    `loss(params, batch)` is a minibatch's mean loss, `batches` a pytree of minibatches with a
+    leading axis for their number, `optimizer` without its learning rate: for SGD
+    `optax.identity()`, for heavy ball `optax.trace(0.9)`, for Adam `optax.scale_by_adam()`.
+    """
+    gradient = jax.grad(loss)
+    start = optimizer.init(params)
+
+    def along(batch: Any) -> tuple[Array, Array]:
+        g = gradient(params, batch)
+        u, _ = optimizer.update(g, start, params)
         far = STEP * jnp.maximum(norm(params), 1.0) / norm(u)
-        ahead = gradient(arrays, jax.tree.map(lambda p, d: p + far * d, params, u), batch)
+        ahead = gradient(jax.tree.map(lambda p, d: p + far * d, params, u), batch)
         curved = jax.tree.map(lambda a, b: (a - b) / far, ahead, g)
         return _dot(g, u), _dot(u, curved)
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from textwrap import wrap
 from typing import NamedTuple
 
 import matplotlib as mpl
@@ -20,6 +21,7 @@ from psi.law.law import Law
 
 DPI = 130
 FONT = 9
+WIDE = 60  # characters of a title's line
 
 
 class Line(NamedTuple):
@@ -102,6 +104,7 @@ def psi_figure(
         axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes[0].set_ylabel("loss ε [nats]")
     bar = figure.colorbar(colours, ax=axes, label="Ψ(ε, i), learning rate")
+    bar.minorticks_off()
     bar.set_ticks(list(levels[::3]), labels=[f"{level:.2g}" for level in levels[::3]])
     save(figure, path)
 
@@ -109,7 +112,8 @@ def psi_figure(
 def law_figure(law: Law, epochs: int, path: Path) -> None:
     """Ψ over loss and epoch for the law's typical ε_0 and a budget of `epochs`."""
     clock = Clock(law, epochs)
-    surface = Surface(f"Ψ: {law}", partial(rates_over, clock))
+    title = "\n".join(wrap(f"Ψ: {law}", WIDE))
+    surface = Surface(title, partial(rates_over, clock))
     nowhere = pd.DataFrame({"epoch": [], "loss": []})
     losses = (law.initial_loss / 100, law.initial_loss)
     psi_figure([surface], losses, epochs, nowhere, path)

@@ -1,6 +1,8 @@
 """Progress bars with the time left, on standard error."""
 
 import contextlib
+import sys
+import time
 from collections.abc import Callable, Iterator
 
 from rich.console import Console
@@ -16,6 +18,8 @@ from rich.progress import (
 )
 from rich.table import Column
 from rich.text import Text
+
+EVERY = 20.0  # seconds between lines where there is no terminal
 
 
 class Speed(ProgressColumn):
@@ -43,4 +47,16 @@ def bar(what: str, total: int) -> Iterator[Callable[[int, str], None]]:
     )
     with Progress(*columns, console=Console(stderr=True)) as progress:
         task = progress.add_task(what, total=total, note="")
-        yield lambda done, note="": progress.update(task, completed=done, note=note)
+        told = started = time.monotonic()
+
+        def update(done: int, note: str = "") -> None:
+            nonlocal told
+            progress.update(task, completed=done, note=note)
+            now = time.monotonic()
+            if not progress.console.is_terminal and now - told > EVERY:
+                told = now
+                left = (now - started) * (total - done) / done if done else float("nan")
+                line = f"{what} {done}/{total}, {left / 60:.1f} min left, {note}"
+                print(line, file=sys.stderr, flush=True)
+
+        yield update

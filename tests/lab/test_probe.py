@@ -42,7 +42,7 @@ def test_on_linear_regression_it_is_the_exact_ratio():
         key = jax.random.fold_in(KEY, seed)
         params = task.functions.init(task.arrays, jax.random.fold_in(key, 0))
         rows = task.functions.epoch(task.arrays, jax.random.fold_in(key, 1), jnp.asarray(0))
-        (weights, bias), = params
+        ((weights, bias),) = params
         theta = np.r_[np.asarray(weights, float).ravel(), np.asarray(bias, float)]
         slope = curvature = 0.0
         for x, y in zip(rows.x[:BATCHES], rows.y[:BATCHES], strict=True):

@@ -20,12 +20,12 @@ from psi.fit.symbolic.search import search
 from psi.law.expression import evaluate
 from psi.law.printing import text
 
-LOSSES = 24  # what is measured of G1 and G2
+LOSSES = 40  # what is measured of G1 and G2
 SPAN = 10**1.5  # either side of c
 SAME = 0.01
 
 
-def quadratics(runs: int = 32_768) -> list[Row]:
+def quadratics(runs: int = 16_384) -> list[Row]:
     """G1 and G2: the form ε/(ε + c) found by the symbolic search, and its constants."""
     first = C * np.geomspace(1 / SPAN, SPAN, LOSSES)
     second = REGRESSION_SCALE * np.geomspace(1 / SPAN, SPAN, LOSSES)

@@ -19,6 +19,8 @@ from psi.law.load import shipped
 STREAMS_GAIN, FIXED_GAIN = 0.15, 0.05
 KEY = 20261124
 SINGLE = Path(__file__).parents[1] / "single_rates.json"
+HEADROOM = Path(__file__).with_name("headroom.csv")
+"""How much a schedule can matter on each task, by experiments/closed_forms/headroom.py."""
 
 Report = Callable[[int, str], None]
 
@@ -71,7 +73,8 @@ def _said(better: Gain) -> str:
 
 def table(names: Sequence[str], judged: Sequence[tuple[bool, Judged]]) -> pd.DataFrame:
     """One row a law and task: losses, regrets against tuned and single rates, wins, budgets."""
-    return pd.DataFrame([_entry(name, fixed, each) for name in names for fixed, each in judged])
+    found = pd.DataFrame([_entry(name, fixed, each) for name in names for fixed, each in judged])
+    return found.merge(pd.read_csv(HEADROOM), on=["optimizer", "task"], how="left")
 
 
 def _entry(name: str, fixed: bool, judged: Judged) -> dict[str, object]:
@@ -79,6 +82,7 @@ def _entry(name: str, fixed: bool, judged: Judged) -> dict[str, object]:
     regret = judged.regret
     entry: dict[str, object] = {
         "law": name,
+        "optimizer": facts.optimizer,
         "task": judged.task.name,
         "measure": "validation" if fixed else "stream",
         "epochs": facts.epochs,

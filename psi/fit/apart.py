@@ -1,0 +1,46 @@
+"""The error of a law as that of its scale and that of its shape.
+
+With residuals r = log Ψ − log α of weight w, m_t their mean over task t and W_t the sum of its
+weights,
+
+    scale = √(Σ_t W_t (m_t − m)² / Σ_t W_t),   m = Σ_t W_t m_t / Σ_t W_t,
+    shape = √(Σ w (r − m_t)² / Σ w),           nats,
+
+so that scale² + shape² + m² is the mean of r²: how far tasks want one factor more or less at all
+points, and how far the law is off within a task when each has its own.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from psi.fit.labels import Labels, log_rates
+from psi.law.law import Law, Score
+
+
+class Apart(NamedTuple):
+    """Both parts, nats."""
+
+    scale: float
+    shape: float
+
+
+def apart(residual: Float[np.ndarray, " point"], weight: Float[np.ndarray, " point"],
+          task: np.ndarray) -> Apart:  # fmt: skip
+    """Of residuals, as above."""
+    number = np.unique(task, return_inverse=True)[1]
+    total = np.bincount(number, weight)
+    mean = np.bincount(number, weight * residual) / np.maximum(total, 1e-300)
+    scale = np.average((mean - np.average(mean, weights=total)) ** 2, weights=total)
+    shape = np.average((residual - mean[number]) ** 2, weights=weight)
+    return Apart(float(np.sqrt(scale)), float(np.sqrt(shape)))
+
+
+def apart_scores(law: Law, cells: Labels) -> tuple[Score, Score]:
+    """Of a law at the cells that count."""
+    parts = apart(log_rates(law, cells) - cells.log_rate, cells.weight, cells.task)
+    return (
+        Score("error of the scale, nats", parts.scale),
+        Score("error of the shape, nats", parts.shape),
+    )

@@ -1,0 +1,74 @@
+"""What a fit may be asked for, checked without importing a library."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from psi.fit.families import RAW, RELATIVE, Family, families, family
+from psi.fit.symbolic.config import SymbolicConfig
+
+LawKind = Literal["curve", "symbolic", "network"]
+FEATURES = {"raw": RAW, "relative": RELATIVE}
+OPTIMIZERS = ("sgd", "momentum", "adam")
+"""What a law may be for."""
+AUTO = "auto"
+
+
+@dataclass(frozen=True)
+class FitConfig:
+    """Which law is fitted, and to what. Raises ValueError where that makes no sense."""
+
+    kind: LawKind = "curve"
+    """A family of the table of curves, a formula that is searched for, or a small Flax network."""
+    features: Literal["raw", "relative"] = "relative"
+    """(ε, i) or (ε/ε_0, i/T)."""
+    family: str = AUTO
+    """The one family of a curve, or the one that is offered to a symbolic search: factors joined
+    by `*`, the loss's first (loss_power*polynomial), or constant. auto: all are fitted; the
+    simplest within a standard error of the best on tasks left out is the curve, and the best few
+    are offered."""
+    scaled: bool = False
+    """Scale × shape: Ψ is fitted to α/α_0, with each task's α_0 from a probe at initialisation."""
+    optimizer: Literal["sgd", "momentum", "adam"] | None = None
+    """Must be the data set's own. None: that."""
+    runs: int = 6
+    """Genetic searches of a symbolic fit."""
+    generations: int = 40
+    """Of a genetic search."""
+    resamples: int = 200
+    """Bootstrap resamples of whole tasks, for intervals."""
+    seed: int = 0
+    """Seed of searches, bootstrap and initialisation."""
+
+    def __post_init__(self) -> None:
+        if self.features not in FEATURES:
+            raise ValueError(f"features must be raw or relative, got {self.features!r:.60}")
+        if self.kind not in ("curve", "symbolic", "network"):
+            raise ValueError(f"kind must be curve, symbolic or network, got {self.kind!r:.60}")
+        if self.optimizer not in (None, *OPTIMIZERS):
+            allowed = ", ".join(OPTIMIZERS)
+            raise ValueError(f"unknown optimizer {self.optimizer!r:.60}; a law is for: {allowed}")
+        if self.family != AUTO and self.kind == "network":
+            raise ValueError(f"a network has no family, got {self.family!r:.60}")
+        if self.family != AUTO:
+            family(self.family, self.names)
+        self.symbolic()
+
+    @property
+    def names(self) -> tuple[str, str]:
+        """The features by name."""
+        return FEATURES[self.features]
+
+    def table(self) -> tuple[Family, ...]:
+        """The families that are fitted."""
+        if self.family == AUTO:
+            return families(self.names)
+        return (family(self.family, self.names),)
+
+    def symbolic(self) -> SymbolicConfig:
+        """How a symbolic fit searches."""
+        return SymbolicConfig(
+            runs=self.runs,
+            generations=self.generations,
+            resamples=self.resamples,
+            seed=self.seed,
+        )

@@ -1,0 +1,131 @@
+"""The data set's own tasks again: each one's scale by a probe, what formulas lose as schedules.
+
+A formula is played in whole trainings of every task, from the pilot's seeds, so that it shares
+initialisations and batches with the schedule that it is held against: the best peak among the
+pilot's linear ones. Its regret is the score of the mean final loss minus that schedule's, nats.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Array, Float, Key
+
+from psi.fit.closed import Bar, Fitted, silent
+from psi.fit.kinds import Kind, arena, of_row
+from psi.fit.outcome import Course
+from psi.fit.symbolic.front import scored
+from psi.ideal.returns import cap, capped, score
+from psi.ideal.study import source
+from psi.lab.config import PILOT_SEEDS
+from psi.lab.probe import probed_scale
+from psi.lab.sweep import task_key, task_of
+from psi.lab.task import Facts, Task
+from psi.lab.trajectories import pilot_family
+from psi.law.law import Law, Score
+
+PROBES = np.arange(8)  # seeds
+SEEDS = np.arange(PILOT_SEEDS)
+REGRET = "regret as a scheduler on training tasks"
+
+
+class Rebuilt(NamedTuple):
+    """A task of a data set, and the root of its keys there."""
+
+    task: Task
+    key: Key[Array, ""]
+
+
+def rebuilt(folder: Path, held_out: Sequence[str] = ()) -> list[Rebuilt]:
+    """The tasks of all domains but `held_out`. Raises ValueError where the folder has no config."""
+    data = source(folder)
+    every = (
+        Rebuilt(task_of(data, number), task_key(data.seed, number))
+        for number in range(len(data.tasks))
+    )
+    return [each for each in every if each.task.facts.domain not in held_out]
+
+
+def probed_scales(folder: Path, bar: Bar = silent) -> dict[str, float]:
+    """α_0 of each task by its name: the median over 8 initialisations.
+
+    Raises ValueError where no probe of a task finds a curvature.
+    """
+    scales, tasks = {}, rebuilt(folder)
+    with bar("probing scales", len(tasks)) as update:
+        for done, (task, key) in enumerate(tasks):
+            update(done, task.name)
+            found = probed_scale(task, PROBES, key)
+            if not np.isfinite(found).any():
+                raise ValueError(f"no probe of {task.name} has found a curvature: it has no scale")
+            scales[task.name] = float(np.nanmedian(found))
+        update(len(tasks), "")
+    return scales
+
+
+def reference(records: pd.DataFrame, task: str, facts: Facts) -> float:
+    """Score of the best peak of a task's pilot with linear schedules.
+
+    Raises ValueError where the records hold none.
+    """
+    pilot = records[(records.task == task) & (records.family == pilot_family("linear"))]
+    if pilot.empty:
+        raise ValueError(f"the records hold no linear pilot of {task} to compare schedules with")
+    last = pilot[pilot.epoch == pilot.epoch.max()].set_index("run").val_loss.astype(float)
+    peak = pilot[pilot.epoch == 0].set_index("run").lr
+    losses = capped(last.to_numpy(), facts.chance_loss, cap(facts.network))
+    means = pd.Series(losses, last.index).groupby(peak.loc[last.index]).mean()
+    return float(score(means.to_numpy(), facts.floor, facts.chance_loss).min())
+
+
+def schedule_regrets(
+    kinds: Sequence[Kind],
+    law: Law,
+    folder: Path,
+    records: pd.DataFrame,
+    held_out: Sequence[str] = (),
+    bar: Bar = silent,
+) -> Float[np.ndarray, "course kind"]:
+    """Regret of each kind on each training task, with the features, domain and scale of `law`.
+
+    Rates are not clipped to those of the law.
+    """
+    tasks = rebuilt(folder, held_out)
+    courses = [Course(t, reference(records, t.name, t.facts)) for t, _ in tasks]
+    scaled, key = law.scale is not None, tasks[0].key
+    place = arena(kinds, courses, law.features, law.domain, scaled, key)
+    found, starts = [], [kind.start[None] for kind in kinds]
+    with bar("training under the formulas", len(tasks)) as update:
+        for done, (course, each) in enumerate(zip(courses, tasks, strict=True)):
+            update(done, each.task.name)
+            own = place._replace(courses=(course,), key=each.key)
+            found.append(own.regrets(range(len(kinds)), starts, SEEDS)[0])
+        update(len(tasks), "")
+    return np.stack(found)
+
+
+def scheduled(
+    fitted: Fitted,
+    folder: Path,
+    records: pd.DataFrame,
+    held_out: Sequence[str] = (),
+    bar: Bar = silent,
+) -> Fitted:
+    """The law, and every formula of its front, with the mean regret over the training tasks.
+
+    Raises ValueError for a network.
+    """
+    law, kind, front = fitted
+    if kind is None:
+        raise ValueError(f"only closed forms are played in trainings here, got {law}")
+    rows = front.rows if front else ()
+    kinds = [kind, *map(of_row, rows)]
+    own, *others = schedule_regrets(kinds, law, folder, records, held_out, bar).mean(0)
+    by_formula = {row.formula: value for row, value in zip(rows, others, strict=True)}
+    return fitted._replace(
+        law=replace(law, scores=(*law.scores, Score(REGRET, float(own)))),
+        front=front and scored(front, by_formula.__getitem__),
+    )

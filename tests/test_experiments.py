@@ -1,0 +1,79 @@
+"""The studies at tiny size: the same code that made what is shipped."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import psi
+from experiments.closed_forms import plot
+from experiments.closed_forms.compute import StudyConfig
+from experiments.closed_forms.main import Main
+from psi.fit.search import PolishConfig
+from psi.fit.symbolic.config import SymbolicConfig
+from psi.ideal.labelling import Labelling
+from psi.lab.config import Hyper
+from psi.lab.tasks.table import Spec
+from psi.law.load import shipped
+
+TINY = StudyConfig(
+    tasks=(
+        Spec("noisy_quadratic", Hyper(epochs=24)),
+        Spec("least_squares", Hyper(epochs=24)),
+    ),
+    labelling=Labelling(cells=12, states=8, orders=2),
+    symbolic=SymbolicConfig(runs=1, population=50, generations=3, resamples=4),
+    families=("polynomial", "loss_power*polynomial"),
+    first=PolishConfig(4, generations=2, seeds=8),
+    then=PolishConfig(4, generations=1, seeds=8),
+)
+
+
+@pytest.mark.slow
+def test_the_closed_forms_study_makes_laws(tmp_path):
+    main = Main(tmp_path, ("sgd",), config=TINY)
+    main.run()
+    for name in ("sgd", "sgd-scaled"):
+        law = psi.load(tmp_path / "laws" / f"{name}.json")
+        assert law.optimizer == "sgd"
+        assert (law.scale is not None) == name.endswith("scaled")
+        assert len(law.constants) <= 6
+        assert law.provenance is not None
+        assert "experiments.closed_forms.main" in law.provenance.command
+        scores = {score.name: score.value for score in law.scores}
+        assert len(scores) == 2
+        assert np.isfinite(list(scores.values())).all()
+    candidates = pd.read_csv(tmp_path / "sgd-candidates.csv")
+    assert set(candidates.law) == {"sgd", "sgd-scaled"}
+    rates = json.loads((tmp_path / "single_rates.json").read_text())
+    assert set(rates["sgd"]) == {"constant", "linear", "cosine"}
+    before = (tmp_path / "laws" / "sgd.json").stat().st_mtime_ns
+    main.run()  # nothing is made twice
+    assert (tmp_path / "laws" / "sgd.json").stat().st_mtime_ns == before
+    with pytest.raises(ValueError, match="another config"):
+        replace(main, config=replace(TINY, seed=1)).run()
+
+
+def test_figures_are_drawn_from_a_table(tmp_path):
+    columns = ["linear_tuned", *(f"{s}_single" for s in ("constant", "linear", "cosine"))]
+    rows = [
+        {"law": law, "task": task, **{f"regret_{name}": 0.1 * k for k, name in enumerate(columns)}}
+        for law in ("sgd", "sgd-scaled")
+        for task in ("digits, network=cnn", "moons-0")
+    ]
+    plot.tasks_figure(pd.DataFrame(rows), tmp_path / "tasks.png")
+    assert (tmp_path / "tasks.png").stat().st_size > 10_000
+
+
+def test_shipped_laws_are_the_ones_the_study_made():
+    """Their provenance names the command, their constants carry intervals."""
+    for name, law in shipped():
+        assert name.removesuffix("-scaled") == law.optimizer
+        assert law.provenance is not None
+        assert Path("experiments").name in law.provenance.command
+        assert 1 <= len(law.constants) <= 6
+        assert all(each.low <= each.value <= each.high for each in law.constants)
+        assert len(law.scores) >= 2
