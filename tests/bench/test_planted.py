@@ -48,14 +48,14 @@ def test_samples_are_what_they_say():
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("noise", "within"), [(0.05, 0.05), (0.3, 0.15)])
-@pytest.mark.parametrize("seed", [0, 1])
-def test_the_saturating_form_is_recovered(seed, noise, within):
-    found = planted(seed, noise)
+def test_the_saturating_form_is_recovered(noise, within):
+    """The other seeds are `psi bench fit`'s."""
+    found = planted(0, noise)
     assert found.recovered
     assert found.off < within
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("exponent", [1 / 3, -1 / 2, 1 / 2, -1])
+@pytest.mark.parametrize("exponent", [1 / 3, -1])
 def test_exponents_are_recovered(exponent):
     assert power_law(exponent, 0).off < 0.02
