@@ -56,6 +56,6 @@ def test_the_saturating_form_is_recovered(noise, within):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("exponent", [1 / 3, -1])
+@pytest.mark.parametrize("exponent", [1 / 3, -1.0])
 def test_exponents_are_recovered(exponent):
     assert power_law(exponent, 0).off < 0.02
