@@ -19,7 +19,7 @@ ALLOWED = {
     "bench": {"fit", "ideal", "lab", "law", "schedulers"},
     "report": {"law"},
     "demo": {"bench", "fit", "ideal", "lab", "law", "report", "__init__"},
-    "commands": {"demo", "bench", "fit", "ideal", "lab", "law", "pretrained", "report", "__init__"},
+    "commands": {"demo", "bench", "fit", "ideal", "lab", "law", "report", "__init__"},
     "cli": {"commands", "lab", "__init__"},
     "__init__": {"law"},
     "__main__": {"cli"},

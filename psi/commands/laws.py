@@ -10,6 +10,7 @@ import tyro
 
 import psi
 from psi.fit.config import FitConfig
+from psi.law.load import shipped
 from psi.law.network import Network
 from psi.law.printing import latex, python
 
@@ -182,9 +183,7 @@ class LawsCommand:
 
     def run(self) -> Any:
         """Do it; what --json prints."""
-        from psi import pretrained
-
-        laws = {name: psi.load(path) for name, path in pretrained.laws().items()}
+        laws = dict(shipped())
         if not self.json:
             _print_laws(laws)
         return {"laws": [_row(name, law) for name, law in laws.items()]}

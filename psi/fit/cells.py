@@ -15,8 +15,8 @@ import numpy as np
 from jaxtyping import Float, Int
 from scipy.optimize import minimize
 
-from psi.fit.families import values
-from psi.fit.form import Form, bound
+from psi.fit.families import by_name, values
+from psi.fit.form import Form
 from psi.fit.kinds import Kind
 from psi.fit.labels import Labels, domain, lost_at, rates
 from psi.fit.refit import refit
@@ -55,7 +55,7 @@ def least_squares(kind: Kind, names: Sequence[str], cells: Labels) -> Kind:
     Raises ValueError where fewer cells count than there are constants, or a feature is the same in
     all of them.
     """
-    start = dict(zip(_names(kind), _constants(kind, kind.start), strict=True))
+    start = by_name(kind.constants, kind.start)
     fitted = refit(Form(kind.tree, start), cells.points(names))
     with np.errstate(all="ignore"):
         found = np.array(
@@ -126,9 +126,8 @@ def intervals(
 
 def closed_form(kind: Kind, names: Sequence[str], cells: Labels, optimizer: str) -> Law:
     """The kind as a law, without intervals."""
-    at = zip(_names(kind), _constants(kind, kind.start), strict=True)
     return Law(
-        model=bound(kind.tree, dict(at)),
+        model=kind.formula(kind.start),
         features=tuple(names),
         domain=domain(cells, names),
         rates=rates(cells),

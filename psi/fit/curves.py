@@ -21,17 +21,11 @@ import optimistix
 from jaxtyping import Array, Float
 
 from psi.fit.aggregate import MANY, aggregated
-from psi.fit.families import Family, Free, values
+from psi.fit.families import Family, Free, by_name, values
+from psi.fit.form import bound
+from psi.fit.heldout import resampled, unit, units
 from psi.fit.points import Points
-from psi.law.expression import (
-    Apply,
-    Constant,
-    Expression,
-    Variable,
-    evaluate,
-    nodes,
-    substitute,
-)
+from psi.law.expression import Apply, Expression, Variable, evaluate, nodes
 
 LANES = 64  # fits at a time
 PAD = 256  # points
@@ -40,7 +34,6 @@ TOLERANCE = 1e-8
 STEPPED = 4  # times LANES starts where a constant stands under a floor
 CLOSER = (0.1, 0.02, 0.004)  # nats around it
 RESAMPLES = 256
-FOLDS = 8
 
 Table = Float[np.ndarray, "lane constant"]
 Report = Callable[[int, str], None]
@@ -67,9 +60,7 @@ class Curve(NamedTuple):
     @property
     def formula(self) -> Expression:
         """The tree with its constants in place."""
-        names = [free.name for free in self.family.constants]
-        own = {n: Constant(float(c)) for n, c in zip(names, self.constants, strict=True)}
-        return substitute(self.family.tree, own)
+        return bound(self.family.tree, by_name(self.family.constants, self.found))
 
 
 class Spread(NamedTuple):
@@ -129,7 +120,7 @@ def spread(curve: Curve, points: Points, seed: int = 0) -> Spread:
 
 def one_task(points: Points) -> bool:
     """Whether no task can be held out."""
-    return len(np.unique(points.task)) < 2
+    return unit(points) == "point"
 
 
 def _fit(family: Family, points: Points, few: Points, rng: np.random.Generator) -> Curve:
@@ -212,23 +203,19 @@ def _start(
 
 def _resamples(points: Points, rng: np.random.Generator) -> list[Float[np.ndarray, "lane point"]]:
     """How often each point counts in each resample of whole tasks, LANES resamples at a time."""
-    names, task = np.unique(points.task, return_inverse=True)
-    if len(names) < 2:
-        names, task = points.log_rate, np.arange(len(points.log_rate))
-    count = len(names)
-    drawn = rng.multinomial(count, np.full(count, 1 / count), size=RESAMPLES).astype(float)
-    return [part[:, task] for part in np.split(drawn, RESAMPLES // LANES)]
+    return np.split(resampled(points, RESAMPLES, rng).astype(float), RESAMPLES // LANES)
 
 
 def _folds(
     points: Points, rng: np.random.Generator
 ) -> tuple[Float[np.ndarray, "lane point"], Float[np.ndarray, "lane point"]]:
     """(which points each lane fits, the share of each among those it leaves out)."""
-    names, task = np.unique(points.task, return_inverse=True)
+    task = units(points)
     kept = np.ones((LANES, len(task)))
-    if len(names) >= 2:
-        folds = min(len(names), LANES)
-        fold = rng.permutation(len(names))[task] % folds
+    if not one_task(points):
+        count = task.max() + 1
+        folds = min(count, LANES)
+        fold = rng.permutation(count)[task] % folds
         kept[:folds] = fold[None] != np.arange(folds)[:, None]
     out = (1 - kept) * points.weight
     return kept, out / np.maximum(out.sum(1, keepdims=True), 1e-300)

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from itertools import product
 from typing import Literal, NamedTuple
 
+import numpy as np
+
 from psi.law.expression import Apply, Expression, Variable, substitute
 from psi.law.namespace import Array, Namespace
 from psi.law.parsing import parse
@@ -149,6 +151,12 @@ def values(constants: Sequence[Free], found: Array | Sequence[Array], xp: Namesp
         value if free.unit == "exponent" else xp.exp(value)
         for free, value in zip(constants, found, strict=True)
     ]
+
+
+def by_name(constants: Sequence[Free], found: Array | Sequence[Array]) -> dict[str, float]:
+    """Constants by name, from how they are searched."""
+    own = values(constants, found, np)
+    return {free.name: float(value) for free, value in zip(constants, own, strict=True)}
 
 
 def unit(free: Free, features: tuple[str, ...]) -> str:

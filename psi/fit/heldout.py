@@ -72,6 +72,15 @@ def units(points: Points) -> Int[np.ndarray, " point"]:
     return np.unique(points.task, return_inverse=True)[1]
 
 
+def resampled(
+    points: Points, count: int, rng: np.random.Generator
+) -> Int[np.ndarray, "resample point"]:
+    """How often each point counts in each of `count` resamples of whole units."""
+    number = units(points)
+    total = number.max() + 1
+    return rng.multinomial(total, np.full(total, 1 / total), size=count)[:, number]
+
+
 def folds(points: Points, count: int, seed: int) -> Int[np.ndarray, " point"]:
     """The fold of each point, 0 … count − 1: units are shuffled and dealt out whole.
 
@@ -102,10 +111,8 @@ def held_out(fitted: Refitted, points: Points, fold: Int[np.ndarray, " point"]) 
 
 def intervals(fitted: Refitted, points: Points, resamples: int, seed: int) -> tuple[Constant, ...]:
     """Constants with 95 % percentile intervals of a bootstrap that draws whole units."""
-    rng, number = np.random.default_rng(seed), units(points)
-    total = number.max() + 1
-    drawn = rng.multinomial(total, np.full(total, 1 / total), size=resamples)
-    found = [_again(fitted, points, counts[number]) for counts in drawn]
+    drawn = resampled(points, resamples, np.random.default_rng(seed))
+    found = [_again(fitted, points, counts) for counts in drawn]
     spread = np.array([each for each in found if np.isfinite(each).all()])
     if not len(spread):
         spread = np.full((1, len(fitted.names)), np.nan)

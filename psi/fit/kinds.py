@@ -7,13 +7,14 @@ import numpy as np
 from jaxtyping import Array, Float, Int, Key
 
 from psi.fit.curves import Curve
-from psi.fit.families import Free, values
+from psi.fit.families import Free, by_name
+from psi.fit.form import bound
 from psi.fit.outcome import Course, Population, psi_of, regrets, searched_policy
 from psi.fit.search import Objective, PolishConfig, Report, polish
 from psi.fit.symbolic.front import Row
 from psi.lab.engine import MakePolicy
 from psi.law.clock import Clock
-from psi.law.expression import Constant, Expression, substitute
+from psi.law.expression import Constant, Expression
 from psi.law.law import Law, Range
 
 UNBOUND = (1e-30, 1e30)
@@ -30,11 +31,7 @@ class Kind(NamedTuple):
 
     def formula(self, found: Float[np.ndarray, " constant"]) -> Expression:
         """The tree with constants as they are searched in place."""
-        own = values(self.constants, found, np)
-        names = [free.name for free in self.constants]
-        return substitute(
-            self.tree, {n: Constant(float(v)) for n, v in zip(names, own, strict=True)}
-        )
+        return bound(self.tree, by_name(self.constants, found))
 
 
 def of_curve(curve: Curve) -> Kind:

@@ -19,8 +19,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from psi.fit.points import NOISE, Points, points
-from psi.law import features
+from psi.fit.points import Points, points, seen, weights
 from psi.law.law import Law, Provenance, Range, Score
 from psi.law.namespace import Array, Namespace
 
@@ -42,7 +41,7 @@ class Labels(NamedTuple):
     log_rate: Float[np.ndarray, " cell"]
     """log α of the ideal rate"""
     weight: Float[np.ndarray, " cell"]
-    """1 / (variance of log_rate + NOISE²); 0 where the cell is flat or its best at an edge"""
+    """psi.fit.points.weights: 0 where the cell is flat or its best at an edge"""
     tried: Float[np.ndarray, "cell rate"]
     """log α of the candidates, rising"""
     lost: Float[np.ndarray, "cell rate"]
@@ -57,11 +56,7 @@ class Labels(NamedTuple):
 
     def values(self, names: Sequence[str]) -> Float[np.ndarray, "feature cell"]:
         """Features by name, raw or relative, in that order."""
-        best, unknown = np.minimum(self.loss, self.initial_loss), np.full_like(self.loss, np.nan)
-        seen = features.Observation(
-            self.epoch, self.epochs, self.loss, self.initial_loss, best, unknown, unknown, unknown
-        )
-        return features.values(tuple(names), seen, np)
+        return seen(names, self.loss, self.epoch, self.initial_loss, self.epochs)
 
     def points(self, names: Sequence[str]) -> Points:
         """The ideal rates alone, for least squares. Raises ValueError as `points` does."""
@@ -82,11 +77,11 @@ def labels(
             raise ValueError(f"column {name} holds no usable number in {len(ideal)} rows")
     usable = np.isfinite(ideal.lr) & (ideal.loss <= BLOWN_UP * ideal.initial_loss)
     kept = ideal[usable & np.isfinite(ideal["scale"])] if scaled else ideal[usable]
-    sure = kept.sure.to_numpy(bool)
-    if sure.sum() < least:
+    sure = int(kept.sure.sum())
+    if sure < least:
         raise ValueError(
             f"a fit needs >= {least} usable cells (interior, not flat, ε <= {BLOWN_UP:g} ε_0), "
-            f"got {sure.sum()} of {len(ideal)}"
+            f"got {sure} of {len(ideal)}"
         )
     groups = surface.sort_values("lr").groupby(["task", "cell"], observed=True)
     cells = [groups.get_group(key) for key in zip(kept.task, kept.cell, strict=True)]
@@ -96,7 +91,7 @@ def labels(
     return Labels(
         *(kept[name].to_numpy(float) for name in ("loss", "epoch", "initial_loss", "epochs")),
         log_rate=np.log(kept.lr.to_numpy(float) / scale),
-        weight=np.where(sure, 1 / (kept.log_lr_error.to_numpy() ** 2 + NOISE**2), 0.0),
+        weight=weights(kept),
         tried=np.log(tried / scale[:, None]),
         lost=scores - scores.min(1, keepdims=True),
         domain=kept.domain.to_numpy(dtype=object),

@@ -84,8 +84,7 @@ def searched_policy(kinds: Sequence[MakePsi], clock: Clock) -> MakePolicy:
             branches = [partial(_rate, make, xp) for make in kinds]
             return jax.lax.switch(lane.number, branches, lane.vector, seen)
 
-        scaled = clock if clock.law.scale is None else clock.at_scale(lane.scale)
-        return clock_policy(scaled, psi)
+        return clock_policy(clock.at_scale(lane.scale), psi)
 
     return policy
 
@@ -102,21 +101,39 @@ def law_losses(
     seeds: Int[np.ndarray, " seed"],
     key: Key[Array, ""],
 ) -> Float[np.ndarray, "seed lane"]:
-    """Final validation losses, capped, of every law of a population from every seed."""
+    """Final validation losses, capped, of every law of a population from every seed.
+
+    Lanes are cut into blocks of one width, the last one padded, so that one program serves all.
+    """
     blocks = -(-len(laws.number) // WIDTH)
-    lane = np.minimum(np.arange(blocks * WIDTH), len(laws.number) - 1).reshape(blocks, WIDTH)
-    cell_seed, cell_block = (a.reshape(-1) for a in np.indices((len(seeds), blocks)))
-    chosen = lane[cell_block]
+    lane = np.minimum(np.arange(blocks * WIDTH), len(laws.number) - 1)
+    shape = (len(seeds), len(lane))
     lanes = Lane(
-        laws.number[chosen].astype(np.int32),
-        laws.vector[chosen].astype(np.float32),
-        np.broadcast_to(scales.astype(np.float32)[cell_seed, None], chosen.shape),
+        np.broadcast_to(laws.number[lane].astype(np.int32), shape),
+        np.broadcast_to(laws.vector[lane].astype(np.float32), (*shape, laws.vector.shape[1])),
+        np.broadcast_to(scales.astype(np.float32)[:, None], shape),
     )
+    return run_losses(task, policy, lanes, blocks, seeds, key)[:, : len(laws.number)]
+
+
+def run_losses(
+    task: Task,
+    policy: MakePolicy,
+    lanes: Any,
+    blocks: int,
+    seeds: Int[np.ndarray, " seed"],
+    key: Key[Array, ""],
+) -> Float[np.ndarray, "seed lane"]:
+    """Final validation losses, capped, of lanes that differ from seed to seed.
+
+    `lanes` is a pytree of shape=(seed, lane, …), trained in so many blocks of equal width.
+    """
+    seed = np.arange(len(seeds)).repeat(blocks)
+    cut = jax.tree.map(lambda a: a.reshape(len(seed), -1, *a.shape[2:]), lanes)
     first = apart(starts(task, seeds, key))
-    runs = jax.tree.map(lambda a: a[cell_seed], first.runs)
-    whole = np.full(len(chosen), task.facts.epochs)
-    loss = play(task, States(runs, first.epoch[cell_seed]), policy, lanes, whole).loss
-    return final_losses(task, loss).reshape(len(seeds), -1)[:, : len(laws.number)]
+    states = States(jax.tree.map(lambda a: a[seed], first.runs), first.epoch[seed])
+    loss = play(task, states, policy, cut, np.full(len(seed), task.facts.epochs)).loss
+    return final_losses(task, loss).reshape(len(seeds), -1)
 
 
 def regrets(

@@ -11,6 +11,10 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
+from psi.law.features import Observation, values
+
+NOISE = 0.3  # nats: tasks differ by this much at the same features, however sure each label is
+
 
 class Points(NamedTuple):
     """Points of (features, ideal rate). Make them with `points`, which checks them."""
@@ -76,29 +80,38 @@ def _good(name: str, allowed: np.ndarray | bool, column: np.ndarray) -> np.ndarr
     return good
 
 
-NOISE = 0.3  # nats: tasks differ by this much at the same features, however sure each label is
-
-
 def points_of(ideal: pd.DataFrame, features: Sequence[str], scaled: bool = False) -> Points:
     """The sure cells of a table of ideal rates, in raw or relative features.
 
-    With `scaled` the rate is α/α_0, α_0 the column `scale`. Weights are 1/(variance of log α +
-    NOISE²); a cell that is flat, or has its best at an edge, does not count. Raises ValueError as
-    `points` does.
+    With `scaled` the rate is α/α_0, α_0 the column `scale`. Raises ValueError as `points` does.
     """
-    columns = {
-        "loss": ideal.loss,
-        "epoch": ideal.epoch,
-        "loss_ratio": ideal.loss / ideal.initial_loss,
-        "progress": ideal.epoch / ideal.epochs,
-    }
-    sure = ideal.sure.to_numpy(bool)
-    error = np.where(sure, ideal.log_lr_error.to_numpy(float), 0.0)
+    loss, epoch, initial, epochs = (
+        ideal[name].to_numpy(float) for name in ("loss", "epoch", "initial_loss", "epochs")
+    )
     rate = ideal.lr / ideal["scale"] if scaled else ideal.lr
     return points(
         tuple(features),
-        np.stack([columns[name].to_numpy(float) for name in features]),
+        seen(features, loss, epoch, initial, epochs),
         rate.to_numpy(float),
-        np.where(sure, 1 / (error**2 + NOISE**2), 0.0),
+        weights(ideal),
         ideal.task.to_numpy(object),
     )
+
+
+def seen(
+    names: Sequence[str],
+    loss: Float[np.ndarray, " point"],
+    epoch: Float[np.ndarray, " point"],
+    initial_loss: Float[np.ndarray, " point"],
+    epochs: Float[np.ndarray, " point"],
+) -> Float[np.ndarray, "feature point"]:
+    """Features by name, in that order; what a point does not tell is NaN."""
+    best, unknown = np.minimum(loss, initial_loss), np.full_like(loss, np.nan)
+    observed = Observation(epoch, epochs, loss, initial_loss, best, unknown, unknown, unknown)
+    return values(tuple(names), observed, np)
+
+
+def weights(ideal: pd.DataFrame) -> Float[np.ndarray, " point"]:
+    """1/(variance of log α + NOISE²); 0 for a cell that is flat or has its best at an edge."""
+    error = ideal.log_lr_error.to_numpy(float)
+    return np.where(ideal.sure.to_numpy(bool), 1 / (error**2 + NOISE**2), 0.0)

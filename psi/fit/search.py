@@ -17,6 +17,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int, Key
 
 from psi.ideal.evolution import strategy
+from psi.lab.checks import at_least
 
 FIRST_SEED = 2000
 MOST_DIMENSIONS = 8
@@ -41,9 +42,7 @@ class PolishConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name, low in (("population", 4), ("generations", 1), ("seeds", 1), ("seed", 0)):
-            if getattr(self, name) < low:
-                raise ValueError(f"{name} must be >= {low}, got {getattr(self, name)}")
+        at_least(self, ("population", 4), ("generations", 1), ("seeds", 1), ("seed", 0))
         if not 0 < self.spread < np.inf:
             raise ValueError(f"spread must be positive and finite, got {self.spread}")
 

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from psi.lab.checks import at_least
+
 CONTINUATIONS = ("constant", "linear")
 
 
@@ -36,10 +38,15 @@ class IdealConfig:
     """Seed of everything random."""
 
     def __post_init__(self) -> None:
-        limits = (("cells", 1), ("states", 1), ("orders", 2), ("rates", 3), ("rounds", 1))
-        for name, low in (*limits, ("seed", 0)):
-            if getattr(self, name) < low:
-                raise ValueError(f"{name} must be >= {low}, got {getattr(self, name)}")
+        at_least(
+            self,
+            ("cells", 1),
+            ("states", 1),
+            ("orders", 2),
+            ("rates", 3),
+            ("rounds", 1),
+            ("seed", 0),
+        )
         if not self.horizon or len(set(self.horizon)) != len(self.horizon):
             raise ValueError(f"horizon must be distinct, at least one; got {self.horizon}")
         for each in self.horizon:

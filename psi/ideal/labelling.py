@@ -14,6 +14,7 @@ from psi.ideal.branched import Branching, branch_surface
 from psi.ideal.rate import ideal_rates
 from psi.lab.bounds import BOUNDS
 from psi.lab.branch import along
+from psi.lab.checks import at_least
 from psi.lab.task import Task
 from psi.lab.trajectories import branch_epochs, free
 
@@ -34,9 +35,7 @@ class Labelling:
     """Candidates, evenly spaced in log α."""
 
     def __post_init__(self) -> None:
-        for name, low in (("cells", 1), ("states", 1), ("orders", 1), ("rates", 3)):
-            if getattr(self, name) < low:
-                raise ValueError(f"{name} must be >= {low}, got {getattr(self, name)}")
+        at_least(self, ("cells", 1), ("states", 1), ("orders", 1), ("rates", 3))
         if self.states == self.orders == 1:
             raise ValueError("states or orders must be >= 2: intervals resample them")
 

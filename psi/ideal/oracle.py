@@ -25,6 +25,7 @@ from psi.ideal.evolution import strategy
 from psi.ideal.interior import interior
 from psi.ideal.returns import left_out_means, score
 from psi.lab.branch import play, repeated, starts
+from psi.lab.checks import at_least
 from psi.lab.policy import trajectory
 from psi.lab.task import Task
 from psi.lab.trajectories import PLAIN, plain
@@ -57,9 +58,7 @@ class Search:
     """Standard deviation of log α at the start, nats."""
 
     def __post_init__(self) -> None:
-        for name, low in (("knots", 2), ("restarts", 1), ("population", 4), ("seeds", 1)):
-            if getattr(self, name) < low:
-                raise ValueError(f"{name} must be >= {low}, got {getattr(self, name)}")
+        at_least(self, ("knots", 2), ("restarts", 1), ("population", 4), ("seeds", 1))
         if self.generations < 1 or not self.spread > 0:
             raise ValueError(
                 f"generations must be >= 1 and spread positive, got {self.generations} and "

@@ -34,10 +34,15 @@ def cap(network: str) -> float:
     return BOUNDLESS if network == "none" else DIVERGED
 
 
-def score(loss: Losses, floor: Losses | float, chance: Losses | float) -> Losses:
-    """The score y of a mean loss."""
+def score(
+    loss: Losses,
+    floor: Losses | float,
+    chance: Losses | float,
+    resolution: float = RESOLUTION,
+) -> Losses:
+    """The score y of a mean loss; `resolution` stands for its 0.01."""
     span = chance - floor
-    return np.asarray(np.log(np.clip(loss - floor, 0, 2 * span) + RESOLUTION * span))
+    return np.asarray(np.log(np.clip(loss - floor, 0, 2 * span) + resolution * span))
 
 
 def capped(loss: Losses, chance: Losses | float, times: float = DIVERGED) -> Losses:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from psi.lab.bounds import BOUNDS
+from psi.lab.checks import at_least
 from psi.lab.tasks.data_config import DataConfig
 
 DATASET_NAMES = ("breast_cancer", "diabetes", "digits", "iris", "pydoc", "wine")
@@ -143,9 +144,7 @@ class GenerateConfig:
             check_task(task)
             if is_file(task) and not Path(task).is_file():
                 raise ValueError(f"no such data file: {task}")
-        for name, low in (("trajectories", 0), ("cells", 0), ("candidates", 1), ("seeds", 1)):
-            if getattr(self, name) < low:
-                raise ValueError(f"{name} must be >= {low}, got {getattr(self, name)}")
+        at_least(self, ("trajectories", 0), ("cells", 0), ("candidates", 1), ("seeds", 1))
         if not self.lanes():
             raise ValueError("trajectories or cells must be at least one, got 0 of both")
         if self.seed < 0:

@@ -62,8 +62,8 @@ class Clock:
             raise ValueError(f"scale must be positive and finite, got {self.scale}")
 
     def at_scale(self, scale: Array) -> "Clock":
-        """The same with another α_0."""
-        return replace(self, scale=scale)
+        """The same with another α_0, or itself where the law has no scale."""
+        return self if self.law.scale is None else replace(self, scale=scale)
 
     @property
     def times(self) -> Array:

@@ -56,7 +56,7 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
         "div": Operation(
             2,
             lambda xp, a, b: xp.divide(a, b),
-            lambda xp, a, b: (xp.divide(1.0, b), a * xp.divide(1.0, b * b)),
+            lambda xp, a, b: (xp.divide(1.0, b), -a * xp.divide(1.0, b * b)),
         ),
         "neg": Operation(1, lambda _, a: -a),
         "pow": Operation(2, _power, _power_slopes),

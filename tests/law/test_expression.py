@@ -30,6 +30,7 @@ from psi.law.expression import (
     substitute,
     to_json,
 )
+from tests.law.trees import trees_of
 
 NAMES = ("a", "b", "c")
 
@@ -60,17 +61,7 @@ PYTHON: Mapping[str, Callable[..., Any]] = {
 numbers = st.floats(-8, 8).map(lambda x: round(x, 3))
 
 
-def _extend(inner: st.SearchStrategy[Expression]) -> st.SearchStrategy[Expression]:
-    def of(name: str) -> st.SearchStrategy[Expression]:
-        arguments = st.tuples(*[inner] * OPERATIONS[name].arity)
-        return arguments.map(lambda found: Apply(name, found))
-
-    return st.sampled_from(sorted(OPERATIONS)).flatmap(of)
-
-
-trees = st.recursive(
-    numbers.map(Constant) | st.sampled_from(NAMES).map(Variable), _extend, max_leaves=12
-)
+trees = trees_of(numbers, NAMES, max_leaves=12)
 points = st.tuples(numbers, numbers, numbers)
 
 

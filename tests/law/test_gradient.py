@@ -21,6 +21,7 @@ from psi.law.expression import (
     from_json,
     nodes,
 )
+from tests.law.trees import trees_of
 
 NAMES = ("a", "b", "c")
 
@@ -152,19 +153,6 @@ def test_compiled_the_guards_are_gone_from_the_value() -> None:
     assert " is-finite(" not in compiled
 
 
-def _extend(inner: st.SearchStrategy[Expression]) -> st.SearchStrategy[Expression]:
-    def of(name: str) -> st.SearchStrategy[Expression]:
-        arguments = st.tuples(*[inner] * OPERATIONS[name].arity)
-        return arguments.map(lambda found: Apply(name, found))
-
-    return st.sampled_from(sorted(OPERATIONS)).flatmap(of)
-
-
-def _trees(numbers: st.SearchStrategy[float]) -> st.SearchStrategy[Expression]:
-    leaves = numbers.map(Constant) | st.sampled_from(NAMES).map(Variable)
-    return st.recursive(leaves, _extend, max_leaves=8)
-
-
 def _points(numbers: st.SearchStrategy[float]) -> st.SearchStrategy[tuple[float, ...]]:
     return st.tuples(numbers, numbers, numbers)
 
@@ -205,7 +193,7 @@ edge_numbers = st.sampled_from([0.0, -0.0, 1.0, -1.0, 0.5, 2.0, -2.0, 3.0, 1e3])
 
 
 @settings(max_examples=60, deadline=None)
-@given(_trees(edge_numbers), _points(edge_numbers))
+@given(trees_of(edge_numbers, NAMES, max_leaves=8), _points(edge_numbers))
 def test_gradients_at_the_edges_are_finite(tree: Expression, point: tuple[float, ...]) -> None:
     with np.errstate(all="ignore"), jax.enable_x64(True):
         lifted, names, values = _lifted(tree, point)
@@ -231,7 +219,7 @@ inner_numbers = st.floats(-3, 3).map(lambda x: round(x, 3))
 
 
 @settings(max_examples=60, deadline=None)
-@given(_trees(inner_numbers), _points(inner_numbers))
+@given(trees_of(inner_numbers, NAMES, max_leaves=8), _points(inner_numbers))
 @example(
     from_json(["mul", 0.3, ["mul", ["pow", "a", 0.7], ["pow", ["sub", 1.0, "b"], 1.5]]]),
     (2, 0.5, 0),

@@ -24,23 +24,14 @@ from psi.law.expression import (
 )
 from psi.law.parsing import FUNCTIONS, MAX_LENGTH, parse
 from psi.law.printing import text
+from tests.law.trees import trees_of
 
 NAMES = ("a", "b_1", "Loss")
 
 
-def _extend(inner: st.SearchStrategy[Expression]) -> st.SearchStrategy[Expression]:
-    def of(name: str) -> st.SearchStrategy[Expression]:
-        arguments = st.tuples(*[inner] * OPERATIONS[name].arity)
-        return arguments.map(lambda found: Apply(name, found))
-
-    return st.sampled_from(sorted(OPERATIONS)).flatmap(of)
-
-
 # Every finite number: negative ones, −0, the least and the largest.
 numbers = st.floats(allow_nan=False, allow_infinity=False)
-trees = st.recursive(
-    numbers.map(Constant) | st.sampled_from(NAMES).map(Variable), _extend, max_leaves=16
-)
+trees = trees_of(numbers, NAMES, max_leaves=16)
 
 
 @settings(max_examples=300, deadline=None)

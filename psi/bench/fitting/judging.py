@@ -10,7 +10,7 @@ negative is better. Of a group of tasks it is the mean, with a 95 % interval tha
 seeds (jackknife; the tasks are as they are).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
@@ -20,27 +20,28 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Key
 
-from psi.fit.outcome import charged, scales_of
+from psi.bench.contest import SCORING_SEEDS as SCORING
+from psi.bench.contest import TUNING_SEEDS as TUNING
+from psi.fit.outcome import charged, run_losses, scales_of
 from psi.ideal.branched import final_losses
 from psi.ideal.oracle import plain_scores, trajectory_losses
-from psi.ideal.returns import left_out_means
+from psi.ideal.returns import RESOLUTION, left_out_means, score
 from psi.lab.bounds import BOUNDS
-from psi.lab.branch import apart, play, starts
+from psi.lab.branch import play, repeated, starts
 from psi.lab.engine import MakePolicy
-from psi.lab.policy import Policy
+from psi.lab.policy import Policy, trajectory
 from psi.lab.task import Task
 from psi.lab.trajectories import PLAIN
 from psi.law.clock import Clock, decide
 from psi.law.features import Observation
 from psi.law.law import Law
 
-TUNING = np.arange(5)
-SCORING = np.arange(100, 110)
 TOLD = (1.0, 0.5, 2.0)
 """Times T: what schedules are told of the budget."""
 BUDGETS = (0.5, 0.75, 1.0, 1.5, 2.0)
 """Times T: what the tuned linear schedule is given, to see which budget matches a law."""
-RESOLUTIONS = (0.01, 0.001, 0.1)
+OTHER_RESOLUTIONS = (0.001, 0.1)
+"""In place of the score's 0.01."""
 
 Losses = Float[np.ndarray, " seed"]
 
@@ -65,15 +66,14 @@ class Judged(NamedTuple):
         """Of the method of that name."""
         return next(method.losses for method in self.methods if method.name == name)
 
-    def regret(self, name: str, reference: str, resolution: float = RESOLUTIONS[0]) -> float:
+    def regret(self, name: str, reference: str, resolution: float = RESOLUTION) -> float:
         """Score of one method minus that of another."""
-        pair = np.stack([self.losses(name), self.losses(reference)], axis=1)
-        return float(np.subtract(*self._scores(pair.mean(0), resolution)))
+        return float(np.subtract(*self._scores(self._pair(name, reference).mean(0), resolution)))
 
     def left_out(self, name: str, reference: str) -> Float[np.ndarray, " seed"]:
         """The same with each seed left out."""
-        pair = np.stack([self.losses(name), self.losses(reference)], axis=1)
-        scores = self._scores(left_out_means(pair, np.ones(len(pair))), RESOLUTIONS[0])
+        pair = self._pair(name, reference)
+        scores = self._scores(left_out_means(pair, np.ones(len(pair))), RESOLUTION)
         return scores[:, 0] - scores[:, 1]
 
     def budget_ratio(self, name: str) -> float:
@@ -85,10 +85,11 @@ class Judged(NamedTuple):
         logs = np.log(BUDGETS)
         return float(np.exp(np.interp(-self.losses(name).mean(), -curve, logs)))
 
+    def _pair(self, name: str, reference: str) -> Float[np.ndarray, "seed 2"]:
+        return np.stack([self.losses(name), self.losses(reference)], axis=1)
+
     def _scores(self, mean: np.ndarray, resolution: float) -> np.ndarray:
-        span = self.task.facts.chance_loss - self.task.facts.floor
-        excess = np.clip(mean - self.task.facts.floor, 0, 2 * span)
-        return np.log(excess + resolution * span)
+        return score(mean, self.task.facts.floor, self.task.facts.chance_loss, resolution)
 
 
 def judge(
@@ -128,9 +129,7 @@ def law_losses(
         np.broadcast_to(scale.astype(np.float32)[:, None], shape),
         np.broadcast_to(np.array(TOLD, np.float32), shape),
     )
-    states = apart(starts(task, SCORING, key))
-    whole = np.full(len(SCORING), task.facts.epochs)
-    return final_losses(task, play(task, states, policy, lanes, whole).loss)[:, 0, 0]
+    return run_losses(task, policy, lanes, 1, SCORING, key)
 
 
 class Ruled(NamedTuple):
@@ -158,8 +157,7 @@ def ruled(laws: Sequence[Law]) -> MakePolicy:
 
 
 def _decided(clock: Clock, scale: Array, seen: Observation, last: Array) -> Array:
-    clock = clock.at_scale(scale) if clock.law.scale else clock
-    return jnp.asarray(decide(clock, seen, last, jnp), dtype=last.dtype)
+    return jnp.asarray(decide(clock.at_scale(scale), seen, last, jnp), dtype=last.dtype)
 
 
 def _plan(name: str, peak: float, epochs: int, told: float) -> Float[np.ndarray, " epoch"]:
@@ -173,13 +171,14 @@ def _told(told: float) -> str:
 
 
 def _budgets(task: Task, peak: float, key: Key[Array, ""]) -> Float[np.ndarray, "budget seed"]:
-    found = []
-    for times in BUDGETS:
-        epochs = max(1, round(times * task.facts.epochs))
-        other = task._replace(facts=replace(task.facts, epochs=epochs))
-        plan = _plan("linear", peak, epochs, 1.0)[None]
-        found.append(trajectory_losses(other, plan, SCORING, key)[:, 0])
-    return np.stack(found)
+    """One cell a budget, all in one program: rates after a budget's end are not asked for."""
+    epochs = np.array([max(1, round(times * task.facts.epochs)) for times in BUDGETS])
+    longest = task._replace(facts=replace(task.facts, epochs=int(epochs.max())))
+    plans = [np.pad(_plan("linear", peak, n, 1.0), (0, epochs.max() - n)) for n in epochs]
+    lanes = np.stack(plans)[:, None].astype(np.float32)
+    states = repeated(starts(longest, SCORING, key), len(epochs))
+    loss = play(longest, states, trajectory, lanes, epochs).loss
+    return final_losses(longest, loss)[:, :, 0, 0]
 
 
 class Gain(NamedTuple):
@@ -194,14 +193,13 @@ class Gain(NamedTuple):
     tasks: int
 
 
-def gain(group: Sequence[Judged], name: str, other: Callable[[Judged], str] | str) -> Gain:
+def gain(group: Sequence[Judged], name: str, other: str) -> Gain:
     """Regret of `other` minus that of `name`: positive where `name` is better."""
     means, variances = [], []
     for judged in group:
-        reference = other if isinstance(other, str) else other(judged)
-        means.append(-judged.regret(name, reference))
-        apart_ = judged.left_out(name, reference)
-        variances.append((len(apart_) - 1) * apart_.var())
+        means.append(-judged.regret(name, other))
+        left_out = judged.left_out(name, other)
+        variances.append((len(left_out) - 1) * left_out.var())
     mean = float(np.mean(means))
     error = 1.96 * float(np.sqrt(np.sum(variances))) / len(means)
     return Gain(mean, mean - error, mean + error, int((np.array(means) > 0).sum()), len(means))

@@ -6,7 +6,7 @@ import time
 
 import numpy as np
 
-from psi.bench.fitting.planted import sample
+from psi.bench.fitting.planted import TRUTH, sample, saturating
 from psi.bench.verify.rows import Row, at_most, relative
 from psi.fit.curves import fit_curve
 from psi.fit.families import RAW, family
@@ -15,12 +15,11 @@ from psi.fit.symbolic.search import search
 
 ROWS = 1_000_000
 NOISE = 0.3
-TRUTH = (0.5, 0.5, 40.0)
 
 
 def million(rows: int = ROWS) -> list[Row]:
     """The planted a ε/(ε + c)/(1 + i/d): seconds of a curve and of a search, memory, constants."""
-    there = sample(lambda loss, epoch: loss / (2 * (loss + 0.5)) / (1 + epoch / 40), 0, NOISE, rows)
+    there = sample(saturating, 0, NOISE, rows)
     start = time.perf_counter()
     curve = fit_curve(family("saturating*inverse_time", RAW), there)
     fitted = time.perf_counter()
@@ -29,7 +28,9 @@ def million(rows: int = ROWS) -> list[Row]:
     error = NOISE / np.sqrt(rows) * 10  # ten standard errors of a mean, as c and d share the rows
     constants = [
         relative("rows", f"constant {free.name} of {rows:,} rows", float(value), truth, error)
-        for free, value, truth in zip(curve.family.constants, curve.constants, TRUTH, strict=True)
+        for free, value, truth in zip(
+            curve.family.constants, curve.constants, TRUTH.values(), strict=True
+        )
     ]
     return [
         at_most("rows", f"seconds of a curve on {rows:,} rows", fitted - start, 60.0),

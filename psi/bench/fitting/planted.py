@@ -62,13 +62,15 @@ def planted(
 ) -> PlantedResult:
     """The saturating form, from data and a search of this seed."""
 
-    def rate(loss: np.ndarray, epoch: np.ndarray) -> np.ndarray:
-        return loss / (2 * (loss + 0.5)) / (1 + epoch / 40)
-
     def off(found: dict[str, float]) -> float:
         return max(abs(found[name] / true - 1) for name, true in TRUTH.items())
 
-    return _result(rate, Form(SATURATING, TRUTH), off, seed, noise, config, count)
+    return _result(saturating, Form(SATURATING, TRUTH), off, seed, noise, config, count)
+
+
+def saturating(loss: np.ndarray, epoch: np.ndarray) -> np.ndarray:
+    """The planted α = ε/(2(ε + 0.5))/(1 + i/40)."""
+    return loss / (2 * (loss + 0.5)) / (1 + epoch / 40)
 
 
 def power_law(

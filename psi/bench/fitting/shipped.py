@@ -9,7 +9,7 @@ import jax
 import pandas as pd
 
 from psi.bench.fitting.held_out import HELD_OUT
-from psi.bench.fitting.judging import RESOLUTIONS, Gain, Judged, gain, judge, ruled
+from psi.bench.fitting.judging import OTHER_RESOLUTIONS, Gain, Judged, gain, judge, ruled
 from psi.bench.verify.rows import Row, at_least
 from psi.lab.tasks.table import Spec
 from psi.lab.trajectories import PLAIN
@@ -97,7 +97,7 @@ def _entry(name: str, fixed: bool, judged: Judged) -> dict[str, object]:
         entry[f"regret_told_{told}"] = regret(f"{name}, {other}", "linear, tuned")
         entry[f"linear_told_{told}"] = regret(f"linear, tuned, {other}", "linear, tuned")
         entry[f"cosine_told_{told}"] = regret(f"cosine, tuned, {other}", "linear, tuned")
-    for resolution in RESOLUTIONS[1:]:
+    for resolution in OTHER_RESOLUTIONS:
         entry[f"regret_at_{resolution:g}"] = regret(name, "linear, tuned", resolution)
     entry["budget_ratio"] = judged.budget_ratio(name)
     entry["win"] = regret(name, "linear, tuned") <= 0

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
+from psi.lab.checks import at_least
+
 RATIONAL = ("add", "sub", "mul", "div")
 FULL = (*RATIONAL, "pow", "exp", "log", "sqrt", "tanh")
 
@@ -49,13 +51,10 @@ class SymbolicConfig:
     """Seed of everything random."""
 
     def __post_init__(self) -> None:
-        limits = (
-            ("runs", 0), ("population", 10), ("generations", 1), ("length", 3), ("rows", 10),
+        at_least(
+            self, ("runs", 0), ("population", 10), ("generations", 1), ("length", 3), ("rows", 10),
             ("starts", 1), ("folds", 2), ("resamples", 2), ("threads", 1), ("seed", 0),
         )  # fmt: skip
-        for name, low in limits:
-            if getattr(self, name) < low:
-                raise ValueError(f"{name} must be >= {low}, got {getattr(self, name)}")
         if not self.views:
             raise ValueError("views must be at least one, got none")
         for target, operations in self.views:
