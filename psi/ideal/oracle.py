@@ -34,7 +34,7 @@ TUNING_SEEDS = np.arange(16)
 CHOOSING_SEEDS = np.arange(500, 628)
 SCORING_SEEDS = np.arange(100, 132)
 FIRST_SEARCH_SEED = 1000
-WIDTH = 32  # lanes trained together
+WIDTH = 8  # lanes of a cell: cells are trained together, and few lanes leave little padding
 RATIO = 1.5  # between neighbouring rates of the plain schedules
 MORE = 4  # rates added at an edge at a time
 EXTENSIONS = 10
@@ -107,8 +107,19 @@ def headroom(
     `rates` are the lowest and highest to begin with; grids are extended until the best is inside.
     `report` is told the generations done.
     """
-    how = how or Search()
     peaks, spent = tuned_peaks(task, rates, key)
+    found = headroom_over(task, peaks, key, how or Search(), report)
+    return found._replace(runs=found.runs + spent)
+
+
+def headroom_over(
+    task: Task,
+    peaks: Float[np.ndarray, " shape"],
+    key: Key[Array, ""],
+    how: Search,
+    report: Report = lambda *_: None,
+) -> Headroom:
+    """The same with the plain schedules at these peak rates."""
     plans = np.stack(
         [plain(np.array([p]), task.facts.epochs).rates[k] for k, p in enumerate(peaks)]
     )
@@ -123,7 +134,7 @@ def headroom(
         Scored(name, final[k], losses[:, k], float(scores[k])) for k, name in enumerate(names)
     ]
     nats, low, high = difference(losses[:, 0], losses[:, -1], task)
-    runs = spent + how.runs() + len(candidates) * len(CHOOSING_SEEDS) + losses.size
+    runs = how.runs() + len(candidates) * len(CHOOSING_SEEDS) + losses.size
     return Headroom(scored[-1], tuple(scored[:-1]), nats, low, high, runs)
 
 

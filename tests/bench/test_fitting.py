@@ -1,17 +1,31 @@
 """Judging laws as schedules: the arithmetic by hand, trainings against the engine's."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import jax
 import numpy as np
 import pytest
 
-from psi.bench.fitting import judging
+from psi.bench.fitting.entrants import (
+    BUDGETS,
+    SCORING,
+    TOLD,
+    Entrant,
+    Group,
+    budget_name,
+    contestants,
+    group_losses,
+    groups,
+    plan,
+)
 from psi.bench.fitting.held_out import FIXED, HELD_OUT, STREAMS
-from psi.bench.fitting.judging import Judged, Method, gain, judge, law_losses, ruled
+from psi.bench.fitting.judging import Judged, Method, gain, judge
+from psi.bench.fitting.references import Reference, headroom, reference
 from psi.bench.fitting.shipped import rows_of, table
 from psi.bench.fitting.table import bench_fit
 from psi.ideal.oracle import trajectory_losses
+from psi.lab import branch
 from psi.lab.config import Hyper
 from psi.lab.tasks.table import make_task
 from psi.lab.trajectories import PLAIN
@@ -19,6 +33,7 @@ from psi.law.law import Law, Range
 from psi.law.parsing import parse
 
 KEY = jax.random.key(9)
+PEAKS = {name: 0.05 for name, _ in PLAIN}
 
 
 def law(formula, scale=None):
@@ -29,9 +44,9 @@ def law(formula, scale=None):
 
 def judged(**losses):
     facts = SimpleNamespace(chance_loss=1.1, floor=0.1, epochs=20, network="mlp")
-    methods = tuple(Method(name, np.array(values)) for name, values in losses.items())
-    budgets = np.array([[0.8], [0.6], [0.5], [0.4], [0.3]])
-    return Judged(SimpleNamespace(facts=facts, name="t"), methods, budgets)  # type: ignore
+    ends = zip(map(budget_name, BUDGETS), ([0.8], [0.6], [0.5], [0.4], [0.3]), strict=True)
+    methods = tuple(Method(name, np.array(values)) for name, values in [*losses.items(), *ends])
+    return Judged(SimpleNamespace(facts=facts, name="t"), methods)  # type: ignore
 
 
 # Regret, gain, budget
@@ -81,37 +96,91 @@ def small():
     return make_task("noisy_quadratic", Hyper(epochs=12))
 
 
+def planned(task, rates):
+    """Final losses under given rates, as the oracle's search trains them."""
+    return trajectory_losses(task, rates, SCORING, KEY).T
+
+
 def test_a_law_and_its_schedule_end_alike_whatever_they_are_told(small):
     """0.2 (1 − i/T), told T, T/2 and 2T, is the plain schedule told the same."""
-    laws = [law("0.4*(1 - progress)"), law("0.2*(1 - progress)")]
-    found = law_losses(small, 1, laws[1], ruled(laws), KEY)
-    plans = [judging._plan("linear", 0.2, 12, told) for told in judging.TOLD]
-    expected = trajectory_losses(small, np.stack(plans), judging.SCORING, KEY)
-    np.testing.assert_allclose(found, expected, rtol=1e-3)  # a law keeps min_lr where that is 0
+    laws = contestants([law("0.4*(1 - progress)"), law("0.2*(1 - progress)")])
+    entrants = [Entrant("law", np.zeros(0), 2, told) for told in TOLD]
+    found = group_losses(Group(small, entrants), laws, 12, KEY)
+    plans = np.stack([plan("linear", 0.2, 12, told) for told in TOLD])
+    np.testing.assert_allclose(found, planned(small, plans), rtol=1e-3)  # a law keeps min_lr
 
 
 def test_a_law_with_a_scale_is_multiplied_by_each_run_s_own(small):
     """1/h = 0.5; the probe leaves no epoch but one of 12."""
-    laws = [law("0.6*(1 - 0.5*progress)", scale=3.0)]
-    found = law_losses(small, 0, laws[0], ruled(laws), KEY)
-    plans = np.array([[0.3]])
-    once = small._replace(facts=judging.replace(small.facts, epochs=1))
-    expected = trajectory_losses(once, plans, judging.SCORING, KEY)
-    np.testing.assert_allclose(found[:, :1], expected, rtol=1e-2)
+    laws = [("law", law("0.6*(1 - 0.5*progress)", scale=3.0))]
+    probed = groups(small, PEAKS, laws, PEAKS)[1]
+    assert probed.task.facts.epochs == 1
+    found = group_losses(probed, contestants([laws[0][1]]), 12, KEY)
+    np.testing.assert_allclose(found[:1], planned(probed.task, np.array([[0.3]])), rtol=1e-2)
+
+
+def test_plans_end_where_the_engine_s_do(small):
+    """All shorter and longer budgets of one program, against trainings of just that length."""
+    everything = groups(small, PEAKS, [], PEAKS)
+    longest = everything[2]
+    found = group_losses(longest, contestants([]), 24, KEY)
+    for times, losses in zip(BUDGETS, found, strict=True):
+        epochs = round(12 * times)
+        alone = small._replace(facts=replace(small.facts, epochs=epochs))
+        expected = planned(alone, plan("linear", 0.05, epochs, 1.0)[None])[0]
+        np.testing.assert_allclose(losses, expected, rtol=1e-5)
+    named = group_losses(everything[0], contestants([]), 24, KEY)
+    cosine = next(k for k, e in enumerate(everything[0].entrants) if e.name == "cosine, tuned")
+    expected = planned(small, plan("cosine", 0.05, 12, 1.0)[None])[0]
+    np.testing.assert_allclose(named[cosine], expected, rtol=1e-5)
 
 
 def test_judging_a_task_gives_every_method_and_the_table_its_columns(small):
-    laws = [("one", law("0.2*(1 - progress)")), ("two", law("0.1"))]
-    single = {name: 0.05 for name, _ in PLAIN}
-    each = judge(small, laws, single, ruled([law for _, law in laws]), KEY)
+    laws = [("one", law("0.2*(1 - progress)")), ("two", law("0.1", scale=1.0))]
+    known = Reference(0.0, {**PEAKS, "linear": 0.2})
+    each = judge(small, known, laws, PEAKS, contestants([law for _, law in laws]), KEY)
     names = {method.name for method in each.methods}
     assert {"one", "two, told 0.5 T", "linear, tuned", "cosine, single rate, told 2 T"} <= names
     assert all(len(method.losses) == 10 for method in each.methods)
-    # Tuned on other seeds, it is still better than a rate far too low.
-    assert each.regret("linear, tuned", "linear, single rate") < 0
+    assert each.regret("one", "linear, tuned") == pytest.approx(0.0, abs=1e-3)
     rows = table(["one", "two"], [(False, each)])
     assert list(rows.law) == ["one", "two"]
     assert rows.regret_linear_tuned[0] == pytest.approx(each.regret("one", "linear, tuned"))
+
+
+def test_one_program_serves_a_task_s_groups(small):
+    laws = [("one", law("0.2*(1 - progress)")), ("two", law("0.1", scale=1.0))]
+    policy = contestants([law for _, law in laws])
+    there = groups(small, PEAKS, laws, PEAKS)
+    _, program = branch._programs("cpu")
+    group_losses(there[0], policy, 24, KEY)
+    before = program._cache_size()  # type: ignore
+    for group in there[1:]:
+        group_losses(group, policy, 24, KEY)
+    assert program._cache_size() == before  # type: ignore
+
+
+def test_a_task_s_score_is_above_its_reference_s_floor(small):
+    known = Reference(-0.5, PEAKS)
+    each = judge(small, known, [], PEAKS, contestants([]), KEY)
+    assert each.task.facts.floor == -0.5
+
+
+def test_references_are_one_row_a_task(tmp_path):
+    file = tmp_path / "references.csv"
+    row = "sgd,iris,0.25,0.1,0.2,0.3,1.5,1.0,2.0\n"
+    head = "optimizer,task,floor,constant,linear,cosine,headroom,headroom_low,headroom_high\n"
+    file.write_text(head + row)
+    assert reference("sgd", "iris", file) == (
+        0.25,
+        {"constant": 0.1, "linear": 0.2, "cosine": 0.3},
+    )
+    assert headroom(file).headroom.tolist() == [1.5]
+    with pytest.raises(ValueError, match="one row of sgd, wine; got 0"):
+        reference("sgd", "wine", file)
+    file.write_text(head + row + row)
+    with pytest.raises(ValueError, match="got 2"):
+        reference("sgd", "iris", file)
 
 
 def test_a_law_that_gains_too_little_is_not_ok():

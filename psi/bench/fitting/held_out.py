@@ -14,8 +14,8 @@ FIXED: tuple[Spec, ...] = (
     Spec("digits", Hyper(network="cnn")),
     Spec("digits", Hyper(epochs=40, batch=128, width=64, depth=2)),
     Spec("iris", Hyper()),
-    Spec("pydoc", Hyper(epochs=10, network="gru")),
-    Spec("pydoc", Hyper(epochs=10, network="transformer")),
+    Spec("digits", Hyper(epochs=10, batch=16, network="linear")),
+    Spec("pydoc", Hyper(epochs=10, batch=64, network="transformer", width=16)),
 )
 STREAMS: tuple[Spec, ...] = (
     Spec("moons-0", Hyper()),

@@ -7,9 +7,12 @@ from pathlib import Path
 
 import jax
 import pandas as pd
+from jaxtyping import Array, Key
 
+from psi.bench.fitting.entrants import contestants
 from psi.bench.fitting.held_out import HELD_OUT
-from psi.bench.fitting.judging import OTHER_RESOLUTIONS, Gain, Judged, gain, judge, ruled
+from psi.bench.fitting.judging import OTHER_RESOLUTIONS, Gain, Judged, gain, judge
+from psi.bench.fitting.references import KEYS, headroom, reference
 from psi.bench.verify.rows import Row, at_least
 from psi.lab.tasks.table import Spec
 from psi.lab.trajectories import PLAIN
@@ -17,10 +20,8 @@ from psi.law.law import Law
 from psi.law.load import shipped
 
 STREAMS_GAIN, FIXED_GAIN = 0.15, 0.05
-KEY = 20261124
+SEED = 20261124
 SINGLE = Path(__file__).parents[1] / "single_rates.json"
-HEADROOM = Path(__file__).with_name("headroom.csv")
-"""How much a schedule can matter on each task, by experiments/closed_forms/headroom.py."""
 
 Report = Callable[[int, str], None]
 
@@ -43,14 +44,20 @@ def judged_laws(
 ) -> list[tuple[bool, Judged]]:
     """(whether on fixed data, judged) for every held-out task, under laws of one optimizer."""
     optimizer = laws[0][1].optimizer
-    policy, single = ruled([law for _, law in laws]), single_rates(optimizer)
+    policy, single = contestants([law for _, law in laws]), single_rates(optimizer)
     found = []
     for number, spec in enumerate(specs):
         task = spec.task(optimizer)
         report(number, f"{optimizer}: {task.name}")
-        judged = judge(task, laws, single, policy, jax.random.fold_in(jax.random.key(KEY), number))
+        known = reference(optimizer, task.name)
+        judged = judge(task, known, laws, single, policy, key_of(number))
         found.append((not task.facts.stream, judged))
     return found
+
+
+def key_of(number: int) -> Key[Array, ""]:
+    """Of the held-out task of this number: its runs' initialisations and batch orders."""
+    return jax.random.fold_in(jax.random.key(SEED), number)
 
 
 def rows_of(name: str, judged: Sequence[tuple[bool, Judged]]) -> list[Row]:
@@ -74,7 +81,7 @@ def _said(better: Gain) -> str:
 def table(names: Sequence[str], judged: Sequence[tuple[bool, Judged]]) -> pd.DataFrame:
     """One row a law and task: losses, regrets against tuned and single rates, wins, budgets."""
     found = pd.DataFrame([_entry(name, fixed, each) for name in names for fixed, each in judged])
-    return found.merge(pd.read_csv(HEADROOM), on=["optimizer", "task"], how="left")
+    return found.merge(headroom(), on=KEYS, how="left")
 
 
 def _entry(name: str, fixed: bool, judged: Judged) -> dict[str, object]:
