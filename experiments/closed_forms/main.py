@@ -28,9 +28,10 @@ from experiments.closed_forms.compute import (
     place_of,
 )
 from experiments.closed_forms.laws import law_of
-from psi.fit.families import RELATIVE, families
+from psi.fit.families import RELATIVE
 from psi.fit.points import points_of
 from psi.fit.symbolic.front import table
+from psi.fit.symbolic.search import STEPS
 from psi.law.file import write_atomic
 from psi.law.printing import text
 from psi.report.progress import bar
@@ -78,8 +79,8 @@ def _open(out: Path, config: StudyConfig) -> None:
 
 
 def _study(config: StudyConfig, optimizer: str, out: Path) -> None:
-    fits = 2 * (len(families(RELATIVE)) + 4)
-    searches = 2 * (config.first.generations + config.then.generations)
+    fits = 2 * (len(config.families) + 1 + len(STEPS))
+    searches = 2 * (1 + config.first.generations + config.then.generations)
     with bar(optimizer, len(config.tasks) + fits + searches) as update:
         done = 0
 

@@ -18,6 +18,8 @@ from psi.law.expression import Constant, Expression
 from psi.law.law import Law, Range
 
 UNBOUND = (1e-30, 1e30)
+LEVELS = np.arange(-2.0, 2.1, 0.5)
+"""Added to the logarithm of a rate before a search: nats."""
 
 
 class Kind(NamedTuple):
@@ -63,6 +65,21 @@ class Arena(NamedTuple):
         numbers = np.repeat(number, [len(v) for v in vectors])
         laws = Population(numbers, np.concatenate(padded))
         return regrets(self.courses, self.policy, laws, self.scaled, seeds, self.key)
+
+    def levelled(
+        self, number: Sequence[int], starts: Sequence[np.ndarray], seeds: Int[np.ndarray, " seed"]
+    ) -> list[np.ndarray]:
+        """The starts with each kind's rate times the best of LEVELS for whole trainings.
+
+        A fit to ideal rates has the shape of a law right sooner than its level. Kinds without a
+        constant that is a rate stay as they are.
+        """
+        those = [j for j, k in enumerate(number) if self.kinds[k].constants[0].unit == "rate"]
+        lanes = {j: starts[j] + np.outer(LEVELS, np.arange(len(starts[j])) == 0) for j in those}
+        regret = self.regrets([number[j] for j in those], list(lanes.values()), seeds).mean(0)
+        best = regret.reshape(len(those), len(LEVELS)).argmin(1)
+        found = {j: lanes[j][k] for j, k in zip(those, best, strict=True)}
+        return [found.get(j, start) for j, start in enumerate(starts)]
 
     def polished(
         self,
