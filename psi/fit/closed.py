@@ -1,33 +1,45 @@
 """A closed form from cells: its structure by their ideal rates, its constants by the regret.
 
-A curve is refined in the cells always, a formula of a symbolic search unless that makes it worse on
-domains left out. What is left out is scored against the same structure with constants of its own.
+Which structure is taken is decided by how it *schedules*, where whole trainings can be played: of
+the best curve of each length, or of a symbolic search's front, the shortest whose mean regret over
+the training tasks is within 0.02 nats of the least. An ideal rate says what is best for one epoch
+of one state, and what a law loses is not the sum of what its epochs do. Where nothing is played,
+the rules are those of `simplest` and `choose`.
+
+A curve is refined in the cells always; of a formula of a symbolic search the version that schedules
+better is taken, or where nothing is played the refined one, unless that is worse on domains left
+out. What is left out is scored against the same structure with constants of its own.
 """
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
+from jaxtyping import Float
 
 from psi.fit.apart import apart_scores
 from psi.fit.cells import closed_form, intervals, least_squares, minimise
 from psi.fit.config import FitConfig
-from psi.fit.curves import Curve, fit_curves, simplest
+from psi.fit.curves import Curve, best_by_length, fit_curves, simplest
 from psi.fit.kinds import Kind, of_curve, of_row
-from psi.fit.labels import Labels, left_out_scores
-from psi.fit.symbolic.front import Front
+from psi.fit.labels import Labels, domain, left_out_scores
+from psi.fit.symbolic.front import Front, scored, shortest
 from psi.fit.symbolic.limits import refusal
 from psi.fit.symbolic.search import LEAST, STEPS, search
-from psi.law.law import Law, Score
+from psi.law.law import Law, Range, Score
 
 OFFERED = 5
 """Families that a symbolic search is given, the best ones."""
 
 Bar = Callable[[str, int], AbstractContextManager[Callable[[int, str], None]]]
 """(what, total) → a context that yields update(done, note), as psi.report.progress.bar."""
+
+Play = Callable[[Sequence[Kind], tuple[Range, ...]], Float[np.ndarray, " kind"]]
+"""(kinds, domain that their features are clipped to) → mean regret of each as a schedule, nats."""
+REGRET = "regret as a scheduler on training tasks"
 
 
 class Fitted(NamedTuple):
@@ -53,28 +65,81 @@ def least(config: FitConfig) -> int:
     return max(most, LEAST) if config.kind == "symbolic" else most
 
 
-def fit_closed(cells: Labels, config: FitConfig, optimizer: str, bar: Bar = silent) -> Fitted:
+class Choice(NamedTuple):
+    """A structure with its constants."""
+
+    start: Kind
+    """Fitted to ideal rates."""
+    kind: Kind
+    refined: bool
+    """Whether `kind` is `start` refined in the cells."""
+    regret: float | None = None
+    """As a schedule, where it was played."""
+    front: Front | None = None
+
+
+def fit_closed(
+    cells: Labels, config: FitConfig, optimizer: str, bar: Bar = silent, play: Play | None = None
+) -> Fitted:
     """The curve or formula, with intervals, regret on domains left out, and error in two parts.
 
     Of one task alone the law has no intervals.
     """
-    names, front = config.names, None
-    if config.kind == "symbolic":
-        front = _front(cells, config, bar)
-    start = of_row(front.chosen) if front else of_curve(simplest(_curves(cells, config, bar)))
-    kind, scores = minimise(start, names, cells), _left_out(start, True, cells, config, bar)
-    unrefined = _left_out(start, False, cells, config, bar) if front else ()
-    if front and (
-        refusal(kind.formula(kind.start), cells.points(names)) or _mean(scores) > _mean(unrefined)
-    ):
-        kind, scores = start, unrefined
+    names = config.names
+    choose = _formula if config.kind == "symbolic" else _curve
+    chosen = choose(cells, config, bar, play)
+    front = chosen.front
+    if front and not chosen.refined:
         constants = front.chosen.constants if front.unit == "task" else ()
     else:
         with bar("intervals", config.resamples) as update:
-            constants = intervals(kind, names, cells, config.resamples, config.seed, update)
-    law = closed_form(kind, names, cells, optimizer)
-    law = replace(law, constants=constants, scores=(*scores, *apart_scores(law, cells)))
-    return Fitted(law, kind, front)
+            constants = intervals(chosen.kind, names, cells, config.resamples, config.seed, update)
+    law = closed_form(chosen.kind, names, cells, optimizer)
+    left_out = _left_out(chosen.start, chosen.refined, cells, config, bar)
+    played = () if chosen.regret is None else (Score(REGRET, chosen.regret),)
+    scores = (*left_out, *apart_scores(law, cells), *played)
+    return Fitted(replace(law, constants=constants, scores=scores), chosen.kind, front)
+
+
+def _curve(cells: Labels, config: FitConfig, bar: Bar, play: Play | None) -> Choice:
+    curves, names = _curves(cells, config, bar), config.names
+    kept = best_by_length(curves) if play else [simplest(curves)]
+    starts = [of_curve(curve) for curve in kept]
+    refined = [minimise(start, names, cells) for start in starts]
+    if not play:
+        return Choice(starts[0], refined[0], True)
+    regrets = play(refined, domain(cells, names))
+    number = shortest(regrets)
+    return Choice(starts[number], refined[number], True, float(regrets[number]))
+
+
+def _formula(cells: Labels, config: FitConfig, bar: Bar, play: Play | None) -> Choice:
+    front = _front(cells, config, bar)
+    if not play:
+        return _formula_by_rule(front, cells, config, bar)
+    starts = [of_row(row) for row in front.rows]
+    refined = [_refined(start, cells, config.names) or start for start in starts]
+    both = play([*starts, *refined], domain(cells, config.names)).reshape(2, -1)
+    front = scored(front, both[0], both[1])
+    number = front.rows.index(front.chosen)
+    better = bool(both[1, number] < both[0, number])
+    kind = (refined if better else starts)[number]
+    return Choice(starts[number], kind, better, float(both[:, number].min()), front)
+
+
+def _formula_by_rule(front: Front, cells: Labels, config: FitConfig, bar: Bar) -> Choice:
+    start = of_row(front.chosen)
+    kind = _refined(start, cells, config.names)
+    with_, without = (_left_out(start, refine, cells, config, bar) for refine in (True, False))
+    if kind is None or _mean(with_) > _mean(without):
+        return Choice(start, start, False, front=front)
+    return Choice(start, kind, True, front=front)
+
+
+def _refined(start: Kind, cells: Labels, names: tuple[str, ...]) -> Kind | None:
+    """The kind refined in the cells; None where that is no rate everywhere."""
+    kind = minimise(start, names, cells)
+    return None if refusal(kind.formula(kind.start), cells.points(names)) else kind
 
 
 def _curves(cells: Labels, config: FitConfig, bar: Bar) -> list[Curve]:

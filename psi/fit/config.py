@@ -24,7 +24,7 @@ class FitConfig:
     family: str = AUTO
     """The one family of a curve, or the one that is offered to a symbolic search: factors joined
     by `*`, the loss's first (loss_power*polynomial), or constant. auto: all are fitted; the
-    simplest within a standard error of the best on tasks left out is the curve, and the best few
+    best of each length on tasks left out are played as schedules, which decides, and the best few
     are offered."""
     scaled: bool = False
     """Scale × shape: Ψ is fitted to α/α_0, with each task's α_0 from a probe at initialisation."""

@@ -1,41 +1,29 @@
 """Curves fitted to ideal rates: weighted robust least squares in log α from many starts.
 
-    min over constants of  Σ_k ρ(√w_k (log Ψ(x_k) − log α_k)),   ρ(r) = 2(√(1 + r²) − 1),
-
-w of mean 1, so that a label a nat or more off its curve counts linearly (soft L1). BFGS
-(optimistix), vmapped over starts, resamples and folds, so that one program serves all three;
-constants that must be positive are searched as logarithms.
+Starts, resamples and folds are the lanes of one program (least_squares.py).
 
 Labels of one task are not independent, so what a fit is worth is the error on tasks left out, and
 standard errors and intervals are over tasks: a bootstrap that draws whole tasks.
 """
 
 from collections.abc import Callable, Sequence
-from functools import lru_cache, partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import jax
-import jax.numpy as jnp
 import numpy as np
-import optimistix
-from jaxtyping import Array, Float
+from jaxtyping import Float
 
 from psi.fit.aggregate import MANY, aggregated
 from psi.fit.families import Family, Free, by_name, values
 from psi.fit.form import bound
 from psi.fit.heldout import resampled, unit, units
+from psi.fit.least_squares import LANES, Table, solve
 from psi.fit.points import Points
 from psi.law.expression import Apply, Expression, Variable, evaluate, nodes
 
-LANES = 64  # fits at a time
-PAD = 256  # points
-STEPS = 200
-TOLERANCE = 1e-8
 STEPPED = 4  # times LANES starts where a constant stands under a floor
 CLOSER = (0.1, 0.02, 0.004)  # nats around it
 RESAMPLES = 256
 
-Table = Float[np.ndarray, "lane constant"]
 Report = Callable[[int, str], None]
 
 
@@ -108,11 +96,19 @@ def simplest(curves: Sequence[Curve]) -> Curve:
     return min(close, key=lambda curve: len(curve.found))
 
 
+def best_by_length(curves: Sequence[Curve]) -> list[Curve]:
+    """The best curve of each number of constants, the shortest first; `curves` best first."""
+    best: dict[int, Curve] = {}
+    for curve in curves:
+        best.setdefault(len(curve.found), curve)
+    return [best[length] for length in sorted(best)]
+
+
 def spread(curve: Curve, points: Points, seed: int = 0) -> Spread:
     """Standard errors and intervals, from fits to resamples of whole tasks."""
     few, rng = aggregated(points), np.random.default_rng([seed, len(curve.found)])
     near = np.broadcast_to(curve.found, (LANES, len(curve.found)))
-    parts = [_solve(curve.family, few, near, few.weight * d)[0] for d in _resamples(few, rng)]
+    parts = [solve(curve.family, few, near, few.weight * d)[0] for d in _resamples(few, rng)]
     drawn = np.array(values(curve.family.constants, np.concatenate(parts).T, np))
     low, high = np.quantile(drawn, [0.025, 0.975], axis=1)
     return Spread(drawn.std(1), low, high)
@@ -124,13 +120,12 @@ def one_task(points: Points) -> bool:
 
 
 def _fit(family: Family, points: Points, few: Points, rng: np.random.Generator) -> Curve:
-    solve = partial(_solve, family)
     best = _searched(family, few, rng)
     folds, out = _folds(few, rng)
-    again = solve(few, np.broadcast_to(best, (LANES, len(best))), few.weight * folds)[0]
+    again = solve(family, few, np.broadcast_to(best, (LANES, len(best))), few.weight * folds)[0]
     squares = [_squares(family, few, c) @ share for c, share in zip(again, out, strict=True)]
     if len(points.task) > MANY:  # exactly, from where the few led
-        best = solve(points, best[None], points.weight[None])[0][0]
+        best = solve(family, points, best[None], points.weight[None])[0][0]
     share = few.weight / few.weight.sum()
     error = float(np.sqrt(_squares(family, few, best) @ share))
     return Curve(family, best, error, *_left_out(np.array(squares), out))
@@ -149,11 +144,11 @@ def _searched(
     ends = []
     for _ in range(STEPPED if flat else 1):
         starts = np.stack([_start(family.constants, few, rng) for _ in range(LANES)])
-        ends.append(_solve(family, few, starts, weight))
+        ends.append(solve(family, few, starts, weight))
     for near in CLOSER if flat else ():
         starts = np.repeat(_best(ends)[None], LANES, 0)
         starts[:, flat] += near * np.linspace(-1, 1, LANES)[:, None]
-        ends.append(_solve(family, few, starts, weight))
+        ends.append(solve(family, few, starts, weight))
     return _best(ends)
 
 
@@ -228,55 +223,3 @@ def _squares(
     every = [*points.values, *values(family.constants, found, np)]
     with np.errstate(all="ignore"):
         return np.square(np.log(evaluate(family.tree, names, every, np)) - points.log_rate)
-
-
-def _solve(
-    family: Family, points: Points, starts: Table, weight: Float[np.ndarray, "lane point"]
-) -> tuple[Table, Float[np.ndarray, " lane"]]:
-    """Where each lane's search ends, and its objective there; constants as they are searched."""
-    count = len(points.log_rate)
-    index = np.minimum(np.arange(count + -count % PAD), count - 1)
-    real = np.arange(len(index)) < count
-    padded = weight[:, index] * real
-    padded = padded / padded.sum(1, keepdims=True) * count
-    with jax.enable_x64(True):
-        columns = (starts, points.values[:, index], points.log_rate[index], padded)
-        found, objective = _program(family, points.names)(*map(jnp.asarray, columns))
-        return np.asarray(found), np.asarray(objective)
-
-
-@lru_cache(maxsize=16)  # programs take room that a process has little of (vm.max_map_count)
-def _program(family: Family, names: tuple[str, ...]) -> Callable[..., Any]:
-    @jax.jit
-    def solve(
-        starts: Float[Array, "lane constant"],
-        seen: Float[Array, "feature point"],
-        log_rate: Float[Array, " point"],
-        weight: Float[Array, "lane point"],
-    ) -> tuple[Array, Array]:
-        def objective(found: Float[Array, " constant"], weight: Array) -> Array:
-            square = weight * jnp.square(_log_rate(family, names, found, seen) - log_rate)
-            # 2(√(1 + r²) − 1) without its cancellation
-            return jnp.where(weight > 0, 2 * square / (1 + jnp.sqrt(1 + square)), 0.0).sum()
-
-        def lane(start: Float[Array, " constant"], weight: Array) -> tuple[Array, Array]:
-            method = optimistix.BFGS(TOLERANCE, TOLERANCE)
-            found = optimistix.minimise(
-                objective, method, start, weight, max_steps=STEPS, throw=False
-            ).value
-            end = objective(found, weight)
-            return found, jnp.where(jnp.isfinite(end), end, jnp.inf)
-
-        return jax.vmap(lane)(starts, weight)
-
-    return solve
-
-
-def _log_rate(
-    family: Family, names: tuple[str, ...], found: Float[Array, " constant"], seen: Array
-) -> Float[Array, " point"]:
-    free = family.constants
-    own = values(free, found[: len(free)], jnp)
-    every = (*names, *(each.name for each in free))
-    rate = evaluate(family.tree, every, [*seen, *own], jnp)
-    return jnp.log(jnp.broadcast_to(rate, seen.shape[1:]))

@@ -1,5 +1,6 @@
 """From a data set on disk to a law, with a share of the domains left out of every fit."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -8,15 +9,16 @@ import numpy as np
 import pandas as pd
 
 from psi.fit.apart import apart_scores
-from psi.fit.closed import Bar, Fitted, fit_closed, least, silent
+from psi.fit.closed import Bar, Fitted, Play, fit_closed, least, silent
 from psi.fit.config import OPTIMIZERS, FitConfig
+from psi.fit.kinds import Kind
 from psi.fit.labels import LEAST, Labels, labels, left_out_scores, provenance, regret
 from psi.fit.network import fit_network
-from psi.fit.trainings import probed_scales, scheduled
+from psi.fit.trainings import probed_scales, schedule_regrets
 from psi.ideal.rate import ideal_rates
 from psi.ideal.surface import response_surface
 from psi.lab import store
-from psi.law.law import Score
+from psi.law.law import Range, Score
 
 CELLS = 500  # with more of them ideal rates take longer than five seconds
 PACKAGES = ("numpy", "scipy", "jax", "flax", "optax")
@@ -34,9 +36,9 @@ def fit_dataset(
 ) -> Fitted:
     """The law fitted to the ideal rates of all domains but `held_out`.
 
-    With `schedule` formulas are also played in whole trainings of the training tasks. `command` is
-    noted in the law. Raises ValueError where the folder is no data set, was trained with another
-    optimizer, does not hold a domain named, or holds too little for a fit.
+    With `schedule` formulas are played in whole trainings of the training tasks, and chosen by
+    that. `command` is noted in the law. Raises ValueError where the folder is no data set, was
+    trained with another optimizer, does not hold a domain named, or holds too little for a fit.
     """
     records, tasks = store.read_records(folder), store.read_tasks(folder)
     optimizer_of(folder, config)
@@ -47,10 +49,8 @@ def fit_dataset(
         update(1, "")
     if config.scaled:
         ideal = ideal.assign(scale=ideal.task.map(probed_scales(folder, bar)))
-    fitted = fit_surface(folder, surface, ideal, config, held_out, command, bar)
-    if schedule and fitted.kind:
-        fitted = scheduled(fitted, folder, records, held_out, bar)
-    return fitted
+    play = _player(folder, config, records, held_out, bar) if schedule else None
+    return fit_surface(folder, surface, ideal, config, held_out, command, bar, play)
 
 
 def fit_surface(
@@ -61,6 +61,7 @@ def fit_surface(
     held_out: tuple[str, ...] = (),
     command: str = "",
     bar: Bar = silent,
+    play: Play | None = None,
 ) -> Fitted:
     """As `fit_dataset`, from the response surface and ideal rates of the data set already made.
 
@@ -77,7 +78,7 @@ def fit_surface(
     needed = LEAST if config.kind == "network" else least(config)
     cells = part(ideal[~ideal.domain.isin(held_out)], least=needed)
     cells.points(config.names)  # before any search, what is wrong with a column
-    fit = _network if config.kind == "network" else fit_closed
+    fit = _network if config.kind == "network" else partial(fit_closed, play=play)
     fitted = fit(cells, config, optimizer, bar)
     unseen = [(name, part(ideal[ideal.domain == name], least=1)) for name in held_out]
     scores = tuple(
@@ -106,6 +107,15 @@ def optimizer_of(folder: Path, config: FitConfig) -> str:
             f"{folder} was trained with {found}; a law is for: {', '.join(OPTIMIZERS)}"
         )
     return found
+
+
+def _player(
+    folder: Path, config: FitConfig, records: pd.DataFrame, held_out: tuple[str, ...], bar: Bar
+) -> Play:
+    def play(kinds: Sequence[Kind], domain: tuple[Range, ...]) -> np.ndarray:
+        return schedule_regrets(kinds, domain, folder, config, records, held_out, bar).mean(0)
+
+    return play
 
 
 def _network(cells: Labels, config: FitConfig, optimizer: str, bar: Bar) -> Fitted:

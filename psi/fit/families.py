@@ -42,6 +42,8 @@ class Family(NamedTuple):
     tree: Expression
     constants: tuple[Free, ...]
     source: str
+    rows: tuple[int, ...]
+    """Which factor of each of `tables`."""
 
 
 RAW = ("loss", "epoch")
@@ -110,15 +112,20 @@ WARMUP: tuple[Factor, ...] = (
 )  # fmt: skip
 
 
-def families(features: tuple[str, ...]) -> tuple[Family, ...]:
-    """All products of the factors, in the features (loss, time): RAW, RELATIVE or LOSS_ALONE.
+def tables(features: tuple[str, ...]) -> tuple[tuple[Factor, ...], ...]:
+    """The tables of factors in the features (loss, time): RAW, RELATIVE or LOSS_ALONE.
 
     Budgeted epoch factors only where time is `progress`.
     """
     if len(features) == 1:
-        return tuple(_family([row], features) for row in LOSS)
-    epoch = (*EPOCH, *BUDGETED) if features[1] == "progress" else EPOCH
-    return tuple(_family(rows, features) for rows in product(LOSS, epoch, WARMUP))
+        return (LOSS,)
+    return (LOSS, (*EPOCH, *BUDGETED) if features[1] == "progress" else EPOCH, WARMUP)
+
+
+def families(features: tuple[str, ...]) -> tuple[Family, ...]:
+    """All products of the factors."""
+    every = product(*(range(len(table)) for table in tables(features)))
+    return tuple(_family(rows, features) for rows in every)
 
 
 def family(name: str, features: tuple[str, ...]) -> Family:
@@ -134,15 +141,21 @@ def family(name: str, features: tuple[str, ...]) -> Family:
     return known[name]
 
 
-def _family(rows: Sequence[Factor], features: tuple[str, ...]) -> Family:
-    rows = [row for row in rows if row.name]
-    tree: Expression = Variable("a")
+def factor_tree(factor: Factor, features: tuple[str, ...]) -> Expression:
+    """A factor with the features in place of e and t."""
     places = {letter: Variable(name) for letter, name in zip("et", features, strict=False)}
-    for row in rows:
-        tree = Apply("mul", (tree, substitute(parse(row.formula), places)))
-    constants = (Free("a", "rate"), *(free for row in rows for free in row.constants))
-    name = "*".join(row.name for row in rows) or "constant"
-    return Family(name, tree, constants, "; ".join(row.source for row in rows))
+    return substitute(parse(factor.formula), places)
+
+
+def _family(rows: tuple[int, ...], features: tuple[str, ...]) -> Family:
+    chosen = [table[row] for table, row in zip(tables(features), rows, strict=True)]
+    named = [factor for factor in chosen if factor.name]
+    tree: Expression = Variable("a")
+    for factor in named:
+        tree = Apply("mul", (tree, factor_tree(factor, features)))
+    constants = (Free("a", "rate"), *(free for factor in named for free in factor.constants))
+    name = "*".join(factor.name for factor in named) or "constant"
+    return Family(name, tree, constants, "; ".join(factor.source for factor in named), rows)
 
 
 def values(constants: Sequence[Free], found: Array | Sequence[Array], xp: Namespace) -> list[Array]:

@@ -6,7 +6,6 @@ pilot's linear ones. Its regret is the score of the mean final loss minus that s
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,10 +13,10 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Array, Float, Key
 
-from psi.fit.closed import Bar, Fitted, silent
-from psi.fit.kinds import Kind, arena, of_row
+from psi.fit.closed import Bar, silent
+from psi.fit.config import FitConfig
+from psi.fit.kinds import Kind, arena
 from psi.fit.outcome import Course
-from psi.fit.symbolic.front import scored
 from psi.ideal.returns import cap, capped, score
 from psi.ideal.study import source
 from psi.lab.config import PILOT_SEEDS
@@ -25,11 +24,10 @@ from psi.lab.probe import probed_scale
 from psi.lab.sweep import task_key, task_of
 from psi.lab.task import Facts, Task
 from psi.lab.trajectories import pilot_family
-from psi.law.law import Law, Score
+from psi.law.law import Range
 
 PROBES = np.arange(8)  # seeds
 SEEDS = np.arange(PILOT_SEEDS)
-REGRET = "regret as a scheduler on training tasks"
 
 
 class Rebuilt(NamedTuple):
@@ -83,20 +81,20 @@ def reference(records: pd.DataFrame, task: str, facts: Facts) -> float:
 
 def schedule_regrets(
     kinds: Sequence[Kind],
-    law: Law,
+    domain: tuple[Range, ...],
     folder: Path,
+    config: FitConfig,
     records: pd.DataFrame,
     held_out: Sequence[str] = (),
     bar: Bar = silent,
 ) -> Float[np.ndarray, "course kind"]:
-    """Regret of each kind on each training task, with the features, domain and scale of `law`.
+    """Regret of each kind on each training task, with features clipped to `domain`.
 
-    Rates are not clipped to those of the law.
+    Rates are not clipped to those of a law.
     """
     tasks = rebuilt(folder, held_out)
     courses = [Course(t, reference(records, t.name, t.facts)) for t, _ in tasks]
-    scaled, key = law.scale is not None, tasks[0].key
-    place = arena(kinds, courses, law.features, law.domain, scaled, key)
+    place = arena(kinds, courses, config.names, domain, config.scaled, tasks[0].key)
     found, starts = [], [kind.start[None] for kind in kinds]
     with bar("training under the formulas", len(tasks)) as update:
         for done, (course, each) in enumerate(zip(courses, tasks, strict=True)):
@@ -105,27 +103,3 @@ def schedule_regrets(
             found.append(own.regrets(range(len(kinds)), starts, SEEDS)[0])
         update(len(tasks), "")
     return np.stack(found)
-
-
-def scheduled(
-    fitted: Fitted,
-    folder: Path,
-    records: pd.DataFrame,
-    held_out: Sequence[str] = (),
-    bar: Bar = silent,
-) -> Fitted:
-    """The law, and every formula of its front, with the mean regret over the training tasks.
-
-    Raises ValueError for a network.
-    """
-    law, kind, front = fitted
-    if kind is None:
-        raise ValueError(f"only closed forms are played in trainings here, got {law}")
-    rows = front.rows if front else ()
-    kinds = [kind, *map(of_row, rows)]
-    own, *others = schedule_regrets(kinds, law, folder, records, held_out, bar).mean(0)
-    by_formula = {row.formula: value for row, value in zip(rows, others, strict=True)}
-    return fitted._replace(
-        law=replace(law, scores=(*law.scores, Score(REGRET, float(own)))),
-        front=front and scored(front, by_formula.__getitem__),
-    )

@@ -9,14 +9,16 @@ import pytest
 
 import psi
 from psi.fit.apart import apart
+from psi.fit.closed import REGRET
 from psi.fit.config import FitConfig
 from psi.fit.dataset import fit_dataset, fit_surface
 from psi.fit.families import RELATIVE, family
 from psi.fit.labels import labels
 from psi.fit.symbolic.front import table
-from psi.fit.trainings import REGRET, probed_scales, rebuilt, reference, schedule_regrets
+from psi.fit.trainings import probed_scales, rebuilt, reference, schedule_regrets
 from psi.lab import store
 from psi.law.law import Law
+from psi.law.printing import text
 
 SAMPLE = Path(__file__).parents[2] / "data" / "sample"
 CURVE = FitConfig(family="loss_power*polynomial", resamples=8)
@@ -162,6 +164,29 @@ def test_the_simplest_family_within_a_standard_error_is_chosen(monkeypatch):
     )
 
 
+def played(regret_of):
+    """A Play that knows what each formula loses, by its text."""
+
+    def play(kinds, domain):
+        assert [len(each) for each in domain] == [2, 2]
+        return np.array([regret_of(text(kind.formula(kind.start))) for kind in kinds])
+
+    return play
+
+
+def test_the_shortest_curve_of_those_that_schedule_best_is_chosen(monkeypatch):
+    """Labels say linear; trainings say that a power of the loss is worth 0.1, a warm-up nothing."""
+    names = ("constant", "linear", "polynomial", "loss_power*linear", "loss_power*linear*warmup")
+    some = tuple(family(name, RELATIVE) for name in names)
+    monkeypatch.setattr(FitConfig, "table", lambda _: some)
+    ideal, surface = tables(lambda t: 0.5 * (1 - t.epoch / t.epochs), noise=0.2, effect=0.3)
+    play = played(lambda formula: 0.3 - 0.1 * ("loss" in formula) - 0.01 * ("min(" in formula))
+    law = fit_surface(SAMPLE, surface, ideal, FitConfig(resamples=2), play=play).law
+    assert "loss_ratio" in str(law)
+    assert "min(" not in str(law)
+    assert scores_of(law)[REGRET] == pytest.approx(0.2)
+
+
 def saturating(table):
     ratio = table.loss / table.initial_loss
     return 0.3 * ratio / (ratio + 0.1) * (1 - table.epoch / table.epochs)
@@ -180,6 +205,32 @@ def test_a_formula_is_chosen_from_a_front_that_is_kept():
     assert law.constants[1].value == pytest.approx(0.1, rel=0.2)
     assert law.provenance is not None
     assert any(each.startswith("pyoperon==") for each in law.provenance.versions)
+
+
+def test_the_formula_of_a_front_that_schedules_best_is_chosen():
+    """Where the longest schedules best it is taken, refined if that is better still."""
+    ideal, surface = tables(saturating, noise=0.1, effect=0.2)
+    rule = fit_surface(SAMPLE, surface, ideal, GIVEN).front
+    assert rule is not None
+    listed = [text(row.formula) for row in rule.rows]
+    longest = listed[-1]
+
+    def by(refined: float):
+        regrets = dict.fromkeys(listed, 0.5) | {longest: 0.1}
+        return played(lambda formula: regrets.get(formula, refined))
+
+    law, _, front = fit_surface(SAMPLE, surface, ideal, GIVEN, play=by(0.4))
+    assert front is not None
+    assert front.chosen is front.rows[-1]
+    assert law.model == front.chosen.formula
+    assert law.constants == front.chosen.constants
+    assert scores_of(law)[REGRET] == pytest.approx(0.1)
+    rows = table(front)
+    assert rows.chosen.tolist() == [False] * (len(rows) - 1) + [True]
+    assert rows.regret.tolist() == [0.5] * (len(rows) - 1) + [0.1]
+    refined = fit_surface(SAMPLE, surface, ideal, GIVEN, play=by(0.0))
+    assert scores_of(refined.law)[REGRET] == 0.0
+    assert refined.law.model not in [row.formula for row in front.rows]
 
 
 def test_a_formula_is_refined_in_the_cells_unless_domains_left_out_say_no():
@@ -289,10 +340,8 @@ def test_the_regret_of_a_schedule_that_the_pilot_has_trained():
         means = np.fmin(np.nan_to_num(means, nan=np.inf), 2 * task.facts.chance_loss).mean(1)
         best[task.name] = float(pilot[pilot.epoch == 0].lr.to_numpy()[5 * means.argmin()])
     kinds = [fitted.kind._replace(start=np.log([rate])) for rate in best.values()]
-    wide = replace(
-        fitted.law, domain=tuple(r._replace(low=0.0, high=9.0) for r in fitted.law.domain)
-    )
-    found = schedule_regrets(kinds, wide, SAMPLE, records)
+    wide = tuple(r._replace(low=0.0, high=9.0) for r in fitted.law.domain)
+    found = schedule_regrets(kinds, wide, SAMPLE, FitConfig(), records)
     assert np.diag(found) == pytest.approx([0, 0], abs=1e-3)
     assert (found > -1e-3).all()
 

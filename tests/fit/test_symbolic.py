@@ -85,8 +85,24 @@ def error_of(formula):
 
 
 def test_regrets_are_the_callers(found):
-    front = scored(found, lambda formula: float(len(list(nodes(formula)))))
-    assert table(front).regret.tolist() == table(front).complexity.tolist()
+    lengths = np.array([float(row.complexity) for row in found.rows])
+    frame = table(scored(found, lengths, lengths + 1))
+    assert frame.regret.tolist() == frame.complexity.tolist()
+    assert (frame.regret_refined - frame.regret == 1).all()
+
+
+def test_played_formulas_are_chosen_by_their_regret(found):
+    """The shortest within 0.02 nats of the least, in whichever version; not by held-out error."""
+    count = len(found.rows)
+    falling = np.linspace(1.0, 0.0, count)
+    assert scored(found, falling, falling).chosen.complexity == found.rows[-1].complexity
+    even = np.full(count, 0.3)
+    nearly = np.where(np.arange(count) == count - 1, 0.29, 0.3)
+    assert scored(found, even, nearly).chosen.complexity == found.rows[0].complexity
+    refined = np.where(np.arange(count) == 1, 0.1, 0.3)
+    assert scored(found, even, refined).chosen.complexity == found.rows[1].complexity
+    worse = np.full(count, 9.0)
+    assert scored(found, refined, worse).chosen.complexity == found.rows[1].complexity
 
 
 def test_the_same_seed_gives_the_same_front_on_one_thread_or_two(found):

@@ -1,8 +1,9 @@
 """The front of length against held-out error: every formula that no shorter one beats.
 
-It is kept whole, for which length is right is a judgement. One row is marked by the rule of
-Breiman, Friedman, Olshen & Stone 1984 (Classification and Regression Trees, section 3.4.3): the
-simplest formula whose held-out error is within so many standard errors of the least. Two things
+It is kept whole, for which length is right is a judgement. Where formulas have been played as
+schedules one row is marked by that: the shortest within 0.02 nats of the least regret. Else by the
+rule of Breiman, Friedman, Olshen & Stone 1984 (Classification and Regression Trees, section 3.4.3):
+the simplest formula whose held-out error is within so many standard errors of the least. Two things
 differ.
 The standard error is that of the difference, over tasks, as Vehtari, Gelman & Gabry 2017 (arXiv
 1507.04544) compare models: tasks want different rates at the same features whatever the formula,
@@ -10,11 +11,12 @@ which would hide everything. And as it is several times smaller than the error's
 formula the luckiest of hundreds, it is two of them and not one.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from jaxtyping import Float
 
 from psi.fit.heldout import HeldOut, gap
 from psi.fit.refit import Refitted
@@ -23,6 +25,8 @@ from psi.law.law import Constant
 from psi.law.printing import text
 
 ERRORS = 2.0
+SAME = 0.02
+"""Nats of regret that make no difference."""
 
 
 class Row(NamedTuple):
@@ -48,7 +52,9 @@ class Row(NamedTuple):
     constants: tuple[Constant, ...] = ()
     """With 95 % intervals over tasks."""
     regret: float | None = None
-    """What it loses as a scheduler, where the caller has measured that."""
+    """What it loses as a scheduler, where the caller has measured that, nats."""
+    regret_refined: float | None = None
+    """The same with its constants refined in the cells."""
 
 
 class Refused(NamedTuple):
@@ -69,13 +75,22 @@ class Front(NamedTuple):
 
     @property
     def chosen(self) -> Row:
-        """The simplest row within two standard errors of the best."""
+        """The row that is marked."""
         return self.rows[choose(self.rows)]
 
 
 def choose(rows: Sequence[Row]) -> int:
-    """The number of the simplest row within two standard errors of the best, of a front's rows."""
+    """The number of the row that is marked, of a front's rows."""
+    regrets = [row.regret for row in rows if row.regret is not None]
+    if len(regrets) == len(rows):
+        refined = [row.regret if row.regret_refined is None else row.regret_refined for row in rows]
+        return shortest(np.minimum(regrets, np.asarray(refined, float)))
     return next(k for k, row in enumerate(rows) if row.gap <= ERRORS * row.gap_error)
+
+
+def shortest(regrets: Float[np.ndarray, " formula"]) -> int:
+    """The number of the first regret within SAME of the least; the shortest formula is first."""
+    return int(np.argmax(regrets <= regrets.min() + SAME))
 
 
 class Judged(NamedTuple):
@@ -125,14 +140,18 @@ def table(front: Front) -> pd.DataFrame:
                 for name, value, low, high in row.constants
             ),
             "regret": np.nan if row.regret is None else row.regret,
+            "regret_refined": np.nan if row.regret_refined is None else row.regret_refined,
             "chosen": row is front.chosen,
         }
         for row in front.rows
     )
 
 
-def scored(front: Front, score: Callable[[Expression], float]) -> Front:
-    """The front with the regret of each formula as a scheduler."""
+def scored(
+    front: Front, regret: Float[np.ndarray, " row"], refined: Float[np.ndarray, " row"]
+) -> Front:
+    """The front with the regret of each formula as a scheduler, as it is and refined."""
+    each = zip(front.rows, regret, refined, strict=True)
     return front._replace(
-        rows=tuple(row._replace(regret=float(score(row.formula))) for row in front.rows)
+        rows=tuple(r._replace(regret=float(a), regret_refined=float(b)) for r, a, b in each)
     )
