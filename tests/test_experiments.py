@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 import psi
-from experiments.closed_forms import plot
+from experiments.closed_forms import plot, scores
 from experiments.closed_forms.compute import StudyConfig
 from experiments.closed_forms.main import Main
 from psi.fit.search import PolishConfig
@@ -17,7 +17,9 @@ from psi.fit.symbolic.config import SymbolicConfig
 from psi.ideal.labelling import Labelling
 from psi.lab.config import Hyper
 from psi.lab.tasks.table import Spec
+from psi.law.law import Law, Range, Score
 from psi.law.load import shipped
+from psi.law.parsing import parse
 
 TINY = StudyConfig(
     tasks=(
@@ -43,9 +45,8 @@ def test_the_closed_forms_study_makes_laws(tmp_path):
         assert len(law.constants) <= 6
         assert law.provenance is not None
         assert "experiments.closed_forms.main" in law.provenance.command
-        scores = {score.name: score.value for score in law.scores}
-        assert len(scores) == 2
-        assert np.isfinite(list(scores.values())).all()
+        assert len(law.scores) == 2
+        assert np.isfinite([score.value for score in law.scores]).all()
     candidates = pd.read_csv(tmp_path / "sgd-candidates.csv")
     assert set(candidates.law) == {"sgd", "sgd-scaled"}
     rates = json.loads((tmp_path / "single_rates.json").read_text())
@@ -68,8 +69,28 @@ def test_figures_are_drawn_from_a_table(tmp_path):
     assert (tmp_path / "tasks.png").stat().st_size > 10_000
 
 
+def test_scores_on_held_out_tasks_are_written_into_laws(tmp_path):
+    table = tmp_path / "held_out.csv"
+    columns = "law,task,measure,regret_linear_tuned,regret_linear_single\n"
+    table.write_text(columns + "a,x,stream,0.1,-0.3\na,y,stream,0.3,-0.1\na,z,validation,0.5,0\n")
+    law = Law(parse("0.1"), ("loss",), (Range(0.1, 1.0),), Range(0.1, 0.1), "sgd", 1.0)
+    own = Score("its own", 1.0)
+    replace(law, scores=(own,)).save(tmp_path / "a.json")
+    for _ in range(2):  # those of an earlier table are replaced
+        scores.Main(table, tmp_path).run()
+    assert psi.load(tmp_path / "a.json").scores == (
+        own,
+        Score("regret to tuned linear on 2 held-out tasks, stream loss", 0.2),
+        Score("regret to linear at one rate on 2 held-out tasks, stream loss", -0.2),
+        Score("regret to tuned linear on 1 held-out tasks, validation loss", 0.5),
+        Score("regret to linear at one rate on 1 held-out tasks, validation loss", 0.0),
+    )
+
+
 def test_shipped_laws_are_the_ones_the_study_made():
     """Their provenance names the command, their constants carry intervals."""
+    optimizers = ("sgd", "momentum", "adam")
+    assert {name for name, _ in shipped()} == {o + s for o in optimizers for s in ("", "-scaled")}
     for name, law in shipped():
         assert name.removesuffix("-scaled") == law.optimizer
         assert law.provenance is not None

@@ -66,7 +66,7 @@ class StudyConfig:
     )
     """The search over all kinds."""
     then: PolishConfig = field(
-        default_factory=lambda: PolishConfig(12, generations=8, seeds=24, spread=0.1)
+        default_factory=lambda: PolishConfig(12, generations=6, seeds=24, spread=0.1)
     )
     """The search over the better half."""
     seed: int = 0

@@ -25,7 +25,7 @@ from psi.law.clock import Clock
 from psi.law.expression import Expression, evaluate
 from psi.law.namespace import Namespace
 
-WIDTH = 16  # lanes trained together
+WIDTH = 12  # lanes trained together: the population of the closed forms' search
 
 Psi = Callable[[Array, Namespace], Array]
 MakePsi = Callable[[Array], Psi]
