@@ -31,7 +31,7 @@ from psi.lab.task import Task
 from psi.lab.trajectories import PLAIN, plain
 
 TUNING_SEEDS = np.arange(16)
-CHOOSING_SEEDS = np.arange(500, 628)
+FIRST_CHOOSING_SEED = 500
 SCORING_SEEDS = np.arange(100, 132)
 FIRST_SEARCH_SEED = 1000
 WIDTH = 8  # lanes of a cell: cells are trained together, and few lanes leave little padding
@@ -56,9 +56,12 @@ class Search:
     """Initialisations and batch orders a candidate and generation."""
     spread: float = 0.5
     """Standard deviation of log α at the start, nats."""
+    choosing: int = 128
+    """Seeds on which what the restarts end at and the plain schedules compete."""
 
     def __post_init__(self) -> None:
         at_least(self, ("knots", 2), ("restarts", 1), ("population", 4), ("seeds", 1))
+        at_least(self, ("choosing", 1))
         if self.generations < 1 or not self.spread > 0:
             raise ValueError(
                 f"generations must be >= 1 and spread positive, got {self.generations} and "
@@ -125,7 +128,8 @@ def headroom_over(
     )
     found = search(task, plans, key, how, report)
     candidates = np.concatenate([plans, found])
-    choice = _scores(trajectory_losses(task, candidates, CHOOSING_SEEDS, key), task).argmin()
+    fresh = FIRST_CHOOSING_SEED + np.arange(how.choosing)
+    choice = _scores(trajectory_losses(task, candidates, fresh, key), task).argmin()
     final = np.concatenate([plans, candidates[choice][None]])
     names = (*(name for name, _ in PLAIN), "oracle")
     losses = trajectory_losses(task, final, SCORING_SEEDS, key)
@@ -134,7 +138,7 @@ def headroom_over(
         Scored(name, final[k], losses[:, k], float(scores[k])) for k, name in enumerate(names)
     ]
     nats, low, high = difference(losses[:, 0], losses[:, -1], task)
-    runs = how.runs() + len(candidates) * len(CHOOSING_SEEDS) + losses.size
+    runs = how.runs() + len(candidates) * how.choosing + losses.size
     return Headroom(scored[-1], tuple(scored[:-1]), nats, low, high, runs)
 
 

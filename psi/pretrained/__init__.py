@@ -1,4 +1,8 @@
-"""The shipped law files, by name. None has been fitted well enough to ship yet."""
+"""The shipped law files, by name; experiments/closed_forms makes them.
+
+`NAME` is for training with the optimizer NAME, α = Ψ; `NAME-scaled` is scale × shape, α = α_0 · Ψ
+with α_0 from a probe (psi.lab.probe).
+"""
 
 from pathlib import Path
 

@@ -87,12 +87,13 @@ def groups(
 ) -> list[Group]:
     """All methods on a task, by how long they train; a probe's cost is off a law's budget."""
     epochs = task.facts.epochs
-    peaks = (("tuned", tuned), ("single rate", single))
     plans = [
-        Entrant(f"{name}, {how}{_told(told)}", plan(name, peak[name], epochs, told))
-        for how, peak in peaks
+        Entrant(f"{name}, tuned{_told(told)}", plan(name, tuned[name], epochs, told))
         for name, _ in PLAIN
         for told in (TOLD if name != "constant" else TOLD[:1])
+    ]
+    plans += [
+        Entrant(f"{name}, single rate", plan(name, single[name], epochs, 1.0)) for name, _ in PLAIN
     ]
     budgets = [
         Entrant(budget_name(times), plan("linear", tuned["linear"], round(times * epochs), 1.0))
