@@ -110,6 +110,7 @@ def _study(config: StudyConfig, optimizer: str, out: Path) -> None:
         table(each.front).to_csv(out / f"{optimizer}-{name}-front.csv", index=False)
     for name, law in zip((optimizer, f"{optimizer}-scaled"), pair, strict=True):
         law.save(_law_file(out, name))
+    jax.clear_caches()
 
 
 def _measured(

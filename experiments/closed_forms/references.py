@@ -11,6 +11,7 @@ are there are kept, so that the same command goes on where it was stopped.
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import jax
 import numpy as np
 import pandas as pd
 import tyro
@@ -59,6 +60,7 @@ class Main:
                 if (optimizer, task.name) not in known:
                     rows.append(pd.DataFrame([_row(task, spec, key_of(number))]))
                     pd.concat(rows).to_csv(self.out, index=False, float_format="%.6g")
+                    jax.clear_caches()  # a process may map so many programs (vm.max_map_count)
             update(len(work), "")
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
+import jax
 import pandas as pd
 
 from psi.bench.fitting.many import million
@@ -83,6 +84,7 @@ def _shipped(tables: list[pd.DataFrame], report: Report) -> list[Row]:
     rows: list[Row] = []
     for laws in by_optimizer():
         judged = judged_laws(laws, report=report)
+        jax.clear_caches()  # a process may map so many programs and no more (vm.max_map_count)
         tables.append(table([name for name, _ in laws], judged))
         for name, _ in laws:
             rows += rows_of(name, judged)
