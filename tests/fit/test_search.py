@@ -107,7 +107,7 @@ def test_a_scale_multiplies_and_its_probe_is_paid_for():
 
 
 def test_a_population_is_cut_and_put_together_in_order():
-    """21 laws in blocks of 16, each as it is alone."""
+    """21 laws in blocks of 12, each as it is alone."""
     task, seeds = quadratic(), np.arange(3)
     vectors = np.log(np.geomspace(0.01, 0.4, 21))[:, None]
     place = arena([LINEAR], [Course(task, 0.0)], RELATIVE, DOMAIN, False, KEY)
@@ -134,6 +134,20 @@ def test_polishing_trainings_finds_the_best_constant():
     how = PolishConfig(population=8, generations=30, seeds=256)
     found = place.polished([0], [constant.start], how)[0]
     assert end(np.exp(found[0])) < 1.02 * end(best)
+
+
+def test_a_level_far_off_is_put_right_before_a_search():
+    """a (1 − i/T) ends best near a = 0.45 = 1/h: from e^±1.5 of that the way is ∓1.5. A kind
+    whose first constant is no rate stays."""
+    best = np.log(0.45)
+    other = Kind("other", parse("0.1 + c"), (Free("c", "exponent"),), np.array([0.05]))
+    place = arena([LINEAR, POWER, other], [Course(quadratic(), 0.0)], RELATIVE, DOMAIN, False, KEY)
+    begin = [np.array([best - 1.5]), np.array([best + 1.5, 1.0]), other.start]
+    one, two, three = place.levelled([0, 1, 2], begin, np.arange(128))
+    assert one == pytest.approx([best], abs=0.51)
+    assert two == pytest.approx([best, 1.0], abs=0.51)
+    assert two[1] == 1.0
+    assert three == other.start
 
 
 def test_formula_of_a_kind_puts_the_constants_in_place():
