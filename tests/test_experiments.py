@@ -11,12 +11,15 @@ import pytest
 import psi
 from experiments.closed_forms import plot, scores
 from experiments.closed_forms.compute import StudyConfig
+from experiments.closed_forms.laws import of_family, tidied
 from experiments.closed_forms.main import Main
+from psi.fit.families import RELATIVE, family
 from psi.fit.search import PolishConfig
 from psi.fit.symbolic.config import SymbolicConfig
 from psi.ideal.labelling import Labelling
 from psi.lab.config import Hyper
 from psi.lab.tasks.table import Spec
+from psi.law.expression import evaluate
 from psi.law.law import Law, Range, Score
 from psi.law.load import shipped
 from psi.law.parsing import parse
@@ -67,6 +70,29 @@ def test_figures_are_drawn_from_a_table(tmp_path):
     ]
     plot.tasks_figure(pd.DataFrame(rows), tmp_path / "tasks.png")
     assert (tmp_path / "tasks.png").stat().st_size > 10_000
+
+
+@pytest.mark.parametrize(
+    ("end", "name"),
+    [
+        (0.3, "loss_power*polynomial*warmup"),
+        (4.0, "loss_power*polynomial*rise"),
+        (1e9, "loss_power*polynomial"),
+    ],
+)
+def test_a_tidied_law_has_the_same_rates(end, name):
+    """A warm-up that ends within the domain stays; a longer one rises on; a flat one goes."""
+    warmed = of_family(family("loss_power*polynomial*warmup", RELATIVE))
+    found = np.array([np.log(2.0), -0.2, 1.1, np.log(end)])
+    domain = (Range(0.01, 2.0), Range(0.0, 0.975))
+    kind, moved = tidied(warmed, found, domain)
+    assert kind.name == name
+    grid = [axis.reshape(-1) for axis in np.meshgrid(*(np.linspace(*each, 9) for each in domain))]
+    one, other = (
+        evaluate(formula, RELATIVE, grid, np)
+        for formula in (warmed.formula(found), kind.formula(moved))
+    )
+    np.testing.assert_allclose(one, other, rtol=1e-6)
 
 
 def test_scores_on_held_out_tasks_are_written_into_laws(tmp_path):

@@ -5,18 +5,28 @@ import json
 from importlib.metadata import version
 
 import numpy as np
+from jaxtyping import Float
 
-from experiments.closed_forms.compute import Candidate, Data, StudyConfig, content, domain_of
-from psi.fit.families import RELATIVE, values
-from psi.fit.kinds import Arena
+from experiments.closed_forms.compute import (
+    SAME,
+    Candidate,
+    Data,
+    StudyConfig,
+    content,
+    domain_of,
+)
+from psi.fit.families import RELATIVE, Family, Free, family, values
+from psi.fit.kinds import Arena, Kind
 from psi.fit.surrogate import scattered, task_intervals
-from psi.law.expression import evaluate
+from psi.law.expression import Apply, evaluate
 from psi.law.law import Constant, Law, Provenance, Range, Score
+from psi.law.parsing import parse
 
 SCATTERED = 64
 SPREAD = 0.15
 SEEDS = np.arange(4000, 4016)
 GRID = 64
+WARMUP = "*warmup"
 PACKAGES = ("numpy", "scipy", "jax", "optax", "evosax", "optimistix", "pyoperon")
 COMMAND = "python -m experiments.closed_forms.main --ship"
 
@@ -25,14 +35,15 @@ def law_of(config: StudyConfig, data: Data, place: Arena, winner: Candidate, sca
     """The law of a candidate, without its scores on held-out tasks."""
     domain = domain_of(data)
     ideal = data.ideal
+    kind, found = tidied(winner.kind, winner.found, domain)
     return Law(
-        model=winner.kind.formula(winner.found),
+        model=kind.formula(found),
         features=RELATIVE,
         domain=domain,
         rates=_rates(winner, domain),
         optimizer=str(data.tasks[0].facts.optimizer),
         initial_loss=float(ideal.groupby("task").initial_loss.median().median()),
-        constants=_constants(place, winner),
+        constants=_constants(place, winner, domain),
         scores=(
             Score("regret on the training tasks, fitted to ideal rates", winner.fitted),
             Score("regret on the training tasks, polished", winner.polished),
@@ -50,14 +61,42 @@ def _rates(winner: Candidate, domain: tuple[Range, ...]) -> Range:
     return Range(float(rate.min()), float(rate.max()))
 
 
-def _constants(place: Arena, winner: Candidate) -> tuple[Constant, ...]:
+def tidied(
+    kind: Kind, found: Float[np.ndarray, " constant"], domain: tuple[Range, ...]
+) -> tuple[Kind, Float[np.ndarray, " constant"]]:
+    """The same rates within the domain, without the part of a warm-up that is not in it.
+
+    One over w that does not end there is a rise, a min(1, 0.1 + 0.9 t/w) = 0.1 a (1 + t/d) with
+    d = w/9; where that rises by less than SAME nats it is left out.
+    """
+    if not kind.name.endswith(WARMUP) or np.exp(found[-1]) <= domain[1].high:
+        return kind, found
+    shorter = of_family(family(kind.name.removesuffix(WARMUP), RELATIVE))
+    moved = np.r_[found[0] + np.log(0.1), found[1:-1]]
+    d = found[-1] - np.log(9)
+    if np.log1p(domain[1].high / np.exp(d)) < SAME:
+        return shorter, moved
+    tree = Apply("mul", (shorter.tree, parse("1 + progress/d")))
+    rising = Kind(f"{shorter.name}*rise", tree, (*shorter.constants, Free("d", "time")), kind.start)
+    return rising, np.r_[moved, d]
+
+
+def of_family(of: Family) -> Kind:
+    """A family, all constants 1 or 0."""
+    return Kind(of.name, of.tree, of.constants, np.zeros(len(of.constants)))
+
+
+def _constants(place: Arena, winner: Candidate, domain: tuple[Range, ...]) -> tuple[Constant, ...]:
     lanes = scattered(winner.found, SCATTERED, SPREAD, seed=0)
     low, high = task_intervals(place.regrets([winner.number], [lanes], SEEDS), lanes)
-    free = winner.kind.constants
-    rows = (values(free, each, np) for each in (winner.found, low, high))
+    kind, found = tidied(winner.kind, winner.found, domain)
+    # Tidying only shifts what is searched: ends of intervals go with their constants.
+    shift = found - winner.found[: len(found)]
+    every = (found, *(end[: len(found)] + shift for end in (low, high)))
+    rows = (values(kind.constants, each, np) for each in every)
     return tuple(
         Constant(each.name, float(value), float(a), float(b))
-        for each, value, a, b in zip(free, *rows, strict=True)
+        for each, value, a, b in zip(kind.constants, *rows, strict=True)
     )
 
 
