@@ -9,13 +9,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import tyro
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullLocator
 
 import psi
 from psi.report.figures import save
 
 LOSSES = (1.0, 0.5, 0.2, 0.05)
 COLOURS = {"law": "tab:red", "linear": "tab:blue", "cosine": "tab:cyan", "constant": "0.55"}
+OPTIMIZERS = ("sgd", "momentum", "adam")
+TICKS = (-0.3, 0.0, 0.3, 1.0, 2.0)
 
 
 @dataclass(frozen=True)
@@ -35,32 +39,45 @@ class Main:
 
 def tasks_figure(table: pd.DataFrame, path: Path) -> None:
     """Regret against the tuned linear schedule, task by task: law and single rates."""
-    laws = sorted(table.law.unique())
-    tasks = table.task.unique()
-    figure = Figure(figsize=(3.0 * len(laws) + 3.4, 0.34 * len(tasks) + 1.4), layout="constrained")
-    axes = figure.subplots(1, len(laws), sharey=True, squeeze=False)[0]
-    for axis, law in zip(axes, laws, strict=True):
-        rows = table[table.law == law].set_index("task").loc[list(tasks)]
-        y = np.arange(len(tasks))[::-1]
-        for schedule in ("constant", "linear", "cosine"):
-            single = rows.regret_linear_tuned - rows[f"regret_{schedule}_single"]
-            axis.plot(single, y, "o", ms=4, color=COLOURS[schedule], label=f"{schedule}, one rate")
-        axis.plot(rows.regret_linear_tuned, y, "D", ms=6, color=COLOURS["law"], label="law")
-        axis.axvline(0, color="k", lw=0.8)
-        axis.set(title=law, xlabel="regret to tuned linear [nats]")
-        axis.set_xscale("symlog", linthresh=0.3)
-        axis.grid(axis="y", lw=0.3)
-    axes[0].set_yticks(np.arange(len(tasks))[::-1], labels=[_short(task) for task in tasks])
-    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
+    rows, columns = _grid(list(table.law.unique()))
+    tasks = list(table.task.unique())
+    size = (2.6 * columns + 3.0, rows * (0.24 * len(tasks) + 0.7) + 0.5)
+    figure = Figure(figsize=size, layout="constrained")
+    axes = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
+    for law, some in table.groupby("law"):
+        axis = axes[_place(str(law))]
+        _tasks_panel(axis, some.set_index("task").loc[tasks])
+        axis.set_title(str(law), fontsize=10)
+    for axis in axes[:, 0]:
+        axis.set_yticks(np.arange(len(tasks))[::-1], labels=[_short(task) for task in tasks])
+        axis.tick_params(axis="y", labelsize=8)
+    for axis in axes[-1]:
+        axis.set_xlabel("regret to tuned linear [nats]", fontsize=9)
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
     save(figure, path)
+
+
+def _tasks_panel(axis: Axes, rows: pd.DataFrame) -> None:
+    y = np.arange(len(rows))[::-1]
+    for schedule in ("constant", "linear", "cosine"):
+        single = rows.regret_linear_tuned - rows[f"regret_{schedule}_single"]
+        axis.plot(single, y, "o", ms=4, color=COLOURS[schedule], label=f"{schedule}, one rate")
+    axis.plot(rows.regret_linear_tuned, y, "D", ms=5, color=COLOURS["law"], label="law")
+    axis.axvline(0, color="k", lw=0.8)
+    axis.set_xscale("symlog", linthresh=0.3)
+    axis.set_xticks(TICKS, labels=[f"{tick:g}" for tick in TICKS])
+    axis.xaxis.set_minor_locator(NullLocator())
+    axis.set_xlim(-0.5, 3.5)
+    axis.grid(axis="y", lw=0.3)
 
 
 def shapes_figure(laws: list[str], path: Path) -> None:
     """Ψ over progress at a few relative losses, a panel a law."""
-    figure = Figure(figsize=(2.9 * len(laws) + 0.6, 3.2), layout="constrained")
-    axes = figure.subplots(1, len(laws), squeeze=False)[0]
-    for axis, name in zip(axes, laws, strict=True):
-        law = psi.load(name)
+    rows, columns = _grid(laws)
+    figure = Figure(figsize=(2.9 * columns + 0.6, 2.4 * rows + 0.4), layout="constrained")
+    axes = figure.subplots(rows, columns, sharex=True, squeeze=False)
+    for name in laws:
+        axis, law = axes[_place(name)], psi.load(name)
         progress = np.linspace(*law.domain[law.features.index("progress")], 200)
         for number, ratio in enumerate(LOSSES):
             ratio = float(np.clip(ratio, *law.domain[law.features.index("loss_ratio")]))
@@ -68,10 +85,24 @@ def shapes_figure(laws: list[str], path: Path) -> None:
             rate = law(np.stack([values[feature] for feature in law.features]))
             shade = 0.25 + 0.2 * number
             axis.plot(progress, rate, color=(0.85 * shade, 0.2, 1 - shade), label=f"{ratio:g}")
-        axis.set(title=name, xlabel="progress i/T")
-    axes[0].set_ylabel("Ψ (with -scaled: times α₀)")
-    axes[-1].legend(title="ε/ε₀", fontsize=8)
+        axis.set_title(name, fontsize=10)
+        axis.set_ylim(bottom=0)
+    for row, label in zip(axes, ("α = Ψ", "α/α₀ = Ψ"), strict=False):
+        row[0].set_ylabel(label)
+    for axis in axes[-1]:
+        axis.set_xlabel("progress i/T")
+    axes[0, 0].legend(title="ε/ε₀", fontsize=8)
     save(figure, path)
+
+
+def _grid(laws: list[str]) -> tuple[int, int]:
+    """Rows, the scaled laws in the second; columns, an optimizer each."""
+    places = [_place(law) for law in laws]
+    return 1 + max(row for row, _ in places), 1 + max(column for _, column in places)
+
+
+def _place(law: str) -> tuple[int, int]:
+    return int(law.endswith("-scaled")), OPTIMIZERS.index(law.removesuffix("-scaled"))
 
 
 def _short(task: str) -> str:
