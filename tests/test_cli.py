@@ -306,29 +306,38 @@ def test_demo_leaves_a_folder_of_other_files_alone(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("wait", "number", "code"), [(1.0, signal.SIGINT, 130), (5.0, signal.SIGTERM, 143)]
+    ("sign", "number", "code"),
+    [
+        (None, signal.SIGTERM, 143),  # Python itself has a handler of SIGINT from the start
+        ("manifest/config.json", signal.SIGINT, 130),
+        ("records/part-0000-pilot.parquet", signal.SIGINT, 130),
+    ],
+    ids=["importing", "compiling", "training"],
 )
-def test_signals_end_it_within_five_seconds_and_a_rerun_goes_on(tmp_path, wait, number, code):
-    """During the imports, and in the middle of training or compiling."""
+def test_signals_end_it_within_five_seconds_and_a_rerun_goes_on(tmp_path, sign, number, code):
+    """As soon as there is a handler, or the file that tells how far it is."""
     out = tmp_path / "data"
-    process = start("generate", "--out", out, *GENERATE, "--cells=100")
-    until = time.monotonic() + 60  # a first start compiles Python's own files
-    while not catches(process, number) and time.monotonic() < until:
-        time.sleep(0.05)
-    time.sleep(wait)
-    assert process.poll() is None
-    process.send_signal(number)
-    asked = time.monotonic()
-    process.communicate(timeout=30)
-    assert time.monotonic() - asked < 5
+    asked = (*GENERATE, "--cells=1000")
+    with start("generate", "--out", out, *asked) as process:
+        try:
+            until = time.monotonic() + 120  # a first start compiles Python's own files
+            while not (out / sign).exists() if sign else not catches(process, number):
+                assert process.poll() is None and time.monotonic() < until
+                time.sleep(0.01)
+            process.send_signal(number)
+            sent = time.monotonic()
+            process.communicate(timeout=30)
+        finally:
+            process.kill()
+    assert time.monotonic() - sent < 5
     assert process.returncode == code
     files = [p for p in out.rglob("*") if p.is_file() and not p.name.startswith(".")]
     for file in files:
         assert file.stat().st_size > 0
     if files:
-        done, said, error = run("generate", "--out", out, *GENERATE, "--cells=100", "--json")
+        done, said, error = run("generate", "--out", out, *asked, "--json")
         assert done == 0, error
-        assert json.loads(said)["rows"] == 4 * (2 * 225 + 2 * 100 * 4 * 2)
+        assert json.loads(said)["rows"] == 4 * (2 * 225 + 2 * 1000 * 4 * 2)
 
 
 def test_importing_psi_imports_no_framework():
