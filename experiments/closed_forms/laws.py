@@ -35,9 +35,9 @@ def law_of(config: StudyConfig, data: Data, place: Arena, winner: Candidate, sca
     """The law of a candidate, without its scores on held-out tasks."""
     domain = domain_of(data)
     ideal = data.ideal
-    kind, found = tidied(winner.kind, winner.found, domain)
+    kind = tidied(winner.kind._replace(start=winner.found), domain)
     return Law(
-        model=kind.formula(found),
+        model=kind.formula(kind.start),
         features=RELATIVE,
         domain=domain,
         rates=_rates(winner, domain),
@@ -61,38 +61,38 @@ def _rates(winner: Candidate, domain: tuple[Range, ...]) -> Range:
     return Range(float(rate.min()), float(rate.max()))
 
 
-def tidied(
-    kind: Kind, found: Float[np.ndarray, " constant"], domain: tuple[Range, ...]
-) -> tuple[Kind, Float[np.ndarray, " constant"]]:
+def tidied(kind: Kind, domain: tuple[Range, ...]) -> Kind:
     """The same rates within the domain, without the part of a warm-up that is not in it.
 
     One over w that does not end there is a rise, a min(1, 0.1 + 0.9 t/w) = 0.1 a (1 + t/d) with
     d = w/9; where that rises by less than SAME nats it is left out.
     """
+    found = kind.start
     if not kind.name.endswith(WARMUP) or np.exp(found[-1]) <= domain[1].high:
-        return kind, found
-    shorter = of_family(family(kind.name.removesuffix(WARMUP), RELATIVE))
+        return kind
     moved = np.r_[found[0] + np.log(0.1), found[1:-1]]
+    shorter = of_family(family(kind.name.removesuffix(WARMUP), RELATIVE), moved)
     d = found[-1] - np.log(9)
     if np.log1p(domain[1].high / np.exp(d)) < SAME:
-        return shorter, moved
+        return shorter
     tree = Apply("mul", (shorter.tree, parse("1 + progress/d")))
-    rising = Kind(f"{shorter.name}*rise", tree, (*shorter.constants, Free("d", "time")), kind.start)
-    return rising, np.r_[moved, d]
+    free = (*shorter.constants, Free("d", "time"))
+    return Kind(f"{shorter.name}*rise", tree, free, np.r_[moved, d])
 
 
-def of_family(of: Family) -> Kind:
-    """A family, all constants 1 or 0."""
-    return Kind(of.name, of.tree, of.constants, np.zeros(len(of.constants)))
+def of_family(of: Family, found: Float[np.ndarray, " constant"]) -> Kind:
+    """A family with constants as they are searched."""
+    return Kind(of.name, of.tree, of.constants, found)
 
 
 def _constants(place: Arena, winner: Candidate, domain: tuple[Range, ...]) -> tuple[Constant, ...]:
     lanes = scattered(winner.found, SCATTERED, SPREAD, seed=0)
     low, high = task_intervals(place.regrets([winner.number], [lanes], SEEDS), lanes)
-    kind, found = tidied(winner.kind, winner.found, domain)
+    kind = tidied(winner.kind._replace(start=winner.found), domain)
     # Tidying only shifts what is searched: ends of intervals go with their constants.
-    shift = found - winner.found[: len(found)]
-    every = (found, *(end[: len(found)] + shift for end in (low, high)))
+    count = len(kind.start)
+    shift = kind.start - winner.found[:count]
+    every = (kind.start, *(end[:count] + shift for end in (low, high)))
     rows = (values(kind.constants, each, np) for each in every)
     return tuple(
         Constant(each.name, float(value), float(a), float(b))

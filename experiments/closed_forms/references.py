@@ -18,6 +18,7 @@ import tyro
 from jaxtyping import Array, Key
 
 from psi.bench.contest import TUNING_SEEDS
+from psi.bench.fitting.entrants import plan
 from psi.bench.fitting.held_out import HELD_OUT
 from psi.bench.fitting.references import FILE, HEADROOM, KEYS
 from psi.bench.fitting.shipped import key_of
@@ -25,7 +26,7 @@ from psi.ideal.oracle import Search, headroom_over, plain_scores, trajectory_los
 from psi.lab.bounds import BOUNDS
 from psi.lab.task import Task
 from psi.lab.tasks.table import Spec
-from psi.lab.trajectories import PLAIN, plain
+from psi.lab.trajectories import PLAIN
 from psi.report.progress import bar
 
 SEARCH = Search(restarts=2, generations=25, seeds=8)
@@ -68,16 +69,17 @@ def _row(task: Task, spec: Spec, key: Key[Array, ""]) -> dict[str, object]:
     rates = dict(BOUNDS)[task.facts.optimizer]
     grid, scores = plain_scores(task, rates, key, TUNING_SEEDS)
     peaks = grid[scores.argmin(1)]
+    tuned = {name: float(peak) for (name, _), peak in zip(PLAIN, peaks, strict=True)}
     if spec.name == "pydoc":
-        peak = float(peaks[[name for name, _ in PLAIN].index("linear")])
-        task = task._replace(facts=replace(task.facts, floor=_longer(task, peak, key)))
+        floor = _longer(task, tuned["linear"], key)
+        task = task._replace(facts=replace(task.facts, floor=floor))
     costly = task.facts.network in COSTLY
     found = headroom_over(task, peaks, key, SMALL if costly else SEARCH)
     return {
         "optimizer": task.facts.optimizer,
         "task": task.name,
         "floor": task.facts.floor,
-        **dict(zip((name for name, _ in PLAIN), peaks, strict=True)),
+        **tuned,
         **dict(zip(HEADROOM, (found.nats, found.low, found.high), strict=True)),
     }
 
@@ -85,9 +87,8 @@ def _row(task: Task, spec: Spec, key: Key[Array, ""]) -> dict[str, object]:
 def _longer(task: Task, peak: float, key: Key[Array, ""]) -> float:
     """The loss of the tuned linear schedule over a longer budget: L* where no other is known."""
     long = task._replace(facts=replace(task.facts, epochs=LONGER * task.facts.epochs))
-    lanes = plain(peak * AROUND, long.facts.epochs).rates
-    linear = lanes.reshape(len(PLAIN), len(AROUND), -1)[[name for name, _ in PLAIN].index("linear")]
-    return float(trajectory_losses(long, linear, TUNING_SEEDS, key).mean(0).min())
+    lanes = np.stack([plan("linear", peak * each, long.facts.epochs, 1.0) for each in AROUND])
+    return float(trajectory_losses(long, lanes, TUNING_SEEDS, key).mean(0).min())
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ from psi.fit.config import FitConfig
 from psi.fit.curves import Curve, best_by_length, fit_curves, simplest
 from psi.fit.kinds import Kind, of_curve, of_row
 from psi.fit.labels import Labels, domain, left_out_scores
-from psi.fit.symbolic.front import Front, scored, shortest
+from psi.fit.symbolic.front import Front, choose, scored, shortest
 from psi.fit.symbolic.limits import refusal
 from psi.fit.symbolic.search import LEAST, STEPS, search
 from psi.law.law import Law, Range, Score
@@ -68,11 +68,11 @@ def least(config: FitConfig) -> int:
 class Choice(NamedTuple):
     """A structure with its constants."""
 
-    start: Kind
-    """Fitted to ideal rates."""
     kind: Kind
     refined: bool
-    """Whether `kind` is `start` refined in the cells."""
+    """Whether the cells have moved its constants from where ideal rates had put them."""
+    left_out: tuple[Score, ...]
+    """Regret on each domain, of constants fitted to the others."""
     regret: float | None = None
     """As a schedule, where it was played."""
     front: Front | None = None
@@ -86,8 +86,8 @@ def fit_closed(
     Of one task alone the law has no intervals.
     """
     names = config.names
-    choose = _formula if config.kind == "symbolic" else _curve
-    chosen = choose(cells, config, bar, play)
+    make = _formula if config.kind == "symbolic" else _curve
+    chosen = make(cells, config, bar, play)
     front = chosen.front
     if front and not chosen.refined:
         constants = front.chosen.constants if front.unit == "task" else ()
@@ -95,9 +95,8 @@ def fit_closed(
         with bar("intervals", config.resamples) as update:
             constants = intervals(chosen.kind, names, cells, config.resamples, config.seed, update)
     law = closed_form(chosen.kind, names, cells, optimizer)
-    left_out = _left_out(chosen.start, chosen.refined, cells, config, bar)
     played = () if chosen.regret is None else (Score(REGRET, chosen.regret),)
-    scores = (*left_out, *apart_scores(law, cells), *played)
+    scores = (*chosen.left_out, *apart_scores(law, cells), *played)
     return Fitted(replace(law, constants=constants, scores=scores), chosen.kind, front)
 
 
@@ -106,11 +105,11 @@ def _curve(cells: Labels, config: FitConfig, bar: Bar, play: Play | None) -> Cho
     kept = best_by_length(curves) if play else [simplest(curves)]
     starts = [of_curve(curve) for curve in kept]
     refined = [minimise(start, names, cells) for start in starts]
-    if not play:
-        return Choice(starts[0], refined[0], True)
-    regrets = play(refined, domain(cells, names))
-    number = shortest(regrets)
-    return Choice(starts[number], refined[number], True, float(regrets[number]))
+    regrets = play(refined, domain(cells, names)) if play else None
+    number = 0 if regrets is None else shortest(regrets)
+    left_out = _left_out(starts[number], True, cells, config, bar)
+    regret = None if regrets is None else float(regrets[number])
+    return Choice(refined[number], True, left_out, regret)
 
 
 def _formula(cells: Labels, config: FitConfig, bar: Bar, play: Play | None) -> Choice:
@@ -121,19 +120,22 @@ def _formula(cells: Labels, config: FitConfig, bar: Bar, play: Play | None) -> C
     refined = [_refined(start, cells, config.names) or start for start in starts]
     both = play([*starts, *refined], domain(cells, config.names)).reshape(2, -1)
     front = scored(front, both[0], both[1])
-    number = front.rows.index(front.chosen)
+    number = choose(front.rows)
     better = bool(both[1, number] < both[0, number])
     kind = (refined if better else starts)[number]
-    return Choice(starts[number], kind, better, float(both[:, number].min()), front)
+    left_out = _left_out(starts[number], better, cells, config, bar)
+    return Choice(kind, better, left_out, float(both[:, number].min()), front)
 
 
 def _formula_by_rule(front: Front, cells: Labels, config: FitConfig, bar: Bar) -> Choice:
     start = of_row(front.chosen)
     kind = _refined(start, cells, config.names)
-    with_, without = (_left_out(start, refine, cells, config, bar) for refine in (True, False))
-    if kind is None or _mean(with_) > _mean(without):
-        return Choice(start, start, False, front=front)
-    return Choice(start, kind, True, front=front)
+    without = _left_out(start, False, cells, config, bar)
+    if kind is not None:
+        left_out = _left_out(start, True, cells, config, bar)
+        if _mean(left_out) <= _mean(without):
+            return Choice(kind, True, left_out, front=front)
+    return Choice(start, False, without, front=front)
 
 
 def _refined(start: Kind, cells: Labels, names: tuple[str, ...]) -> Kind | None:

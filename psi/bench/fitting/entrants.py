@@ -6,7 +6,6 @@ the same for a law told T/2, a schedule that ends at 3/4 T, and the runs that go
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -17,10 +16,10 @@ from jaxtyping import Array, Float, Key
 from psi.bench.contest import SCORING_SEEDS as SCORING
 from psi.fit.outcome import charged, run_losses, scales_of
 from psi.lab.engine import MakePolicy
-from psi.lab.policy import Policy
+from psi.lab.policy import Policy, clock_policy, trajectory
 from psi.lab.task import Task
 from psi.lab.trajectories import PLAIN
-from psi.law.clock import Clock, decide
+from psi.law.clock import Clock
 from psi.law.features import Observation
 from psi.law.law import Law
 
@@ -65,14 +64,12 @@ def contestants(laws: Sequence[Law]) -> MakePolicy:
     clocks = [Clock(law, 1) for law in laws]
 
     def policy(lane: Lane) -> Policy:
-        def planned(seen: Observation, last: Array) -> Array:
-            return jnp.asarray(lane.rates[seen.epoch], last.dtype)
+        ruled = (clock_policy(clock.at_scale(lane.scale)) for clock in clocks)
+        policies = [trajectory(lane.rates), *ruled]
 
         def step(last: Array, seen: Observation) -> tuple[Array, Array]:
             told = seen._replace(horizon=lane.told * seen.horizon)
-            branches = [planned, *(partial(_decided, clock, lane.scale) for clock in clocks)]
-            rate = jax.lax.switch(lane.number, branches, told, last)
-            return rate, rate
+            return jax.lax.switch(lane.number, [each.step for each in policies], last, told)
 
         return Policy(init=lambda _: jnp.asarray(1e-6, dtype=float), step=step)
 
@@ -147,10 +144,6 @@ def plan(name: str, peak: float, epochs: int, told: float) -> Float[np.ndarray, 
 def budget_name(times: float) -> str:
     """What the tuned linear schedule over so many times T is called."""
     return f"linear, tuned, over {times:g} T"
-
-
-def _decided(clock: Clock, scale: Array, seen: Observation, last: Array) -> Array:
-    return jnp.asarray(decide(clock.at_scale(scale), seen, last, jnp), dtype=last.dtype)
 
 
 def _told(told: float) -> str:
