@@ -13,7 +13,7 @@ from experiments.closed_forms import plot, scores
 from experiments.closed_forms.compute import StudyConfig
 from experiments.closed_forms.laws import of_family, tidied
 from experiments.closed_forms.main import Main
-from psi.fit.families import RELATIVE, family
+from psi.fit.families import SIZED, family
 from psi.fit.search import PolishConfig
 from psi.fit.symbolic.config import SymbolicConfig
 from psi.ideal.labelling import Labelling
@@ -31,7 +31,7 @@ TINY = StudyConfig(
     ),
     labelling=Labelling(cells=12, states=8, orders=2),
     symbolic=SymbolicConfig(runs=1, population=50, generations=3, resamples=4),
-    families=("polynomial", "loss_power*polynomial"),
+    families=("polynomial", "loss_power*polynomial*size_power"),
     first=PolishConfig(4, generations=2, seeds=8),
     then=PolishConfig(4, generations=1, seeds=8),
 )
@@ -75,21 +75,21 @@ def test_figures_are_drawn_from_a_table(tmp_path):
 @pytest.mark.parametrize(
     ("end", "name"),
     [
-        (0.3, "loss_power*polynomial*warmup"),
-        (4.0, "loss_power*polynomial*rise"),
-        (1e9, "loss_power*polynomial"),
+        (0.3, "loss_power*polynomial*size_power*warmup"),
+        (4.0, "loss_power*polynomial*size_power*rise"),
+        (1e9, "loss_power*polynomial*size_power"),
     ],
 )
 def test_a_tidied_law_has_the_same_rates(end, name):
     """A warm-up that ends within the domain stays; a longer one rises on; a flat one goes."""
-    found = np.array([np.log(2.0), -0.2, 1.1, np.log(end)])
-    warmed = of_family(family("loss_power*polynomial*warmup", RELATIVE), found)
-    domain = (Range(0.01, 2.0), Range(0.0, 0.975))
+    found = np.array([np.log(2.0), -0.2, 1.1, -0.25, np.log(end)])
+    warmed = of_family(family("loss_power*polynomial*size_power*warmup", SIZED), found)
+    domain = (Range(0.01, 2.0), Range(0.0, 0.975), Range(10.0, 9000.0))
     kind = tidied(warmed, domain)
     assert kind.name == name
     grid = [axis.reshape(-1) for axis in np.meshgrid(*(np.linspace(*each, 9) for each in domain))]
     one, other = (
-        evaluate(formula, RELATIVE, grid, np)
+        evaluate(formula, SIZED, grid, np)
         for formula in (warmed.formula(warmed.start), kind.formula(kind.start))
     )
     np.testing.assert_allclose(one, other, rtol=1e-6)

@@ -19,7 +19,7 @@ import pandas as pd
 
 from experiments.closed_forms.tasks import TRAINING
 from psi.fit.curves import Curve, fit_curves, simplest
-from psi.fit.families import RELATIVE, families
+from psi.fit.families import SIZED, families
 from psi.fit.kinds import Arena, Kind, arena, of_curve, of_row
 from psi.fit.outcome import Course
 from psi.fit.points import Points, points_of
@@ -40,10 +40,16 @@ from psi.law.law import Range
 LEVEL_SEEDS = np.arange(1500, 1516)
 JUDGING_SEEDS = np.arange(3000, 3032)
 PROBES = 16
-ALWAYS = ("polynomial", "loss_power*polynomial", "loss_power*polynomial*warmup")
+ALWAYS = (
+    "polynomial",
+    "loss_power*polynomial*size_power",
+    "loss_power*polynomial*size_power*warmup",
+)
 """Families that are polished whatever their fit to labels: the plain reference, and its closest
-kin that see the loss."""
-FITTED = (*(each.name for each in families(RELATIVE) if "warmup" not in each.name), ALWAYS[-1])
+kin that see the loss and the network's size."""
+FITTED = tuple(
+    each.name for each in families(SIZED) if each.name in ALWAYS or each.name.endswith("size_power")
+)
 MOST_CONSTANTS = 6
 SAME = 0.02  # nats
 
@@ -58,7 +64,8 @@ class StudyConfig:
     labelling: Labelling = field(default_factory=Labelling)
     symbolic: SymbolicConfig = field(default_factory=SymbolicConfig)
     families: tuple[str, ...] = FITTED
-    """Names of the families that are fitted; of those with a warm-up one, which takes long."""
+    """Names of the families that are fitted: with the network's size, and of those with a warm-up
+    one."""
     curves: int = 4
     """Families that go on from their fit to labels to the search."""
     first: PolishConfig = field(
@@ -137,14 +144,15 @@ def measure(config: StudyConfig, optimizer: str, report: Report) -> Data:
             for lr, score in zip(grid, row, strict=True)
         ]
         scale = float(np.nanmedian(probed_scale(task, np.arange(PROBES), key)))
-        ideal.append(label_task(task, config.labelling, key).assign(scale=scale, task=task.name))
+        told = {"scale": scale, "task": task.name, "parameters": float(task.facts.parameters)}
+        ideal.append(label_task(task, config.labelling, key).assign(**told))
     return Data(tuple(tasks), pd.DataFrame(plain), pd.concat(ideal, ignore_index=True))
 
 
 def fit(config: StudyConfig, data: Data, scaled: bool, report: Report) -> Fits:
-    """Families and symbolic search, fitted to the ideal rates in relative features."""
-    points = points_of(data.ideal, RELATIVE, scaled)
-    named = [each for each in families(RELATIVE) if each.name in config.families]
+    """Families and symbolic search, fitted to the ideal rates."""
+    points = points_of(data.ideal, SIZED, scaled)
+    named = [each for each in families(SIZED) if each.name in config.families]
     table = [each for each in named if len(each.constants) <= MOST_CONSTANTS]
     curves = fit_curves(table, points, config.seed, lambda _, name: report(f"fitting {name}"))
     front = search(points, config.symbolic, report=lambda _, name: report(name))
@@ -173,21 +181,22 @@ def _is_new(kind: Kind, others: Sequence[Kind], points: Points) -> bool:
     return all(np.abs(log_rate(kind) - log_rate(other)).max() > SAME for other in others)
 
 
-def domain_of(data: Data) -> tuple[Range, Range]:
-    """The ranges of ε/ε_0 and i/T among the labels; a loss above 2 ε_0 is no place to be."""
+def domain_of(data: Data) -> tuple[Range, Range, Range]:
+    """The ranges of ε/ε_0, i/T and P among the labels; a loss above 2 ε_0 is no place to be."""
     ratio = data.ideal.loss / data.ideal.initial_loss
     progress = data.ideal.epoch / data.ideal.epochs
     last = max(1 - 1 / task.facts.epochs for task in data.tasks)
     return (
         Range(float(max(ratio.min(), 1e-4)), float(min(max(ratio.max(), 1.0), 2.0))),
         Range(float(progress.min()), float(last)),
+        Range(float(data.ideal.parameters.min()), float(data.ideal.parameters.max())),
     )
 
 
 def place_of(config: StudyConfig, data: Data, kinds: Sequence[Kind]) -> Arena:
     """Where all kinds compete, pure and scaled: they share their compiled programs."""
     key = jax.random.key(config.seed + 1)
-    return arena(kinds, data.courses, RELATIVE, domain_of(data), False, key)
+    return arena(kinds, data.courses, SIZED, domain_of(data), False, key)
 
 
 def compete(

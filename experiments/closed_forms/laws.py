@@ -15,7 +15,7 @@ from experiments.closed_forms.compute import (
     content,
     domain_of,
 )
-from psi.fit.families import RELATIVE, Family, Free, family, values
+from psi.fit.families import SIZED, Family, Free, family, values
 from psi.fit.kinds import Arena, Kind
 from psi.fit.surrogate import scattered, task_intervals
 from psi.law.expression import Apply, evaluate
@@ -38,7 +38,7 @@ def law_of(config: StudyConfig, data: Data, place: Arena, winner: Candidate, sca
     kind = tidied(winner.kind._replace(start=winner.found), domain)
     return Law(
         model=kind.formula(kind.start),
-        features=RELATIVE,
+        features=SIZED,
         domain=domain,
         rates=_rates(winner, domain),
         optimizer=str(data.tasks[0].facts.optimizer),
@@ -57,7 +57,9 @@ def _rates(winner: Candidate, domain: tuple[Range, ...]) -> Range:
     """All that Ψ can be within its domain."""
     ends = [np.linspace(*each, GRID) for each in domain]
     grid = [axis.reshape(-1) for axis in np.meshgrid(*ends)]
-    rate = np.broadcast_to(evaluate(winner.kind.formula(winner.found), RELATIVE, grid, np), GRID**2)
+    rate = np.broadcast_to(
+        evaluate(winner.kind.formula(winner.found), SIZED, grid, np), grid[0].shape
+    )
     return Range(float(rate.min()), float(rate.max()))
 
 
@@ -71,7 +73,7 @@ def tidied(kind: Kind, domain: tuple[Range, ...]) -> Kind:
     if not kind.name.endswith(WARMUP) or np.exp(found[-1]) <= domain[1].high:
         return kind
     moved = np.r_[found[0] + np.log(0.1), found[1:-1]]
-    shorter = of_family(family(kind.name.removesuffix(WARMUP), RELATIVE), moved)
+    shorter = of_family(family(kind.name.removesuffix(WARMUP), SIZED), moved)
     d = found[-1] - np.log(9)
     if np.log1p(domain[1].high / np.exp(d)) < SAME:
         return shorter

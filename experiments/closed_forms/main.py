@@ -28,7 +28,7 @@ from experiments.closed_forms.compute import (
     place_of,
 )
 from experiments.closed_forms.laws import law_of
-from psi.fit.families import RELATIVE
+from psi.fit.families import SIZED
 from psi.fit.points import points_of
 from psi.fit.symbolic.front import table
 from psi.fit.symbolic.search import STEPS
@@ -94,7 +94,7 @@ def _study(config: StudyConfig, optimizer: str, out: Path) -> None:
         found = [fit(config, data, scaled, report) for scaled in (False, True)]
         jax.clear_caches()
         kinds = [
-            kinds_of(config, each, points_of(data.ideal, RELATIVE, scaled))
+            kinds_of(config, each, points_of(data.ideal, SIZED, scaled))
             for scaled, each in zip((False, True), found, strict=True)
         ]
         place, count = place_of(config, data, [*kinds[0], *kinds[1]]), len(kinds[0])

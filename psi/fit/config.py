@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from psi.fit.families import RAW, RELATIVE, Family, families, family
+from psi.fit.families import RAW, RELATIVE, SIZED, Family, families, family
 from psi.fit.symbolic.config import SymbolicConfig
 
 LawKind = Literal["curve", "symbolic", "network"]
-FEATURES = {"raw": RAW, "relative": RELATIVE}
+FEATURES = {"raw": RAW, "relative": RELATIVE, "sized": SIZED}
 OPTIMIZERS = ("sgd", "momentum", "adam")
 """What a law may be for."""
 AUTO = "auto"
@@ -19,8 +19,8 @@ class FitConfig:
 
     kind: LawKind = "curve"
     """A family of the table of curves, a formula that is searched for, or a small Flax network."""
-    features: Literal["raw", "relative"] = "relative"
-    """(ε, i) or (ε/ε_0, i/T)."""
+    features: Literal["raw", "relative", "sized"] = "relative"
+    """(ε, i), (ε/ε_0, i/T), or these and P, for data sets of networks of several sizes."""
     family: str = AUTO
     """The one family of a curve, or the one that is offered to a symbolic search: factors joined
     by `*`, the loss's first (loss_power*polynomial), or constant. auto: all are fitted; the
@@ -41,7 +41,7 @@ class FitConfig:
 
     def __post_init__(self) -> None:
         if self.features not in FEATURES:
-            raise ValueError(f"features must be raw or relative, got {self.features!r:.60}")
+            raise ValueError(f"features must be raw, relative or sized, got {self.features!r:.60}")
         if self.kind not in ("curve", "symbolic", "network"):
             raise ValueError(f"kind must be curve, symbolic or network, got {self.kind!r:.60}")
         if self.optimizer not in (None, *OPTIMIZERS):
@@ -54,7 +54,7 @@ class FitConfig:
         self.symbolic()
 
     @property
-    def names(self) -> tuple[str, str]:
+    def names(self) -> tuple[str, ...]:
         """The features by name."""
         return FEATURES[self.features]
 

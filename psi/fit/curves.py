@@ -183,7 +183,7 @@ def _start(
     constants: Sequence[Free], points: Points, rng: np.random.Generator
 ) -> Float[np.ndarray, " constant"]:
     """Constants to start from, those that are positive as logarithms."""
-    loss, time = points.values[0], points.values[-1]
+    loss, time = points.values[0], points.values[min(1, len(points.names) - 1)]
     low, high = np.log(np.quantile(loss[loss > 0], [0.01, 0.99])) if (loss > 0).any() else (-1, 1)
     end = np.log(max(time.max(), 1e-6))
     ranges = {

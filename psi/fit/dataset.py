@@ -74,6 +74,8 @@ def fit_surface(
         known = ", ".join(sorted(set(ideal.domain)))
         raise ValueError(f"no domain {sorted(unknown)} in {folder}; there are: {known}")
     optimizer = optimizer_of(folder, config)
+    sizes = store.read_tasks(folder).set_index("task").parameters
+    ideal = ideal.assign(parameters=ideal.task.map(sizes).astype(float))
     part = partial(labels, surface=surface, scaled=config.scaled)
     needed = LEAST if config.kind == "network" else least(config)
     cells = part(ideal[~ideal.domain.isin(held_out)], least=needed)

@@ -1,8 +1,9 @@
 """The table of curves: what people use as schedules, and what theory says of the loss.
 
-A family is a · L(e) · E(t) · W(t): a rate, a factor of the loss, one of the epoch, and perhaps a
-warm-up. e and t are the raw features (ε in nats, i in epochs) or the relative ones (ε/ε_0, i/T);
-budgeted factors, which end at T, are for the relative ones. To add a curve is to add a row.
+A family is a · L(e) · E(t) · S(n) · W(t): a rate, a factor of the loss, one of the epoch, and
+perhaps one of the network's size and a warm-up. e and t are the raw features (ε in nats, i in
+epochs) or the relative ones (ε/ε_0, i/T), n is P; budgeted factors, which end at T, are for the
+relative ones. To add a curve is to add a row.
 """
 
 from collections.abc import Sequence
@@ -27,7 +28,7 @@ class Free(NamedTuple):
 
 
 class Factor(NamedTuple):
-    """A factor of a family, in e or in t."""
+    """A factor of a family, in e, t or n."""
 
     name: str
     formula: str
@@ -49,6 +50,8 @@ class Family(NamedTuple):
 RAW = ("loss", "epoch")
 LOSS_ALONE = ("loss",)
 RELATIVE = ("loss_ratio", "progress")
+SIZED = (*RELATIVE, "parameters")
+TIMES = ("epoch", "progress")
 
 LOSS: tuple[Factor, ...] = (
     Factor("", "1", (), ""),
@@ -103,6 +106,14 @@ BUDGETED: tuple[Factor, ...] = (
     ),
 )  # fmt: skip
 
+SIZE: tuple[Factor, ...] = (
+    Factor("", "1", (), ""),
+    Factor(
+        "size_power", "(n/1000)^u", (Free("u", "exponent"),),
+        "the rate falls with the width: Yang et al. 2022 (2203.03466); a is that of P = 1000",
+    ),
+)  # fmt: skip
+
 WARMUP: tuple[Factor, ...] = (
     Factor("", "1", (), ""),
     Factor(
@@ -113,13 +124,14 @@ WARMUP: tuple[Factor, ...] = (
 
 
 def tables(features: tuple[str, ...]) -> tuple[tuple[Factor, ...], ...]:
-    """The tables of factors in the features (loss, time): RAW, RELATIVE or LOSS_ALONE.
+    """The tables of factors in the features RAW, RELATIVE, SIZED or LOSS_ALONE.
 
     Budgeted epoch factors only where time is `progress`.
     """
-    if len(features) == 1:
+    if features == LOSS_ALONE:
         return (LOSS,)
-    return (LOSS, (*EPOCH, *BUDGETED) if features[1] == "progress" else EPOCH, WARMUP)
+    times = (*EPOCH, *BUDGETED) if features[1] == "progress" else EPOCH
+    return (LOSS, times, SIZE, WARMUP) if features == SIZED else (LOSS, times, WARMUP)
 
 
 def families(features: tuple[str, ...]) -> tuple[Family, ...]:
@@ -142,8 +154,8 @@ def family(name: str, features: tuple[str, ...]) -> Family:
 
 
 def factor_tree(factor: Factor, features: tuple[str, ...]) -> Expression:
-    """A factor with the features in place of e and t."""
-    places = {letter: Variable(name) for letter, name in zip("et", features, strict=False)}
+    """A factor with the features in place of e, t and n."""
+    places = {letter: Variable(name) for letter, name in zip("etn", features, strict=False)}
     return substitute(parse(factor.formula), places)
 
 
@@ -170,13 +182,3 @@ def by_name(constants: Sequence[Free], found: Array | Sequence[Array]) -> dict[s
     """Constants by name, from how they are searched."""
     own = values(constants, found, np)
     return {free.name: float(value) for free, value in zip(constants, own, strict=True)}
-
-
-def unit(free: Free, features: tuple[str, ...]) -> str:
-    """The unit of a constant, in words."""
-    relative = features == RELATIVE
-    return {
-        "rate": "per step",
-        "loss": "of ε_0" if relative else "nats",
-        "time": "of T" if relative else "epochs",
-    }.get(free.unit, "")

@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from psi.fit.points import Points, points, seen, weights
+from psi.fit.points import SEEN, Points, points, seen, weights
 from psi.law.law import Law, Provenance, Range, Score
 from psi.law.namespace import Array, Namespace
 
@@ -38,6 +38,8 @@ class Labels(NamedTuple):
     """ε_0, nats"""
     epochs: Float[np.ndarray, " cell"]
     """T, epochs"""
+    parameters: Float[np.ndarray, " cell"]
+    """P"""
     log_rate: Float[np.ndarray, " cell"]
     """log α of the ideal rate"""
     weight: Float[np.ndarray, " cell"]
@@ -55,8 +57,8 @@ class Labels(NamedTuple):
         return Labels(*(values[index] for values in self))
 
     def values(self, names: Sequence[str]) -> Float[np.ndarray, "feature cell"]:
-        """Features by name, raw or relative, in that order."""
-        return seen(names, self.loss, self.epoch, self.initial_loss, self.epochs)
+        """Features by name, in that order."""
+        return seen(names, *(getattr(self, column) for column in SEEN))
 
     def points(self, names: Sequence[str]) -> Points:
         """The ideal rates alone, for least squares. Raises ValueError as `points` does."""
@@ -89,7 +91,7 @@ def labels(
     scale = kept["scale"].to_numpy(float) if scaled else np.ones(len(kept))
     tried = np.stack([cell.lr.to_numpy(float) for cell in cells])
     return Labels(
-        *(kept[name].to_numpy(float) for name in ("loss", "epoch", "initial_loss", "epochs")),
+        *(kept[name].to_numpy(float) for name in SEEN),
         log_rate=np.log(kept.lr.to_numpy(float) / scale),
         weight=weights(kept),
         tried=np.log(tried / scale[:, None]),

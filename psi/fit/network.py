@@ -1,4 +1,4 @@
-"""A small Flax network: log Ψ = MLP(log ε/ε_0, i/T) or MLP(log ε, i), tanh between the layers.
+"""A small Flax network: log Ψ = MLP(log ε/ε_0, i/T), MLP(log ε, i) …, tanh between the layers.
 
 Trained on the mean regret in the cells plus a small pull to the ideal rates, full batch, AdamW;
 exported to the plain arrays of `psi.law.network`.
@@ -14,12 +14,11 @@ import optax
 from flax import nnx
 from jaxtyping import Array, Float
 
-from psi.fit.families import RELATIVE
+from psi.fit.families import RELATIVE, TIMES
 from psi.fit.labels import Labels, domain, lost_at, rates
 from psi.law.law import Law
 from psi.law.network import Layer, Network
 
-INPUTS = 2
 HIDDEN = 8
 STEPS = 2000
 PULL = 0.1  # nats lost a nat from the ideal rate: a gradient where all candidates lose alike
@@ -31,10 +30,10 @@ WEIGHT_DECAY = 0.1  # of 0.1 and 1, by the regret on left-out training domains
 class PsiNetwork(nnx.Module):
     """Two hidden layers of HIDDEN units; one point in, log α out."""
 
-    def __init__(self, rngs: nnx.Rngs) -> None:
+    def __init__(self, inputs: int, rngs: nnx.Rngs) -> None:
         self.layers = nnx.List(
             [
-                nnx.Linear(INPUTS, HIDDEN, rngs=rngs),
+                nnx.Linear(inputs, HIDDEN, rngs=rngs),
                 nnx.Linear(HIDDEN, HIDDEN, rngs=rngs),
                 nnx.Linear(HIDDEN, 1, rngs=rngs),
             ]
@@ -59,13 +58,13 @@ class _Cells(NamedTuple):
 
 
 def fit_network(
-    points: Labels, optimizer: str, seed: int = 0, names: tuple[str, str] = RELATIVE
+    points: Labels, optimizer: str, seed: int = 0, names: tuple[str, ...] = RELATIVE
 ) -> Law:
-    """The network of the features (loss, time) `names` fitted to labels, as a law."""
+    """The network of the features `names` fitted to labels, as a law; times go in as they are."""
     features = _inputs(points, names)
     shift, scale = features.mean(0), np.maximum(features.std(0), 1e-6)
     centre = np.average(points.log_rate, weights=points.weight)
-    graph, state = nnx.split(PsiNetwork(nnx.Rngs(seed)))
+    graph, state = nnx.split(PsiNetwork(len(names), nnx.Rngs(seed)))
     trained = _train(graph, state, _cells(points, names, shift, scale, centre))
     arrays = nnx.to_pure_dict(trained)["layers"]
     layers = [
@@ -73,7 +72,7 @@ def fit_network(
     ]
     layers[-1] = Layer(layers[-1].weights, layers[-1].bias + centre)
     return Law(
-        model=Network(("log", "identity"), shift, scale, tuple(layers)),
+        model=Network(_transforms(names), shift, scale, tuple(layers)),
         features=names,
         domain=domain(points, names),
         rates=rates(points),
@@ -82,14 +81,18 @@ def fit_network(
     )
 
 
-def _inputs(points: Labels, names: tuple[str, str]) -> Float[np.ndarray, "cell feature"]:
-    loss, time = points.values(names)
-    return np.stack([np.log(loss), time], axis=1)
+def _transforms(names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple("identity" if name in TIMES else "log" for name in names)
+
+
+def _inputs(points: Labels, names: tuple[str, ...]) -> Float[np.ndarray, "cell feature"]:
+    columns = zip(_transforms(names), points.values(names), strict=True)
+    return np.stack([np.log(x) if each == "log" else x for each, x in columns], axis=1)
 
 
 def _cells(
     points: Labels,
-    names: tuple[str, str],
+    names: tuple[str, ...],
     shift: Float[np.ndarray, " feature"],
     scale: Float[np.ndarray, " feature"],
     centre: float,

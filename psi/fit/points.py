@@ -13,6 +13,8 @@ from jaxtyping import Float
 
 from psi.law.features import Observation, values
 
+SEEN = ("loss", "epoch", "initial_loss", "epochs", "parameters")
+"""Columns of a table of ideal rates that features are made of."""
 NOISE = 0.3  # nats: tasks differ by this much at the same features, however sure each label is
 
 
@@ -81,17 +83,14 @@ def _good(name: str, allowed: np.ndarray | bool, column: np.ndarray) -> np.ndarr
 
 
 def points_of(ideal: pd.DataFrame, features: Sequence[str], scaled: bool = False) -> Points:
-    """The sure cells of a table of ideal rates, in raw or relative features.
+    """The sure cells of a table of ideal rates.
 
     With `scaled` the rate is α/α_0, α_0 the column `scale`. Raises ValueError as `points` does.
     """
-    loss, epoch, initial, epochs = (
-        ideal[name].to_numpy(float) for name in ("loss", "epoch", "initial_loss", "epochs")
-    )
     rate = ideal.lr / ideal["scale"] if scaled else ideal.lr
     return points(
         tuple(features),
-        seen(features, loss, epoch, initial, epochs),
+        seen(features, *(ideal[name].to_numpy(float) for name in SEEN)),
         rate.to_numpy(float),
         weights(ideal),
         ideal.task.to_numpy(object),
@@ -104,10 +103,12 @@ def seen(
     epoch: Float[np.ndarray, " point"],
     initial_loss: Float[np.ndarray, " point"],
     epochs: Float[np.ndarray, " point"],
+    parameters: Float[np.ndarray, " point"],
 ) -> Float[np.ndarray, "feature point"]:
     """Features by name, in that order; what a point does not tell is NaN."""
     best, unknown = np.minimum(loss, initial_loss), np.full_like(loss, np.nan)
-    observed = Observation(epoch, epochs, loss, initial_loss, best, unknown, unknown, unknown)
+    norms = (unknown, unknown, unknown)
+    observed = Observation(epoch, epochs, loss, initial_loss, best, *norms, parameters)
     return values(tuple(names), observed, np)
 
 

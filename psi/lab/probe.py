@@ -26,7 +26,7 @@ from jaxtyping import Array, Float, Int, Key
 from psi.lab.task import Arrays, Functions, Params, Task
 from psi.lab.training import norm
 
-BATCHES = 8
+BATCHES = 2
 GRADIENTS = 2 * BATCHES
 """What a probe costs, in steps of training."""
 STEP = 1e-3  # of the weights' norm: between float32's rounding and the next kink of a ReLU

@@ -61,6 +61,7 @@ def observe(run: Run, i: Int[Array, ""], epochs: Int[Array, ""] | int) -> Observ
         grad_norm=run.seen.grad_norm,
         update_norm=run.seen.update_norm,
         weight_norm=norm(run.progress.params),
+        parameters=jnp.asarray(optax.tree.size(run.progress.params), float),
     )
 
 

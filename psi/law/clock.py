@@ -41,6 +41,8 @@ class Clock:
     max_lr: float = 10.0
     scale: Array | None = None
     """α_0 of a law that is scale × shape, a number or a traced scalar; None: the law's own."""
+    parameters: int | None = None
+    """P, for a law that sees it; None: the middle of the law's domain."""
 
     def __post_init__(self) -> None:
         if not isinstance(self.law, Law):
@@ -60,6 +62,8 @@ class Clock:
         # A traced scalar shows its value to nobody.
         if isinstance(self.scale, int | float) and not 0 < self.scale < math.inf:
             raise ValueError(f"scale must be positive and finite, got {self.scale}")
+        if self.parameters is not None and not self.parameters >= 1:
+            raise ValueError(f"parameters must be >= 1, got {self.parameters}")
 
     def at_scale(self, scale: Array) -> "Clock":
         """The same with another α_0, or itself where the law has no scale."""
@@ -69,6 +73,13 @@ class Clock:
     def times(self) -> Array:
         """What Ψ is multiplied by: α_0, 1 for a law without a scale."""
         return (self.law.scale or 1.0) if self.scale is None else self.scale
+
+    @property
+    def size(self) -> float:
+        """P as the law is told it: given, or the geometric middle of its domain."""
+        if self.parameters is not None or "parameters" not in self.law.features:
+            return float(self.parameters or 1)
+        return math.sqrt(math.prod(self.law.domain[self.law.features.index("parameters")]))
 
     @property
     def lowest(self) -> Array:
@@ -93,6 +104,8 @@ class ClockState(NamedTuple):
     best_loss: Array
     skipped: Array
     """Epochs whose mean loss was not finite; dtype=int"""
+    parameters: Array
+    """P"""
 
 
 def decide(
@@ -127,7 +140,9 @@ def rates_over(clock: Clock, loss: np.ndarray, epoch: np.ndarray) -> np.ndarray:
     same = np.zeros_like(loss)
     initial = same + (clock.initial_loss or clock.law.initial_loss)
     best = np.minimum(loss, initial)
-    seen = Observation(epoch, same + clock.epochs, loss, initial, best, same, same, same)
+    seen = Observation(
+        epoch, same + clock.epochs, loss, initial, best, same, same, same, same + clock.size
+    )
     return decide(clock, seen, same + clock.lowest, np)
 
 
@@ -144,6 +159,7 @@ def start(clock: Clock, xp: Namespace) -> ClockState:
         initial_loss=loss,
         best_loss=loss,
         skipped=zero,
+        parameters=xp.asarray(clock.size, dtype=float),
     )
     return _with_rate(clock, state, loss, xp)
 
@@ -190,5 +206,6 @@ def _with_rate(clock: Clock, state: ClockState, loss: Array, xp: Namespace) -> C
         grad_norm=zero,
         update_norm=zero,
         weight_norm=zero,
+        parameters=state.parameters,
     )
     return state._replace(learning_rate=decide(clock, observation, state.learning_rate, xp))

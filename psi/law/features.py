@@ -30,6 +30,8 @@ class Observation(NamedTuple):
     """‖Δθ‖, root mean square over the steps of epoch i−1; 0 for i = 0."""
     weight_norm: Array
     """‖θ‖ before epoch i."""
+    parameters: Array
+    """P, how many numbers the optimizer moves."""
 
 
 FEATURES: Mapping[str, Callable[[Observation], Array]] = MappingProxyType(
@@ -38,9 +40,10 @@ FEATURES: Mapping[str, Callable[[Observation], Array]] = MappingProxyType(
         "epoch": lambda o: o.epoch,
         "loss_ratio": lambda o: o.loss / o.initial_loss,
         "progress": lambda o: o.epoch / o.horizon,
+        "parameters": lambda o: o.parameters,
     }
 )
-"""ε [nats]; i [epochs]; ε/ε_0; i/T."""
+"""ε [nats]; i [epochs]; ε/ε_0; i/T; P."""
 
 
 def check_names(names: tuple[str, ...]) -> None:

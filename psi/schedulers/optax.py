@@ -4,6 +4,7 @@ tx = optax.chain(optax.trace(0.9), scale_by_psi(law, steps_per_epoch=32, epochs=
 updates, state = tx.update(grads, state, params, value=loss)
 """
 
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -30,8 +31,9 @@ def scale_by_psi(
     The rate is absolute and constant within an epoch of `steps_per_epoch` updates. `update` needs
     the minibatch's loss as the keyword `value` (a scalar in nats); the first one is ε_0 unless
     `initial_loss` gives it. A law that is scale × shape takes its α_0 from `scale` (a number or a
-    scalar array, also a traced one), or else its own typical one. The state's field
-    `learning_rate` is the rate last used.
+    scalar array, also a traced one), or else its own typical one; one that sees the number of
+    parameters counts those that `init` is given. The state's field `learning_rate` is the rate
+    last used.
 
     Raises ValueError for numbers that make no sense, and at `update` where `value` is missing or
     no scalar.
@@ -46,8 +48,7 @@ def scale_by_psi(
     end = partial(tick, clock, xp=jnp)
 
     def init(params: optax.Params) -> ClockState:
-        del params
-        return start(clock, jnp)
+        return start(replace(clock, parameters=max(optax.tree.size(params), 1)), jnp)
 
     def update(
         updates: optax.Updates,

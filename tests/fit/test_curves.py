@@ -7,7 +7,7 @@ import pytest
 from psi.fit import curves as room
 from psi.fit.aggregate import MANY, aggregated
 from psi.fit.curves import Curve, fit_curve, fit_curves, simplest, spread
-from psi.fit.families import RAW, RELATIVE, Free, families, family, unit
+from psi.fit.families import RAW, RELATIVE, SIZED, families, family
 from psi.fit.points import points, points_of
 from psi.law.expression import evaluate
 from psi.law.printing import text
@@ -86,11 +86,6 @@ def test_factors_make_the_table():
 def test_unknown_families(name, features, message):
     with pytest.raises(ValueError, match=message):
         family(name, features)
-
-
-def test_units():
-    assert unit(Free("c", "loss"), RAW) == "nats"
-    assert unit(Free("d", "time"), RELATIVE) == "of T"
 
 
 SATURATING = family("saturating*inverse_time", RAW)
@@ -254,7 +249,9 @@ def test_points_that_are_no_numbers_are_left_out():
 
 
 @pytest.mark.parametrize(
-    ("names", "first"), [(RAW, [0.5, 2.0]), (RELATIVE, [0.25, 0.2])], ids=("raw", "relative")
+    ("names", "first"),
+    [(RAW, [0.5, 2.0]), (RELATIVE, [0.25, 0.2]), (SIZED, [0.25, 0.2, 600])],
+    ids=("raw", "relative", "sized"),
 )
 def test_points_of_a_table(names, first):
     ideal = pd.DataFrame(
@@ -262,6 +259,7 @@ def test_points_of_a_table(names, first):
             "task": ["t", "t", "u"], "loss": [0.5, 1.0, 2.0], "initial_loss": 2.0,
             "epoch": [2, 3, 4], "epochs": 10, "lr": [0.2, 0.4, 0.8],
             "log_lr_error": [0.4, 0.0, 9.0], "sure": [True, True, False], "scale": [0.5, 0.5, 4.0],
+            "parameters": [600, 600, 900],
         }
     )  # fmt: skip
     found = points_of(ideal, names)

@@ -42,6 +42,7 @@ def tables(rate=None, noise=0.0, cells=240, effect=0.0, seed=0):
             "epoch": rng.integers(0, 19, cells),
             "epochs": 20,
             "initial_loss": initial[task],
+            "parameters": 300 * (1 + task),
             "log_lr_error": 0.05,
             "sure": True,
             "scale": scales[task],

@@ -51,6 +51,7 @@ def planted(noise=0.05, cells=400, tasks=8, seed=0):
         epoch=20 * progress,
         initial_loss=np.full(cells, 2.3),
         epochs=np.full(cells, 20.0),
+        parameters=np.full(cells, 500.0),
         log_rate=label,
         weight=np.ones(cells),
         tried=tried,

@@ -16,9 +16,10 @@ SEEN = Observation(
     grad_norm=7.0,
     update_norm=8.0,
     weight_norm=9.0,
+    parameters=600,
 )
 
-MEANING = {"loss": 0.5, "epoch": 3.0, "loss_ratio": 0.25, "progress": 0.25}
+MEANING = {"loss": 0.5, "epoch": 3.0, "loss_ratio": 0.25, "progress": 0.25, "parameters": 600.0}
 
 
 def test_every_feature_has_its_meaning(xp: ModuleType) -> None:

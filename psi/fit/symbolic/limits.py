@@ -20,13 +20,13 @@ from itertools import product
 import numpy as np
 from jaxtyping import Bool, Float
 
+from psi.fit.families import TIMES
 from psi.fit.points import Points
 from psi.law.expression import Apply, Expression, evaluate, nodes
 
 CELLS = 2500  # points of the grid
 DECADE = 10.0
 GROWTH = 100.0
-TIMES = ("epoch", "progress")
 
 
 def refusal(formula: Expression, points: Points) -> str:
@@ -83,7 +83,9 @@ def _axis(
     name: str, column: Float[np.ndarray, " point"], count: int
 ) -> tuple[Float[np.ndarray, " value"], Bool[np.ndarray, " value"]]:
     low, high = float(column.min()), float(column.max())
-    if name in TIMES:
+    if name == "parameters":  # no network grows; another's P is clipped to the domain
+        inside, beyond = np.geomspace(low, high, count), np.zeros(0)
+    elif name in TIMES:
         end = 1.0 if name == "progress" else high + (high - low) / 10
         inside = np.linspace(low, high, count - 3)
         beyond = np.linspace(high, max(end, high), 4)[1:]
