@@ -16,6 +16,7 @@ from matplotlib.ticker import NullLocator
 import psi
 from psi.report.figures import save
 
+SIZE = 1000
 LOSSES = (1.0, 0.5, 0.2, 0.05)
 COLOURS = {"law": "tab:red", "linear": "tab:blue", "cosine": "tab:cyan", "constant": "0.55"}
 OPTIMIZERS = ("sgd", "momentum", "adam")
@@ -72,7 +73,7 @@ def _tasks_panel(axis: Axes, rows: pd.DataFrame) -> None:
 
 
 def shapes_figure(laws: list[str], path: Path) -> None:
-    """Ψ over progress at a few relative losses, a panel a law."""
+    """Ψ over progress at a few relative losses and P = SIZE, a panel a law."""
     rows, columns = _grid(laws)
     figure = Figure(figsize=(2.9 * columns + 0.6, 2.4 * rows + 0.4), layout="constrained")
     axes = figure.subplots(rows, columns, sharex=True, squeeze=False)
@@ -81,13 +82,13 @@ def shapes_figure(laws: list[str], path: Path) -> None:
         progress = np.linspace(*law.domain[law.features.index("progress")], 200)
         for number, ratio in enumerate(LOSSES):
             ratio = float(np.clip(ratio, *law.domain[law.features.index("loss_ratio")]))
-            values = {"loss_ratio": np.full_like(progress, ratio), "progress": progress}
-            rate = law(np.stack([values[feature] for feature in law.features]))
+            values = {"loss_ratio": ratio, "progress": progress, "parameters": SIZE}
+            rate = law(np.stack([values[name] + 0 * progress for name in law.features]))
             shade = 0.25 + 0.2 * number
             axis.plot(progress, rate, color=(0.85 * shade, 0.2, 1 - shade), label=f"{ratio:g}")
         axis.set_title(name, fontsize=10)
         axis.set_ylim(bottom=0)
-    for row, label in zip(axes, ("α = Ψ", "α/α₀ = Ψ"), strict=False):
+    for row, label in zip(axes, (f"α = Ψ, P = {SIZE}", f"α/α₀ = Ψ, P = {SIZE}"), strict=False):
         row[0].set_ylabel(label)
     for axis in axes[-1]:
         axis.set_xlabel("progress i/T")

@@ -113,6 +113,8 @@ class ShowCommand:
     """Draw Ψ over loss and epoch into this file."""
     epochs: int | None = None
     """The budget T of the drawing. None: 20; where Ψ sees the epoch itself, what it has seen."""
+    parameters: int | None = None
+    """P of the drawing, where Ψ sees it. None: the middle of what it has seen."""
     json: bool = False
     """Print the law file's JSON object."""
 
@@ -121,11 +123,13 @@ class ShowCommand:
         law = psi.load(self.law)
         if self.epochs is not None and self.epochs < 1:
             raise ValueError(f"epochs must be >= 1, got {self.epochs}")
+        if self.parameters is not None and "parameters" not in law.features:
+            raise ValueError(f"this law does not see the number of parameters: {law}")
         forms = _forms(law, self.latex, self.python)
         if self.png:
             from psi.report.figures import law_figure
 
-            law_figure(law, self.epochs or _seen(law), self.png)
+            law_figure(law, self.epochs or _seen(law), self.png, self.parameters)
         if not self.json:
             _print_law(law, forms)
         return law.document()

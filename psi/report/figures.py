@@ -109,10 +109,11 @@ def psi_figure(
     save(figure, path)
 
 
-def law_figure(law: Law, epochs: int, path: Path) -> None:
-    """Ψ over loss and epoch for the law's typical ε_0 and a budget of `epochs`."""
-    clock = Clock(law, epochs)
-    title = "\n".join(wrap(f"Ψ: {law}", WIDE))
+def law_figure(law: Law, epochs: int, path: Path, parameters: int | None = None) -> None:
+    """Ψ over loss and epoch for the law's typical ε_0, a budget of `epochs` and P."""
+    clock = Clock(law, epochs, parameters=parameters)
+    where = f", P = {clock.size:.0f}" if "parameters" in law.features else ""
+    title = "\n".join(wrap(f"Ψ: {law}{where}", WIDE))
     surface = Surface(title, partial(rates_over, clock))
     nowhere = pd.DataFrame({"epoch": [], "loss": []})
     losses = (law.initial_loss / 100, law.initial_loss)

@@ -17,6 +17,7 @@ WARMUP = 0.4
 EPOCHS = 20
 FAST = {
     RELATIVE: ("constant", "saturating*linear", "loss_power*polynomial", "adalo*inverse_sqrt"),
+    SIZED: ("loss_power*polynomial*size_power",),
     RAW: ("polyak*exponential", "adalo_falling*inverse_time*warmup", "step"),
 }
 
@@ -27,9 +28,9 @@ SIXTH = 6  # of the families that are slow: all together take as long as every o
 def slow_unless(fast, features):
     rest = [f for f in families(features) if f.name not in fast][::SIXTH]
     return [
-        pytest.param(f, features, id=f"{f.name} in {features[1]}")
+        pytest.param(f, features, id=f"{f.name} in {features[-1]}")
         if f.name in fast
-        else pytest.param(f, features, id=f"{f.name} in {features[1]}", marks=pytest.mark.slow)
+        else pytest.param(f, features, id=f"{f.name} in {features[-1]}", marks=pytest.mark.slow)
         for f in families(features)
         if f.name in fast or f in rest
     ]
@@ -39,16 +40,18 @@ def planted(of, features, count=200, seed=1, tasks=6):
     """(noise-free points of a family, its constants)."""
     rng = np.random.default_rng(seed)
     loss, time = np.exp(rng.uniform(-3, 0.3, count)), rng.uniform(0, 0.97, count)
-    times = 1 if features == RELATIVE else EPOCHS
-    time = time if features == RELATIVE else np.floor(time * EPOCHS)
+    times = EPOCHS if features == RAW else 1
+    time = np.floor(time * EPOCHS) if features == RAW else time
+    size = np.floor(10 ** rng.uniform(1, 5, count))
+    seen = np.stack([loss, time, size][: len(features)])
     true = {
         free.name: (WARMUP if free.name == "w" else TRUE[free.unit])
         * (times if free.unit == "time" else 1)
         for free in of.constants
     }
-    rate = evaluate(of.tree, (*features, *true), [loss, time, *true.values()], np)
+    rate = evaluate(of.tree, (*features, *true), [*seen, *true.values()], np)
     names = np.array([f"t{k}" for k in range(tasks)], object)[rng.integers(0, tasks, count)]
-    return points(features, np.stack([loss, time]), np.broadcast_to(rate, count), task=names), true
+    return points(features, seen, np.broadcast_to(rate, count), task=names), true
 
 
 @pytest.mark.parametrize(
@@ -71,6 +74,7 @@ def test_factors_make_the_table():
     names = [each.name for each in families(RELATIVE)]
     assert len(names) == len(set(names)) == 6 * 9 * 2
     assert len(families(RAW)) == 6 * 6 * 2
+    assert len(families(SIZED)) == 6 * 9 * 2 * 2
     assert all(each.source for each in families(RAW) if each.name != "constant")
     assert text(family("saturating*linear*warmup", RELATIVE).tree).startswith("a*(loss_ratio/")
 

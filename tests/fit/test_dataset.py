@@ -89,6 +89,24 @@ def test_raw_constants():
     assert law.provenance.command == "psi fit somewhere"
 
 
+@pytest.mark.parametrize("kind", ["curve", "network"])
+def test_sized_laws_see_the_number_of_parameters(kind, monkeypatch):
+    """The data set tells it; P goes in as what its table of tasks says."""
+    sizes = {f"t{k}": 100 * 4**k for k in range(TASKS)}
+    said = pd.DataFrame({"task": list(sizes), "parameters": list(sizes.values())})
+    found = store.read_tasks(SAMPLE)
+    monkeypatch.setattr(store, "read_tasks", lambda _: said.assign(optimizer=found.optimizer[0]))
+    ideal, surface = tables(lambda t: A * (t.task.map(sizes) / 1000) ** -0.25)
+    family = "size_power" if kind == "curve" else "auto"
+    law = fit_surface(SAMPLE, surface, ideal, FitConfig(kind, "sized", family, resamples=2)).law
+    assert law.domain[2] == (100, 100 * 4 ** (TASKS - 1))
+    if kind == "curve":
+        assert constants_of(law) == pytest.approx([A, -0.25], abs=0.01)
+    middle = np.array([[0.5] * TASKS, [0.5] * TASKS, list(sizes.values())])
+    wanted = A * (middle[2] / 1000) ** -0.25
+    np.testing.assert_allclose(law(middle), wanted, rtol=0.01 if kind == "curve" else 0.1)
+
+
 @pytest.mark.parametrize("times", [8.0, 3.0])
 def test_a_relative_law_does_not_know_the_unit_of_the_loss(times):
     """Losses that are all `times` as large, scores log(times) higher: bit for bit where a float

@@ -200,6 +200,7 @@ def test_the_exported_network_is_the_flax_network(monkeypatch):
     graph, state = kept[0]
     flax = nnx.merge(graph, state)
     assert isinstance(flax, PsiNetwork)
+    assert law.model.transforms == ("log", "identity")
     features = np.stack([np.log(points.loss), points.epoch], 1)
     z = (features - features.mean(0)) / features.std(0)
     centre = points.log_rate.mean()  # all weights are 1
@@ -237,7 +238,8 @@ def test_intervals_are_over_tasks():
 def ideal_table(**change):
     row = {
         "task": "t", "domain": "d", "epoch": 2, "epochs": 10, "loss": 0.5, "initial_loss": 1.0,
-        "lr": 0.3, "log_lr_error": 0.1, "edge": False, "flat": False, "sure": True,
+        "parameters": 500, "lr": 0.3, "log_lr_error": 0.1, "edge": False, "flat": False,
+        "sure": True,
     } | change  # fmt: skip
     return pd.DataFrame([row | {"cell": k} for k in range(20)])
 

@@ -141,6 +141,25 @@ def test_the_user_s_limits_win(
     assert rates(clock, [[math.nan], [math.nan]], xp) == [wanted[0]] * 3
 
 
+@pytest.mark.parametrize(
+    ("given", "wanted"), [(900, 0.9), (None, 0.4), (10, 0.1), (1_000_000, 1.6)]
+)
+def test_a_law_is_told_the_number_of_parameters(
+    given: int | None, wanted: float, make_formula: Callable[..., Law], xp: ModuleType
+) -> None:
+    """Within its domain; where nobody tells, the geometric middle of that."""
+    tree = ["div", "parameters", 1000.0]
+    law = make_formula(tree, ("parameters", 100.0, 1600.0), rates=(0.01, 9.0))
+    assert rates(Clock(law, 9, parameters=given), [[1.0]], xp) == pytest.approx([wanted] * 2)
+    got = rates_over(Clock(law, 9, parameters=given), np.ones(3), np.arange(3.0))
+    assert got == pytest.approx([wanted] * 3)
+
+
+def test_a_network_has_a_parameter(law: Law) -> None:
+    with pytest.raises(ValueError, match="parameters must be >= 1, got 0"):
+        Clock(law, 9, parameters=0)
+
+
 # Losses that are not numbers
 
 

@@ -12,7 +12,8 @@ import pytest
 
 from psi.law import clock as clock_
 from psi.law.clock import Clock, ClockState
-from psi.law.law import Law
+from psi.law.expression import Apply, Constant, Variable
+from psi.law.law import Law, Range
 from psi.schedulers import optax as adapter
 
 # optax's types hide what is inside a tree, and these tests look there.
@@ -99,6 +100,16 @@ def test_in_double_precision_it_is_the_clock_to_the_last_digits(law: Law) -> Non
     with jax.enable_x64(True):
         got = _rates(scale_by_psi(law, STEPS, EPOCHS), losses)
     assert got == pytest.approx(wanted, rel=1e-13)
+
+
+def test_it_counts_the_parameters() -> None:
+    model = Apply("div", (Variable("parameters"), Constant(100.0)))
+    law = Law(model, ("parameters",), (Range(1.0, 1e6),), Range(1e-3, 1e3), "sgd", 1.0)
+    tx = scale_by_psi(law, STEPS, EPOCHS)
+    params = _gradients()
+    for init in (tx.init, jax.jit(tx.init)):
+        _, state = tx.update(params, init(params), params, value=1.0)
+        assert float(state.learning_rate) == pytest.approx((12 + 3 + 1) / 100)
 
 
 def test_the_limits_win(formula: Law) -> None:
