@@ -18,6 +18,7 @@ from psi.fit.families import RAW, RELATIVE, Free, family
 from psi.fit.kinds import Kind
 from psi.fit.labels import Labels, labels, left_out_scores, lost_at, regret
 from psi.fit.network import PsiNetwork, fit_network
+from psi.law.network import Network
 from psi.law.parsing import parse
 
 POWERS = FitConfig(family="loss_power*polynomial")
@@ -200,6 +201,7 @@ def test_the_exported_network_is_the_flax_network(monkeypatch):
     graph, state = kept[0]
     flax = nnx.merge(graph, state)
     assert isinstance(flax, PsiNetwork)
+    assert isinstance(law.model, Network)
     assert law.model.transforms == ("log", "identity")
     features = np.stack([np.log(points.loss), points.epoch], 1)
     z = (features - features.mean(0)) / features.std(0)

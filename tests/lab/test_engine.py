@@ -240,15 +240,17 @@ def test_a_closed_loop_sees_what_is_recorded():
 
 def test_a_law_as_policy_follows_the_clock():
     left = Apply("sub", (Constant(1.0), Variable("progress")))
-    model = Apply("mul", (Apply("mul", (Constant(0.4), Variable("loss_ratio"))), left))
+    size = Apply("div", (Variable("parameters"), Constant(700.0)))
+    model = Apply("mul", (Apply("mul", (size, Variable("loss_ratio"))), left))
     law = Law(
-        model, ("loss_ratio", "progress"), (Range(0.3, 1.0), Range(0, 0.9)), Range(0.05, 1),
-        "sgd", 1.5,
+        model, ("loss_ratio", "progress", "parameters"),
+        (Range(0.3, 1.0), Range(0, 0.9), Range(1.0, 1e4)), Range(0.05, 1), "sgd", 1.5,
     )  # fmt: skip
     task = make_task("wine", HYPER)
     runs = population(task, lambda _: law_policy(law, EPOCHS), np.zeros(1), np.arange(2), KEY)
     for s in range(2):
-        clock = Clock(law, EPOCHS, float(runs.loss_full[0, s, 0]))
+        initial, parameters = float(runs.loss_full[0, s, 0]), task.facts.parameters
+        clock = Clock(law, EPOCHS, initial, parameters=parameters)
         loss = np.asarray(runs.loss_running[0, s], np.float64)
         expected = rates_over(clock, loss, np.arange(EPOCHS, dtype=float))
         np.testing.assert_allclose(runs.lr[0, s], expected, rtol=1e-5)
