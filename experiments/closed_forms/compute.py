@@ -11,11 +11,13 @@ For each optimizer, for Ψ as a rate (pure) and as scale × shape (scaled):
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from typing import NamedTuple
 
 import jax
 import numpy as np
 import pandas as pd
+from jaxtyping import Array, Key
 
 from experiments.closed_forms.tasks import TRAINING
 from psi.fit.curves import Curve, fit_curves, simplest
@@ -30,6 +32,7 @@ from psi.fit.symbolic.search import search
 from psi.ideal.labelling import Labelling, label_task
 from psi.ideal.oracle import plain_scores
 from psi.lab.bounds import BOUNDS
+from psi.lab.devices import beside
 from psi.lab.probe import probed_scale
 from psi.lab.task import Task
 from psi.lab.tasks.table import Spec
@@ -131,22 +134,28 @@ class Candidate(NamedTuple):
 def measure(config: StudyConfig, optimizer: str, report: Report) -> Data:
     """References, labels and scales of the training tasks."""
     key = jax.random.key(config.seed)
-    rates = dict(BOUNDS)[optimizer]
-    tasks, plain, ideal = [], [], []
-    for spec in config.tasks:
-        task = spec.task(optimizer)
-        report(f"measuring {task.name}")
-        tasks.append(task)
-        grid, scores = plain_scores(task, rates, key)
-        plain += [
-            {"task": task.name, "schedule": name, "lr": lr, "score": score}
-            for (name, _), row in zip(PLAIN, scores, strict=True)
-            for lr, score in zip(grid, row, strict=True)
-        ]
-        scale = float(np.nanmedian(probed_scale(task, np.arange(PROBES), key)))
-        told = {"scale": scale, "task": task.name, "parameters": float(task.facts.parameters)}
-        ideal.append(label_task(task, config.labelling, key).assign(**told))
-    return Data(tuple(tasks), pd.DataFrame(plain), pd.concat(ideal, ignore_index=True))
+    tasks = [spec.task(optimizer) for spec in config.tasks]
+    plain, ideal = [], []
+    found = beside(partial(_measured, config.labelling, key), tasks)
+    for task, (scores, labels) in zip(tasks, found, strict=True):
+        report(f"measured {task.name}")
+        plain.append(scores)
+        ideal.append(labels)
+    plain, ideal = (pd.concat(each, ignore_index=True) for each in (plain, ideal))
+    return Data(tuple(tasks), plain, ideal)
+
+
+def _measured(how: Labelling, key: Key[Array, ""], task: Task) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Its rows of the two tables of Data."""
+    grid, scores = plain_scores(task, dict(BOUNDS)[task.facts.optimizer], key)
+    plain = [
+        {"task": task.name, "schedule": name, "lr": lr, "score": score}
+        for (name, _), row in zip(PLAIN, scores, strict=True)
+        for lr, score in zip(grid, row, strict=True)
+    ]
+    scale = float(np.nanmedian(probed_scale(task, np.arange(PROBES), key)))
+    told = {"scale": scale, "task": task.name, "parameters": float(task.facts.parameters)}
+    return pd.DataFrame(plain), label_task(task, how, key).assign(**told)
 
 
 def fit(config: StudyConfig, data: Data, scaled: bool, report: Report) -> Fits:

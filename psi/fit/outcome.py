@@ -17,6 +17,7 @@ from psi.fit.families import Free, values
 from psi.ideal.branched import final_losses
 from psi.ideal.returns import score
 from psi.lab.branch import States, apart, play, starts
+from psi.lab.devices import beside
 from psi.lab.engine import MakePolicy
 from psi.lab.policy import Policy, clock_policy
 from psi.lab.probe import GRADIENTS, probed_scale
@@ -148,13 +149,14 @@ def regrets(
 
     With `scaled` each run has the α_0 of its own probe, and pays for it.
     """
-    found = []
-    for course in courses:
+
+    def regret(course: Course) -> Float[np.ndarray, " lane"]:
         task = charged(course.task) if scaled else course.task
         scales = scales_of(task, seeds, key) if scaled else np.ones(len(seeds))
         mean = law_losses(task, policy, laws, scales, seeds, key).mean(0)
-        found.append(score(mean, task.facts.floor, task.facts.chance_loss) - course.reference)
-    return np.stack(found)
+        return score(mean, task.facts.floor, task.facts.chance_loss) - course.reference
+
+    return np.stack(list(beside(regret, courses)))
 
 
 def charged(task: Task) -> Task:
