@@ -51,7 +51,9 @@ ALWAYS = (
 """Families that are polished whatever their fit to labels: the plain reference, and its closest
 kin that see the loss and the network's size."""
 FITTED = tuple(
-    each.name for each in families(SIZED) if each.name in ALWAYS or each.name.endswith("size_power")
+    each.name
+    for each in families(SIZED)
+    if each.name in ALWAYS or (each.name.endswith("size_power") and "step" not in each.name)
 )
 MOST_CONSTANTS = 6
 SAME = 0.02  # nats
@@ -67,8 +69,8 @@ class StudyConfig:
     labelling: Labelling = field(default_factory=Labelling)
     symbolic: SymbolicConfig = field(default_factory=SymbolicConfig)
     families: tuple[str, ...] = FITTED
-    """Names of the families that are fitted: with the network's size, and of those with a warm-up
-    one."""
+    """Names of the families that are fitted: with the network's size, of those with a warm-up one,
+    of those with steps none (they are searched from nine times as many starts)."""
     curves: int = 4
     """Families that go on from their fit to labels to the search."""
     first: PolishConfig = field(
@@ -76,7 +78,7 @@ class StudyConfig:
     )
     """The search over all kinds."""
     then: PolishConfig = field(
-        default_factory=lambda: PolishConfig(12, generations=6, seeds=24, spread=0.1)
+        default_factory=lambda: PolishConfig(12, generations=6, seeds=16, spread=0.1)
     )
     """The search over the better half."""
     seed: int = 0
