@@ -7,6 +7,7 @@ held-out task: `psi bench shipped` does.
 """
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -32,6 +33,7 @@ from psi.fit.families import SIZED
 from psi.fit.points import points_of
 from psi.fit.symbolic.front import table
 from psi.fit.symbolic.search import STEPS
+from psi.lab.devices import beside
 from psi.law.file import write_atomic
 from psi.law.printing import text
 from psi.report.progress import bar
@@ -91,7 +93,7 @@ def _study(config: StudyConfig, optimizer: str, out: Path) -> None:
 
         data = _measured(config, optimizer, out, report)
         jax.clear_caches()  # a process may map so many programs and no more (vm.max_map_count)
-        found = [fit(config, data, scaled, report) for scaled in (False, True)]
+        found = list(beside(lambda scaled: fit(config, data, scaled, report), (False, True)))
         jax.clear_caches()
         kinds = [
             kinds_of(config, each, points_of(data.ideal, SIZED, scaled))
@@ -153,4 +155,6 @@ def _law_file(out: Path, name: str) -> Path:
 
 
 if __name__ == "__main__":
+    # Most of a study's time is compilation, of programs that run as fast with less of it.
+    os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=1")
     tyro.cli(Main).run()

@@ -42,7 +42,7 @@ TRAINING: tuple[Spec, ...] = (
     Spec("gaussian_mixture-14", _over(RESIDUAL, 20)),
     Spec("gaussian_mixture-15", _over(TANH, 20)),
     Spec("gaussian_mixture-16-fixed", Hyper(batch=16)),
-    Spec("gaussian_mixture-17", BROAD),
+    Spec("gaussian_mixture-17", _over(BROAD, 10)),
     Spec("ill_conditioned-10", Hyper()),
     Spec("ill_conditioned-11", _over(Hyper(), 40)),
     Spec("ill_conditioned-12", Hyper(batch=8, network="linear")),
