@@ -50,6 +50,18 @@ def test_a_run_that_is_stopped_and_gone_on_with_ends_as_the_engine_has_it(name):
     np.testing.assert_allclose(end.loss[:, :, 0, 0], whole.val_loss[:, :, -1], rtol=1e-5)
 
 
+def test_starts_are_one_program_whatever_the_number_of_seeds():
+    """And each seed starts the same run among few and among many."""
+    task = make_task("wine", Hyper(epochs=EPOCHS))
+    many = starts(task, np.arange(branch.START * branch.UNITS), KEY)
+    program: Any = branch._programs(jax.default_backend())[0]
+    before = program._cache_size()
+    for count in (1, 5, 8, 30):
+        few = starts(task, np.arange(count), KEY)
+        np.testing.assert_array_equal(few.loss[0], many.loss[0, :count])
+    assert program._cache_size() == before
+
+
 def test_a_law_sees_what_it_sees_in_a_whole_run():
     task = make_task("wine", Hyper(epochs=EPOCHS))
     whole = population(task, first_lane, np.zeros(1), SEEDS, KEY)
