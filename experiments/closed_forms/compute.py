@@ -43,13 +43,9 @@ from psi.law.law import Range
 LEVEL_SEEDS = np.arange(1500, 1516)
 JUDGING_SEEDS = np.arange(3000, 3032)
 PROBES = 16
-ALWAYS = (
-    "polynomial",
-    "loss_power*polynomial*size_power",
-    "loss_power*polynomial*size_power*warmup",
-)
-"""Families that are polished whatever their fit to labels: the plain reference, and its closest
-kin that see the loss and the network's size."""
+ALWAYS = ("loss_power*polynomial*size_power", "loss_power*polynomial*size_power*warmup")
+"""Families that are polished whatever their fit to labels: the closest kin of a plain schedule
+that see the loss and the network's size."""
 FITTED = tuple(
     each.name
     for each in families(SIZED)
@@ -71,14 +67,14 @@ class StudyConfig:
     families: tuple[str, ...] = FITTED
     """Names of the families that are fitted: with the network's size, of those with a warm-up one,
     of those with steps none (they are searched from nine times as many starts)."""
-    curves: int = 4
+    curves: int = 3
     """Families that go on from their fit to labels to the search."""
     first: PolishConfig = field(
-        default_factory=lambda: PolishConfig(12, generations=5, seeds=8, spread=0.2)
+        default_factory=lambda: PolishConfig(12, generations=4, seeds=8, spread=0.2)
     )
     """The search over all kinds."""
     then: PolishConfig = field(
-        default_factory=lambda: PolishConfig(12, generations=6, seeds=16, spread=0.1)
+        default_factory=lambda: PolishConfig(12, generations=5, seeds=16, spread=0.1)
     )
     """The search over the better half."""
     seed: int = 0

@@ -11,7 +11,7 @@ from psi.lab.tasks.table import Spec
 SMALL = Hyper(batch=8, width=64)
 DEEP = Hyper(batch=64, depth=2, init_scale=1.5)
 RESIDUAL = Hyper(batch=16, network="residual", width=16, normalised=True)
-WIDE = Hyper(width=256)
+WIDE = Hyper(width=128)
 BROAD = Hyper(depth=2, width=128)
 TANH = Hyper(batch=16, width=16, activation="tanh", init_scale=0.5)
 
@@ -28,7 +28,7 @@ TRAINING: tuple[Spec, ...] = (
     Spec("diabetes", Hyper(epochs=40, batch=8, network="linear")),
     Spec("wine", Hyper()),
     Spec("wine", _over(TANH, 40)),
-    Spec("wine", BROAD),
+    Spec("wine", _over(BROAD, 10)),
     Spec("teacher-10", Hyper()),
     Spec("teacher-11", _over(Hyper(), 40)),
     Spec("teacher-12", _over(SMALL, 10)),
@@ -42,7 +42,7 @@ TRAINING: tuple[Spec, ...] = (
     Spec("gaussian_mixture-14", _over(RESIDUAL, 20)),
     Spec("gaussian_mixture-15", _over(TANH, 20)),
     Spec("gaussian_mixture-16-fixed", Hyper(batch=16)),
-    Spec("gaussian_mixture-17", _over(BROAD, 10)),
+    Spec("gaussian_mixture-17", Hyper(epochs=10, depth=2, width=64)),
     Spec("ill_conditioned-10", Hyper()),
     Spec("ill_conditioned-11", _over(Hyper(), 40)),
     Spec("ill_conditioned-12", Hyper(batch=8, network="linear")),
