@@ -75,6 +75,8 @@ class Arena(NamedTuple):
         constant that is a rate stay as they are.
         """
         those = [j for j, k in enumerate(number) if self.kinds[k].constants[0].unit == "rate"]
+        if not those:
+            return list(starts)
         lanes = {j: starts[j] + np.outer(LEVELS, np.arange(len(starts[j])) == 0) for j in those}
         regret = self.regrets([number[j] for j in those], list(lanes.values()), seeds).mean(0)
         best = regret.reshape(len(those), len(LEVELS)).argmin(1)

@@ -148,6 +148,7 @@ def test_a_level_far_off_is_put_right_before_a_search():
     assert two == pytest.approx([best, 1.0], abs=0.51)
     assert two[1] == 1.0
     assert three == other.start
+    assert place.levelled([2], [other.start], np.arange(8)) == [other.start]
 
 
 def test_formula_of_a_kind_puts_the_constants_in_place():

@@ -9,7 +9,7 @@ import pyoperon
 import pytest
 from pyoperon.sklearn import SymbolicRegressor
 
-from psi.fit.families import RELATIVE, family
+from psi.fit.families import RELATIVE, SIZED, family
 from psi.fit.heldout import HeldOut
 from psi.fit.points import points
 from psi.fit.refit import Refitted
@@ -241,6 +241,14 @@ def test_limits(formula, reason):
     found = refusal(parse(formula), data_over())
     assert found.startswith(reason)
     assert bool(found) == bool(reason)
+
+
+def test_limits_ask_for_no_size_that_was_not_seen():
+    """A loss falls below what was seen; the number of parameters is held in it."""
+    grid = np.meshgrid(np.geomspace(0.01, 1, 8), np.linspace(0, 0.9, 8), np.geomspace(10, 1e4, 8))
+    data = points(SIZED, np.stack([g.ravel() for g in grid]), np.ones(512))
+    assert refusal(parse("parameters - 9"), data) == ""
+    assert refusal(parse("parameters - 11"), data).startswith("not positive in the domain")
 
 
 def judged(complexity, squares):
