@@ -27,6 +27,7 @@ from psi.bench.fitting.table import bench_fit
 from psi.ideal.oracle import trajectory_losses
 from psi.lab import branch
 from psi.lab.config import Hyper
+from psi.lab.probe import GRADIENTS
 from psi.lab.tasks.table import make_task
 from psi.lab.trajectories import PLAIN
 from psi.law.law import Law, Range
@@ -111,12 +112,14 @@ def test_a_law_and_its_schedule_end_alike_whatever_they_are_told(small):
 
 
 def test_a_law_with_a_scale_is_multiplied_by_each_run_s_own(small):
-    """1/h = 0.5; the probe leaves no epoch but one of 12."""
+    """1/h = 0.5; the probe takes its epochs, of one step each."""
     laws = [("law", law("0.6*(1 - 0.5*progress)", scale=3.0))]
     probed = groups(small, PEAKS, laws, PEAKS)[1]
-    assert probed.task.facts.epochs == 1
+    left = probed.task.facts.epochs
+    assert left == 12 - GRADIENTS
     found = group_losses(probed, contestants([laws[0][1]]), 12, KEY)
-    np.testing.assert_allclose(found[:1], planned(probed.task, np.array([[0.3]])), rtol=1e-2)
+    rates = 0.3 * (1 - 0.5 * np.arange(left) / left)
+    np.testing.assert_allclose(found[:1], planned(probed.task, rates[None]), rtol=1e-2)
 
 
 def test_plans_end_where_the_engine_s_do(small):

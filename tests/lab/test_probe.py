@@ -72,8 +72,8 @@ def test_without_curvature_there_is_no_scale():
 
 
 def test_a_short_epoch_is_followed_by_the_next():
-    """wine has 6 minibatches an epoch, the probe asks for more."""
-    task = make_task("wine")
+    """A problem has one minibatch an epoch, the probe asks for more."""
+    task = make_task("noisy_quadratic", Hyper())
     assert task.facts.steps < BATCHES
     longer = task._replace(facts=replace(task.facts, epochs=3))
     assert np.isfinite(probed_scale(longer, SEEDS, KEY)).all()
