@@ -28,9 +28,7 @@ from psi.lab.training import validation_loss
 from psi.lab.work import layout
 
 UNITS = 16  # a call
-# States a unit where that makes one call: the program takes longer to compile than to run, and
-# the number of seeds differs from call to call.
-START = 8
+START = 8  # states a unit where that makes one call: to compile for each number takes longer
 # Numbers of a unit, weights or an epoch's inputs: small networks have more lanes than usual.
 CACHED = 2**15
 MOST = 2**13  # lanes a unit
@@ -69,8 +67,7 @@ class Played(NamedTuple):
 
 def starts(task: Task, seeds: Int[np.ndarray, " state"], key: Key[Array, ""]) -> States:
     """One cell of runs before their first epoch: those that the engine trains from these seeds."""
-    like = START if len(seeds) <= START * UNITS else len(seeds)
-    block = _blocks(task, len(seeds), 1, like)
+    block = _blocks(task, len(seeds), 1, START if len(seeds) <= START * UNITS else 0)
     program = _programs(jax.default_backend())[0]
     run = partial(program, task.functions, _devices(), task.arrays, task.splits, key)
     runs = _in_calls(run, lambda units, _: (seeds[block[units]],), len(block))
@@ -185,14 +182,10 @@ def _devices() -> int:
     return math.gcd(jax.local_device_count(), UNITS)
 
 
-def _blocks(
-    task: Task, pairs: int, lanes: int, like: int | None = None
-) -> Int[np.ndarray, "block pair"]:
+def _blocks(task: Task, pairs: int, lanes: int, like: int = 0) -> Int[np.ndarray, "block pair"]:
     """Pairs cut into blocks for units of about the best width; the last block is padded.
 
-    With `like` the blocks are as long as those of so many pairs.
-
-    A block is a power of two, and not much larger than what there is: few shapes, few programs.
+    A block is a power of two, not much larger than all pairs (or `like`): few shapes and programs.
     """
     facts = task.facts
     numbers = max(facts.parameters * lanes, facts.steps * facts.batch * facts.inputs)
