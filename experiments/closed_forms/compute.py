@@ -133,18 +133,17 @@ def measure(config: StudyConfig, optimizer: str, report: Report) -> Data:
     """References, labels and scales of the training tasks."""
     key = jax.random.key(config.seed)
     tasks = [spec.task(optimizer) for spec in config.tasks]
-    plain, ideal = [], []
-    found = beside(partial(_measured, config.labelling, key), tasks)
-    for task, (scores, labels) in zip(tasks, found, strict=True):
+    found = []
+    made = beside(partial(_rows, config.labelling, key), tasks)
+    for task, rows in zip(tasks, made, strict=True):
         report(f"measured {task.name}")
-        plain.append(scores)
-        ideal.append(labels)
-    plain, ideal = (pd.concat(each, ignore_index=True) for each in (plain, ideal))
+        found.append(rows)
+    plain, ideal = (pd.concat(each, ignore_index=True) for each in zip(*found, strict=True))
     return Data(tuple(tasks), plain, ideal)
 
 
-def _measured(how: Labelling, key: Key[Array, ""], task: Task) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Its rows of the two tables of Data."""
+def _rows(how: Labelling, key: Key[Array, ""], task: Task) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Of one task, for the two tables of Data."""
     grid, scores = plain_scores(task, dict(BOUNDS)[task.facts.optimizer], key)
     plain = [
         {"task": task.name, "schedule": name, "lr": lr, "score": score}

@@ -41,7 +41,7 @@ def fit_dataset(
     trained with another optimizer, does not hold a domain named, or holds too little for a fit.
     """
     records, tasks = store.read_records(folder), store.read_tasks(folder)
-    optimizer_of(folder, config)
+    optimizer_of(folder, tasks, config)
     many = len(records[["task", "cell"]].drop_duplicates()) > CELLS
     with (bar if many else silent)("estimating ideal rates", 1) as update:
         surface = response_surface(records, tasks)
@@ -73,8 +73,9 @@ def fit_surface(
     if unknown:
         known = ", ".join(sorted(set(ideal.domain)))
         raise ValueError(f"no domain {sorted(unknown)} in {folder}; there are: {known}")
-    optimizer = optimizer_of(folder, config)
-    sizes = store.read_tasks(folder).set_index("task").parameters
+    tasks = store.read_tasks(folder)
+    optimizer = optimizer_of(folder, tasks, config)
+    sizes = tasks.set_index("task").parameters
     ideal = ideal.assign(parameters=ideal.task.map(sizes).astype(float))
     part = partial(labels, surface=surface, scaled=config.scaled)
     needed = LEAST if config.kind == "network" else least(config)
@@ -99,9 +100,9 @@ def fit_surface(
     return fitted._replace(law=law)
 
 
-def optimizer_of(folder: Path, config: FitConfig) -> str:
+def optimizer_of(folder: Path, tasks: pd.DataFrame, config: FitConfig) -> str:
     """The data set's optimizer. Raises ValueError where no law is for it, or another was asked."""
-    found = str(store.read_tasks(folder).optimizer.iloc[0])
+    found = str(tasks.optimizer.iloc[0])
     if config.optimizer not in (None, found):
         raise ValueError(f"{folder} was trained with {found}, got optimizer {config.optimizer}")
     if found not in OPTIMIZERS:

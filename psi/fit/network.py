@@ -17,7 +17,7 @@ from jaxtyping import Array, Float
 from psi.fit.families import RELATIVE, TIMES
 from psi.fit.labels import Labels, domain, lost_at, rates
 from psi.law.law import Law
-from psi.law.network import Layer, Network
+from psi.law.network import TRANSFORMS, Layer, Network
 
 HIDDEN = 8
 STEPS = 2000
@@ -87,7 +87,7 @@ def _transforms(names: tuple[str, ...]) -> tuple[str, ...]:
 
 def _inputs(points: Labels, names: tuple[str, ...]) -> Float[np.ndarray, "cell feature"]:
     columns = zip(_transforms(names), points.values(names), strict=True)
-    return np.stack([np.log(x) if each == "log" else x for each, x in columns], axis=1)
+    return np.stack([TRANSFORMS[each](np, column) for each, column in columns], axis=1)
 
 
 def _cells(
