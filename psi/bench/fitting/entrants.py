@@ -27,7 +27,7 @@ TOLD = (1.0, 0.5, 2.0)
 """Times T: what schedules are told of the budget."""
 BUDGETS = (0.5, 0.75, 1.0, 1.5, 2.0)
 """Times T: what the tuned linear schedule is given, to see which budget matches a law."""
-WIDTH = 5  # lanes trained together: few, as those of a law and of a long budget are padded to it
+WIDTH = 3  # lanes trained together: few, as those of a law and of a long budget are padded to it
 PLANNED = 0  # the number of a lane whose rates are given
 
 
@@ -92,20 +92,23 @@ def groups(
     plans += [
         Entrant(f"{name}, single rate", plan(name, single[name], epochs, 1.0)) for name, _ in PLAIN
     ]
-    budgets = [
-        Entrant(budget_name(times), plan("linear", tuned["linear"], round(times * epochs), 1.0))
-        for times in BUDGETS
-    ]
+    shorter, longer = (
+        [
+            Entrant(budget_name(times), plan("linear", tuned["linear"], round(times * epochs), 1.0))
+            for times in some
+        ]
+        for some in ([b for b in BUDGETS if b < 1], [b for b in BUDGETS if b > 1])
+    )
     ruled = [
         (law, Entrant(f"{name}{_told(told)}", np.zeros(0), number + 1, told))
         for number, (name, law) in enumerate(laws)
         for told in TOLD
     ]
-    longer = task._replace(facts=replace(task.facts, epochs=round(BUDGETS[-1] * epochs)))
+    most = task._replace(facts=replace(task.facts, epochs=round(BUDGETS[-1] * epochs)))
     return [
-        Group(task, [*plans, *(each for law, each in ruled if law.scale is None)]),
+        Group(task, [*plans, *shorter, *(each for law, each in ruled if law.scale is None)]),
         Group(charged(task), [each for law, each in ruled if law.scale is not None], probed=True),
-        Group(longer, budgets),
+        Group(most, longer),
     ]
 
 
@@ -143,7 +146,7 @@ def plan(name: str, peak: float, epochs: int, told: float) -> Float[np.ndarray, 
 
 def budget_name(times: float) -> str:
     """What the tuned linear schedule over so many times T is called."""
-    return f"linear, tuned, over {times:g} T"
+    return "linear, tuned" if times == 1 else f"linear, tuned, over {times:g} T"
 
 
 def _told(told: float) -> str:

@@ -14,6 +14,7 @@ from psi.bench.fitting.held_out import HELD_OUT
 from psi.bench.fitting.judging import OTHER_RESOLUTIONS, Gain, Judged, gain, judge
 from psi.bench.fitting.references import KEYS, headroom, reference
 from psi.bench.verify.rows import Row, at_least
+from psi.lab.devices import beside
 from psi.lab.tasks.table import Spec
 from psi.lab.trajectories import PLAIN
 from psi.law.law import Law
@@ -45,13 +46,16 @@ def judged_laws(
     """(whether on fixed data, judged) for every held-out task, under laws of one optimizer."""
     optimizer = laws[0][1].optimizer
     policy, single = contestants([law for _, law in laws]), single_rates(optimizer)
-    found = []
-    for number, spec in enumerate(specs):
-        task = spec.task(optimizer)
-        report(number, f"{optimizer}: {task.name}")
+
+    def at(number: int) -> Judged:
+        task = specs[number].task(optimizer)
         known = reference(optimizer, task.name)
-        judged = judge(task, known, laws, single, policy, key_of(number))
-        found.append((not task.facts.stream, judged))
+        return judge(task, known, laws, single, policy, key_of(number))
+
+    found = []
+    for number, judged in enumerate(beside(at, range(len(specs)))):
+        report(number, f"{optimizer}: {judged.task.name}")
+        found.append((not judged.task.facts.stream, judged))
     return found
 
 
