@@ -6,8 +6,10 @@ The one rule for the engine and every adapter, over an array namespace `xp` (num
   loss, or else the law's own typical value.
 * α_i = clip(α_0 · clip(Ψ(clip(features, domain)), rates of the law), min_lr, max_lr), with
   α_0 = 1 unless the law is a shape that has a scale.
-* Where ε_i is not finite the last rate stays, the epoch is counted in `skipped`, and the next
-  finite loss takes over.
+* If asked, the first rates are a ramp, and none is far from the one before: between Ψ and the
+  user's limits, which always win.
+* Where ε_i is not finite, or no loss was seen, the last rate stays, the epoch is counted in
+  `skipped`, and the next finite loss takes over.
 
 `start` → `first` (the first minibatch's loss, before its update) → `observe` (every loss)
 → `tick` (at the end of each epoch).
@@ -16,6 +18,7 @@ The one rule for the engine and every adapter, over an array namespace `xp` (num
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from numbers import Integral
 from typing import NamedTuple
 
 import numpy as np
@@ -33,8 +36,8 @@ class Clock:
     """
 
     law: Law
-    epochs: int
-    """T, the budget."""
+    epochs: int | None = None
+    """T, the budget; None where it is not known, for a law that does not see i/T."""
     initial_loss: float | None = None
     """ε_0 in nats, log(classes) for cross-entropy; None: the first minibatch's loss."""
     min_lr: float = 1e-6
@@ -43,12 +46,18 @@ class Clock:
     """α_0 of a law that is scale × shape, a number or a traced scalar; None: the law's own."""
     parameters: int | None = None
     """P, for a law that sees it; None: the middle of the law's domain."""
+    warmup: int = 0
+    """Epochs of a ramp: α_i is (i + 1)/(warmup + 1) of what it would be, up to 1."""
+    max_change: float | None = None
+    """By what factor α_i may differ from α_{i−1}, up or down; None: by any."""
 
     def __post_init__(self) -> None:
         if not isinstance(self.law, Law):
             raise ValueError(f"law must be a psi.Law (psi.load reads one), got {self.law!r:.60}")
-        if not (isinstance(self.epochs, int) and self.epochs >= 1):
-            raise ValueError(f"epochs must be a whole number >= 1, got {self.epochs!r}")
+        if self.epochs is not None:
+            object.__setattr__(self, "epochs", whole("epochs", self.epochs))
+        elif "progress" in self.law.features:
+            raise ValueError("this law sees i/T: epochs must be given, got None")
         if self.initial_loss is not None and not 0 < self.initial_loss < math.inf:
             raise ValueError(f"initial_loss must be positive and finite, got {self.initial_loss}")
         if not 0 <= self.min_lr <= self.max_lr < math.inf or self.max_lr == 0:
@@ -64,6 +73,9 @@ class Clock:
             raise ValueError(f"scale must be positive and finite, got {self.scale}")
         if self.parameters is not None and not self.parameters >= 1:
             raise ValueError(f"parameters must be >= 1, got {self.parameters}")
+        object.__setattr__(self, "warmup", whole("warmup", self.warmup, least=0))
+        if self.max_change is not None and not 1 < self.max_change < math.inf:
+            raise ValueError(f"max_change must be a factor above 1, got {self.max_change}")
 
     def at_scale(self, scale: Array) -> "Clock":
         """The same with another α_0, or itself where the law has no scale."""
@@ -80,6 +92,11 @@ class Clock:
         if self.parameters is not None or "parameters" not in self.law.features:
             return float(self.parameters or 1)
         return math.sqrt(math.prod(self.law.domain[self.law.features.index("parameters")]))
+
+    @property
+    def horizon(self) -> float:
+        """T, NaN where it is not known."""
+        return math.nan if self.epochs is None else float(self.epochs)
 
     @property
     def lowest(self) -> Array:
@@ -106,6 +123,16 @@ class ClockState(NamedTuple):
     """Epochs whose mean loss was not finite; dtype=int"""
     parameters: Array
     """P"""
+    horizon: Array
+    """T, NaN where it is not known; a run that goes on for longer may change it at any time."""
+
+
+def whole(name: str, number: object, least: int = 1) -> int:
+    """The number as an int. Raises ValueError unless it is a whole number >= least."""
+    # numpy's whole numbers are Integral too, and so is True.
+    if isinstance(number, bool) or not isinstance(number, Integral) or number < least:
+        raise ValueError(f"{name} must be a whole number >= {least}, got {number!r:.60}")
+    return int(number)
 
 
 def decide(
@@ -126,22 +153,35 @@ def decide(
     # A number that overflows is clipped or passed over here: no news to warn of.
     with np.errstate(all="ignore"):
         features = values(law.features, seen, xp)
-        clipped = [xp.clip(f, *each) for f, each in zip(features, law.domain, strict=True)]
-        rate = clock.times * xp.clip(psi(xp.stack(clipped), xp), *law.rates)
-    rate = xp.where(fine & xp.isfinite(rate), rate, last)
-    return xp.clip(rate, clock.min_lr, clock.max_lr)
+        clipped = [_clip(f, each, xp) for f, each in zip(features, law.domain, strict=True)]
+        rate = clock.times * _clip(psi(xp.stack(clipped), xp), law.rates, xp)
+        if clock.warmup:
+            rate = rate * xp.minimum((observation.epoch + 1) / (clock.warmup + 1), 1.0)
+        rate = xp.where(fine & xp.isfinite(rate), rate, last)
+        if clock.max_change:
+            near = _clip(rate, (last / clock.max_change, last * clock.max_change), xp)
+            rate = xp.where(observation.epoch > 0, near, rate)
+        return _clip(rate, (clock.min_lr, clock.max_lr), xp)
+
+
+def _clip(a: Array, ends: tuple[Array, Array], xp: Namespace) -> Array:
+    # Of a single number numpy's own clip takes five times as long.
+    return xp.minimum(xp.maximum(a, ends[0]), ends[1])
 
 
 def rates_over(clock: Clock, loss: np.ndarray, epoch: np.ndarray) -> np.ndarray:
     """α_i at given losses and epochs (arrays of one shape), as a run there would get them.
 
-    `clock.initial_loss`, or else the law's typical one, stands for ε_0.
+    `clock.initial_loss`, or else the law's typical one, stands for ε_0. Each rate is by itself:
+    raises ValueError for a clock with `max_change`.
     """
-    same = np.zeros_like(loss)
+    if clock.max_change:
+        raise ValueError(f"rates by themselves have no max_change, got {clock.max_change}")
+    same = np.zeros_like(loss, dtype=float)
     initial = same + (clock.initial_loss or clock.law.initial_loss)
     best = np.minimum(loss, initial)
     seen = Observation(
-        epoch, same + clock.epochs, loss, initial, best, same, same, same, same + clock.size
+        epoch, same + clock.horizon, loss, initial, best, same, same, same, same + clock.size
     )
     return decide(clock, seen, same + clock.lowest, np)
 
@@ -160,6 +200,7 @@ def start(clock: Clock, xp: Namespace) -> ClockState:
         best_loss=loss,
         skipped=zero,
         parameters=xp.asarray(clock.size, dtype=float),
+        horizon=xp.asarray(clock.horizon, dtype=float),
     )
     return _with_rate(clock, state, loss, xp)
 
@@ -182,7 +223,7 @@ def observe(state: ClockState, loss: Array) -> ClockState:
 
 def tick(clock: Clock, state: ClockState, xp: Namespace) -> ClockState:
     """End epoch i−1 and choose α_i from its mean loss."""
-    mean = state.total / xp.maximum(state.count, 1)
+    mean = xp.where(state.count > 0, state.total / xp.maximum(state.count, 1), math.nan)
     fine = xp.isfinite(mean)
     state = state._replace(
         epoch=state.epoch + 1,
@@ -199,7 +240,7 @@ def _with_rate(clock: Clock, state: ClockState, loss: Array, xp: Namespace) -> C
     zero = xp.zeros_like(state.total)
     observation = Observation(
         epoch=state.epoch,
-        horizon=xp.asarray(clock.epochs),
+        horizon=state.horizon,
         loss=loss,
         initial_loss=state.initial_loss,
         best_loss=state.best_loss,

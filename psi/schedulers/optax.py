@@ -12,19 +12,21 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from psi.law.clock import Clock, ClockState, first, observe, start, tick
+from psi.law.clock import Clock, ClockState, first, observe, start, tick, whole
 from psi.law.law import Law
 
 
 def scale_by_psi(
     law: Law,
     steps_per_epoch: int,
-    epochs: int,
+    epochs: int | None = None,
     initial_loss: float | None = None,
-    *,
+    scale: Any = None,
     min_lr: float = 1e-6,
     max_lr: float = 10.0,
-    scale: Any = None,
+    *,
+    warmup: int = 0,
+    max_change: float | None = None,
 ) -> optax.GradientTransformationExtraArgs:
     """Multiply updates by −α_i, α_i = Ψ(ε, i), as `optax.scale_by_learning_rate` does by −α.
 
@@ -32,15 +34,18 @@ def scale_by_psi(
     the minibatch's loss as the keyword `value` (a scalar in nats); the first one is ε_0 unless
     `initial_loss` gives it. A law that is scale × shape takes its α_0 from `scale` (a number or a
     scalar array, also a traced one), or else its own typical one; one that sees the number of
-    parameters counts those that `init` is given. The state's field `learning_rate` is the rate
-    last used.
+    parameters counts those that `init` is given. `warmup` (epochs) and `max_change` (a factor) are
+    those of `psi.law.clock.Clock`.
+
+    The state is a `ClockState`. `optax.tree.get(state, "learning_rate")` is the rate last used,
+    `"skipped"` how many epochs had a mean loss that is not finite and so kept the rate before;
+    `optax.tree.set(state, horizon=40.0)` goes on to another budget T.
 
     Raises ValueError for numbers that make no sense, and at `update` where `value` is missing or
     no scalar.
     """
-    clock = Clock(law, epochs, initial_loss, min_lr, max_lr, scale)
-    if not (isinstance(steps_per_epoch, int) and steps_per_epoch >= 1):
-        raise ValueError(f"steps_per_epoch must be a whole number >= 1, got {steps_per_epoch!r}")
+    clock = Clock(law, epochs, initial_loss, min_lr, max_lr, scale, None, warmup, max_change)
+    steps_per_epoch = whole("steps_per_epoch", steps_per_epoch)
 
     # Made here and not in `update`: `cond` compiles anew for functions that it has not seen, at
     # every step of a loop that is not jitted.

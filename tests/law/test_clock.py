@@ -271,6 +271,72 @@ def test_numpy_and_jax_agree_on_any_stream(law: Law, epochs: list[list[float]]) 
         assert float(one.best_loss) == pytest.approx(float(other.best_loss), rel=1e-12)
 
 
+def test_an_epoch_without_a_loss_keeps_the_rate_and_is_counted(law: Law, xp: ModuleType) -> None:
+    clock = Clock(law, 8, initial_loss=2.0)
+    state = tick(clock, observe(start(clock, xp), xp.asarray(1.5)), xp)
+    after = tick(clock, state, xp)
+    assert float(after.learning_rate) == float(state.learning_rate)
+    assert (int(after.skipped), int(after.epoch), float(after.loss)) == (1, 2, 1.5)
+
+
+# Ramps, limits of change, other budgets
+
+
+def test_a_warm_up_is_a_ramp_in_front_of_the_law(
+    make_formula: Callable[..., Law], xp: ModuleType
+) -> None:
+    law = make_formula("loss", LOSS, rates=(0.5, 10.0))
+    got = rates(Clock(law, 9, initial_loss=8.0, warmup=3), [[8.0], [4.0], [4.0], [2.0]], xp)
+    assert got == [2.0, 4.0, 3.0, 4.0, 2.0]  # 1/4, 2/4 and 3/4 of the law's, then all
+    limited = Clock(law, 9, initial_loss=8.0, warmup=3, min_lr=3.0)
+    assert rates(limited, [[8.0]], xp) == [3.0, 4.0]
+
+
+def test_a_rate_stays_within_a_factor_of_the_one_before(
+    make_formula: Callable[..., Law], xp: ModuleType
+) -> None:
+    law = make_formula("loss", LOSS, rates=(0.01, 10.0))
+    clock = Clock(law, 9, initial_loss=1.0, max_change=2.0)
+    losses = [[9.0], [9.0], [5.0], [0.1], [math.nan], [0.1], [1.0]]
+    assert rates(clock, losses, xp) == [1.0, 2.0, 4.0, 5.0, 2.5, 2.5, 1.25, 1.0]
+    assert rates(replace(clock, max_lr=3.0), losses[:4], xp) == [1.0, 2.0, 3.0, 3.0, 1.5]
+
+
+def test_the_first_rate_has_none_before_it(
+    make_formula: Callable[..., Law], xp: ModuleType
+) -> None:
+    law = make_formula("loss", LOSS, rates=(0.01, 10.0), initial_loss=0.1)
+    assert rates(Clock(law, 9, max_change=1.1), [[8.0]], xp) == [8.0, 8.0]
+
+
+def test_a_run_may_get_another_budget_on_its_way(
+    make_formula: Callable[..., Law], xp: ModuleType
+) -> None:
+    law = make_formula(["sub", 1.0, "progress"], PROGRESS)
+    clock = Clock(law, 4)
+    state = run(clock, [[1.0], [1.0]], xp)[-1]
+    assert float(state.learning_rate) == 0.5
+    state = state._replace(horizon=xp.asarray(6.0))
+    got = []
+    for _ in range(3):
+        state = tick(clock, observe(state, xp.asarray(1.0)), xp)
+        got.append(float(state.learning_rate))
+    assert got == pytest.approx([0.5, 1 / 3, 1 / 6])
+
+
+def test_a_law_without_a_budget_needs_none(
+    make_formula: Callable[..., Law], xp: ModuleType
+) -> None:
+    law = make_formula("loss", LOSS)
+    assert rates(Clock(law), [[2.0], [1.0]], xp) == rates(Clock(law, 9), [[2.0], [1.0]], xp)
+    assert list(rates_over(Clock(law), np.array([2, 1]), np.array([0, 9]))) == [2.0, 1.0]
+
+
+def test_rates_by_themselves_have_none_before_them(law: Law) -> None:
+    with pytest.raises(ValueError, match=r"no max_change, got 2\.0"):
+        rates_over(Clock(law, 5, max_change=2.0), np.ones(2), np.arange(2))
+
+
 # rates_over
 
 

@@ -1,0 +1,187 @@
+"""A law as a PyTorch learning-rate scheduler.
+
+scheduler = PsiLR(optimizer, psi.load("momentum"), epochs=20, initial_loss=math.log(10))
+for epoch in range(20):
+    scheduler.step(train_one_epoch())  # the epoch's mean training loss
+"""
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+from psi.law.clock import Clock, ClockState, start, whole
+from psi.law.law import Law
+from psi.law.saved import restored, saved
+from psi.schedulers import host
+
+PENDING = 256  # losses kept on their device before they are read: reading one waits for it
+COUNTS = ("calls", "observed")
+KEYS = ("clock", "last_epoch", *COUNTS)
+
+
+class PsiLR(LRScheduler):
+    """α_{i+1} = Ψ(ε, i + 1), set after epoch i from that epoch's mean training loss.
+
+    The first parameter group gets α, whatever rate it had before; the others keep their ratio to
+    it. A rate that is a tensor is filled. Construction sets α_0: from `initial_loss` (ε_0 in nats,
+    log(classes) for cross-entropy), else from the law's typical one. Then either
+
+    * `step(loss)` after every epoch, with its mean training loss, or
+    * `observe(loss)` for every minibatch before its update, and `step()` after every epoch. The
+      first loss is ε_0 unless `initial_loss` gives it. Where a trainer calls `step()` after every
+      minibatch, say so with `steps_per_epoch`.
+
+    A loss that is not finite keeps the rate and warns once. A law that is scale × shape takes its
+    α_0 from `scale`, else its own typical one; one that sees the number of parameters counts the
+    optimizer's. `warmup` (epochs) and `max_change` (a factor) are those of `psi.law.clock.Clock`.
+    With several processes give all of them the same, reduced loss: then the rate is the same too.
+
+    Raises ValueError for numbers that make no sense.
+    """
+
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        law: Law,
+        epochs: int | None = None,
+        initial_loss: float | None = None,
+        scale: float | None = None,
+        min_lr: float = 1e-6,
+        max_lr: float = 10.0,
+        *,
+        steps_per_epoch: int | None = None,
+        warmup: int = 0,
+        max_change: float | None = None,
+    ) -> None:
+        counted = _parameters(optimizer)
+        self._clock = Clock(
+            law, epochs, initial_loss, min_lr, max_lr, scale, counted, warmup, max_change
+        )
+        self._per_epoch = (
+            1 if steps_per_epoch is None else whole("steps_per_epoch", steps_per_epoch)
+        )
+        if not float(optimizer.param_groups[0]["lr"]) > 0:
+            raise ValueError(
+                "the other groups keep their ratio to the rate of the first parameter group, "
+                f"which must be positive, got {float(optimizer.param_groups[0]['lr'])}"
+            )
+        self._state = start(self._clock, np)
+        self._pending: list[Any] = []
+        self._calls = 0
+        self._observed = 0
+        super().__init__(optimizer)
+
+    def step(self, loss: Any = None) -> None:  # type: ignore
+        """End an epoch, with its mean training loss, or else with the mean of what was observed.
+
+        A whole number is not a loss but torch's own `step(epoch)`, with which its SequentialLR
+        may begin this schedule: 0 is the only one.
+        """
+        if isinstance(loss, int) and not isinstance(loss, bool):
+            self._update_lr(loss)
+        else:
+            self._end(None if loss is None else host.number(loss))
+
+    def observe(self, loss: Any) -> None:
+        """Take the loss of one minibatch: a number, or a tensor of one, also on a device."""
+        one = isinstance(loss, torch.Tensor) and loss.numel() == 1
+        self._pending.append(loss.detach() if one else host.number(loss))
+        begins = self._observed == 0
+        if begins or len(self._pending) >= PENDING:
+            self._read()
+        # Before its turn in a SequentialLR, torch's count is −1 and the rate another schedule's.
+        if begins and self._clock.initial_loss is None and self.last_epoch >= 0:
+            self._set(self._state)
+
+    def extend(self, epochs: int) -> None:
+        """Go on to another budget: T from the next epoch on."""
+        self._state = host.extended(self._state, epochs)
+
+    @property
+    def skipped(self) -> int:
+        """Epochs so far whose loss was not finite."""
+        return int(self._state.skipped)
+
+    def get_lr(self) -> list[float | torch.Tensor]:
+        """The rate of each parameter group, as its epoch under way should have it."""
+        return self._rates(self._state)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Plain numbers, without law and optimizer: `torch.load(weights_only=True)` reads them."""
+        self._read()
+        return {
+            "clock": saved(self._state),
+            "last_epoch": self.last_epoch,
+            "calls": self._calls,
+            "observed": self._observed,
+        }
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on from what `state_dict` gave; rates come back with the optimizer's own state.
+
+        Raises ValueError with the key's name where one is missing, unknown or of no use.
+        """
+        if not isinstance(state_dict, dict):
+            raise ValueError(f"state of a PsiLR: a dict, got {type(state_dict).__name__}")
+        if different := set(state_dict) ^ set(KEYS):
+            named = sorted(map(str, different))
+            raise ValueError(f"state of a PsiLR: missing or unknown keys {named}")
+        state = restored(state_dict["clock"])
+        last = whole("last_epoch", state_dict["last_epoch"], least=-1)
+        self._calls, self._observed = (whole(key, state_dict[key], least=0) for key in COUNTS)
+        self._state, self.last_epoch, self._pending = state, last, []
+        self._last_lr = self.get_lr()
+
+    def _initial_step(self) -> None:
+        # Of torch's construction, and again of a SequentialLR that begins with this schedule.
+        self.last_epoch, self._step_count = 0, 1
+        self._set(self._state)
+
+    def _update_lr(self, epoch: int | None = None) -> None:
+        # SequentialLR calls this where the schedule's turn comes.
+        if epoch != 0:
+            raise ValueError(f"a PsiLR goes on epoch by epoch from 0, cannot go to {epoch}")
+        self._read()
+        self.last_epoch = 0
+        self._set(host.restarted(self._clock, self._state))
+
+    def _end(self, loss: float | None) -> None:
+        self._step_count += 1
+        self._calls += 1
+        if loss is None and self._calls % self._per_epoch:
+            return
+        self._read()
+        self.last_epoch += 1
+        self._observed += loss is not None
+        self._set(host.ended(self._clock, self._state, loss))
+
+    def _read(self) -> None:
+        """Take what is pending into the state."""
+        for loss in map(host.number, self._pending):
+            self._state = host.seen(self._clock, self._state, loss, begins=self._observed == 0)
+            self._observed += 1
+        self._pending = []
+
+    def _set(self, state: ClockState) -> None:
+        self._state, self._last_lr = state, self._rates(state)
+        for group, rate in zip(self.optimizer.param_groups, self._last_lr, strict=True):
+            if isinstance(group["lr"], torch.Tensor):
+                group["lr"].fill_(rate)
+            else:
+                group["lr"] = rate
+
+    def _rates(self, state: ClockState) -> list[float | torch.Tensor]:
+        groups = self.optimizer.param_groups
+        for group in groups:  # one may have joined
+            group.setdefault("initial_lr", float(group["lr"]))
+        first, rate = float(groups[0]["initial_lr"]), float(state.learning_rate)
+        return [rate * (float(group["initial_lr"]) / first) for group in groups]
+
+
+def _parameters(optimizer: Optimizer) -> int:
+    if not isinstance(optimizer, Optimizer):
+        raise ValueError(f"optimizer must be a torch Optimizer, got {optimizer!r:.60}")
+    return max(sum(p.numel() for group in optimizer.param_groups for p in group["params"]), 1)

@@ -1,0 +1,217 @@
+"""PsiSchedule in real trainings; on the torch backend here, and once more in a process on JAX."""
+
+import math
+import os
+import subprocess
+import sys
+from typing import Any
+
+import numpy as np
+import pytest
+
+import psi
+from psi.law.law import Law
+from tests.schedulers.drivers import clock_rates
+
+os.environ.setdefault("KERAS_BACKEND", "torch")
+pytest.importorskip("torch")
+keras = pytest.importorskip("keras")
+
+from psi.schedulers.keras import PsiSchedule  # noqa: E402
+
+if keras.backend.backend() == "jax":  # Keras adds biases to rows without saying so
+    import jax
+
+    jax.config.update("jax_numpy_rank_promotion", "allow")
+
+EPOCHS = 5
+ROWS = 48
+
+
+def data() -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(ROWS, 3)).astype(np.float32)
+    return x, (x @ [[1.0], [-2.0], [0.5]]).astype(np.float32)
+
+
+def line(lr: Any = 0.7) -> Any:
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.layers.Input((3,)), keras.layers.Dense(1)])
+    model.compile(optimizer=keras.optimizers.SGD(lr), loss="mse")
+    return model
+
+
+def fit(model: Any, schedule: Any, epochs: int = EPOCHS, **more: Any) -> Any:
+    x, y = data()
+    return model.fit(
+        x, y, epochs=epochs, batch_size=16, verbose=0, shuffle=False, callbacks=[schedule], **more
+    ).history
+
+
+def rate(model: Any) -> float:
+    return float(model.optimizer.learning_rate)
+
+
+def numbers(variable: Any) -> np.ndarray:
+    value = variable.value
+    return np.array(value.tolist(), float)
+
+
+def test_a_training_has_the_clock_s_rates(law: Law) -> None:
+    model = line()
+    history = fit(model, PsiSchedule(law, EPOCHS, initial_loss=6.0))
+    wanted = clock_rates(law, np.array(history["loss"]), EPOCHS, initial_loss=6.0)
+    np.testing.assert_allclose(history["learning_rate"], wanted[:-1], rtol=1e-6)
+    assert rate(model) == pytest.approx(wanted[-1])
+    assert history["loss"][-1] < history["loss"][0]
+
+
+def test_the_rate_is_the_one_that_trains(formula: Law) -> None:
+    """One epoch of one step on a line: w_1 = w_0 − α_0 g."""
+    model = line()
+    x, y = data()
+    w, b = (numbers(v) for v in model.trainable_weights)
+    slope = 2 * x.T @ (x @ w + b - y) / ROWS
+    schedule = PsiSchedule(formula, 4, initial_loss=2.0)
+    model.fit(x, y, epochs=1, batch_size=ROWS, verbose=0, callbacks=[schedule])
+    moved = w - numbers(model.trainable_weights[0])
+    np.testing.assert_allclose(moved, 0.2 * slope, rtol=1e-4)
+
+
+def test_decisions_every_few_minibatches(formula: Law) -> None:
+    """Three minibatches an epoch, two a period; each one's loss is found from Keras's mean."""
+
+    rates: list[float] = []
+    model = line()
+    schedule = PsiSchedule(formula, 8, initial_loss=6.0, every=2)
+    now = lambda: schedule.state_dict()["learning_rate"]  # noqa: E731; JAX empties variables
+    log = keras.callbacks.LambdaCallback(
+        on_train_batch_begin=lambda batch, logs: rates.append(now())  # noqa: ARG005
+    )
+    x, y = data()
+    model.fit(x, y, epochs=2, batch_size=16, verbose=0, shuffle=False, callbacks=[schedule, log])
+    assert rates[0] == rates[1] == pytest.approx(0.2)
+    assert rates[2] == rates[3] != rates[1]
+    assert rates[4] == rates[5] != rates[3]
+    # The same trained by hand.
+    w, b = (numbers(v) for v in line().trainable_weights)
+    losses = []
+    for step, alpha in enumerate(rates):
+        rows = slice(16 * (step % 3), 16 * (step % 3) + 16)
+        error = x[rows] @ w + b - y[rows]
+        losses.append((error**2).mean())
+        w, b = w - alpha * 2 * x[rows].T @ error / 16, b - alpha * 2 * error.mean(0)
+    means = np.array(losses).reshape(3, 2).mean(1)
+    wanted = clock_rates(formula, means, 8, initial_loss=6.0)
+    np.testing.assert_allclose(rates[::2], wanted[:3], rtol=1e-4)
+
+
+def test_the_first_minibatch_is_the_first_loss_where_it_is_seen(formula: Law) -> None:
+    model = line()
+    schedule = PsiSchedule(formula, 8, every=1)
+    fit(model, schedule, 1)
+    assert schedule.state_dict()["initial_loss"] == pytest.approx(5.0, rel=0.9)
+    assert schedule.state_dict()["initial_loss"] != formula.initial_loss
+
+
+def test_a_loss_that_is_no_number_keeps_the_rate_and_warns_once(formula: Law) -> None:
+    model, schedule = line(), PsiSchedule(formula, 4, initial_loss=2.0)
+    schedule.set_model(model)
+    schedule.on_train_begin()
+    with pytest.warns(UserWarning, match="psi: epoch 0 ended with a mean loss of nan"):
+        schedule.on_epoch_end(0, {"loss": math.nan})
+    schedule.on_epoch_end(1, {"loss": math.inf})
+    assert (rate(model), schedule.skipped) == (pytest.approx(0.2), 2)
+
+
+def test_parameters_are_counted() -> None:
+    law = psi.load("momentum")
+    exponent = next(c.value for c in law.constants if c.name == "u")
+    rates = []
+    for inputs in (29, 1199):
+        model = keras.Sequential([keras.layers.Input((inputs,)), keras.layers.Dense(1)])
+        model.compile(optimizer=keras.optimizers.SGD(0.1), loss="mse")
+        schedule = PsiSchedule(law, EPOCHS, initial_loss=2.0)
+        schedule.set_model(model)
+        schedule.on_train_begin()
+        rates.append(rate(model))
+    assert rates[1] / rates[0] == pytest.approx(40**exponent)
+
+
+def test_saved_at_any_of_200_epochs_the_rest_is_the_same_bits(law: Law) -> None:
+    losses = 2.0 * np.exp(-np.arange(200) / 80) * (1.2 + np.sin(np.arange(200)))
+    model = line()
+
+    def run(state: Any, first: int) -> tuple[list[Any], list[float]]:
+        schedule = PsiSchedule(law, 200, initial_loss=2.0, max_change=1.3)
+        if state is not None:
+            schedule.load_state_dict(state)
+        schedule.set_model(model)
+        schedule.on_train_begin()
+        states, rates = [schedule.state_dict()], [rate(model)]
+        for epoch in range(first, 200):
+            schedule.on_epoch_end(epoch, {"loss": losses[epoch]})
+            states.append(schedule.state_dict())
+            rates.append(rate(model))
+        return states, rates
+
+    states, rates = run(None, 0)
+    assert len(set(rates)) > 150
+    for number in range(0, 200):
+        assert run(states[number], number)[1][:12] == rates[number:][:12]
+
+
+def test_a_second_fit_goes_on(formula: Law) -> None:
+    """As one fit over both: Keras's optimizer goes on as well."""
+    model, schedule = line(), PsiSchedule(formula, EPOCHS, initial_loss=6.0)
+    first = fit(model, schedule, 2)
+    second = fit(model, schedule, EPOCHS, initial_epoch=2)
+    whole = fit(line(), PsiSchedule(formula, EPOCHS, initial_loss=6.0))
+    assert [*first["learning_rate"], *second["learning_rate"]] == whole["learning_rate"]
+
+
+def test_it_may_go_on_to_another_budget(formula: Law) -> None:
+    model, schedule = line(), PsiSchedule(formula, 4, initial_loss=2.0)
+    schedule.set_model(model)
+    schedule.on_train_begin()
+    schedule.extend(8)
+    schedule.on_epoch_end(0, {"loss": 2.0})
+    assert rate(model) == pytest.approx(0.2 * (1 - 1 / 8))
+
+
+# What is refused
+
+
+def test_an_optimizer_with_a_schedule_is_refused_when_the_fit_begins(formula: Law) -> None:
+    model = line(keras.optimizers.schedules.CosineDecay(0.1, 100))
+    with pytest.raises(ValueError, match="compile with a float learning_rate"):
+        fit(model, PsiSchedule(formula, 4))
+
+
+def test_a_training_without_a_loss_is_refused(formula: Law) -> None:
+    schedule = PsiSchedule(formula, 4)
+    schedule.set_model(line())
+    with pytest.raises(ValueError, match=r"the logs must hold the loss, got \['mae'\]"):
+        schedule.on_epoch_end(0, {"mae": 1.0})
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"law": "adam"}, "law must be a psi.Law"),
+        ({"epochs": None}, "epochs must be given"),
+        ({"every": 0}, "every must be a whole number >= 1, got 0"),
+        ({"min_lr": 2.0, "max_lr": 1.0}, "min_lr <= max_lr"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(formula: Law, change: dict[str, Any], reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        PsiSchedule(**({"law": formula, "epochs": 4} | change))
+
+
+@pytest.mark.skipif(keras.backend.backend() == "jax", reason="that process is this")
+def test_all_of_it_holds_on_jax() -> None:
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", __file__]
+    there = {**os.environ, "KERAS_BACKEND": "jax"}
+    done = subprocess.run(command, env=there, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-3000:]
