@@ -84,9 +84,11 @@ def test_decisions_every_few_minibatches(formula: Law) -> None:
     rates: list[float] = []
     model = line()
     schedule = PsiSchedule(formula, 8, initial_loss=6.0, every=2)
-    now = lambda: schedule.state_dict()["learning_rate"]  # noqa: E731; JAX empties variables
+    # JAX empties the optimizer's own variables for the length of an epoch.
     log = keras.callbacks.LambdaCallback(
-        on_train_batch_begin=lambda batch, logs: rates.append(now())  # noqa: ARG005
+        on_train_batch_begin=lambda batch, logs: rates.append(  # noqa: ARG005
+            schedule.state_dict()["learning_rate"]
+        )
     )
     x, y = data()
     model.fit(x, y, epochs=2, batch_size=16, verbose=0, shuffle=False, callbacks=[schedule, log])
