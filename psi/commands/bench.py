@@ -14,14 +14,18 @@ class BenchCommand:
     Example: psi bench engine --json
     Example: psi bench storage
     Example: psi bench fit --table held_out.csv
+    Example: psi bench scheduler --json
     """
 
-    what: tyro.conf.Positional[Literal["engine", "storage", "branching", "fit"]] = "engine"
+    what: tyro.conf.Positional[Literal["engine", "storage", "branching", "fit", "scheduler"]] = (
+        "engine"
+    )
     """engine: training on the canonical case, digits, 64-32-10, batch 64, 10 epochs of 24 steps.
     storage: going on with a sweep of 10,000 finished parts, and what committing costs.
     branching: candidate rates tried from the same states, beside as many runs.
     fit: planted and measured laws found again, and the shipped laws on held-out tasks; exit 1
-    where a figure is missed."""
+    where a figure is missed.
+    scheduler: what a law costs in a step of optax and of PyTorch, and to load; exit 1 too."""
     only: tuple[Literal["planted", "powers", "measured", "rows", "shipped"], ...] = ()
     """Of `fit`: some groups instead of all."""
     table: Path | None = None
@@ -39,6 +43,8 @@ class BenchCommand:
         use_cores() if self.what == "engine" else prepare()
         if self.what == "fit":
             return self._fit()
+        if self.what == "scheduler":
+            return self._scheduler()
         from psi.bench.branching import bench_branching
         from psi.bench.engine import bench_engine
         from psi.bench.storage import bench_storage
@@ -67,6 +73,17 @@ class BenchCommand:
         if not self.json:
             print_rows("Fits and laws against what they must reach", found.rows)
         return {"rows": as_json(found.rows), "tasks": found.tasks.to_dict("records")}
+
+    def _scheduler(self) -> Any:
+        from psi.bench.scheduler import bench_scheduler
+        from psi.commands.verify import as_json, print_rows
+        from psi.report.progress import bar
+
+        with bar("measuring", 100) as update:
+            rows = bench_scheduler(self.quick, update)
+        if not self.json:
+            print_rows("What a law costs as a scheduler", rows)
+        return {"rows": as_json(rows)}
 
     @staticmethod
     def failed(result: Any) -> bool:

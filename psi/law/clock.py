@@ -23,7 +23,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from psi.law.features import Observation, values
+from psi.law.features import FEATURES, Observation
 from psi.law.law import Law
 from psi.law.namespace import Array, Namespace
 
@@ -152,7 +152,7 @@ def decide(
     seen = observation._replace(loss=xp.where(fine, observation.loss, observation.initial_loss))
     # A number that overflows is clipped or passed over here: no news to warn of.
     with np.errstate(all="ignore"):
-        features = values(law.features, seen, xp)
+        features = [FEATURES[name](seen) for name in law.features]
         clipped = [_clip(f, each, xp) for f, each in zip(features, law.domain, strict=True)]
         rate = clock.times * _clip(psi(xp.stack(clipped), xp), law.rates, xp)
         if clock.warmup:
@@ -209,10 +209,8 @@ def first(clock: Clock, state: ClockState, loss: Array, xp: Namespace) -> ClockS
     """Take ε_0 from the first minibatch's loss, unless it was given or `loss` is of no use."""
     if clock.initial_loss is not None:
         return state
-    good = xp.isfinite(loss) & (loss > 0)
-    loss = xp.where(good, loss, state.initial_loss)
-    state = state._replace(loss=loss, initial_loss=loss, best_loss=loss)
-    return _with_rate(clock, state, loss, xp)
+    state = _begun(state, loss, xp)
+    return _with_rate(clock, state, state.loss, xp)
 
 
 def observe(state: ClockState, loss: Array) -> ClockState:
@@ -223,9 +221,37 @@ def observe(state: ClockState, loss: Array) -> ClockState:
 
 def tick(clock: Clock, state: ClockState, xp: Namespace) -> ClockState:
     """End epoch i−1 and choose α_i from its mean loss."""
+    state, mean = _ended(state, xp)
+    return _with_rate(clock, state, mean, xp)
+
+
+def turn(
+    clock: Clock, state: ClockState, loss: Array, begins: Array, ends: Array, xp: Namespace
+) -> ClockState:
+    """`first` where a run begins, `tick` where an epoch ends, else the same, without a branch.
+
+    For compiled loops: the few numbers of a decision cost less than a branch around them, which
+    XLA would put behind all of the backward pass.
+    """
+    after, mean = _ended(state, xp)
+    after = _where(ends, after, state, xp)
+    if clock.initial_loss is None:
+        after = _where(begins, _begun(state, loss, xp), after, xp)
+    chosen = _with_rate(clock, after, xp.where(ends, mean, after.loss), xp)
+    return _where(begins | ends, chosen, after, xp)
+
+
+def _begun(state: ClockState, loss: Array, xp: Namespace) -> ClockState:
+    good = xp.isfinite(loss) & (loss > 0)
+    loss = xp.where(good, loss, state.initial_loss)
+    return state._replace(loss=loss, initial_loss=loss, best_loss=loss)
+
+
+def _ended(state: ClockState, xp: Namespace) -> tuple[ClockState, Array]:
+    """The next epoch, still at the rate of the last, and that one's mean loss."""
     mean = xp.where(state.count > 0, state.total / xp.maximum(state.count, 1), math.nan)
     fine = xp.isfinite(mean)
-    state = state._replace(
+    ended = state._replace(
         epoch=state.epoch + 1,
         count=xp.zeros_like(state.count),
         total=xp.zeros_like(state.total),
@@ -233,20 +259,24 @@ def tick(clock: Clock, state: ClockState, xp: Namespace) -> ClockState:
         best_loss=xp.where(fine, xp.minimum(mean, state.best_loss), state.best_loss),
         skipped=state.skipped + xp.where(fine, 0, 1),
     )
-    return _with_rate(clock, state, mean, xp)
+    return ended, mean
+
+
+def _where(when: Array, one: ClockState, other: ClockState, xp: Namespace) -> ClockState:
+    pairs = zip(one, other, strict=True)
+    return ClockState(*(a if a is b else xp.where(when, a, b) for a, b in pairs))
 
 
 def _with_rate(clock: Clock, state: ClockState, loss: Array, xp: Namespace) -> ClockState:
-    zero = xp.zeros_like(state.total)
     observation = Observation(
         epoch=state.epoch,
         horizon=state.horizon,
         loss=loss,
         initial_loss=state.initial_loss,
         best_loss=state.best_loss,
-        grad_norm=zero,
-        update_norm=zero,
-        weight_norm=zero,
+        grad_norm=0.0,
+        update_norm=0.0,
+        weight_norm=0.0,
         parameters=state.parameters,
     )
     return state._replace(learning_rate=decide(clock, observation, state.learning_rate, xp))

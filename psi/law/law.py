@@ -117,8 +117,9 @@ class Law:
             raise ValueError(f"features must be {self.features}, got shape {features.shape}")
         if isinstance(self.model, Network):
             return self.model(features, xp)
-        rate = evaluate(self.model, self.features, features, xp)
-        return xp.broadcast_to(xp.asarray(rate, dtype=float), features.shape[1:])
+        rate = xp.asarray(evaluate(self.model, self.features, features, xp), dtype=float)
+        shape = features.shape[1:]
+        return rate if rate.shape == shape else xp.broadcast_to(rate, shape)
 
     def __str__(self) -> str:
         if isinstance(self.model, Network):

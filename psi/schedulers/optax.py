@@ -5,14 +5,13 @@ updates, state = tx.update(grads, state, params, value=loss)
 """
 
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import optax
 
-from psi.law.clock import Clock, ClockState, first, observe, start, tick, whole
+from psi.law.clock import Clock, ClockState, observe, start, turn, whole
 from psi.law.law import Law
 
 
@@ -47,10 +46,11 @@ def scale_by_psi(
     clock = Clock(law, epochs, initial_loss, min_lr, max_lr, scale, None, warmup, max_change)
     steps_per_epoch = whole("steps_per_epoch", steps_per_epoch)
 
-    # Made here and not in `update`: `cond` compiles anew for functions that it has not seen, at
-    # every step of a loop that is not jitted.
-    begin = partial(first, clock, xp=jnp)
-    end = partial(tick, clock, xp=jnp)
+    @jax.jit  # for loops that are not: compiled once, not operation by operation
+    def turned(state: ClockState, loss: jax.Array) -> ClockState:
+        begins = (state.epoch == 0) & (state.count == 0)
+        ends = state.count == steps_per_epoch
+        return turn(clock, state, loss, begins, ends, jnp)
 
     def init(params: optax.Params) -> ClockState:
         return start(replace(clock, parameters=max(optax.tree.size(params), 1)), jnp)
@@ -71,17 +71,9 @@ def scale_by_psi(
         loss = jnp.asarray(value, dtype=state.total.dtype)
         if loss.shape != ():
             raise ValueError(f"value must be one loss, a scalar; got shape {loss.shape}")
-        begins = (state.epoch == 0) & (state.count == 0)
-        state = jax.lax.cond(begins, begin, _same, state, loss)
-        ends = state.count == steps_per_epoch
-        state = jax.lax.cond(ends, end, _same, state)
+        state = turned(state, loss)
         rate = state.learning_rate
         updates = jax.tree.map(lambda u: (-rate * u).astype(u.dtype), updates)
         return updates, observe(state, loss)
 
     return optax.GradientTransformationExtraArgs(init, update)
-
-
-def _same(state: ClockState, *unused: Any) -> ClockState:
-    del unused
-    return state

@@ -232,19 +232,19 @@ def test_it_is_compiled_once(formula: Law, loss: Any) -> None:
 
 
 def test_without_jit_it_is_traced_once_too(formula: Law, monkeypatch: pytest.MonkeyPatch) -> None:
-    ticked = []
+    turned = []
 
-    def tick(clock: Clock, state: ClockState, xp: Any) -> ClockState:
-        ticked.append(state)
-        return clock_.tick(clock, state, xp)
+    def turn(clock: Clock, state: ClockState, *rest: Any) -> ClockState:
+        turned.append(state)
+        return clock_.turn(clock, state, *rest)
 
-    monkeypatch.setattr(adapter, "tick", tick)
+    monkeypatch.setattr(adapter, "turn", turn)
     tx = scale_by_psi(formula, STEPS, EPOCHS)
     state = tx.init(jnp.ones(()))
     for loss in _losses():
         _, state = tx.update(jnp.ones(()), state, value=loss)
     assert state.epoch == EPOCHS - 1
-    assert len(ticked) == 1
+    assert len(turned) == 1
 
 
 def test_updates_keep_their_type(formula: Law) -> None:

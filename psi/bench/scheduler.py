@@ -1,0 +1,167 @@
+"""What a law costs as a scheduler: a step of optax, one of PyTorch, and loading.
+
+Two programs are timed in turns, block by block, so that both see the same machine; a difference is
+the median over pairs of blocks.
+"""
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from importlib.util import find_spec
+from itertools import pairwise
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jaxtyping import Array, Float
+
+from psi.bench.verify.rows import Row, at_most
+from psi.law.law import Law, Range
+from psi.law.load import load
+from psi.law.network import Layer, Network
+from psi.schedulers.optax import scale_by_psi
+
+STEPS, EPOCHS = 24, 20
+SMALL = (64, 32, 10)
+LARGE = (784, 1200, 1200, 500, 10)
+"""Widths of a network of three million parameters."""
+BATCH = 64
+OVER_COSINE = 10e-6
+SHARE = 0.01
+STEP_FORMULA, STEP_NETWORK = 50e-6, 100e-6
+LOAD = 0.2
+LOADING = "import time; t = time.perf_counter(); import psi; psi.load('sgd'); "
+
+Report = Callable[[int, str], None]
+Run = Callable[[int], None]
+"""It does something so many times."""
+
+
+def bench_scheduler(quick: bool = False, report: Report = lambda *_: None) -> list[Row]:
+    """The rows: seconds, each beside what it may be. PyTorch's only where that is installed."""
+    blocks, calls = (3, 20) if quick else (31, 1000)
+    rows: list[Row] = []
+    for number, (law, name) in enumerate(((load("sgd"), "formula"), (network(), "network"))):
+        report(25 * number, f"optax, {name}")
+        rows += _optax_rows(law, name, blocks, calls)
+        if find_spec("torch"):
+            rows.append(_torch_row(law, name, blocks, calls))
+    report(75, "loading")
+    rows.append(_loading(2 if quick else 7))
+    report(100, "")
+    return rows
+
+
+def network() -> Law:
+    """A law of two hidden layers of eight, as `psi fit` makes them; its weights do not matter."""
+    rng = np.random.default_rng(0)
+    widths = ((2, 8), (8, 8), (8, 1))
+    layers = tuple(Layer(rng.normal(size=each) / 3, np.zeros(each[1])) for each in widths)
+    model = Network(("log", "identity"), np.zeros(2), np.ones(2), layers)
+    domain = (Range(1e-3, 2.0), Range(0.0, 0.95))
+    return Law(model, ("loss_ratio", "progress"), domain, Range(1e-4, 1.0), "sgd", 2.0)
+
+
+def _optax_rows(law: Law, name: str, blocks: int, calls: int) -> list[Row]:
+    psi = scale_by_psi(law, STEPS, EPOCHS)
+    cosine = optax.scale_by_learning_rate(optax.cosine_decay_schedule(0.1, STEPS * EPOCHS))
+    small = [_run(_step(tx, SMALL)) for tx in (psi, cosine)]
+    more, step = in_turns(small[0], small[1], blocks, calls)
+    what = f"seconds a step over cosine_decay_schedule, 64-32-10, of {step:.3g}"
+    rows = [at_most(f"optax, {name}", what, more, OVER_COSINE)]
+    large = [_run(_step(tx, LARGE)) for tx in (psi, cosine)]
+    more, step = in_turns(large[0], large[1], blocks, max(calls // 50, 1))
+    what = f"share of a step of {_parameters(LARGE):,} parameters, {step:.3g} s"
+    return [*rows, at_most(f"optax, {name}", what, more / step, SHARE)]
+
+
+def _parameters(widths: tuple[int, ...]) -> int:
+    return sum((a + 1) * b for a, b in pairwise(widths))
+
+
+def _step(tx: Any, widths: tuple[int, ...]) -> tuple[Any, Any]:
+    """A jitted step of training as a user writes it, and what it starts from."""
+    tx = optax.with_extra_args_support(tx)
+    keys = jax.random.split(jax.random.key(0), len(widths))
+    weights = [
+        jax.random.normal(key, (a, b)) / a**0.5
+        for key, a, b in zip(keys, widths, widths[1:], strict=False)
+    ]
+    params = [(w, jnp.zeros((1, w.shape[1]))) for w in weights]
+    x = jax.random.normal(keys[-1], (BATCH, widths[0]))
+
+    def loss(params: Any) -> Float[Array, ""]:
+        h = x
+        for w, b in params[:-1]:
+            h = jax.nn.relu(h @ w + b)
+        return jnp.mean((h @ params[-1][0] + params[-1][1]) ** 2)
+
+    def step(carry: tuple[Any, Any]) -> tuple[Any, Any]:
+        params, state = carry
+        value, gradients = jax.value_and_grad(loss)(params)
+        updates, state = tx.update(gradients, state, params, value=value)
+        return optax.apply_updates(params, updates), state
+
+    return jax.jit(step, donate_argnums=0), (params, tx.init(params))
+
+
+def _run(program: tuple[Any, Any]) -> Run:
+    """So many steps more of one training."""
+    step, start = program
+    carry = [start]
+
+    def run(calls: int) -> None:
+        now = carry.pop()
+        for _ in range(calls):
+            now = step(now)
+        carry.append(jax.block_until_ready(now))
+
+    return run
+
+
+def _torch_row(law: Law, name: str, blocks: int, calls: int) -> Row:
+    import torch
+
+    from psi.schedulers.torch import PsiLR
+
+    def stepped(make: Callable[[Any], Any]) -> Run:
+        scheduler = make(torch.optim.SGD([torch.zeros(3, requires_grad=True)], lr=0.1))
+
+        def run(calls: int) -> None:
+            for number in range(calls):
+                scheduler.step(1.0 + 0.1 * (number % 7))
+
+        return run
+
+    psi = stepped(lambda optimizer: PsiLR(optimizer, law, EPOCHS))
+    plateau = stepped(torch.optim.lr_scheduler.ReduceLROnPlateau)
+    more, step = in_turns(psi, plateau, blocks, calls)
+    what = f"seconds of PsiLR.step, of ReduceLROnPlateau.step {step:.3g}"
+    return at_most(
+        f"torch, {name}", what, more + step, STEP_FORMULA if name == "formula" else STEP_NETWORK
+    )
+
+
+def in_turns(one: Run, other: Run, blocks: int, calls: int) -> tuple[float, float]:
+    """Seconds a call of `one` over those of `other`, and of `other`: medians over pairs."""
+    times = np.empty((blocks, 2))
+    pair = ((0, one), (1, other))
+    for _, run in pair:
+        run(calls)  # compiled, and warm
+    for block in range(blocks):
+        for place, run in pair if block % 2 else pair[::-1]:
+            start = time.perf_counter()
+            run(calls)
+            times[block, place] = (time.perf_counter() - start) / calls
+    return float(np.median(times[:, 0] - times[:, 1])), float(np.median(times[:, 1]))
+
+
+def _loading(runs: int) -> Row:
+    command = [sys.executable, "-c", LOADING + "print(time.perf_counter() - t)"]
+    found = [float(subprocess.run(command, capture_output=True, check=True).stdout)
+             for _ in range(runs)]  # fmt: skip
+    return at_most("loading", "seconds of import psi and psi.load, numpy included",
+                   float(np.median(found)), LOAD)  # fmt: skip
