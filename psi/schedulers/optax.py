@@ -53,7 +53,8 @@ def scale_by_psi(
         return turn(clock, state, loss, begins, ends, jnp)
 
     def init(params: optax.Params) -> ClockState:
-        return start(replace(clock, parameters=max(optax.tree.size(params), 1)), jnp)
+        state = start(replace(clock, parameters=max(optax.tree.size(params), 1)), jnp)
+        return jax.tree.map(jnp.array, state)  # a buffer each, so that all can be donated
 
     def update(
         updates: optax.Updates,

@@ -247,6 +247,19 @@ def test_without_jit_it_is_traced_once_too(formula: Law, monkeypatch: pytest.Mon
     assert len(turned) == 1
 
 
+def test_a_state_can_be_given_away_from_the_start(law: Law) -> None:
+    """Donated to a compiled step, it leaves no copy behind, and the rates are the same."""
+    tx = scale_by_psi(law, STEPS, EPOCHS)
+    step = jax.jit(lambda s, loss: tx.update(jnp.ones(2), s, value=loss), donate_argnums=0)
+    state, found = tx.init(jnp.ones(2)), []
+    for loss in _losses():
+        before = state
+        _, state = step(state, loss)
+        found.append(float(state.learning_rate))
+        assert before.total.is_deleted()
+    np.testing.assert_allclose(found, _rates(tx, _losses()), rtol=1e-6)
+
+
 def test_updates_keep_their_type(formula: Law) -> None:
     tx = scale_by_psi(formula, STEPS, EPOCHS)
     types = (jnp.bfloat16, jnp.float16, jnp.float32, jnp.complex64)
