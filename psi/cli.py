@@ -1,8 +1,8 @@
-"""The command line: psi demo, generate, records, ideal, fit, show, laws, verify, bench, report.
+"""The command line, `psi COMMAND …`: one class a command, listed in COMMANDS.
 
 Results go to standard output (with --json as one JSON object), everything else to standard
-error. A user's mistake is one line and exit code 2; an answer of no (verify, bench fit) is exit
-code 1.
+error. A user's mistake is one line and exit code 2; an answer of no (verify, law verify,
+bench fit) is exit code 1.
 """
 
 import contextlib
@@ -21,6 +21,7 @@ from psi.commands.bench import BenchCommand
 from psi.commands.data import PRESET, GenerateCommand, RecordsCommand
 from psi.commands.demo import DemoCommand, ReportCommand
 from psi.commands.ideal import IdealCommand
+from psi.commands.law import LawCommand
 from psi.commands.laws import FitCommand, LawsCommand, ShowCommand
 from psi.commands.verify import VerifyCommand
 from psi.lab.config import PRESETS
@@ -33,6 +34,7 @@ COMMANDS = {
     "fit": FitCommand,
     "show": ShowCommand,
     "laws": LawsCommand,
+    "law": LawCommand,
     "verify": VerifyCommand,
     "bench": BenchCommand,
     "report": ReportCommand,
@@ -46,7 +48,7 @@ def run(arguments: Sequence[str]) -> int:
         result = command.run()
         if command.json:
             print(json.dumps(result, allow_nan=False))
-        judges = isinstance(command, VerifyCommand | BenchCommand)
+        judges = isinstance(command, VerifyCommand | BenchCommand | LawCommand)
         return int(judges and command.failed(result))
     except (ValueError, OSError) as error:
         if os.environ.get("PSI_TRACEBACK"):

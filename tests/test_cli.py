@@ -1,5 +1,6 @@
 """The command line as a person meets it: each test runs `psi` in a process of its own."""
 
+import hashlib
 import io
 import json
 import os
@@ -360,3 +361,20 @@ def test_a_missing_lab_is_one_line_with_the_pip_command(tmp_path):
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
     assert "pip install 'psi-lr[lab]'" in done.stderr
+
+
+def test_law_verify_tries_a_law_over_its_domain(tmp_path):
+    code, out, err = run("law", "verify", "momentum", "--json")
+    found = json.loads(out)
+    assert (code, found["ok"], found["kind"]) == (0, True, "formula")
+    assert found["points"] == found["finite"] > 10_000
+    content = Path(found["file"]).read_bytes()
+    assert found["sha256"] == hashlib.sha256(content).hexdigest()
+    code, out, err = run("law", "verify", "momentum", "--sha256", "00")
+    assert code == 1
+    assert out.endswith("NOT OK\n")
+    (tmp_path / "law.json").write_bytes(content[:-20])
+    code, out, err = run("law", "verify", str(tmp_path / "law.json"))
+    assert (code, out) == (2, "")
+    assert err.count("\n") == 1
+    assert "not a law file" in err

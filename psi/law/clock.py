@@ -91,7 +91,8 @@ class Clock:
         """P as the law is told it: given, or the geometric middle of its domain."""
         if self.parameters is not None or "parameters" not in self.law.features:
             return float(self.parameters or 1)
-        return math.sqrt(math.prod(self.law.domain[self.law.features.index("parameters")]))
+        low, high = self.law.domain[self.law.features.index("parameters")]
+        return math.sqrt(low) * math.sqrt(high)
 
     @property
     def horizon(self) -> float:

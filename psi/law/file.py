@@ -6,6 +6,7 @@ Data only: nothing here evaluates, imports or unpickles what it reads.
 import contextlib
 import json
 import os
+import stat
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn, TypeAlias
@@ -20,6 +21,8 @@ READABLE = (1, VERSION)
 HEADER_KEY = "psi-law"
 MAX_FORMULA_BYTES = 1_000_000
 MAX_NETWORK_BYTES = 50_000_000
+FORMULA = ("formula", MAX_FORMULA_BYTES)
+NETWORK = ("network", MAX_NETWORK_BYTES)
 
 Document: TypeAlias = dict[str, Any]
 """The JSON object of a law file, before or after it is a `Law`."""
@@ -60,13 +63,9 @@ def read(path: Path) -> tuple[Document, dict[str, np.ndarray]]:
 
     Raises LawFileError with the reason where the file is missing, too large or no law.
     """
-    content = _content(path)
-    # A safetensors file begins with the header's length, eight bytes, the last of which is zero
-    # below 2^56; text holds no zero byte.
-    if len(content) > 8 and content[7] == 0:
+    content, is_text = _content(path)
+    if not is_text:
         return _unpack(path, content)
-    if len(content) > MAX_FORMULA_BYTES:
-        raise LawFileError(f"{path}: a formula may have {MAX_FORMULA_BYTES} bytes at most")
     try:
         return parse(content.decode()), {}
     except (ValueError, RecursionError) as error:
@@ -81,17 +80,27 @@ def parse(text: str) -> Document:
     return document
 
 
-def _content(path: Path) -> bytes:
+def _content(path: Path) -> tuple[bytes, bool]:
+    """The bytes, none of a file that is too large, and whether they should be text."""
     try:
+        if not stat.S_ISREG(path.stat().st_mode):  # opening a pipe would wait for ever
+            raise LawFileError(f"{path}: not a file")
         with path.open("rb") as file:
-            content = file.read(MAX_NETWORK_BYTES + 1)
+            begin = file.read(9)
+            # A safetensors file begins with the header's length, eight bytes, the last of which is
+            # zero below 2^56; text holds no zero byte.
+            is_text = len(begin) < 9 or begin[7] != 0
+            what, most = FORMULA if is_text else NETWORK
+            size = os.fstat(file.fileno()).st_size
+            if size > most:
+                raise LawFileError(f"{path}: a {what} may have {most} bytes at most")
+            return begin + file.read(max(size - len(begin), 0)), is_text
+    except LawFileError:
+        raise
     except OSError as error:
         raise LawFileError(f"{path}: {error.strerror or error}") from None
     except ValueError as error:  # a zero byte in the name
         raise LawFileError(f"{path}: {error}") from None
-    if len(content) > MAX_NETWORK_BYTES:
-        raise LawFileError(f"{path}: a network may have {MAX_NETWORK_BYTES} bytes at most")
-    return content
 
 
 def _unpack(path: Path, content: bytes) -> tuple[Document, dict[str, np.ndarray]]:

@@ -95,6 +95,8 @@ class Law:
         for name, (low, high) in zip(self.features, self.domain, strict=True):
             if not -math.inf < low <= high < math.inf:
                 raise ValueError(f"domain of {name} must be finite, low <= high: [{low}, {high}]")
+            if name == "parameters" and low < 1:
+                raise ValueError(f"domain of parameters must begin at 1 or more, got {low}")
         if not 0 < self.rates.low <= self.rates.high < math.inf:
             raise ValueError(f"rates must be 0 < low <= high, got {list(self.rates)}")
         if not 0 < self.initial_loss < math.inf:

@@ -1,4 +1,4 @@
-"""Loading a law: one loader, no fallback, every value checked."""
+"""Loading a law: one loader, no fallback, every value checked. The format: law_file.md."""
 
 import math
 import os
@@ -39,7 +39,7 @@ def load(name_or_path: str | Path) -> Law:
 
     Raises LawFileError with the file and the reason where it cannot be a law.
     """
-    path = _find(name_or_path)
+    path = located(name_or_path)
     document, arrays = read(path)
     try:
         return _law(document, arrays)
@@ -52,7 +52,11 @@ def shipped() -> tuple[tuple[str, Law], ...]:
     return tuple((name, load(path)) for name, path in psi.pretrained.laws().items())
 
 
-def _find(name_or_path: str | Path) -> Path:
+def located(name_or_path: str | Path) -> Path:
+    """The file of a law: the path itself, or that of the shipped law of this name.
+
+    Raises LawFileError for a bare name that is neither.
+    """
     path = Path(name_or_path)
     # Path.exists would raise for a name that is too long or in a folder that may not be read.
     if path.suffix or os.path.exists(path) or len(path.parts) != 1:
@@ -65,7 +69,9 @@ def _find(name_or_path: str | Path) -> Path:
 
 
 def _law(document: Document, arrays: dict[str, np.ndarray]) -> Law:
-    if document.get("format") != FORMAT or document.get("version") not in READABLE:
+    version = document.get("version")
+    # True and 1.0 equal 1.
+    if document.get("format") != FORMAT or type(version) is not int or version not in READABLE:
         got = f"{document.get('format')!r:.40} version {document.get('version')!r:.40}"
         raise ValueError(f"expected format {FORMAT!r} version {READABLE[-1]}, got {got}")
     document = _upgraded(document)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import stat
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,8 @@ import numpy as np
 import pytest
 
 import psi
+from psi.law.expression import MAX_DEPTH, MAX_NODES
+from psi.law.features import FEATURES
 from psi.law.file import parse, write_atomic
 from psi.law.law import Constant, Law, Range, Score
 from psi.law.network import Layer, Network
@@ -142,3 +145,19 @@ def test_other_json_is_refused(text: str, reason: str) -> None:
 def test_json_is_read() -> None:
     document = {"a": [1, 2.5, "x", None, True], "b": {"a": {}}}
     assert parse(json.dumps(document)) == document
+
+
+# The documentation
+
+
+def test_the_page_s_example_is_a_law_with_every_key_explained(tmp_path: Path) -> None:
+    page = (Path(psi.__file__).parent / "law" / "law_file.md").read_text()
+    example = re.findall(r"```json\n(.*?)```", page, re.S)[0]
+    path = tmp_path / "law.json"
+    path.write_text(example)
+    law = psi.load(path)
+    assert law.document() == json.loads(example)
+    table = {name for row in re.findall(r"^\| (`.*?) \|", page, re.M) for name in row.split(", ")}
+    assert table == {f"`{key}`" for key in law.document()}
+    assert all(f"`{name}`" in page for name in FEATURES)
+    assert f"at most {MAX_DEPTH} levels and {MAX_NODES} nodes" in page

@@ -93,8 +93,9 @@ def test_every_key_is_needed(formula_law: Law, refuse: Callable[[bytes], str]) -
 
 @pytest.mark.parametrize("bad", [None, True, "x", 0.1, [], ["x"], {}, [[]], {"x": 1}, 10**400])
 def test_every_key_has_its_type(bad: Any, formula_law: Law, refuse: Callable[[bytes], str]) -> None:
-    # What is good in its place: no provenance, no constants, no scores; and True is 1 in Python.
-    good = [("provenance", None), ("constants", []), ("scores", []), ("version", True)]
+    # What is good in its place: no provenance, no constants, no scores. True is 1 in Python, and
+    # no version.
+    good = [("provenance", None), ("constants", []), ("scores", [])]
     # A formula may be a number.
     good += [("model", 0.1), ("initial_loss", 0.1)]
     # A law may have a scale, or none.

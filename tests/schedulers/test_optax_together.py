@@ -36,7 +36,7 @@ def test_in_multi_steps_an_epoch_counts_updates(formula: Law) -> None:
 
 def test_in_multi_transform_its_part_alone_has_the_rate(formula: Law) -> None:
     params = {"body": jnp.ones(3), "head": jnp.ones(2)}
-    parts = {"slow": optax.sgd(1e-3), "psi": scale_by_psi(formula, STEPS, EPOCHS)}
+    parts: Any = {"slow": optax.sgd(1e-3), "psi": scale_by_psi(formula, STEPS, EPOCHS)}
     tx: Any = optax.multi_transform(parts, {"body": "slow", "head": "psi"})
     assert rates(tx, LOSSES, params) == rates(scale_by_psi(formula, STEPS, EPOCHS), LOSSES)
     updates, _ = tx.update(params, tx.init(params), params, value=2.0)
@@ -59,13 +59,13 @@ def test_two_devices_have_one_rate_and_the_updates_of_one(formula: Law) -> None:
     same = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec())
     x = jax.random.normal(jax.random.key(0), (8, 3))
     y = x @ jnp.array([1.0, -2.0, 0.5])
-    tx = scale_by_psi(formula, STEPS, EPOCHS)
+    tx: Any = scale_by_psi(formula, STEPS, EPOCHS)
 
     @jax.jit
     def step(w: Any, state: Any, x: Any, y: Any) -> Any:
         loss, gradient = jax.value_and_grad(lambda w: jnp.mean((x @ w - y) ** 2))(w)
         updates, state = tx.update(gradient, state, w, value=loss)
-        return optax.apply_updates(w, updates), state
+        return w + updates, state
 
     def train(x: Any, y: Any, w: Any) -> tuple[Any, Any]:
         state = jax.device_put(tx.init(w), w.sharding)
@@ -73,7 +73,8 @@ def test_two_devices_have_one_rate_and_the_updates_of_one(formula: Law) -> None:
             w, state = step(w, state, x, y)
         return w, state
 
-    w, state = train(*jax.device_put((x, y), spread), jax.device_put(jnp.zeros(3), same))
+    rows = [jax.device_put(each, spread) for each in (x, y)]
+    w, state = train(rows[0], rows[1], jax.device_put(jnp.zeros(3), same))
     alone, other = train(x, y, jnp.zeros(3))
     np.testing.assert_allclose(w, alone, rtol=1e-5)
     np.testing.assert_allclose(state.learning_rate, other.learning_rate, rtol=1e-5)

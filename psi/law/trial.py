@@ -1,0 +1,41 @@
+"""A trial of a law: what Ψ gives over a grid of its whole domain."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from psi.law.law import Law
+
+POINTS = 20_000
+"""About so many, the corners of the domain among them."""
+
+
+class Trial(NamedTuple):
+    """What was found."""
+
+    points: int
+    finite: int
+    """Points where Ψ is a finite number above zero."""
+    low: float
+    high: float
+    """The least and the largest of these; NaN where there is none."""
+    clipped: int
+    """Points where it is beyond the rates that the law declares, to which the clock holds it."""
+
+    @property
+    def ok(self) -> bool:
+        """Whether Ψ is a rate wherever it may be asked."""
+        return self.finite == self.points
+
+
+def trial(law: Law) -> Trial:
+    """Evaluate Ψ over a grid, evenly spaced in each feature."""
+    each = max(2, round(POINTS ** (1 / len(law.features))))
+    axes = [np.linspace(low, high, each) for low, high in law.domain]
+    grid = np.stack([axis.reshape(-1) for axis in np.meshgrid(*axes, indexing="ij")])
+    with np.errstate(all="ignore"):
+        rate = law(grid)
+        fine = np.isfinite(rate) & (rate > 0)
+        clipped = fine & ((rate < law.rates.low) | (rate > law.rates.high))
+    low, high = (rate[fine].min(), rate[fine].max()) if fine.any() else (np.nan, np.nan)
+    return Trial(rate.size, int(fine.sum()), float(low), float(high), int(clipped.sum()))
