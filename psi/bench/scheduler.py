@@ -43,12 +43,14 @@ Run = Callable[[int], None]
 def bench_scheduler(quick: bool = False, report: Report = lambda *_: None) -> list[Row]:
     """The rows: seconds, each beside what it may be. PyTorch's only where that is installed."""
     blocks, calls = (3, 20) if quick else (31, 1000)
+    laws = ((load("sgd"), "formula"), (network(), "network"))
     rows: list[Row] = []
-    for number, (law, name) in enumerate(((load("sgd"), "formula"), (network(), "network"))):
-        report(25 * number, f"optax, {name}")
+    if find_spec("torch"):  # first, as XLA's threads go on spinning for a while
+        report(0, "torch")
+        rows += [_torch_row(law, name, blocks, calls) for law, name in laws]
+    for number, (law, name) in enumerate(laws):
+        report(25 * (number + 1), f"optax, {name}")
         rows += _optax_rows(law, name, blocks, calls)
-        if find_spec("torch"):
-            rows.append(_torch_row(law, name, blocks, calls))
     report(75, "loading")
     rows.append(_loading(2 if quick else 7))
     report(100, "")

@@ -250,15 +250,16 @@ def _begun(state: ClockState, loss: Array, xp: Namespace) -> ClockState:
 
 def _ended(state: ClockState, xp: Namespace) -> tuple[ClockState, Array]:
     """The next epoch, still at the rate of the last, and that one's mean loss."""
-    mean = xp.where(state.count > 0, state.total / xp.maximum(state.count, 1), math.nan)
+    with np.errstate(all="ignore"):
+        mean = state.total / state.count  # no number where there was no loss: 0/0
     fine = xp.isfinite(mean)
     ended = state._replace(
         epoch=state.epoch + 1,
-        count=xp.zeros_like(state.count),
+        count=state.count * 0,
         total=xp.zeros_like(state.total),
         loss=xp.where(fine, mean, state.loss),
         best_loss=xp.where(fine, xp.minimum(mean, state.best_loss), state.best_loss),
-        skipped=state.skipped + xp.where(fine, 0, 1),
+        skipped=state.skipped + ~fine,
     )
     return ended, mean
 
