@@ -7,7 +7,8 @@ Importing this package needs numpy alone. `psi.load` reads a fitted law; the roo
 from psi.law.errors import LawFileError
 from psi.law.law import Law
 from psi.law.load import load
+from psi.schedulers.range_test import suggest_lr
 
 __version__ = "0.1.0"
 
-__all__ = ["Law", "LawFileError", "__version__", "load"]
+__all__ = ["Law", "LawFileError", "__version__", "load", "suggest_lr"]

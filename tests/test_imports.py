@@ -21,7 +21,7 @@ ALLOWED = {
     "demo": {"bench", "fit", "ideal", "lab", "law", "report", "__init__"},
     "commands": {"demo", "bench", "fit", "ideal", "lab", "law", "report", "__init__"},
     "cli": {"commands", "lab", "__init__"},
-    "__init__": {"law"},
+    "__init__": {"law", "schedulers"},
     "__main__": {"cli"},
 }
 FRAMEWORKS = {"jax", "flax", "optax", "pandas", "scipy", "sklearn", "sympy", "torch", "keras"}

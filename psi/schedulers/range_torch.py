@@ -1,0 +1,61 @@
+"""A range test of a PyTorch model: psi.suggest_lr(range_steps(model, optimizer, batches, loss))."""
+
+from collections.abc import Callable, Iterable, Iterator
+from copy import deepcopy
+from typing import Any
+
+import torch
+from torch.optim import Optimizer
+
+from psi.schedulers.range_test import Step
+
+
+def range_steps(
+    model: torch.nn.Module,
+    optimizer: Optimizer,
+    batches: Iterable[Any],
+    loss: Callable[[torch.nn.Module, Any], torch.Tensor],
+) -> Callable[[int], Step]:
+    """What begins a training of `model` with a seed, for `psi.suggest_lr`.
+
+    `batches` is gone through again and again (a DataLoader shuffles by the seed), `loss(model,
+    batch)` the minibatch's mean loss. Each beginning puts model and optimizer back to what they
+    were when this was called. The first parameter group gets the rate, the others keep their ratio.
+    """
+    kept = deepcopy(model.state_dict()), deepcopy(optimizer.state_dict())
+    first = float(optimizer.param_groups[0]["lr"])
+    if not first > 0:
+        raise ValueError(f"the first parameter group's rate must be positive, got {first}")
+    ratios = [float(group["lr"]) / first for group in optimizer.param_groups]
+
+    def begin(seed: int) -> Step:
+        model.load_state_dict(kept[0])
+        optimizer.load_state_dict(deepcopy(kept[1]))
+        torch.manual_seed(seed)
+        every = _again_and_again(batches)
+
+        def step(lr: float) -> float:
+            for group, ratio in zip(optimizer.param_groups, ratios, strict=True):
+                if isinstance(group["lr"], torch.Tensor):
+                    group["lr"].fill_(lr * ratio)
+                else:
+                    group["lr"] = lr * ratio
+            optimizer.zero_grad()
+            value = loss(model, next(every))
+            value.backward()
+            optimizer.step()
+            return value.item()
+
+        return step
+
+    return begin
+
+
+def _again_and_again(batches: Iterable[Any]) -> Iterator[Any]:
+    while True:
+        empty = True
+        for batch in batches:
+            empty = False
+            yield batch
+        if empty:
+            raise ValueError("a range test needs minibatches that can be gone through again")
