@@ -6,8 +6,8 @@ the median over pairs of blocks.
 
 import subprocess
 import sys
-import time
 from collections.abc import Callable
+from functools import partial
 from importlib.util import find_spec
 from itertools import pairwise
 from typing import Any
@@ -19,6 +19,7 @@ import optax
 from jaxtyping import Array, Float
 
 from psi.bench.verify.rows import Row, at_most
+from psi.lab.timing import alternately
 from psi.law.law import Law, Range
 from psi.law.load import load
 from psi.law.network import Layer, Network
@@ -149,16 +150,9 @@ def _torch_row(law: Law, name: str, blocks: int, calls: int) -> Row:
 
 def in_turns(one: Run, other: Run, blocks: int, calls: int) -> tuple[float, float]:
     """Seconds a call of `one` over those of `other`, and of `other`: medians over pairs."""
-    times = np.empty((blocks, 2))
-    pair = ((0, one), (1, other))
-    for _, run in pair:
-        run(calls)  # compiled, and warm
-    for block in range(blocks):
-        for place, run in pair if block % 2 else pair[::-1]:
-            start = time.perf_counter()
-            run(calls)
-            times[block, place] = (time.perf_counter() - start) / calls
-    return float(np.median(times[:, 0] - times[:, 1])), float(np.median(times[:, 1]))
+    runs = partial(one, calls), partial(other, calls)
+    mine, base = alternately(runs, blocks, mirrored=True) / calls
+    return float(np.median(mine - base)), float(np.median(base))
 
 
 def _loading(runs: int) -> Row:

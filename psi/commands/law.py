@@ -2,12 +2,12 @@
 
 import hashlib
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 import tyro
 
 import psi
+from psi.commands.laws import print_domain
 from psi.law.load import located
 from psi.law.trial import trial
 
@@ -36,7 +36,7 @@ class LawCommand:
         path = located(self.law)
         law = psi.load(path)
         found = trial(law)
-        digest = hashlib.sha256(Path(path).read_bytes()).hexdigest()
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
         same = self.sha256 is None or digest.startswith(self.sha256.lower())
         result = {
             "file": str(path),
@@ -54,8 +54,7 @@ class LawCommand:
         if not self.json:
             print(f"{path}: a {result['kind']}, {law}")
             print(f"sha256     {digest}{'' if same else f', not {self.sha256}'}")
-            for name, (low, high) in zip(law.features, law.domain, strict=True):
-                print(f"domain     {name} in [{low:.3g}, {high:.3g}]")
+            print_domain(law)
             print(
                 f"trial      {found.finite:,} of {found.points:,} points of it give a rate, "
                 f"from {found.low:.3g} to {found.high:.3g}; {found.clipped:,} are held in "

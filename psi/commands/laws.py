@@ -160,8 +160,7 @@ def _print_law(law: psi.Law, forms: list[tuple[str, str]] | None = None) -> None
     print(f"optimizer  {law.optimizer}; typical ε_0 {law.initial_loss:.3g} nats")
     if law.scale:
         print(f"scale      typical α_0 {law.scale:.3g}; each training's own from a probe")
-    for name, (low, high) in zip(law.features, law.domain, strict=True):
-        print(f"domain     {name} in [{low:.3g}, {high:.3g}]")
+    print_domain(law)
     print(f"rates      [{law.rates.low:.3g}, {law.rates.high:.3g}]{' of α_0' if law.scale else ''}")
     for name, value in law.scores:
         print(f"score      {name}: {value:.3g}{'' if 'nats' in name else ' nats'}")
@@ -173,6 +172,12 @@ def _print_law(law: psi.Law, forms: list[tuple[str, str]] | None = None) -> None
         )
         if made.command:
             print(f"made by    {made.command}")
+
+
+def print_domain(law: psi.Law) -> None:
+    """A line a feature."""
+    for name, (low, high) in zip(law.features, law.domain, strict=True):
+        print(f"domain     {name} in [{low:.3g}, {high:.3g}]")
 
 
 @dataclass(frozen=True)

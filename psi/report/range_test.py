@@ -4,8 +4,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib.figure import Figure
 
-from psi.report.figures import DPI, FONT
+from psi.report.figures import FONT, save
 
 
 def range_figure(found: Any, path: Path) -> None:
@@ -13,9 +14,7 @@ def range_figure(found: Any, path: Path) -> None:
 
     `found` is what `psi.suggest_lr` returned.
     """
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(5.6, 3.6), dpi=DPI, layout="constrained")
+    figure = Figure(figsize=(5.6, 3.6), layout="constrained")
     axes = figure.add_subplot()
     for number, losses in enumerate(found.losses):
         label = f"{len(found.losses)} runs" if number == 0 else None
@@ -32,4 +31,4 @@ def range_figure(found: Any, path: Path) -> None:
     axes.set_ylabel("minibatch loss [nats]", fontsize=FONT)
     axes.set_title(found.reason, fontsize=FONT, wrap=True)
     axes.legend(fontsize=FONT - 1, frameon=False)
-    figure.savefig(path)
+    save(figure, path)

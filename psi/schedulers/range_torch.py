@@ -8,6 +8,7 @@ import torch
 from torch.optim import Optimizer
 
 from psi.schedulers.range_test import Step
+from psi.schedulers.torch import ratios, set_rates
 
 
 def range_steps(
@@ -23,10 +24,7 @@ def range_steps(
     were when this was called. The first parameter group gets the rate, the others keep their ratio.
     """
     kept = deepcopy(model.state_dict()), deepcopy(optimizer.state_dict())
-    first = float(optimizer.param_groups[0]["lr"])
-    if not first > 0:
-        raise ValueError(f"the first parameter group's rate must be positive, got {first}")
-    ratios = [float(group["lr"]) / first for group in optimizer.param_groups]
+    shares = ratios(optimizer, "lr")
 
     def begin(seed: int) -> Step:
         model.load_state_dict(kept[0])
@@ -35,11 +33,7 @@ def range_steps(
         every = _again_and_again(batches)
 
         def step(lr: float) -> float:
-            for group, ratio in zip(optimizer.param_groups, ratios, strict=True):
-                if isinstance(group["lr"], torch.Tensor):
-                    group["lr"].fill_(lr * ratio)
-                else:
-                    group["lr"] = lr * ratio
+            set_rates(optimizer, [lr * share for share in shares])
             optimizer.zero_grad()
             value = loss(model, next(every))
             value.backward()

@@ -5,6 +5,7 @@ for epoch in range(20):
     scheduler.step(train_one_epoch())  # the epoch's mean training loss
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -63,11 +64,7 @@ class PsiLR(LRScheduler):
         self._per_epoch = (
             1 if steps_per_epoch is None else whole("steps_per_epoch", steps_per_epoch)
         )
-        if not float(optimizer.param_groups[0]["lr"]) > 0:
-            raise ValueError(
-                "the other groups keep their ratio to the rate of the first parameter group, "
-                f"which must be positive, got {float(optimizer.param_groups[0]['lr'])}"
-            )
+        ratios(optimizer, "lr")
         self._state = start(self._clock, np)
         self._pending: list[Any] = []
         self._calls = 0
@@ -167,18 +164,36 @@ class PsiLR(LRScheduler):
 
     def _set(self, state: ClockState) -> None:
         self._state, self._last_lr = state, self._rates(state)
-        for group, rate in zip(self.optimizer.param_groups, self._last_lr, strict=True):
-            if isinstance(group["lr"], torch.Tensor):
-                group["lr"].fill_(rate)
-            else:
-                group["lr"] = rate
+        set_rates(self.optimizer, self._last_lr)
 
     def _rates(self, state: ClockState) -> list[float | torch.Tensor]:
-        groups = self.optimizer.param_groups
-        for group in groups:  # one may have joined
+        for group in self.optimizer.param_groups:  # one may have joined
             group.setdefault("initial_lr", float(group["lr"]))
-        first, rate = float(groups[0]["initial_lr"]), float(state.learning_rate)
-        return [rate * (float(group["initial_lr"]) / first) for group in groups]
+        rate = float(state.learning_rate)
+        return [rate * ratio for ratio in ratios(self.optimizer, "initial_lr")]
+
+
+def ratios(optimizer: Optimizer, key: str) -> list[float]:
+    """Each parameter group's rate over the first one's, under that key of the group.
+
+    Raises ValueError where the first is not positive.
+    """
+    rates = [float(group[key]) for group in optimizer.param_groups]
+    if not rates[0] > 0:
+        raise ValueError(
+            "the other groups keep their ratio to the rate of the first parameter group, "
+            f"which must be positive, got {rates[0]}"
+        )
+    return [rate / rates[0] for rate in rates]
+
+
+def set_rates(optimizer: Optimizer, rates: Sequence[float | torch.Tensor]) -> None:
+    """Give each parameter group its rate; one that is a tensor is filled, not replaced."""
+    for group, rate in zip(optimizer.param_groups, rates, strict=True):
+        if isinstance(group["lr"], torch.Tensor):
+            group["lr"].fill_(rate)
+        else:
+            group["lr"] = rate
 
 
 def _parameters(optimizer: Optimizer) -> int:

@@ -38,29 +38,40 @@ def clock_rates(law: Law, losses: np.ndarray, epochs: int, **settings: Any) -> n
 
 def torch_rates(law: Law, losses: np.ndarray, epochs: int, **settings: Any) -> Rates:
     torch = pytest.importorskip("torch")
-    from psi.schedulers.torch import PsiLR
-
-    optimizer = torch.optim.SGD([torch.zeros(3, requires_grad=True)], lr=1.0)
-    scheduler = PsiLR(optimizer, law, epochs, **settings)
-    rates = [optimizer.param_groups[0]["lr"]]
-    for loss in losses:
-        _quietly(scheduler.step, torch.tensor(loss))
-        rates.append(optimizer.param_groups[0]["lr"])
-    return rates
+    return _psi_lr(
+        lambda scheduler, loss: _quietly(scheduler.step, torch.tensor(loss)),
+        law, losses, epochs, **settings,
+    )  # fmt: skip
 
 
 def torch_observed(law: Law, losses: np.ndarray, epochs: int, **settings: Any) -> Rates:
     """Every loss as two minibatches of it, and `step` without arguments."""
     torch = pytest.importorskip("torch")
+
+    def told(scheduler: Any, loss: np.float32) -> None:
+        scheduler.observe(torch.tensor(loss))
+        scheduler.observe(float(loss))
+        _quietly(scheduler.step)
+
+    return _psi_lr(told, law, losses, epochs, **settings)
+
+
+def _psi_lr(
+    told: Callable[[Any, np.float32], None],
+    law: Law,
+    losses: np.ndarray,
+    epochs: int,
+    **settings: Any,
+) -> Rates:
+    import torch
+
     from psi.schedulers.torch import PsiLR
 
     optimizer = torch.optim.SGD([torch.zeros(3, requires_grad=True)], lr=1.0)
     scheduler = PsiLR(optimizer, law, epochs, **settings)
     rates = [optimizer.param_groups[0]["lr"]]
     for loss in losses:
-        scheduler.observe(torch.tensor(loss))
-        scheduler.observe(float(loss))
-        _quietly(scheduler.step)
+        told(scheduler, loss)
         rates.append(optimizer.param_groups[0]["lr"])
     return rates
 

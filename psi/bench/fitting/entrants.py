@@ -92,23 +92,24 @@ def groups(
     plans += [
         Entrant(f"{name}, single rate", plan(name, single[name], epochs, 1.0)) for name, _ in PLAIN
     ]
-    shorter, longer = (
-        [
-            Entrant(budget_name(times), plan("linear", tuned["linear"], round(times * epochs), 1.0))
-            for times in some
-        ]
-        for some in ([b for b in BUDGETS if b < 1], [b for b in BUDGETS if b > 1])
-    )
+
+    def over(times: float) -> Entrant:
+        peak = tuned["linear"]
+        return Entrant(budget_name(times), plan("linear", peak, round(times * epochs), 1.0))
+
     ruled = [
         (law, Entrant(f"{name}{_told(told)}", np.zeros(0), number + 1, told))
         for number, (name, law) in enumerate(laws)
         for told in TOLD
     ]
+    shorter, longer = ([b for b in BUDGETS if b < 1], [b for b in BUDGETS if b > 1])
     most = task._replace(facts=replace(task.facts, epochs=round(BUDGETS[-1] * epochs)))
     return [
-        Group(task, [*plans, *shorter, *(each for law, each in ruled if law.scale is None)]),
+        Group(
+            task, [*plans, *map(over, shorter), *(each for law, each in ruled if law.scale is None)]
+        ),
         Group(charged(task), [each for law, each in ruled if law.scale is not None], probed=True),
-        Group(most, longer),
+        Group(most, list(map(over, longer))),
     ]
 
 
