@@ -7,6 +7,7 @@ import jax
 import numpy as np
 import pytest
 
+from psi.bench.fitting import shipped
 from psi.bench.fitting.entrants import (
     BUDGETS,
     SCORING,
@@ -124,15 +125,16 @@ def test_a_law_with_a_scale_is_multiplied_by_each_run_s_own(small):
 
 def test_plans_end_where_the_engine_s_do(small):
     """All shorter and longer budgets of one program, against trainings of just that length."""
-    found = {
-        entrant.name: losses
+    entered = [
+        (entrant.name, losses)
         for group in groups(small, PEAKS, [], PEAKS)
         if group.entrants
         for entrant, losses in zip(
             group.entrants, group_losses(group, contestants([]), 24, KEY), strict=True
         )
-    }
-    assert len(found) == 7 + 3 + 4  # what is told, single rates, budgets but the task's own
+    ]
+    assert len(entered) == 7 + 3 + 4  # what is told, single rates, budgets but the task's own
+    found = dict(entered)
     ends = [(budget_name(times), "linear", round(12 * times)) for times in BUDGETS]
     for name, schedule, epochs in [*ends, ("cosine, tuned", "cosine", 12)]:
         alone = small._replace(facts=replace(small.facts, epochs=epochs))
@@ -170,6 +172,19 @@ def test_a_task_s_score_is_above_its_reference_s_floor(small):
     known = Reference(-0.5, PEAKS)
     each = judge(small, known, [], PEAKS, contestants([]), KEY)
     assert each.task.facts.floor == -0.5
+
+
+def test_every_held_out_task_is_judged_by_its_own_reference_under_its_own_key(monkeypatch):
+    specs = [spec for spec in HELD_OUT if spec.name == "iris"] * 2 + [STREAMS[0]]
+
+    def judge(task, known, laws, single, policy, key):
+        assert known == reference("sgd", task.name)
+        return SimpleNamespace(task=task, key=tuple(np.asarray(jax.random.key_data(key))))
+
+    monkeypatch.setattr(shipped, "judge", judge)
+    found = shipped.judged_laws([("one", law("0.1"))], specs)
+    assert [fixed for fixed, _ in found] == [True, True, False]
+    assert len({judged.key for _, judged in found}) == 3  # type: ignore
 
 
 def test_references_are_one_row_a_task(tmp_path):

@@ -157,9 +157,12 @@ def test_torch_trains_at_the_rate_and_is_left_as_it_was() -> None:
     batches = torch.utils.data.DataLoader(rows, batch_size=128, shuffle=True)
     loss = lambda model, batch: torch.nn.functional.cross_entropy(model(batch[0]), batch[1])  # noqa: E731
     before = [p.detach().clone() for p in model.parameters()]
-    trains_well(psi.suggest_lr(range_steps(model, optimizer, batches, loss)))
+    begin = range_steps(model, optimizer, batches, loss)
+    trains_well(psi.suggest_lr(begin))
     assert all(torch.equal(a, b) for a, b in zip(before, model.parameters(), strict=True))
     assert [group["lr"] for group in optimizer.param_groups] == [0.2, 0.1]
+    begin(0)(1e-3)
+    assert [group["lr"] for group in optimizer.param_groups] == [1e-3, 5e-4]
 
 
 def test_keras_trains_at_the_rate_and_is_left_as_it_was() -> None:

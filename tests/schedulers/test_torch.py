@@ -80,6 +80,14 @@ def test_a_law_of_the_loss_itself_takes_its_first_rate_from_the_first_minibatch(
     assert rate(optimizer) == pytest.approx(0.1 * 0.5)
 
 
+def test_a_minibatch_seen_after_an_epoch_s_loss_is_not_the_first(formula: Law) -> None:
+    optimizer = sgd()
+    scheduler = PsiLR(optimizer, formula, 4)  # ε_0: the law's typical 2
+    scheduler.step(0.5)
+    scheduler.observe(8.0)
+    assert rate(optimizer) == pytest.approx(0.2 * math.sqrt(0.5 / 2.0) * 0.75)
+
+
 def test_more_losses_than_are_kept_waiting_make_the_same_mean(formula: Law) -> None:
     losses = np.random.default_rng(0).uniform(0.5, 2, size=2 * PENDING + 7)
     optimizer = sgd()
