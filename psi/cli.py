@@ -20,6 +20,7 @@ import psi
 from psi.commands.bench import BenchCommand
 from psi.commands.data import PRESET, GenerateCommand, RecordsCommand
 from psi.commands.demo import DemoCommand, ReportCommand
+from psi.commands.diagnose import DiagnoseCommand
 from psi.commands.ideal import IdealCommand
 from psi.commands.law import LawCommand
 from psi.commands.laws import FitCommand, LawsCommand, ShowCommand
@@ -35,6 +36,7 @@ COMMANDS = {
     "show": ShowCommand,
     "laws": LawsCommand,
     "law": LawCommand,
+    "diagnose": DiagnoseCommand,
     "verify": VerifyCommand,
     "bench": BenchCommand,
     "report": ReportCommand,

@@ -134,6 +134,9 @@ def test_help_lists_every_command():
         (["show", "no-such"], ["no-such: no such file, nor a shipped law"]),
         (["report", "EMPTY"], ["EMPTY", "no finished demo"]),
         (["bench", "fits"], ["fits", "engine"]),
+        (["diagnose", "MISSING.csv"], ["MISSING.csv", "No such file"]),
+        (["diagnose", "FILE"], ["no column is a loss: name one with --loss"]),
+        (["diagnose", "FILE", "--law", "no-such"], ["no-such: no such file, nor a shipped law"]),
     ],
     ids=" ".join,
 )
@@ -378,3 +381,21 @@ def test_law_verify_tries_a_law_over_its_domain(tmp_path):
     assert (code, out) == (2, "")
     assert err.count("\n") == 1
     assert "not a law file" in err
+
+
+def test_diagnose_says_it_in_words_and_draws_it(tmp_path):
+    losses = [2.3, 1.6, 1.2, 1.0, 0.9, 0.85, 0.84, 0.9, "nan", "nan"]
+    lines = [f"{k},{loss},0.5" for k, loss in enumerate(losses)]
+    (tmp_path / "run.csv").write_text("epoch,loss,lr\n" + "\n".join(lines))
+    code, out, err = run("diagnose", "run.csv", "--law", "sgd", "--epochs", "12", cwd=tmp_path)
+    assert (code, err) == (0, "")
+    assert "rate too high: The loss is not finite in 2 of 10 lines, first at epoch 8" in out
+    assert "(sgd, T = 12) along these losses: " in out
+    assert out.endswith("picture: run.diagnosis.png\n")
+    assert (tmp_path / "run.diagnosis.png").stat().st_size > 10_000
+    code, out, err = run("diagnose", "run.csv", "--out", "a.png", "--json", cwd=tmp_path)
+    found = json.loads(out)
+    assert found["findings"][0]["span"] == [8, 9]
+    assert len(found["psi"]["rates"]) == found["psi"]["epochs"] == 10
+    assert all(0 < rate < 10 for rate in found["psi"]["rates"])
+    assert (tmp_path / "a.png").exists()

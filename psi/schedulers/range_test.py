@@ -10,14 +10,14 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+
+from psi.schedulers.lines import Curve, lines
 
 Step = Callable[[float], float]
 """Train on one minibatch at this rate; the minibatch's loss before the update."""
 WIDTH = 0.2  # decades: standard deviation of the weights around a rate
 SURE = 3.5  # standard errors
 RISEN = 2.0  # times the loss at the start: a run beyond that has ended
-Curve = NDArray[np.float64]
 
 
 class Suggestion(NamedTuple):
@@ -84,7 +84,8 @@ def read(rates: Curve, losses: Curve) -> Suggestion:
     start = float(early.mean())
     top = start + (RISEN - 1) * abs(start)
     held = np.minimum(np.where(np.isfinite(losses), losses, np.inf), top)
-    smooth, slope, error = _lines(np.log10(rates), held)
+    smooth, slope, noise, _, unsure = lines(np.log10(rates), held, WIDTH)
+    error = noise * unsure
     lowest = int(smooth.argmin())
     best = int(slope[: lowest + 1].argmin())
     found = Suggestion(float(rates[best]), "", rates, losses, smooth, slope, error)
@@ -98,23 +99,3 @@ def read(rates: Curve, losses: Curve) -> Suggestion:
         fall = f"the loss falls by {-slope[best]:.3g} ± {error[best]:.2g} a decade there"
         return found._replace(reason=f"{fall}, and no more beyond {rates[lowest]:.3g}")
     return found._replace(lr=None, reason=reason)
-
-
-def _lines(x: Curve, losses: Curve) -> tuple[Curve, Curve, Curve]:
-    """Height, slope and its standard error of the line fitted around each x by weighted squares.
-
-    Noise is taken from the residuals around each x: it differs along the test.
-    """
-    mean, count = losses.mean(0), len(losses)
-    away = x[None] - x[:, None]
-    weight = np.exp(-0.5 * (away / WIDTH) ** 2)
-    total, first, second = (np.sum(weight * away**k, 1) for k in range(3))
-    size = total * second - first**2
-    # The height and the slope are sums of the losses with these weights.
-    height = weight * (second[:, None] - first[:, None] * away) / size[:, None]
-    tilt = weight * (total[:, None] * away - first[:, None]) / size[:, None]
-    smooth, slope = height @ mean, tilt @ mean
-    line = smooth[:, None] + slope[:, None] * away
-    spread = ((losses[:, None] - line[None]) ** 2).mean(0)
-    noise = np.sum(weight * spread, 1) / np.maximum(total - 2 / count, 0.5)
-    return smooth, slope, np.sqrt(noise * np.sum(tilt**2, 1) / count)

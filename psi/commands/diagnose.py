@@ -1,0 +1,83 @@
+"""psi diagnose."""
+
+import textwrap
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+
+import psi
+from psi.schedulers.diagnosis import diagnose
+from psi.schedulers.log import Columns, read_log
+from psi.schedulers.replay import compared, replay
+from psi.schedulers.trend import trend
+
+
+@dataclass(frozen=True)
+class DiagnoseCommand:
+    """Say in plain words what a training log shows, and what Ψ would have done.
+
+    The log is a CSV file with a line for every epoch or step: the loss, and where it has them the
+    learning rate and how large updates are beside the weights. Columns are found by their usual
+    names. Ψ is asked along the log's losses; under its rates they would have been others.
+    Example: psi diagnose training.csv
+    Example: psi diagnose metrics.csv --law momentum --epochs 100 --out diagnosis.png
+    Example: psi diagnose run.csv --loss train/nll --rate opt/lr --steps-per-epoch 390 --json
+    """
+
+    log: tyro.conf.Positional[Path]
+    """The log, a CSV file."""
+    law: str = "adam"
+    """What Ψ is asked of: the law for your optimizer (psi laws), or a law file."""
+    out: Path | None = None
+    """The picture, a PNG. None: the log's name with .diagnosis.png, in this folder."""
+    columns: Annotated[Columns, tyro.conf.OmitArgPrefixes] = field(default_factory=Columns)
+    """Names of columns, where the usual ones are not in use."""
+    epochs: int | None = None
+    """The budget T that was planned. None: as far as the log goes."""
+    steps_per_epoch: int | None = None
+    """Of a log that counts steps alone. None: a fiftieth of it stands for an epoch."""
+    initial_loss: float | None = None
+    """ε_0, log(classes) for cross-entropy. None: the log's first line, or the law's typical one."""
+    parameters: int | None = None
+    """How many parameters the network has. None: a typical number."""
+    json: bool = False
+    """Print what was found as one JSON object."""
+
+    def run(self) -> Any:
+        """Do it; what --json prints."""
+        law = psi.load(self.law)
+        log = read_log(self.log, self.columns)
+        found = diagnose(log, self.initial_loss)
+        along = replay(
+            log, law, self.epochs, self.steps_per_epoch, self.initial_loss, self.parameters
+        )
+        picture = self.out or Path(f"{self.log.stem}.diagnosis.png")
+        from psi.report.diagnosis import diagnosis_figure
+
+        diagnosis_figure(log, trend(log), found, along, self.law, picture)
+        words = f"Ψ ({self.law}, T = {along.epochs}) along these losses: {compared(along)}."
+        if not self.json:
+            for each in found:
+                _say(each.name, each.text)
+            print(textwrap.fill(words, 96, subsequent_indent="    "))
+            print(f"picture: {picture}")
+        return {
+            "log": str(self.log),
+            "lines": len(log.loss),
+            "counted_in": log.unit,
+            "findings": [each._asdict() for each in found],
+            "psi": {
+                "law": self.law,
+                "epochs": along.epochs,
+                "words": words,
+                "at": along.at.tolist(),
+                "rates": along.psi.tolist(),
+            },
+            "picture": str(picture),
+        }
+
+
+def _say(name: str, text: str) -> None:
+    print(textwrap.fill(f"{name}: {text}", 96, subsequent_indent="    "))

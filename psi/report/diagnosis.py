@@ -1,0 +1,107 @@
+"""The figure of a diagnosis: the loss with what was found in it, and rates beside Ψ's."""
+
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from psi.report.figures import FONT, save
+
+MOST = 1e200  # ticks of an axis overflow beyond
+COLOURS = {
+    "rate too high": "C3",
+    "spikes": "C1",
+    "noise floor": "C4",
+    "plateau": "C5",
+    "rate too low": "C0",
+    "still falling": "C2",
+}
+
+
+def diagnosis_figure(
+    log: Any, curve: Any, found: Any, along: Any, law_name: str, path: Path
+) -> None:
+    """Loss above, rates below, and updates over weights where the log has them.
+
+    `log` is what `psi.schedulers.log.read_log` returned, `curve` its trend or None, `found` its
+    findings, `along` what Ψ would have chosen.
+    """
+    ratios = np.isfinite(log.update_ratio).any()
+    figure = Figure(figsize=(7.6, 6.6 if ratios else 5.2), layout="constrained")
+    axes = figure.subplots(
+        3 if ratios else 2, 1, sharex=True, height_ratios=[3, 2, 1.4][: 3 if ratios else 2]
+    )
+    _losses(axes[0], log, curve, found)
+    _rates(axes[1], log, along, law_name)
+    if ratios:
+        axes[2].plot(log.at, log.update_ratio, ".", color="0.5", ms=3)
+        axes[2].axhline(1e-3, color="C2", lw=1, label="rule of thumb: 10⁻³")
+        axes[2].set(yscale="log", ylabel="update / weights")
+        _legend(axes[2])
+    for axis in axes:
+        axis.grid(alpha=0.25, lw=0.5)
+    axes[-1].set_xlabel(log.unit)
+    save(figure, path)
+
+
+def _losses(axis: Axes, log: Any, curve: Any, found: Any) -> None:
+    fine = np.isfinite(log.loss)
+    loss = np.clip(log.loss[fine], -MOST, MOST)
+    axis.plot(log.at[fine], loss, ".", color="0.6", ms=3, label="logged")
+    if curve is not None:
+        axis.plot(curve.at, curve.smooth, color="k", lw=1.3, label="without its noise")
+    named = set()
+    for each in found:
+        if each.span is not None and each.name in COLOURS:
+            begin, end = each.span
+            least = (log.at[-1] - log.at[0]) / 150
+            label = None if each.name in named else each.name
+            axis.axvspan(
+                begin, max(end, begin + least), color=COLOURS[each.name], alpha=0.18, lw=0,
+                label=label,
+            )  # fmt: skip
+            named.add(each.name)
+    if not fine.all():
+        bottom = axis.get_xaxis_transform()
+        style = {"color": "C3", "ms": 5, "transform": bottom, "clip_on": False}
+        axis.plot(log.at[~fine], np.full((~fine).sum(), 0.02), "x", label="not finite", **style)
+    _scale(axis, loss, curve)
+    axis.set_ylabel("loss")
+    titles = list(dict.fromkeys(each.name for each in found))
+    axis.set_title(", ".join(titles), fontsize=FONT + 1)
+    _legend(axis)
+
+
+def _scale(axis: Axes, loss: np.ndarray, curve: Any) -> None:
+    """What diverged does not squeeze the rest; a loss that falls far is drawn by its logarithm."""
+    if len(loss) == 0:
+        return
+    low, high = loss.min(), loss.max()
+    if curve is not None:
+        high = min(high, 1.15 * max(curve.loss.max(), np.median(loss[: max(len(loss) // 50, 1)])))
+    if low > 0 and high > 10 * low:
+        axis.set_yscale("log")
+        axis.set_ylim(low / 1.3, high * 1.3)
+    else:
+        margin = 0.05 * (high - low) or 0.05 * abs(high) or 1.0
+        axis.set_ylim(low - margin, high + margin)
+
+
+def _rates(axis: Axes, log: Any, along: Any, law_name: str) -> None:
+    if np.isfinite(log.rate).any():
+        axis.step(log.at, log.rate, where="post", color="0.35", lw=1.3, label="yours")
+    axis.step(along.at, along.psi, where="post", color="C0", lw=2, label=f"Ψ ({law_name})")
+    axis.set(yscale="log", ylabel="learning rate")
+    positive = log.rate[np.isfinite(log.rate) & (log.rate > 0)]
+    both = np.concatenate([positive, along.psi])
+    # A schedule that ends at zero would take all the room.
+    axis.set_ylim(max(both.min(), both.max() / 1e5) / 1.5, both.max() * 1.5)
+    _legend(axis)
+
+
+def _legend(axis: Axes) -> None:
+    with mpl.rc_context({"legend.fontsize": FONT - 1}):
+        axis.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))

@@ -1,0 +1,180 @@
+"""Where the loss of a log goes: rises, cuts of the rate that it answers, its course on the whole.
+
+A rise or a fall counts where it is many standard errors, and a share of what the loss fell in all.
+That a rate has a noise floor which a lower one goes below: Robbins and Monro 1951.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from psi.schedulers.finding import Finding, at_rates, where
+from psi.schedulers.lines import Curve
+from psi.schedulers.log import Log
+from psi.schedulers.trend import SURE, Trend
+
+SHARE = 0.1  # of the whole fall: what counts as a rise
+STILL = 0.03  # of the whole fall and of what is left: less is no fall any more
+NOTHING_LEFT, LITTLE = 0.02, 0.9  # of the first loss
+# Of the fall over a log's thirds, what the last one brings: a half where the fall is even.
+ON, SLOW = 0.3, 0.375
+
+
+def rising(log: Log, curve: Trend) -> Finding | None:
+    """The largest rise to a later point."""
+    s = curve.smooth
+    last = int(np.argmax(s - np.minimum.accumulate(s)))
+    first = int(np.argmin(s[: last + 1]))
+    rise = s[last] - s[first]
+    sure = rise > curve.sure(first, last) or _ordered(-curve.loss, 3.2)
+    if not sure or rise < SHARE * curve.fall:
+        return None
+    begin, end = float(curve.at[first]), float(curve.at[last])
+    text = (
+        f"The loss rises from {s[first]:.3g} at {where(log, begin)} to {s[last]:.3g} at "
+        f"{where(log, end)}{at_rates(curve.rate[first : last + 1])}: too high a rate there."
+    )
+    return Finding("rate too high", text, (begin, end))
+
+
+def rate_cuts(log: Log, curve: Trend) -> list[Finding]:
+    """Falls of the loss right after the rate was cut from a constant to less than half."""
+    rate, reach = curve.rate, max(4, len(curve.at) // 12)
+    found = []
+    for k in range(reach, len(curve.at) - reach):
+        if not rate[k] < rate[k - 1] / 2:
+            continue
+        other = np.flatnonzero(~np.isclose(rate[:k], rate[k - 1], rtol=0.2))
+        since = max(k - 3 * reach, other[-1] + 1 if len(other) else 0)
+        if k - since < reach:
+            continue
+        fell, error = _fell(curve.loss, since, k, reach)
+        if fell > max(SURE * error, SHARE * min(curve.fall, abs(curve.smooth[k]))):
+            text = (
+                f"When the rate was cut from {rate[k - 1]:.2g} to {rate[k]:.2g} at "
+                f"{where(log, curve.at[k])}, the loss fell at once by {fell:.2g} more than it "
+                f"would have: it was at the noise floor of rate {rate[k - 1]:.2g}, and an earlier "
+                "cut would have saved time."
+            )
+            span = float(curve.at[since]), float(curve.at[k])
+            found.append(Finding("noise floor", text, span))
+    return found
+
+
+def _fell(loss: Curve, since: int, k: int, reach: int) -> tuple[float, float]:
+    """How far the losses after k are below the line through those since then, and its error."""
+    x = np.arange(since - k, 0.0)
+    line = np.polyfit(x, loss[since:k], 1)
+    after = np.arange(reach // 2, reach)  # what falls, does so by then
+    away = after.mean() - x.mean()
+    left = loss[since:k] - np.polyval(line, x)
+    noise = np.sqrt(np.sum(left**2) / (len(x) - 2))
+    error = noise * np.sqrt(1 / len(after) + 1 / len(x) + away**2 / np.sum((x - x.mean()) ** 2))
+    return float(np.polyval(line, after.mean()) - loss[k + after].mean()), float(error)
+
+
+def course(log: Log, curve: Trend, risen: Finding | None) -> Finding | None:
+    """Where the loss goes on the whole: one of flat, slow, plateau, still falling, healthy."""
+    s = curve.smooth
+    fell = f"from {s[0]:.3g} to {s[-1]:.3g}"
+    if _flat(curve):
+        text = (
+            f"The loss hardly moves: {s.mean():.3g} from beginning to end{at_rates(curve.rate)}. "
+            "The rate is too low, or so high that the first updates ended the training; "
+            "psi.suggest_lr can tell."
+        )
+        return _nowhere(curve, risen) if risen else Finding("rate too low", text)
+    one, two, three = (float(third.mean()) for third in np.array_split(curve.loss, 3))
+    share = (two - three) / (one - three) if one > three else 0.0
+    goes_on = two - three > 3 * curve.error_of_thirds
+    if goes_on and share > SLOW and three > 0.5 * one:
+        text = (
+            f"The loss falls slowly and as fast at the end as at the beginning, {fell}"
+            f"{at_rates(curve.rate)}: a higher rate would be faster."
+        )
+        return Finding("rate too low", text)
+    if (first := _plateau(curve)) is not None:
+        before_a_rise = risen and risen.span and curve.at[first] < risen.span[1]
+        return None if before_a_rise else _at_plateau(log, curve, first)
+    if goes_on and share > ON:
+        text = f"The loss still falls at the end, by {two - three:.2g} from the middle third of "
+        return Finding("still falling", text + "the log to the last: train for longer.")
+    if risen:
+        return _nowhere(curve, risen) if s[-1] > LITTLE * s[0] > 0 else None
+    if s[-1] > LITTLE * s[0] > 0:
+        text = f"The loss falls by little, {fell}: if more is to be had, the rate is too low."
+        return Finding("rate too low", text)
+    return Finding("healthy", f"The loss falls {fell} and slows down: nothing wrong shows.")
+
+
+def _nowhere(curve: Trend, risen: Finding) -> Finding | None:
+    """What jumps alone do not say; a rise says it itself."""
+    if risen.name == "rate too high":
+        return None
+    s = curve.smooth
+    text = (
+        f"The loss ends where it began, {s[0]:.3g} and {s[-1]:.3g}, and rose between"
+        f"{at_rates(curve.rate)}: too high a rate, from the first updates on."
+    )
+    return Finding("rate too high", text)
+
+
+def _flat(curve: Trend) -> bool:
+    s = curve.smooth
+    down = np.maximum.accumulate(s) - s
+    last = int(np.argmax(down))
+    first = int(np.argmax(s[: last + 1]))
+    unsure = down[last] < curve.sure(first, last) and not _ordered(curve.loss, 2.5)
+    at_once = _outliers(curve.loss)[0]  # to lines that smooth, such a fall is noise
+    return down[last] <= STILL * abs(s[0]) or (unsure and not at_once)
+
+
+def _outliers(loss: Curve) -> NDArray[np.bool_]:
+    middle = np.median(loss)
+    return loss - middle > 8 * np.median(np.abs(loss - middle))
+
+
+def _ordered(loss: Curve, deviates: float) -> bool:
+    """Whether later losses are lower, by their ranks alone (Spearman 1904)."""
+    rank = sum(np.searchsorted(np.sort(loss), loss, side) for side in ("left", "right"))
+    if np.ptp(rank) == 0:
+        return False
+    return np.corrcoef(rank, np.arange(len(loss)))[0, 1] * np.sqrt(len(loss) - 1) <= -deviates
+
+
+def _plateau(curve: Trend) -> int | None:
+    """Where the loss begins to fall no more, if that is a quarter of the log or more."""
+    s, bins = curve.smooth, len(curve.at)
+    left = s - np.minimum.accumulate(s[::-1])[::-1]
+    unsure = 0.5 * SURE * np.sqrt(2) * curve.error
+    falls = np.flatnonzero(left > np.maximum(unsure, STILL * np.minimum(curve.fall, np.abs(s))))
+    first = int(falls[-1]) + 1 if len(falls) else 0
+    first += int(np.argmin(_outliers(curve.loss[first:])))  # smooth lines lag a steep beginning
+    if bins - first < max(bins / 4, 5) or s[-1] < NOTHING_LEFT * s[0]:
+        return None
+    begins, ends = curve.loss[[first, -1]]
+    some = begins - ends > STILL * min(curve.fall, abs(begins))
+    # Ranks tell a fall that the smooth course is not sure of.
+    return None if some and _ordered(curve.loss[first:], 1.99) else first
+
+
+def _at_plateau(log: Log, curve: Trend, first: int) -> Finding:
+    s, rates = curve.smooth, curve.rate[first:]
+    span = float(curve.at[first]), float(curve.at[-1])
+    noise = float(np.median(curve.noise[first:]))
+    text = (
+        f"From {where(log, span[0])} on the loss falls by no more than its noise: "
+        f"{s[first:].mean():.3g} ± {noise:.1g}{at_rates(rates)}."
+    )
+    if np.isfinite(rates).all() and rates.max() < 0.1 * (most := np.nanmax(curve.rate)):
+        return Finding(
+            "plateau", f"{text} By then the rate had fallen from {most:.2g}: too early.", span
+        )
+    if s[-1] > LITTLE * s[0] > 0:
+        little = "It has fallen by little before: too low a rate would look the same."
+        return Finding("plateau", f"{text} {little}", span)
+    if rates.max() < 1.5 * rates.min() and noise > 0.2 * STILL * curve.fall:
+        floor = (
+            "At a constant rate that is how its noise floor looks: cut the rate, and it will go on"
+        )
+        return Finding("noise floor", f"{text} {floor} if that is what it is.", span)
+    return Finding("plateau", text, span)

@@ -1,0 +1,96 @@
+"""What Ψ would have chosen, given the losses that a log holds."""
+
+import warnings
+from typing import NamedTuple
+
+import numpy as np
+
+from psi.law.clock import Clock, start
+from psi.law.law import Law
+from psi.schedulers import host
+from psi.schedulers.log import Log, Values
+
+PERIODS = 50  # of a log that does not say what an epoch is
+
+
+class Replay(NamedTuple):
+    """Rates of each decision period; shape=(periods,) each."""
+
+    at: Values
+    """Where it begins, as the log counts."""
+    psi: Values
+    """α_i = Ψ(ε, i)"""
+    yours: Values
+    """The log's own, at the period's beginning; NaN where it has none."""
+    epochs: int
+    """T"""
+
+
+def replay(
+    log: Log,
+    law: Law,
+    epochs: int | None = None,
+    steps_per_epoch: int | None = None,
+    initial_loss: float | None = None,
+    parameters: int | None = None,
+) -> Replay:
+    """Ψ along a log, its losses taken as they are: under other rates they would be others.
+
+    A period is an epoch of the log's; where it counts steps alone, `steps_per_epoch` of them, or
+    else a fiftieth of the log. T is `epochs`, or else the periods that the log has. Its first loss
+    is ε_0, unless `initial_loss` gives it or a period is a single line.
+
+    Raises ValueError for numbers that make no sense.
+    """
+    if steps_per_epoch is not None and steps_per_epoch < 1:
+        raise ValueError(f"steps_per_epoch must be >= 1, got {steps_per_epoch}")
+    period = _periods(log, steps_per_epoch)
+    begins = np.flatnonzero(np.diff(period, prepend=period[0] - 1))
+    horizon = len(begins) if epochs is None else epochs
+    clock = Clock(law, horizon, initial_loss, parameters=parameters)
+    if horizon < len(begins):
+        raise ValueError(f"epochs must be those of the log, {len(begins)}, or more, got {epochs}")
+    state, rates = start(clock, np), []
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "psi: epoch", UserWarning)  # the diagnosis says it
+        for number, losses in enumerate(np.split(log.loss, begins[1:])):
+            if len(losses) > 1:
+                for k, loss in enumerate(losses):
+                    state = host.seen(clock, state, loss, begins=number + k == 0)
+                rates.append(float(state.learning_rate))
+                state = host.ended(clock, state)
+            else:
+                rates.append(float(state.learning_rate))
+                state = host.ended(clock, state, losses[0])
+    return Replay(log.at[begins], np.array(rates), log.rate[begins], horizon)
+
+
+def _periods(log: Log, steps_per_epoch: int | None) -> Values:
+    """The number of each line's period, rising."""
+    if log.epoch is not None:
+        # Whole epochs count those that have begun, fractions how much is done.
+        whole = np.array_equal(log.epoch, np.round(log.epoch))
+        return log.epoch if whole else np.ceil(log.epoch)
+    if steps_per_epoch is not None:
+        return np.floor((log.at - log.at[0]) / steps_per_epoch)
+    return np.floor(np.arange(len(log.at)) * min(PERIODS / len(log.at), 1.0))
+
+
+def compared(found: Replay) -> str:
+    """In words: Ψ's rates, and how far the log's were from them."""
+    text = f"{found.psi[0]:.2g} at the beginning, {found.psi[-1]:.2g} at the end"
+    known = np.isfinite(found.yours) & (found.yours > 0)
+    if not known.any():
+        return text
+    ratio = np.sort(found.yours[known] / found.psi[known])
+    least, most = _times(ratio[0]), _times(ratio[-1])
+    between = f"; between {least} and {most}" if least != most else ""
+    return f"{text}; yours are {_times(float(np.median(ratio)))} (median{between})"
+
+
+def _times(ratio: float) -> str:
+    """E.g. 4,700 times lower."""
+    if 0.95 < ratio < 1.05:
+        return "as high"
+    factor = float(f"{max(ratio, 1 / ratio):.2g}")
+    return f"{factor:,.15g} times {'higher' if ratio > 1 else 'lower'}"

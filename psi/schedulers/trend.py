@@ -1,0 +1,91 @@
+"""The course of a logged loss without its noise."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from psi.schedulers.lines import Curve, lines
+from psi.schedulers.log import Log
+
+BINS = 200  # a longer log is averaged into so many
+LEAST = 8  # lines with a finite loss
+SURE = 4.5  # standard errors
+FEW = 0.3
+
+
+class Trend(NamedTuple):
+    """A log's finite losses in bins, held near twice the first; shape=(bins,) each."""
+
+    at: Curve
+    """Where a bin begins, as the log counts."""
+    loss: Curve
+    smooth: Curve
+    """Lines fitted around every bin."""
+    error: Curve
+    """Standard error of `smooth`."""
+    noise: Curve
+    """Standard deviation of `loss` around it."""
+    memory: float
+    """By what factor means of `loss` are less sure than of independent values."""
+    rate: Curve
+    """NaN where the log has none."""
+
+    @property
+    def fall(self) -> float:
+        """From the first to the lowest, or a fifth of the first where that is more."""
+        return max(self.smooth[0] - self.smooth.min(), 0.2 * abs(self.smooth[0]), 1e-12)
+
+    @property
+    def error_of_thirds(self) -> float:
+        """Standard error of the difference between the means of the last two thirds."""
+        third = len(self.at) // 3
+        return self.memory * float(np.sqrt(np.mean(self.noise[third:] ** 2) * 2 / third))
+
+    def sure(self, one: int, other: int) -> float:
+        """What the heights at two bins differ by beyond doubt."""
+        return SURE * float(np.hypot(self.error[one], self.error[other]))
+
+
+def trend(log: Log) -> Trend | None:
+    """None where there are fewer than LEAST finite losses."""
+    fine = np.isfinite(log.loss)
+    loss = log.loss[fine]
+    if len(loss) < LEAST:
+        return None
+    start = float(np.median(loss[: max(len(loss) // 50, 1)]))
+    begins = np.linspace(0, len(loss), min(len(loss), BINS) + 1).astype(int)[:-1]
+    count = np.diff(begins, append=len(loss))
+    value = np.add.reduceat(_held(loss, start), begins) / count
+    x = np.arange(len(begins), dtype=float)
+    width = max(1.5, 0.04 * len(begins))
+    fit = lines(x, value[None], width)
+    noise = np.maximum(fit.noise, _jumps(x, value, 3 * width))
+    memory = _memory((value - fit.smooth) / np.maximum(noise, 1e-300))
+    error = memory * noise * fit.unsure
+    at, rate = log.at[fine][begins], log.rate[fine][begins]
+    return Trend(at, value, fit.smooth, error, noise, memory, rate)
+
+
+def _held(loss: Curve, start: float) -> Curve:
+    """At twice the first and a little, that what diverged keeps its order and hides nothing."""
+    size = max(abs(start), 1e-300)
+    beyond = np.maximum(loss / size - (start / size + 1), 0.0)
+    return np.minimum(loss, start + size) + 0.01 * size * np.log1p(beyond)
+
+
+def _memory(residuals: Curve) -> float:
+    """√((1 + ρ)/(1 − ρ)) of residuals over their noise.
+
+    ρ is the correlation of neighbours. Few lines cannot tell it, and losses of a training are
+    seldom independent: it counts as FEW at least where there are fewer than a hundred.
+    """
+    size = np.sum(residuals**2)
+    near = np.sum(residuals[1:] * residuals[:-1]) / size if size > 0 else 0.0
+    near = np.clip(near, FEW if len(residuals) < 100 else 0.0, 0.9)
+    return float(np.sqrt((1 + near) / (1 - near)))
+
+
+def _jumps(x: Curve, value: Curve, width: float) -> Curve:
+    """Standard deviation from second differences: of a few points residuals tell too little."""
+    weight = np.exp(-0.5 * ((x[:, None] - x[None, 1:-1]) / width) ** 2)
+    return np.sqrt(weight @ (np.diff(value, 2) ** 2 / 6) / weight.sum(1))

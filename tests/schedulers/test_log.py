@@ -1,0 +1,103 @@
+"""Reading users' logs: the names and gaps that trainers write, and what is refused."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from psi.schedulers.log import Columns, Log, read_log
+
+
+def read(tmp_path: Path, text: str, columns: Columns | None = None) -> Log:
+    path = tmp_path / "log.csv"
+    path.write_bytes(text.encode())
+    return read_log(path, columns)
+
+
+def test_the_log_of_keras_s_csv_logger(tmp_path: Path) -> None:
+    log = read(
+        tmp_path, "epoch,accuracy,learning_rate,loss,val_loss\n0,0.1,0.1,2.0,9\n1,0.2,0.05,1.0,9\n"
+    )
+    assert log.unit == "epoch"
+    assert log.at.tolist() == [0, 1]
+    assert log.loss.tolist() == [2, 1]
+    assert log.rate.tolist() == [0.1, 0.05]
+    assert log.epoch is not None
+    assert np.isnan(log.update_ratio).all()
+
+
+def test_the_log_of_lightning_s_csv_logger(tmp_path: Path) -> None:
+    """The rate stands in lines of its own, the epoch's loss at its end."""
+    text = (
+        "epoch,lr-SGD,step,train_loss\n,0.1,0,\n0,,4,2.5\n0,,9,2.0\n1,,14,1.5\n,0.05,14,\n1,,19,1\n"
+    )
+    log = read(tmp_path, text)
+    assert log.unit == "step"
+    assert log.at.tolist() == [4, 9, 14, 19]
+    assert log.rate.tolist() == [0.1, 0.1, 0.1, 0.05]
+    assert log.epoch is not None
+    assert log.epoch.tolist() == [0, 0, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("head", "unit"),
+    [
+        ("step,train/loss,optimizer/lr,update_to_weight", "step"),
+        ("\ufeffGlobal Step,Training Loss,LR,Update/Weight Ratio", "Global Step"),
+        ("iter,loss,lr_group0,update_ratio", "iter"),
+    ],
+)
+def test_usual_names_are_found(tmp_path: Path, head: str, unit: str) -> None:
+    columns = Columns(rate="optimizer/lr") if "optimizer" in head else None
+    log = read(tmp_path, f"{head}\n1,2.0,0.1,1e-3\n\n5,1.0,0.2,2e-3\n", columns)
+    assert log.unit == unit
+    assert (log.at.tolist(), log.loss.tolist()) == ([1, 5], [2, 1])
+    assert log.rate.tolist() == [0.1, 0.2]
+    assert log.update_ratio.tolist() == [1e-3, 2e-3]
+
+
+def test_semicolons_and_no_count(tmp_path: Path) -> None:
+    log = read(tmp_path, "loss;note\n2.5;a, b\n1.5;c\n")
+    assert (log.unit, log.at.tolist(), log.loss.tolist()) == ("line", [1, 2], [2.5, 1.5])
+    assert np.isnan(log.rate).all()
+
+
+def test_an_empty_cell_is_nothing_and_nan_is_a_loss(tmp_path: Path) -> None:
+    log = read(tmp_path, "epoch,loss\n0,2\n1,\n2,nan\n3,-inf\n4,None\n5,1e400\n")
+    assert log.at.tolist() == [0, 2, 3, 5]
+    assert math.isnan(log.loss[1])
+    assert log.loss[[0, 2, 3]].tolist() == [2, -math.inf, math.inf]
+
+
+def test_named_columns_stand_before_usual_ones(tmp_path: Path) -> None:
+    text = "epoch,step,loss,nll,lr,alpha\n0,7,9,1,9,0.3\n"
+    log = read(tmp_path, text, Columns(at="epoch", loss="nll", rate="alpha"))
+    assert (log.at[0], log.loss[0], log.rate[0]) == (0, 1, 0.3)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", "is empty"),
+        ("epoch,val_loss\n0,1\n", r"no column is a loss: name one with --loss; .*'val_loss'"),
+        ("epoch,loss\n0,abc\n", "row 2: loss must be a number, got 'abc'"),
+        ("epoch,loss\n0,1\n1\n", "row 3: 1 cells under 2 names"),
+        ("epoch,loss\n0,1\n5,1\n2,1\n", "one run a log, but epoch falls from 5 to 2"),
+        ("epoch,loss\n0,\n", "'loss' holds no loss"),
+        ("epoch,loss\n", "'loss' holds no loss"),
+        ("epoch,loss\n0,1\udc80\n", "no CSV file"),
+    ],
+)
+def test_what_is_no_log_is_refused(tmp_path: Path, text: str, reason: str) -> None:
+    path = tmp_path / "log.csv"
+    path.write_bytes(text.encode(errors="surrogateescape"))
+    with pytest.raises(ValueError, match=reason):
+        read_log(path)
+
+
+def test_an_unknown_column_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"no column 'nll'; there are \['epoch', 'loss'\]"):
+        read(tmp_path, "epoch,loss\n0,1\n", Columns(loss="nll"))
+    with pytest.raises(OSError, match="missing"):
+        read_log(tmp_path / "missing.csv")
