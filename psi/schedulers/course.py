@@ -12,6 +12,7 @@ from psi.schedulers.lines import Curve
 from psi.schedulers.log import Log
 from psi.schedulers.trend import SURE, Trend
 
+SURE_OF_ONE = 3.5  # standard errors, where one place is looked at and not the worst of many
 SHARE = 0.1  # of the whole fall: what counts as a rise
 STILL = 0.03  # of the whole fall and of what is left: less is no fall any more
 NOTHING_LEFT, LITTLE = 0.02, 0.9  # of the first loss
@@ -45,10 +46,10 @@ def rate_cuts(log: Log, curve: Trend) -> list[Finding]:
             continue
         other = np.flatnonzero(~np.isclose(rate[:k], rate[k - 1], rtol=0.2))
         since = max(k - 3 * reach, other[-1] + 1 if len(other) else 0)
-        if k - since < reach:
+        if k - since < 2 * reach:
             continue
         fell, error = _fell(curve.loss, since, k, reach)
-        if fell > max(SURE * error, SHARE * min(curve.fall, abs(curve.smooth[k]))):
+        if fell > max(SURE_OF_ONE * error, SHARE * min(curve.fall, abs(curve.smooth[k]))):
             text = (
                 f"When the rate was cut from {rate[k - 1]:.2g} to {rate[k]:.2g} at "
                 f"{where(log, curve.at[k])}, the loss fell at once by {fell:.2g} more than it "
@@ -86,7 +87,8 @@ def course(log: Log, curve: Trend, risen: Finding | None) -> Finding | None:
     one, two, three = (float(third.mean()) for third in np.array_split(curve.loss, 3))
     share = (two - three) / (one - three) if one > three else 0.0
     goes_on = two - three > 3 * curve.error_of_thirds
-    if goes_on and share > SLOW and three > 0.5 * one:
+    left = (s - s[-1]) / curve.fall  # thirds alone would take a cut of the rate for an even fall
+    if goes_on and share > SLOW and left[2 * len(s) // 3] > 0.25 * left[0] and s[-1] > 0.5 * s[0]:
         text = (
             f"The loss falls slowly and as fast at the end as at the beginning, {fell}"
             f"{at_rates(curve.rate)}: a higher rate would be faster."
@@ -95,7 +97,7 @@ def course(log: Log, curve: Trend, risen: Finding | None) -> Finding | None:
     if (first := _plateau(curve)) is not None:
         before_a_rise = risen and risen.span and curve.at[first] < risen.span[1]
         return None if before_a_rise else _at_plateau(log, curve, first)
-    if goes_on and share > ON:
+    if goes_on and share > ON and left[5 * len(s) // 6] > 0.05 * left[0]:
         text = f"The loss still falls at the end, by {two - three:.2g} from the middle third of "
         return Finding("still falling", text + "the log to the last: train for longer.")
     if risen:

@@ -80,9 +80,9 @@ def _spikes(log: Log) -> Finding | None:
     worst = int(jumps[np.argmax(change[jumps - 1])])
     often = "Once" if len(jumps) == 1 else f"{len(jumps)} times"
     text = (
-        f"{often} the loss jumps up, at {where(log, float(at[worst]))} from {loss[worst - 1]:.3g} to "
-        f"{loss[worst]:.3g}, and comes down again: updates that are too long. Clip the gradients, "
-        "or lower the rate a little."
+        f"{often} the loss jumps up, at {where(log, float(at[worst]))} from "
+        f"{loss[worst - 1]:.3g} to {loss[worst]:.3g}, and comes down again: updates that are too "
+        "long. Clip the gradients, or lower the rate a little."
     )
     return Finding("spikes", text, (float(at[jumps[0]]), float(at[jumps[-1]])))
 
