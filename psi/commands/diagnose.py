@@ -40,6 +40,8 @@ class DiagnoseCommand:
     """Of a log that counts steps alone. None: a fiftieth of it stands for an epoch."""
     initial_loss: float | None = None
     """ε_0, log(classes) for cross-entropy. None: the log's first line, or the law's typical one."""
+    scale: float | None = None
+    """α_0 of a law that has a scale. None: its typical one."""
     parameters: int | None = None
     """How many parameters the network has. None: a typical number."""
     json: bool = False
@@ -51,7 +53,13 @@ class DiagnoseCommand:
         log = read_log(self.log, self.columns)
         found = diagnose(log, self.initial_loss)
         along = replay(
-            log, law, self.epochs, self.steps_per_epoch, self.initial_loss, self.parameters
+            log,
+            law,
+            self.epochs,
+            self.steps_per_epoch,
+            self.initial_loss,
+            self.scale,
+            self.parameters,
         )
         picture = self.out or Path(f"{self.log.stem}.diagnosis.png")
         from psi.report.diagnosis import diagnosis_figure

@@ -19,7 +19,7 @@ TRANSFORMS: Mapping[str, Callable[[Namespace, Array], Array]] = MappingProxyType
 
 MAX_WIDTH = 1024
 MAX_LAYERS = 16
-MAX_UNROLLED = 512
+MAX_UNROLLED = 128  # weights: of more, and of more layers, XLA may make a program without end
 
 
 class Layer(NamedTuple):
@@ -59,7 +59,7 @@ class Network:
 
     def __call__(self, features: Array, xp: Namespace) -> Array:
         """α for features of shape (features, …)."""
-        if xp is not np and np.ndim(features) == 1 and self.weights <= MAX_UNROLLED:
+        if xp is not np and np.ndim(features) == 1 and self._is_small():
             return self._unrolled(features, xp)
         ones = (1,) * (np.ndim(features) - 1)
         rows = [TRANSFORMS[t](xp, f) for t, f in zip(self.transforms, features, strict=True)]
@@ -86,10 +86,9 @@ class Network:
             z = [xp.tanh(each) for each in _numbers(layer, z)]
         return xp.exp(_numbers(self.layers[-1], z)[0])
 
-    @property
-    def weights(self) -> int:
-        """How many, biases not counted."""
-        return sum(layer.weights.size for layer in self.layers)
+    def _is_small(self) -> bool:
+        weights = sum(layer.weights.size for layer in self.layers)
+        return len(self.layers) <= 3 and weights <= MAX_UNROLLED
 
     def __eq__(self, other: object) -> bool:
         # The one of a dataclass would ask for the truth value of an array.

@@ -84,14 +84,16 @@ def read_log(path: Path, columns: Columns | None = None) -> Log:
     told = ~np.array([_nothing(row[names.index(loss)]) for row in rows], bool)
     if not told.any():
         raise ValueError(f"{path}: column {loss!r} holds no loss")
-    places = values(at) if at else np.arange(1.0, len(rows) + 1)
+    places, epochs = _held(values(at)), _held(values(epoch))
+    if not np.isfinite(places).all():
+        at, places = None, np.arange(1.0, len(rows) + 1)
     return Log(
         unit=at or "line",
-        at=_rising(_held(places)[told], path, at),
+        at=_rising(places[told], path, at),
         loss=values(loss)[told],
         rate=_held(values(rate))[told],
         update_ratio=values(ratio)[told],
-        epoch=_held(values(epoch))[told] if epoch else None,
+        epoch=epochs[told] if np.isfinite(epochs).all() else None,
     )
 
 

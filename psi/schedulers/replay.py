@@ -32,6 +32,7 @@ def replay(
     epochs: int | None = None,
     steps_per_epoch: int | None = None,
     initial_loss: float | None = None,
+    scale: float | None = None,
     parameters: int | None = None,
 ) -> Replay:
     """Ψ along a log, its losses taken as they are: under other rates they would be others.
@@ -47,7 +48,7 @@ def replay(
     period = _periods(log, steps_per_epoch)
     begins = np.flatnonzero(np.diff(period, prepend=period[0] - 1))
     horizon = len(begins) if epochs is None else epochs
-    clock = Clock(law, horizon, initial_loss, parameters=parameters)
+    clock = Clock(law, horizon, initial_loss, scale=scale, parameters=parameters)
     if horizon < len(begins):
         raise ValueError(f"epochs must be those of the log, {len(begins)}, or more, got {epochs}")
     state, rates = start(clock, np), []

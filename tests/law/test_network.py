@@ -51,6 +51,20 @@ def test_it_is_what_loops_over_numbers_give(network: Network, xp: ModuleType) ->
     assert np.asarray(got) == pytest.approx(wanted, rel=1e-13)
 
 
+@pytest.mark.parametrize("width", [8, 40])
+def test_of_one_point_it_is_the_same(xp: ModuleType, width: int) -> None:
+    """Few weights go number by number in JAX, 1,720 of them layer by layer."""
+    rng = np.random.default_rng(2)
+    shapes = ((2, width), (width, width), (width, 1))
+    layers = tuple(Layer(rng.normal(size=each) / 4, rng.normal(size=each[1])) for each in shapes)
+    network = Network(("log", "identity"), np.array([0.5, -1.0]), np.array([2.0, 0.3]), layers)
+    assert network._is_small() == (width == 8)
+    for point in rng.uniform(0.05, 2.0, size=(20, 2)):
+        got = network(xp.asarray(point), xp)
+        assert np.shape(got) == ()
+        assert float(got) == pytest.approx(_naive(network, point.tolist()), rel=1e-13)
+
+
 def test_one_layer_is_enough(xp: ModuleType) -> None:
     # α = exp(log 3 · 2 + log 2) = 18.
     layer = Layer(np.array([[2.0]]), np.array([math.log(2)]))

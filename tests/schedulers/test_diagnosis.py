@@ -4,6 +4,7 @@ x ← x − α (x + ξ), 64 coordinates, curvature 1: α > 2 diverges, a constan
 floor 32 α σ²/(2 − α), and a loss x²/2 falls by (1 − α)² a step before it.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -236,6 +237,14 @@ def test_a_log_of_steps_alone_is_cut_into_fifty(formula: Law) -> None:
     along = replay(Log("step", at, np.ones(1000), at, at, None), formula)
     assert along.epochs == len(along.psi) == 50
     assert along.at[:3].tolist() == [0, 20, 40]
+
+
+def test_a_law_with_a_scale_is_multiplied_by_the_one_given(formula: Law) -> None:
+    scaled = replace(formula, scale=0.5)
+    once, thrice = (replay(log_of(np.ones(5)), scaled, scale=scale).psi for scale in (1.0, 3.0))
+    np.testing.assert_allclose(thrice, 3 * once)
+    with pytest.raises(ValueError, match=r"scale must be None, got 2\.0"):
+        replay(log_of(np.ones(5)), formula, scale=2.0)
 
 
 def test_rates_are_compared_in_words(formula: Law) -> None:

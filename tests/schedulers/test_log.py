@@ -63,6 +63,11 @@ def test_semicolons_and_no_count(tmp_path: Path) -> None:
     assert np.isnan(log.rate).all()
 
 
+def test_a_count_that_is_never_told_is_none(tmp_path: Path) -> None:
+    log = read(tmp_path, "epoch,loss\n,2.5\n,1.5\n")
+    assert (log.unit, log.at.tolist(), log.epoch) == ("line", [1, 2], None)
+
+
 def test_an_empty_cell_is_nothing_and_nan_is_a_loss(tmp_path: Path) -> None:
     log = read(tmp_path, "epoch,loss\n0,2\n1,\n2,nan\n3,-inf\n4,None\n5,1e400\n")
     assert log.at.tolist() == [0, 2, 3, 5]
