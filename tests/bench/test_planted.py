@@ -47,15 +47,13 @@ def test_samples_are_what_they_say():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("noise", "within"), [(0.05, 0.05), (0.3, 0.15)])
-def test_the_saturating_form_is_recovered(noise, within):
-    """The other seeds are `psi bench fit`'s."""
-    found = planted(0, noise)
+def test_the_saturating_form_is_recovered_at_full_size():
+    """Other seeds, and 5 % noise, are `psi bench fit`'s."""
+    found = planted(0, 0.3)
     assert found.recovered
-    assert found.off < within
+    assert found.off < 0.15
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("exponent", [1 / 3, -1.0])
-def test_exponents_are_recovered(exponent):
-    assert power_law(exponent, 0).off < 0.02
+def test_an_exponent_is_recovered_at_full_size():
+    assert power_law(-1.0, 0).off < 0.02
