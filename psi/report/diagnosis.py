@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -16,8 +15,6 @@ COLOURS = {
     "spikes": "C1",
     "noise floor": "C4",
     "plateau": "C5",
-    "rate too low": "C0",
-    "still falling": "C2",
 }
 
 
@@ -103,5 +100,4 @@ def _rates(axis: Axes, log: Any, along: Any, law_name: str) -> None:
 
 
 def _legend(axis: Axes) -> None:
-    with mpl.rc_context({"legend.fontsize": FONT - 1}):
-        axis.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
+    axis.legend(fontsize=FONT - 1, frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
