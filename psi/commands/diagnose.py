@@ -1,7 +1,7 @@
 """psi diagnose."""
 
 import textwrap
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,7 +9,7 @@ import tyro
 
 import psi
 from psi.schedulers.diagnosis import diagnose
-from psi.schedulers.log import Columns, read_log
+from psi.schedulers.log import Columns, Log, read_log
 from psi.schedulers.replay import compared, replay
 from psi.schedulers.trend import trend
 
@@ -49,6 +49,9 @@ class DiagnoseCommand:
 
     def run(self) -> Any:
         """Do it; what --json prints."""
+        picture = self.out or Path(f"{self.log.stem}.diagnosis.png")
+        if picture.suffix.lower() != ".png":
+            raise ValueError(f"the picture is a PNG: its name must end in .png, got {picture}")
         law = psi.load(self.law)
         log = read_log(self.log, self.columns)
         found = diagnose(log, self.initial_loss)
@@ -61,20 +64,23 @@ class DiagnoseCommand:
             self.scale,
             self.parameters,
         )
-        picture = self.out or Path(f"{self.log.stem}.diagnosis.png")
         from psi.report.diagnosis import diagnosis_figure
 
         diagnosis_figure(log, trend(log), found, along, self.law, picture)
         words = f"Ψ ({self.law}, T = {along.epochs}) along these losses: {compared(along)}."
+        if (log.loss <= 0).any():
+            words += " Ψ knows positive losses only: it takes others as the lowest it has seen."
         if not self.json:
+            _say(f"{self.log}: {len(log.loss)} lines; {_columns(log)}")
             for each in found:
-                _say(each.name, each.text)
-            print(textwrap.fill(words, 96, subsequent_indent="    "))
+                _say(f"{each.name}: {each.text}")
+            _say(words)
             print(f"picture: {picture}")
         return {
             "log": str(self.log),
             "lines": len(log.loss),
             "counted_in": log.unit,
+            "columns": asdict(log.columns),
             "findings": [each._asdict() for each in found],
             "psi": {
                 "law": self.law,
@@ -87,5 +93,10 @@ class DiagnoseCommand:
         }
 
 
-def _say(name: str, text: str) -> None:
-    print(textwrap.fill(f"{name}: {text}", 96, subsequent_indent="    "))
+def _columns(log: Log) -> str:
+    columns = asdict(log.columns).items()
+    return ", ".join(f"{what.replace('_', ' ')} {name!r}" for what, name in columns if name)
+
+
+def _say(text: str) -> None:
+    print(textwrap.fill(text, 96, subsequent_indent="    "))

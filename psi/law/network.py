@@ -75,6 +75,7 @@ class Network:
         Each sum of a layer would be a task of its own, and in a step of training wait behind
         matrix products again and again: 0.2 ms of 4.
         """
+        features = xp.asarray(features, dtype=float)
         shifts, scales = self.shift.tolist(), self.scale.tolist()
         z = [
             (TRANSFORMS[name](xp, feature) - shift) / scale

@@ -78,7 +78,8 @@ def _scale(axis: Axes, loss: np.ndarray, curve: Any) -> None:
         return
     low, high = loss.min(), loss.max()
     if curve is not None:
-        high = min(high, 1.15 * max(curve.loss.max(), np.median(loss[: max(len(loss) // 50, 1)])))
+        top = curve.loss.max()
+        high = min(high, top + 0.15 * abs(top))
     if low > 0 and high > 10 * low:
         axis.set_yscale("log")
         axis.set_ylim(low / 1.3, high * 1.3)

@@ -30,8 +30,9 @@ def rising(log: Log, curve: Trend) -> Finding | None:
     if not sure or rise < SHARE * curve.fall:
         return None
     begin, end = float(curve.at[first]), float(curve.at[last])
+    high = s[last] if s[last] < 0.95 * curve.top else max(s[last], curve.logged[last])
     text = (
-        f"The loss rises from {s[first]:.3g} at {where(log, begin)} to {s[last]:.3g} at "
+        f"The loss rises from {s[first]:.3g} at {where(log, begin)} to {high:.3g} at "
         f"{where(log, end)}{at_rates(curve.rate[first : last + 1])}: too high a rate there."
     )
     return Finding("rate too high", text, (begin, end))
@@ -83,7 +84,7 @@ def course(log: Log, curve: Trend, risen: Finding | None) -> Finding | None:
             "The rate is too low, or so high that the first updates ended the training; "
             "psi.suggest_lr can tell."
         )
-        return _nowhere(curve, risen) if risen else Finding("rate too low", text)
+        return None if risen and risen.name == "rate too high" else Finding("rate too low", text)
     one, two, three = (float(third.mean()) for third in np.array_split(curve.loss, 3))
     share = (two - three) / (one - three) if one > three else 0.0
     goes_on = two - three > 3 * curve.error_of_thirds
@@ -101,23 +102,11 @@ def course(log: Log, curve: Trend, risen: Finding | None) -> Finding | None:
         text = f"The loss still falls at the end, by {two - three:.2g} from the middle third of "
         return Finding("still falling", text + "the log to the last: train for longer.")
     if risen:
-        return _nowhere(curve, risen) if s[-1] > LITTLE * s[0] > 0 else None
+        return None
     if s[-1] > LITTLE * s[0] > 0:
         text = f"The loss falls by little, {fell}: if more is to be had, the rate is too low."
         return Finding("rate too low", text)
     return Finding("healthy", f"The loss falls {fell} and slows down: nothing wrong shows.")
-
-
-def _nowhere(curve: Trend, risen: Finding) -> Finding | None:
-    """What jumps alone do not say; a rise says it itself."""
-    if risen.name == "rate too high":
-        return None
-    s = curve.smooth
-    text = (
-        f"The loss ends where it began, {s[0]:.3g} and {s[-1]:.3g}, and rose between"
-        f"{at_rates(curve.rate)}: too high a rate, from the first updates on."
-    )
-    return Finding("rate too high", text)
 
 
 def _flat(curve: Trend) -> bool:
@@ -146,17 +135,18 @@ def _ordered(loss: Curve, deviates: float) -> bool:
 def _plateau(curve: Trend) -> int | None:
     """Where the loss begins to fall no more, if that is a quarter of the log or more."""
     s, bins = curve.smooth, len(curve.at)
-    left = s - np.minimum.accumulate(s[::-1])[::-1]
-    unsure = 0.5 * SURE * np.sqrt(2) * curve.error
-    falls = np.flatnonzero(left > np.maximum(unsure, STILL * np.minimum(curve.fall, np.abs(s))))
+    lowest = np.array([k + np.argmin(s[k:]) for k in range(bins)])
+    unsure = 0.5 * SURE * np.hypot(curve.error, curve.error[lowest])
+    some = np.maximum(unsure, STILL * np.minimum(curve.fall, np.abs(s)))
+    falls = np.flatnonzero(s - s[lowest] > some)
     first = int(falls[-1]) + 1 if len(falls) else 0
     first += int(np.argmin(_outliers(curve.loss[first:])))  # smooth lines lag a steep beginning
-    if bins - first < max(bins / 4, 5) or s[-1] < NOTHING_LEFT * s[0]:
+    if bins - first < max(bins / 4, 5) or 0 <= s[-1] < NOTHING_LEFT * s[0]:
         return None
     begins, ends = curve.loss[[first, -1]]
-    some = begins - ends > STILL * min(curve.fall, abs(begins))
+    goes_on = begins - ends > STILL * min(curve.fall, abs(begins))
     # Ranks tell a fall that the smooth course is not sure of.
-    return None if some and _ordered(curve.loss[first:], 1.99) else first
+    return None if goes_on and _ordered(curve.loss[first:], 1.99) else first
 
 
 def _at_plateau(log: Log, curve: Trend, first: int) -> Finding:
@@ -168,9 +158,8 @@ def _at_plateau(log: Log, curve: Trend, first: int) -> Finding:
         f"{s[first:].mean():.3g} ± {noise:.1g}{at_rates(rates)}."
     )
     if np.isfinite(rates).all() and rates.max() < 0.1 * (most := np.nanmax(curve.rate)):
-        return Finding(
-            "plateau", f"{text} By then the rate had fallen from {most:.2g}: too early.", span
-        )
+        done = f"By then the rate had fallen from {most:.2g}: it is done, or that was too early."
+        return Finding("plateau", f"{text} {done}", span)
     if s[-1] > LITTLE * s[0] > 0:
         little = "It has fallen by little before: too low a rate would look the same."
         return Finding("plateau", f"{text} {little}", span)

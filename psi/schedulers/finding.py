@@ -17,7 +17,7 @@ class Finding(NamedTuple):
     """From where to where, as the log counts; None: all of it."""
 
 
-def where(log: Log, at: float) -> str:
+def where(log: Log, at: float | np.floating) -> str:
     """E.g. epoch 12."""
     return f"{log.unit} {at:.6g}"
 

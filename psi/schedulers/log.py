@@ -6,7 +6,7 @@ of Lightning's, or a table of one's own.
 
 import csv
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -21,7 +21,14 @@ LOSS = (
     "loss", "train_loss", "training_loss", "train_loss_epoch", "loss_epoch", "train_loss_step",
     "loss_step", "loss_running",
 )  # fmt: skip
-RATE = ("learning_rate", "lr", "train_learning_rate", "train_lr", r"lr_\w+")
+# Lightning's monitor writes lr-Adam, or lr-SGD/pg1 for a group.
+RATE = (
+    "learning_rate",
+    "lr",
+    r"\w+_learning_rate",
+    r"\w+_lr",
+    r"lr_(\w*(ada|sgd|prop|opt)\w*|\w*\d)",
+)
 RATIO = ("update_ratio", r"update_(to_)?weights?(_ratio)?")
 NOTHING = ("", "none", "null", "na", "n/a")
 
@@ -54,80 +61,122 @@ class Log(NamedTuple):
     """‖update‖/‖weights‖, NaN where there is none."""
     epoch: Values | None
     """Of each line, where the log says it."""
+    columns: Columns = Columns()
+    """Where it was read from."""
 
 
 def read_log(path: Path, columns: Columns | None = None) -> Log:
     """Read a log. An empty cell is nothing logged, nan and inf are losses.
 
-    Raises ValueError with the line where one is no number, where `at` falls, where no column is a
-    loss or where none holds one; OSError where the file cannot be read.
+    Of the usual names the first one is taken whose cells are numbers, and for `at` never fall.
+    Raises ValueError with the line where a loss or a named column is no number, where a named `at`
+    falls, where no column is a loss or where none holds one; OSError where the file cannot be read.
     """
-    columns = columns or Columns()
-    names, rows = _table(path)
-    at = _column(names, columns.at, (*STEP, *EPOCH), path)
-    loss = _column(names, columns.loss, LOSS, path)
+    table, wanted = _table(path), columns or Columns()
+    loss = _found(table, wanted.loss, LOSS)
     if loss is None:
-        raise ValueError(f"{path}: no column is a loss: name one with --loss; there are {names}")
-    rate = _column(names, columns.rate, RATE, path)
-    ratio = _column(names, columns.update_ratio, RATIO, path)
-    epoch = _column(names, None, EPOCH, path)
-
-    def values(name: str | None) -> Values:
-        if name is None:
-            return np.full(len(rows), np.nan)
-        place = names.index(name)
-        try:
-            return np.array([float(row[place]) for row in rows])
-        except ValueError:
-            return np.array([_number(row[place], path, k + 2, name) for k, row in enumerate(rows)])
-
-    told = ~np.array([_nothing(row[names.index(loss)]) for row in rows], bool)
+        raise ValueError(
+            f"{path}: no column is a loss: name one with --loss; there are {list(table.names)}"
+        )
+    told = ~np.array([_nothing(cell) for cell in table.cells(loss)], bool)
     if not told.any():
         raise ValueError(f"{path}: column {loss!r} holds no loss")
-    places, epochs = _held(values(at)), _held(values(epoch))
-    if not np.isfinite(places).all():
-        at, places = None, np.arange(1.0, len(rows) + 1)
+
+    def rises(values: Values) -> bool:
+        return _any(values) and bool((np.diff(_held(values)[told]) >= 0).all())
+
+    counts = (*STEP, *EPOCH)
+    at = _found(table, wanted.at, counts, rises) or _found(table, None, counts, _any)
+    rate = _found(table, wanted.rate, RATE, _any)
+    ratio = _found(table, wanted.update_ratio, RATIO, _any)
+    epoch = _found(table, None, EPOCH, rises)
+    missing = np.full(len(told), np.nan)
+    places = _held(table.values(at)) if at else np.arange(1.0, len(told) + 1)
+    _check_rising(places[told], path, at)
     return Log(
         unit=at or "line",
-        at=_rising(places[told], path, at),
-        loss=values(loss)[told],
-        rate=_held(values(rate))[told],
-        update_ratio=values(ratio)[told],
-        epoch=epochs[told] if np.isfinite(epochs).all() else None,
+        at=places[told],
+        loss=table.values(loss)[told],
+        rate=(_held(table.values(rate)) if rate else missing)[told],
+        update_ratio=(table.values(ratio) if ratio else missing)[told],
+        epoch=_held(table.values(epoch))[told] if epoch else None,
+        columns=Columns(at, loss, rate, ratio),
     )
 
 
-def _table(path: Path) -> tuple[list[str], list[list[str]]]:
-    with path.open(newline="", encoding="utf-8-sig", errors="strict") as file:
+@dataclass(frozen=True)
+class _Table:
+    path: Path
+    names: tuple[str, ...]
+    rows: list[list[str]]
+    lines: list[int]
+    """Where a row ends in the file."""
+
+    def cells(self, name: str) -> list[str]:
+        place = self.names.index(name)
+        return [row[place] for row in self.rows]
+
+    def values(self, name: str) -> Values:
+        cells = self.cells(name)
+        try:
+            return np.array([float(cell) for cell in cells])
+        except ValueError:
+            each = zip(cells, self.lines, strict=True)
+            return np.array([_number(cell, f"{self.path}, line {k}", name) for cell, k in each])
+
+
+def _table(path: Path) -> _Table:
+    with path.open(newline="", encoding="utf-8-sig") as file:
         try:
             head = file.readline()
             delimiter = max(",;\t", key=head.count)
             file.seek(0)
-            names, *rows = csv.reader(file, delimiter=delimiter)
+            reader = csv.reader(file, delimiter=delimiter)
+            rows = [(row, reader.line_num) for row in reader if any(map(str.strip, row))]
         except (csv.Error, UnicodeDecodeError) as error:
             raise ValueError(f"{path} is no CSV file: {error}") from None
-        except ValueError:
-            raise ValueError(f"{path} is empty") from None
-    names = [name.strip() for name in names]
-    rows = [row for row in rows if any(map(str.strip, row))]
-    for number, row in enumerate(rows):
+    if not rows:
+        raise ValueError(f"{path} is empty")
+    names = tuple(name.strip() for name in rows[0][0])
+    if twice := [name for name in names if name and names.count(name) > 1]:
+        raise ValueError(f"{path}: columns must have different names, got {twice[0]!r} twice")
+    for row, line in rows[1:]:
         if len(row) != len(names):
-            raise ValueError(f"{path}, row {number + 2}: {len(row)} cells under {len(names)} names")
-    return names, rows
+            raise ValueError(f"{path}, line {line}: {len(row)} cells under {len(names)} names")
+    return _Table(path, names, [row for row, _ in rows[1:]], [line for _, line in rows[1:]])
 
 
-def _column(
-    names: Sequence[str], wanted: str | None, usual: Sequence[str], path: Path
+def _any(values: Values) -> bool:
+    return bool(np.isfinite(values).any())
+
+
+def _found(
+    table: _Table,
+    wanted: str | None,
+    usual: Sequence[str],
+    serves: Callable[[Values], bool] = lambda _: True,
 ) -> str | None:
-    if wanted is not None and wanted not in names:
-        raise ValueError(f"{path} has no column {wanted!r}; there are {list(names)}")
+    """The column that is named, or the first of a usual name that is of numbers and serves."""
     if wanted is not None:
+        if wanted not in table.names:
+            there = list(table.names)
+            raise ValueError(f"{table.path} has no column {wanted!r}; there are {there}")
+        if not _any(table.values(wanted)) and usual is not LOSS:
+            raise ValueError(f"{table.path}: column {wanted!r} holds no number")
         return wanted
-    plain = {re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_"): name for name in names}
-    for pattern in usual:
-        for name, written in plain.items():
-            if re.fullmatch(pattern, name):
-                return written
+    plain: dict[str, str] = {}
+    for name in table.names:
+        plain.setdefault(re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_"), name)
+    fits = [written for pattern in usual for name, written in plain.items()
+            if re.fullmatch(pattern, name)]  # fmt: skip
+    if usual is LOSS:
+        return fits[0] if fits else None  # what is no number in it, the user should hear of
+    for name in fits:
+        try:
+            if serves(table.values(name)):
+                return name
+        except ValueError:
+            continue
     return None
 
 
@@ -135,13 +184,13 @@ def _nothing(cell: str) -> bool:
     return cell.strip().lower() in NOTHING
 
 
-def _number(cell: str, path: Path, row: int, name: str) -> float:
+def _number(cell: str, where: str, name: str) -> float:
     if _nothing(cell):
         return np.nan
     try:
         return float(cell)
     except ValueError:
-        raise ValueError(f"{path}, row {row}: {name} must be a number, got {cell!r:.40}") from None
+        raise ValueError(f"{where}: {name} must be a number, got {cell!r:.40}") from None
 
 
 def _held(values: Values) -> Values:
@@ -152,9 +201,8 @@ def _held(values: Values) -> Values:
     return values[known[np.maximum(np.searchsorted(known, np.arange(len(values)), "right") - 1, 0)]]
 
 
-def _rising(at: Values, path: Path, name: str | None) -> Values:
+def _check_rising(at: Values, path: Path, name: str | None) -> None:
     falls = np.flatnonzero(np.diff(at) < 0)
     if len(falls):
         before, after = at[falls[0]], at[falls[0] + 1]
         raise ValueError(f"{path}: one run a log, but {name} falls from {before:g} to {after:g}")
-    return at

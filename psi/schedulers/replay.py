@@ -1,6 +1,7 @@
 """What Ψ would have chosen, given the losses that a log holds."""
 
 import warnings
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -37,44 +38,53 @@ def replay(
 ) -> Replay:
     """Ψ along a log, its losses taken as they are: under other rates they would be others.
 
-    A period is an epoch of the log's; where it counts steps alone, `steps_per_epoch` of them, or
-    else a fiftieth of the log. T is `epochs`, or else the periods that the log has. Its first loss
-    is ε_0, unless `initial_loss` gives it or a period is a single line.
+    A period is an epoch of the log's, the first one 0 or 1; where it counts steps alone,
+    `steps_per_epoch` of them, or else a fiftieth of the log. T is `epochs`, or else as far as the
+    log goes. Its first loss is ε_0, unless `initial_loss` gives it or a period is a single line.
 
     Raises ValueError for numbers that make no sense.
     """
-    if steps_per_epoch is not None and steps_per_epoch < 1:
-        raise ValueError(f"steps_per_epoch must be >= 1, got {steps_per_epoch}")
     period = _periods(log, steps_per_epoch)
     begins = np.flatnonzero(np.diff(period, prepend=period[0] - 1))
-    horizon = len(begins) if epochs is None else epochs
+    horizon = int(period[-1]) + 1 if epochs is None else epochs
     clock = Clock(law, horizon, initial_loss, scale=scale, parameters=parameters)
-    if horizon < len(begins):
-        raise ValueError(f"epochs must be those of the log, {len(begins)}, or more, got {epochs}")
-    state, rates = start(clock, np), []
+    if horizon <= period[-1]:
+        most = int(period[-1]) + 1
+        raise ValueError(f"epochs must be those of the log, {most}, or more, got {epochs}")
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "psi: epoch", UserWarning)  # the diagnosis says it
-        for number, losses in enumerate(np.split(log.loss, begins[1:])):
-            if len(losses) > 1:
-                for k, loss in enumerate(losses):
-                    state = host.seen(clock, state, loss, begins=number + k == 0)
-                rates.append(float(state.learning_rate))
-                state = host.ended(clock, state)
-            else:
-                rates.append(float(state.learning_rate))
-                state = host.ended(clock, state, losses[0])
-    return Replay(log.at[begins], np.array(rates), log.rate[begins], horizon)
+        rates = _rates(clock, np.split(log.loss, begins[1:]), period[begins])
+    return Replay(log.at[begins], rates, log.rate[begins], horizon)
+
+
+def _rates(clock: Clock, periods: Sequence[Values], numbers: Values) -> Values:
+    """α_i of each period; one that the log passes over has the loss of the last before it."""
+    state, rates = start(clock, np), []
+    for number, losses in zip(numbers, periods, strict=True):
+        while state.epoch < number:
+            state = host.ended(clock, state, float(state.loss))
+        if len(losses) > 1:
+            for k, loss in enumerate(losses):
+                state = host.seen(clock, state, loss, begins=len(rates) + k == 0)
+        rates.append(float(state.learning_rate))
+        state = host.ended(clock, state, None if len(losses) > 1 else losses[0])
+    return np.array(rates)
 
 
 def _periods(log: Log, steps_per_epoch: int | None) -> Values:
-    """The number of each line's period, rising."""
-    if log.epoch is not None:
-        # Whole epochs count those that have begun, fractions how much is done.
-        whole = np.array_equal(log.epoch, np.round(log.epoch))
-        return log.epoch if whole else np.ceil(log.epoch)
+    """The number of each line's period, rising, that of the first epoch 0."""
     if steps_per_epoch is not None:
-        return np.floor((log.at - log.at[0]) / steps_per_epoch)
-    return np.floor(np.arange(len(log.at)) * min(PERIODS / len(log.at), 1.0))
+        if steps_per_epoch < 1:
+            raise ValueError(f"steps_per_epoch must be >= 1, got {steps_per_epoch}")
+        if log.epoch is not None:
+            raise ValueError(f"this log says its epochs: no steps_per_epoch, got {steps_per_epoch}")
+        return np.floor((log.at - (log.at[0] == 1)) / steps_per_epoch)
+    if log.epoch is None:
+        return np.floor(np.arange(len(log.at)) * min(PERIODS / len(log.at), 1.0))
+    whole = np.array_equal(log.epoch, np.round(log.epoch))
+    if whole or log.epoch[0] == 0:  # what has begun, or how much is done before the line
+        return np.floor(log.epoch) - (log.epoch[0] == 1 and whole)
+    return np.ceil(log.epoch) - 1  # how much is done after it
 
 
 def compared(found: Replay) -> str:

@@ -11,6 +11,7 @@ BINS = 200  # a longer log is averaged into so many
 LEAST = 8  # lines with a finite loss
 SURE = 4.5  # standard errors
 FEW = 0.3
+MOST = 1e100  # what is beyond, no arithmetic is done with
 
 
 class Trend(NamedTuple):
@@ -29,6 +30,10 @@ class Trend(NamedTuple):
     """By what factor means of `loss` are less sure than of independent values."""
     rate: Curve
     """NaN where the log has none."""
+    logged: Curve
+    """The first line of each bin, as it is in the log."""
+    top: float
+    """Beyond this `loss` is held."""
 
     @property
     def fall(self) -> float:
@@ -48,14 +53,16 @@ class Trend(NamedTuple):
 
 def trend(log: Log) -> Trend | None:
     """None where there are fewer than LEAST finite losses."""
-    fine = np.isfinite(log.loss)
+    fine = np.abs(log.loss) < MOST
     loss = log.loss[fine]
     if len(loss) < LEAST:
         return None
-    start = float(np.median(loss[: max(len(loss) // 50, 1)]))
+    # A first line may be 0 before anything is known of the loss.
+    start = max(float(np.median(loss[: max(len(loss) // 50, 1)])), float(np.median(loss[:5])))
+    size = max(abs(start), float(np.ptp(np.quantile(loss, [0.25, 0.75]))), 1e-300)
     begins = np.linspace(0, len(loss), min(len(loss), BINS) + 1).astype(int)[:-1]
     count = np.diff(begins, append=len(loss))
-    value = np.add.reduceat(_held(loss, start), begins) / count
+    value = np.add.reduceat(_held(loss, start + size, size), begins) / count
     x = np.arange(len(begins), dtype=float)
     width = max(1.5, 0.04 * len(begins))
     fit = lines(x, value[None], width)
@@ -63,14 +70,13 @@ def trend(log: Log) -> Trend | None:
     memory = _memory((value - fit.smooth) / np.maximum(noise, 1e-300))
     error = memory * noise * fit.unsure
     at, rate = log.at[fine][begins], log.rate[fine][begins]
-    return Trend(at, value, fit.smooth, error, noise, memory, rate)
+    return Trend(at, value, fit.smooth, error, noise, memory, rate, loss[begins], start + size)
 
 
-def _held(loss: Curve, start: float) -> Curve:
-    """At twice the first and a little, that what diverged keeps its order and hides nothing."""
-    size = max(abs(start), 1e-300)
-    beyond = np.maximum(loss / size - (start / size + 1), 0.0)
-    return np.minimum(loss, start + size) + 0.01 * size * np.log1p(beyond)
+def _held(loss: Curve, top: float, size: float) -> Curve:
+    """At the top and a little, that what diverged keeps its order and hides nothing."""
+    beyond = np.maximum(loss / size - top / size, 0.0)
+    return np.minimum(loss, top) + 0.01 * size * np.log1p(beyond)
 
 
 def _memory(residuals: Curve) -> float:

@@ -102,7 +102,7 @@ def test_a_schedule_that_ends_too_early() -> None:
     rates = np.where(np.arange(60) < 8, 0.01, 1e-6)
     (found,) = diagnose(trained(rates))
     assert found.name == "plateau"
-    assert "the rate had fallen from 0.01: too early" in found.text
+    assert "the rate had fallen from 0.01: it is done, or that was too early" in found.text
 
 
 def test_a_good_training_is_healthy() -> None:
@@ -127,18 +127,56 @@ def test_jumps_of_single_lines() -> None:
     assert found[0].span == (20, 45)
 
 
+def test_a_jump_that_stays_is_no_spike() -> None:
+    loss = 2.0 * np.exp(-np.arange(400) / 50) + 0.2
+    loss[-4:] = 2.2
+    found = diagnose(log_of(loss, 0.3))[0]
+    assert found.name == "rate too high"
+    assert "jumps up at epoch 396 from 0.201 to 2.2 and stays there at rate 0.3" in found.text
+
+
+def test_what_rises_beyond_twice_the_first_is_told_as_it_was_logged() -> None:
+    found = diagnose(log_of([2.3, 2.0, 1.8, 1.7, 1.6, 1.7, 2, 4, 10, 1e2, 1e3, 1e4, 1e5, 1e6]))[0]
+    assert "at epoch 4 to 1e+06 at epoch 13" in found.text.replace("epoch 3", "epoch 4")
+
+
+def test_one_jump_in_a_flat_loss_is_no_ruin() -> None:
+    loss = 2.3 + 0.01 * np.random.default_rng(0).normal(size=60)
+    loss[30] = 5.0
+    assert names(log_of(loss)) == ["spikes", "rate too low"]
+
+
+def test_a_first_line_of_zero_is_no_loss_to_compare_with() -> None:
+    loss = [0.0, *np.geomspace(2.2, 0.2, 39)]
+    assert not {"rate too high", "rate too low"} & set(names(log_of(loss)))
+
+
+def test_a_loss_below_zero_has_plateaus_too() -> None:
+    t = np.arange(100)
+    noise = 0.3 * np.random.default_rng(0).normal(size=100)
+    assert names(log_of(1 - 10 * (1 - np.exp(-t / 5)) + noise, 0.1)) == ["noise floor"]
+
+
 def test_above_the_loss_before_training() -> None:
     loss = [9.0, 4.0, 2.2, *np.geomspace(2, 0.1, 17)]
     assert names(log_of(loss)) == ["healthy"]
     found = diagnose(log_of(loss, 0.5), initial_loss=np.log(10))
-    assert "above 2.3, what it is before training, in 2 lines" in found[0].text
-    assert "up to 9: updates there did harm" in found[0].text
+    assert "more than 1.3 times 2.3, what it is before training, in 2 lines" in found[0].text
+    assert "up to 9: the initialisation is bad, or updates did harm" in found[0].text
+    later = diagnose(log_of([2.2, np.inf, *loss[2:]]), initial_loss=np.log(10))[1]
+    assert "in 1 lines, first at epoch 1: updates did harm" in later.text
     with pytest.raises(ValueError, match="initial_loss must be positive and finite, got 0"):
         diagnose(log_of(loss), 0.0)
 
 
 @pytest.mark.parametrize(
-    ("ratio", "said"), [(5e-2, "too high"), (1e-3, "near it"), (2e-5, "too low")]
+    ("ratio", "said"),
+    [
+        (5e-2, "far above it: the rate is rather too high"),
+        (5e-3, "is above it"),
+        (1e-3, "near it"),
+        (2e-5, "far below it: the rate is rather too low"),
+    ],
 )
 def test_updates_beside_weights(ratio: float, said: str) -> None:
     found = diagnose(log_of(np.geomspace(2, 0.1, 20), 0.1, ratio))[-1]
@@ -163,12 +201,12 @@ def test_no_log_is_too_strange(losses: object, tmp_path: Path, formula: Law) -> 
     from psi.report.diagnosis import diagnosis_figure
 
     log = log_of(losses, 0.1)
-    with np.errstate(all="ignore"):
-        found = diagnose(log)
-        assert all(isinstance(each, Finding) for each in found)
-        assert found
-        along = replay(log, formula)
-        diagnosis_figure(log, trend(log), found, along, "formula", tmp_path / "a.png")
+    found = diagnose(log)
+    assert all(isinstance(each, Finding) for each in found)
+    assert found
+    assert not any(word in each.text for each in found for word in ("nan", "inf"))
+    along = replay(log, formula)
+    diagnosis_figure(log, trend(log), found, along, "formula", tmp_path / "a.png")
     assert (tmp_path / "a.png").stat().st_size > 5000
 
 
@@ -215,21 +253,43 @@ def test_rates_along_a_log_of_epochs_are_the_clock_s(formula: Law) -> None:
 
 
 @pytest.mark.parametrize(
-    ("epoch", "steps_per_epoch"), [([0, 0, 1, 1, 2, 2], None), (None, 2), ("fractions", None)]
+    ("epoch", "steps_per_epoch"),
+    [
+        ([0, 0, 1, 1, 2, 2], None),
+        ([1, 1, 2, 2, 3, 3], None),
+        (None, 2),
+        ([0.5, 1.0, 1.5, 2.0, 2.5, 3.0], None),
+        ([0.0, 0.5, 1.0, 1.5, 2.0, 2.5], None),
+    ],
 )
 def test_an_epoch_of_several_lines_has_their_mean(
     formula: Law, epoch: object, steps_per_epoch: int | None
 ) -> None:
     losses = np.array([4.0, 2.0, 2.0, 1.0, 1.0, 0.5])
     at = np.arange(6.0)
-    told = [0.5, 1.0, 1.5, 2.0, 2.5, 3.0] if epoch == "fractions" else epoch
-    log = Log("step", at, losses, at + 1, at, None if told is None else np.array(told, float))
+    log = Log("step", at, losses, at + 1, at, None if epoch is None else np.array(epoch, float))
     along = replay(log, formula, steps_per_epoch=steps_per_epoch)
     means = losses.reshape(3, 2).mean(1)
     expected = clock_rates(formula, means, 3, initial_loss=4.0)[:-1]  # the first line is ε_0
     np.testing.assert_allclose(along.psi, expected)
     assert along.at.tolist() == [0, 2, 4]
     assert along.yours.tolist() == [1, 3, 5]
+
+
+def test_epochs_that_a_log_passes_over_have_the_loss_before_them(formula: Law) -> None:
+    at = np.array([0.0, 10, 20])
+    log = Log("epoch", at, np.array([2.0, 1.0, 0.5]), at, at, at)
+    along = replay(log, formula, epochs=40, initial_loss=2.0)
+    every = clock_rates(formula, np.repeat([2.0, 1.0], 10), 40, initial_loss=2.0)
+    np.testing.assert_allclose(along.psi, every[[0, 10, 20]])
+    assert replay(log, formula).epochs == 21
+
+
+def test_a_log_that_begins_later_is_asked_from_there(formula: Law) -> None:
+    at = np.arange(50.0, 60)
+    along = replay(Log("epoch", at, np.ones(10), at, at, at), formula, initial_loss=2.0)
+    expected = clock_rates(formula, np.repeat([2.0, 1.0], [50, 10]), 60, initial_loss=2.0)
+    np.testing.assert_allclose(along.psi, expected[50:60])
 
 
 def test_a_log_of_steps_alone_is_cut_into_fifty(formula: Law) -> None:
@@ -260,6 +320,8 @@ def test_rates_are_compared_in_words(formula: Law) -> None:
 def test_a_replay_of_what_makes_no_sense_is_refused(formula: Law) -> None:
     with pytest.raises(ValueError, match="those of the log, 5, or more, got 3"):
         replay(log_of(np.ones(5)), formula, epochs=3)
+    with pytest.raises(ValueError, match="this log says its epochs: no steps_per_epoch, got 5"):
+        replay(log_of(np.ones(5)), formula, steps_per_epoch=5)
     with pytest.raises(ValueError, match="steps_per_epoch must be >= 1, got 0"):
         replay(log_of(np.ones(5)), formula, steps_per_epoch=0)
     with pytest.raises(ValueError, match="epochs must be a whole number >= 1, got 0"):

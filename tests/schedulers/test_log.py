@@ -86,9 +86,11 @@ def test_named_columns_stand_before_usual_ones(tmp_path: Path) -> None:
     [
         ("", "is empty"),
         ("epoch,val_loss\n0,1\n", r"no column is a loss: name one with --loss; .*'val_loss'"),
-        ("epoch,loss\n0,abc\n", "row 2: loss must be a number, got 'abc'"),
-        ("epoch,loss\n0,1\n1\n", "row 3: 1 cells under 2 names"),
+        ("epoch,loss\n0,abc\n", "line 2: loss must be a number, got 'abc'"),
+        ("epoch,loss\n0,1\n1\n", "line 3: 1 cells under 2 names"),
         ("epoch,loss\n0,1\n5,1\n2,1\n", "one run a log, but epoch falls from 5 to 2"),
+        ("epoch,loss\n\n\n0,1\n\n1,abc", "line 6: loss must be a number"),
+        ("epoch,loss,loss\n0,1,1", "columns must have different names, got 'loss' twice"),
         ("epoch,loss\n0,\n", "'loss' holds no loss"),
         ("epoch,loss\n", "'loss' holds no loss"),
         ("epoch,loss\n0,1\udc80\n", "no CSV file"),
@@ -99,6 +101,22 @@ def test_what_is_no_log_is_refused(tmp_path: Path, text: str, reason: str) -> No
     path.write_bytes(text.encode(errors="surrogateescape"))
     with pytest.raises(ValueError, match=reason):
         read_log(path)
+
+
+def test_a_count_that_falls_gives_way_to_one_that_does_not(tmp_path: Path) -> None:
+    log = read(tmp_path, "epoch,batch,loss\n0,0,4\n0,1,3\n1,0,2\n1,1,1\n")
+    assert (log.unit, log.at.tolist()) == ("epoch", [0, 0, 1, 1])
+
+
+def test_what_is_no_number_is_no_count_and_no_rate_unless_named(tmp_path: Path) -> None:
+    text = "step,epoch,loss,lr,lr_0,lr_mult\n0,1/10,2,cosine,0.1,1\n1,2/10,1,cosine,0.2,1\n"
+    log = read(tmp_path, text)
+    assert (log.columns.at, log.columns.rate, log.epoch) == ("step", "lr_0", None)
+    assert log.rate.tolist() == [0.1, 0.2]
+    with pytest.raises(ValueError, match="line 2: lr must be a number, got 'cosine'"):
+        read(tmp_path, text, Columns(rate="lr"))
+    with pytest.raises(ValueError, match="column 'at' holds no number"):
+        read(tmp_path, "at,loss\n,1\n", Columns(at="at"))
 
 
 def test_an_unknown_column_is_refused(tmp_path: Path) -> None:
