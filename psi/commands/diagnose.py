@@ -10,7 +10,7 @@ import tyro
 import psi
 from psi.schedulers.diagnosis import diagnose
 from psi.schedulers.log import Columns, Log, read_log
-from psi.schedulers.replay import compared, replay
+from psi.schedulers.replay import Replay, compared, replay
 from psi.schedulers.trend import trend
 
 
@@ -52,18 +52,8 @@ class DiagnoseCommand:
         picture = self.out or Path(f"{self.log.stem}.diagnosis.png")
         if picture.suffix.lower() != ".png":
             raise ValueError(f"the picture is a PNG: its name must end in .png, got {picture}")
-        law = psi.load(self.law)
         log = read_log(self.log, self.columns)
-        found = diagnose(log, self.initial_loss)
-        along = replay(
-            log,
-            law,
-            self.epochs,
-            self.steps_per_epoch,
-            self.initial_loss,
-            self.scale,
-            self.parameters,
-        )
+        found, along = diagnose(log, self.initial_loss), self._along(log)
         from psi.report.diagnosis import diagnosis_figure
 
         diagnosis_figure(log, trend(log), found, along, self.law, picture)
@@ -76,21 +66,20 @@ class DiagnoseCommand:
                 _say(f"{each.name}: {each.text}")
             _say(words)
             print(f"picture: {picture}")
+        rates = {"at": along.at.tolist(), "rates": along.psi.tolist()}
         return {
             "log": str(self.log),
             "lines": len(log.loss),
             "counted_in": log.unit,
             "columns": asdict(log.columns),
             "findings": [each._asdict() for each in found],
-            "psi": {
-                "law": self.law,
-                "epochs": along.epochs,
-                "words": words,
-                "at": along.at.tolist(),
-                "rates": along.psi.tolist(),
-            },
+            "psi": {"law": self.law, "epochs": along.epochs, "words": words, **rates},
             "picture": str(picture),
         }
+
+    def _along(self, log: Log) -> Replay:
+        law, horizon, steps = psi.load(self.law), self.epochs, self.steps_per_epoch
+        return replay(log, law, horizon, steps, self.initial_loss, self.scale, self.parameters)
 
 
 def _columns(log: Log) -> str:
