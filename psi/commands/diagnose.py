@@ -52,8 +52,8 @@ class DiagnoseCommand:
         picture = self.out or Path(f"{self.log.stem}.diagnosis.png")
         if picture.suffix.lower() != ".png":
             raise ValueError(f"the picture is a PNG: its name must end in .png, got {picture}")
-        log = read_log(self.log, self.columns)
-        found, along = diagnose(log, self.initial_loss), self._along(log)
+        law, log = psi.load(self.law), read_log(self.log, self.columns)
+        found, along = diagnose(log, self.initial_loss), self._along(law, log)
         from psi.report.diagnosis import diagnosis_figure
 
         diagnosis_figure(log, trend(log), found, along, self.law, picture)
@@ -77,8 +77,8 @@ class DiagnoseCommand:
             "picture": str(picture),
         }
 
-    def _along(self, log: Log) -> Replay:
-        law, horizon, steps = psi.load(self.law), self.epochs, self.steps_per_epoch
+    def _along(self, law: psi.Law, log: Log) -> Replay:
+        horizon, steps = self.epochs, self.steps_per_epoch
         return replay(log, law, horizon, steps, self.initial_loss, self.scale, self.parameters)
 
 
