@@ -58,8 +58,8 @@ class Clock:
             object.__setattr__(self, "epochs", whole("epochs", self.epochs))
         elif "progress" in self.law.features:
             raise ValueError("this law sees i/T: epochs must be given, got None")
-        if self.initial_loss is not None and not 0 < self.initial_loss < math.inf:
-            raise ValueError(f"initial_loss must be positive and finite, got {self.initial_loss}")
+        if self.initial_loss is not None:
+            positive("initial_loss", self.initial_loss)
         if not 0 <= self.min_lr <= self.max_lr < math.inf or self.max_lr == 0:
             raise ValueError(
                 f"rates must be 0 <= min_lr <= max_lr, got {self.min_lr} and {self.max_lr}"
@@ -69,8 +69,8 @@ class Clock:
                 f"this law gives rates by itself: scale must be None, got {self.scale}"
             )
         # A traced scalar shows its value to nobody.
-        if isinstance(self.scale, int | float) and not 0 < self.scale < math.inf:
-            raise ValueError(f"scale must be positive and finite, got {self.scale}")
+        if isinstance(self.scale, int | float):
+            positive("scale", self.scale)
         if self.parameters is not None and not self.parameters >= 1:
             raise ValueError(f"parameters must be >= 1, got {self.parameters}")
         object.__setattr__(self, "warmup", whole("warmup", self.warmup, least=0))
@@ -134,6 +134,12 @@ def whole(name: str, number: object, least: int = 1) -> int:
     if isinstance(number, bool) or not isinstance(number, Integral) or number < least:
         raise ValueError(f"{name} must be a whole number >= {least}, got {number!r:.60}")
     return int(number)
+
+
+def positive(name: str, number: float) -> None:
+    """Raises ValueError unless the number is positive and finite."""
+    if not 0 < number < math.inf:
+        raise ValueError(f"{name} must be positive and finite, got {number}")
 
 
 def decide(

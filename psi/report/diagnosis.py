@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from psi.report.figures import FONT, save
+from psi.report.figures import FONT, legend_beside, save
 
 MOST = 1e200  # ticks of an axis overflow beyond
 COLOURS = {
@@ -27,17 +27,16 @@ def diagnosis_figure(
     findings, `along` what Ψ would have chosen.
     """
     ratios = np.isfinite(log.update_ratio).any()
-    figure = Figure(figsize=(7.6, 6.6 if ratios else 5.2), layout="constrained")
-    axes = figure.subplots(
-        3 if ratios else 2, 1, sharex=True, height_ratios=[3, 2, 1.4][: 3 if ratios else 2]
-    )
+    heights = [3, 2, 1.4] if ratios else [3, 2]
+    figure = Figure(figsize=(7.6, 1.4 + sum(heights) * 0.8), layout="constrained")
+    axes = figure.subplots(len(heights), 1, sharex=True, height_ratios=heights)
     _losses(axes[0], log, curve, found)
     _rates(axes[1], log, along, law_name)
     if ratios:
         axes[2].plot(log.at, log.update_ratio, ".", color="0.5", ms=3)
         axes[2].axhline(1e-3, color="C2", lw=1, label="rule of thumb: 10⁻³")
         axes[2].set(yscale="log", ylabel="update / weights")
-        _legend(axes[2])
+        legend_beside(axes[2])
     for axis in axes:
         axis.grid(alpha=0.25, lw=0.5)
     axes[-1].set_xlabel(log.unit)
@@ -67,9 +66,8 @@ def _losses(axis: Axes, log: Any, curve: Any, found: Any) -> None:
         axis.plot(log.at[~fine], np.full((~fine).sum(), 0.02), "x", label="not finite", **style)
     _scale(axis, loss, curve)
     axis.set_ylabel("loss")
-    titles = list(dict.fromkeys(each.name for each in found))
-    axis.set_title(", ".join(titles), fontsize=FONT + 1)
-    _legend(axis)
+    axis.set_title(", ".join(dict.fromkeys(each.name for each in found)), fontsize=FONT + 1)
+    legend_beside(axis)
 
 
 def _scale(axis: Axes, loss: np.ndarray, curve: Any) -> None:
@@ -97,8 +95,4 @@ def _rates(axis: Axes, log: Any, along: Any, law_name: str) -> None:
     both = np.concatenate([positive, along.psi])
     # A schedule that ends at zero would take all the room.
     axis.set_ylim(max(both.min(), both.max() / 1e5) / 1.5, both.max() * 1.5)
-    _legend(axis)
-
-
-def _legend(axis: Axes) -> None:
-    axis.legend(fontsize=FONT - 1, frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
+    legend_beside(axis)

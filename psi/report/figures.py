@@ -130,7 +130,7 @@ def curves_figure(lines: Sequence[Line], criterion: float, path: Path) -> None:
     axes[0].set(xlabel="epochs trained", ylabel="validation loss [nats], mean over seeds")
     axes[0].set_yscale("log")
     _epoch_axis(axes[0])
-    axes[0].legend(fontsize=FONT - 1, frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
+    legend_beside(axes[0])
     save(figure, path)
 
 
@@ -144,7 +144,7 @@ def rates_figure(lines: Sequence[Line], path: Path) -> None:
     axes[0].set(xlabel="epoch", ylabel="learning rate at its last step", yscale="log")
     axes[0].set_ylim(bottom=axes[0].get_ylim()[1] / 1e4)
     _epoch_axis(axes[0])
-    axes[0].legend(fontsize=FONT - 1, frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
+    legend_beside(axes[0])
     save(figure, path)
 
 
@@ -175,6 +175,11 @@ def _figure(rows: int, columns: int, size: tuple[float, float], sharey: bool = F
     figure = Figure(figsize=size, layout="constrained")
     axes = np.atleast_1d(figure.subplots(rows, columns, sharey=sharey))
     return figure, axes
+
+
+def legend_beside(axis: Axes) -> None:
+    """The legend to the right of the axes, where it hides nothing."""
+    axis.legend(fontsize=FONT - 1, frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
 
 
 def save(figure: Figure, path: Path) -> None:

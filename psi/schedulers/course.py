@@ -23,8 +23,7 @@ ON, SLOW = 0.3, 0.375
 def rising(log: Log, curve: Trend) -> Finding | None:
     """The largest rise to a later point."""
     s = curve.smooth
-    last = int(np.argmax(s - np.minimum.accumulate(s)))
-    first = int(np.argmin(s[: last + 1]))
+    first, last = _largest_rise(s)
     rise = s[last] - s[first]
     sure = rise > curve.sure(first, last) or _ordered(-curve.loss, 3.2)
     if not sure or rise < SHARE * curve.fall:
@@ -111,12 +110,17 @@ def course(log: Log, curve: Trend, risen: Finding | None) -> Finding | None:
 
 def _flat(curve: Trend) -> bool:
     s = curve.smooth
-    down = np.maximum.accumulate(s) - s
-    last = int(np.argmax(down))
-    first = int(np.argmax(s[: last + 1]))
-    unsure = down[last] < curve.sure(first, last) and not _ordered(curve.loss, 2.5)
+    first, last = _largest_rise(-s)
+    fall = s[first] - s[last]
+    unsure = fall < curve.sure(first, last) and not _ordered(curve.loss, 2.5)
     at_once = _outliers(curve.loss)[0]  # to lines that smooth, such a fall is noise
-    return down[last] <= STILL * abs(s[0]) or (unsure and not at_once)
+    return fall <= STILL * abs(s[0]) or (unsure and not at_once)
+
+
+def _largest_rise(s: Curve) -> tuple[int, int]:
+    """From where to which later point it is; the same point where nothing rises."""
+    last = int(np.argmax(s - np.minimum.accumulate(s)))
+    return int(np.argmin(s[: last + 1])), last
 
 
 def _outliers(loss: Curve) -> NDArray[np.bool_]:

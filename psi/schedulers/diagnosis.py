@@ -5,10 +5,11 @@ The thumb rule of updates that are 10⁻³ of the weights: Karpathy, CS231n, 201
 
 import numpy as np
 
+from psi.law.clock import positive
 from psi.schedulers.course import course, rate_cuts, rising
 from psi.schedulers.finding import Finding, at_rates, where
 from psi.schedulers.log import Log
-from psi.schedulers.trend import LEAST, MOST, trend
+from psi.schedulers.trend import LEAST, trend, usable
 
 ABOVE = 1.3  # times ε_0: single minibatches may well be somewhat above it
 NEAR = 31  # lines: where a jump is compared with the usual changes
@@ -21,12 +22,12 @@ def diagnose(log: Log, initial_loss: float | None = None) -> list[Finding]:
     `initial_loss` is ε_0 where it is known, log(classes) for cross-entropy: above it a loss is
     worse than none had been learnt. Raises ValueError unless it is positive.
     """
-    if initial_loss is not None and not 0 < initial_loss < np.inf:
-        raise ValueError(f"initial_loss must be positive and finite, got {initial_loss}")
+    if initial_loss is not None:
+        positive("initial_loss", initial_loss)
     curve = trend(log)
     found = [_not_finite(log), _above(log, initial_loss)]
     if curve is None:
-        few = f"Of {(np.abs(log.loss) < MOST).sum()} finite losses nothing more can be told"
+        few = f"Of {usable(log).sum()} finite losses nothing more can be told"
         found.append(Finding("too short", f"{few}, of {LEAST} it could."))
     else:
         risen = rising(log, curve) or _jumps(log)
@@ -70,7 +71,7 @@ def _above(log: Log, initial_loss: float | None) -> Finding | None:
 
 def _jumps(log: Log) -> Finding | None:
     """Jumps up from one line to the next, of ten times the usual change and of some size."""
-    fine = np.abs(log.loss) < MOST
+    fine = usable(log)
     loss, at, rate = log.loss[fine], log.at[fine], log.rate[fine]
     change = np.diff(loss)
     near = np.abs(np.pad(change, NEAR // 2, mode="reflect"))

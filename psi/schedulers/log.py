@@ -73,33 +73,35 @@ def read_log(path: Path, columns: Columns | None = None) -> Log:
     falls, where no column is a loss or where none holds one; OSError where the file cannot be read.
     """
     table, wanted = _table(path), columns or Columns()
-    loss = _found(table, wanted.loss, LOSS)
-    if loss is None:
+    # The first loss by name, for what is no number in it the user should hear of.
+    if (loss := wanted.loss or next(iter(_usual(table, LOSS)), None)) is None:
         raise ValueError(
             f"{path}: no column is a loss: name one with --loss; there are {list(table.names)}"
         )
+    losses = table.values(loss)
     told = ~np.array([_nothing(cell) for cell in table.cells(loss)], bool)
     if not told.any():
         raise ValueError(f"{path}: column {loss!r} holds no loss")
 
     def rises(values: Values) -> bool:
-        return _any(values) and bool((np.diff(_held(values)[told]) >= 0).all())
+        return bool((np.diff(values[told]) >= 0).all())
 
-    counts = (*STEP, *EPOCH)
-    at = _found(table, wanted.at, counts, rises) or _found(table, None, counts, _any)
-    rate = _found(table, wanted.rate, RATE, _any)
-    ratio = _found(table, wanted.update_ratio, RATIO, _any)
-    epoch = _found(table, None, EPOCH, rises)
-    missing = np.full(len(told), np.nan)
-    places = _held(table.values(at)) if at else np.arange(1.0, len(told) + 1)
-    _check_rising(places[told], path, at)
+    at, places = _column(table, wanted.at, (*STEP, *EPOCH), rises)
+    rate, rates = _column(table, wanted.rate, RATE)
+    ratio, ratios = _column(table, wanted.update_ratio, RATIO, hold=False)
+    epoch, epochs = _column(table, None, EPOCH, rises)
+    places = places if at else np.arange(1.0, len(told) + 1)
+    if not rises(places):
+        k = int(np.argmax(np.diff(places[told]) < 0))
+        before, after = places[told][[k, k + 1]]
+        raise ValueError(f"{path}: one run a log, but {at} falls from {before:g} to {after:g}")
     return Log(
         unit=at or "line",
         at=places[told],
-        loss=table.values(loss)[told],
-        rate=(_held(table.values(rate)) if rate else missing)[told],
-        update_ratio=(table.values(ratio) if ratio else missing)[told],
-        epoch=_held(table.values(epoch))[told] if epoch else None,
+        loss=losses[told],
+        rate=rates[told],
+        update_ratio=ratios[told],
+        epoch=epochs[told] if epoch and rises(epochs) else None,
         columns=Columns(at, loss, rate, ratio),
     )
 
@@ -113,6 +115,8 @@ class _Table:
     """Where a row ends in the file."""
 
     def cells(self, name: str) -> list[str]:
+        if name not in self.names:
+            raise ValueError(f"{self.path} has no column {name!r}; there are {list(self.names)}")
         place = self.names.index(name)
         return [row[place] for row in self.rows]
 
@@ -146,38 +150,41 @@ def _table(path: Path) -> _Table:
     return _Table(path, names, [row for row, _ in rows[1:]], [line for _, line in rows[1:]])
 
 
-def _any(values: Values) -> bool:
-    return bool(np.isfinite(values).any())
-
-
-def _found(
-    table: _Table,
-    wanted: str | None,
-    usual: Sequence[str],
-    serves: Callable[[Values], bool] = lambda _: True,
-) -> str | None:
-    """The column that is named, or the first of a usual name that is of numbers and serves."""
-    if wanted is not None:
-        if wanted not in table.names:
-            there = list(table.names)
-            raise ValueError(f"{table.path} has no column {wanted!r}; there are {there}")
-        if not _any(table.values(wanted)) and usual is not LOSS:
-            raise ValueError(f"{table.path}: column {wanted!r} holds no number")
-        return wanted
+def _usual(table: _Table, patterns: Sequence[str]) -> list[str]:
+    """The columns whose names are among the usual ones, in the order of these."""
     plain: dict[str, str] = {}
     for name in table.names:
         plain.setdefault(re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_"), name)
-    fits = [written for pattern in usual for name, written in plain.items()
-            if re.fullmatch(pattern, name)]  # fmt: skip
-    if usual is LOSS:
-        return fits[0] if fits else None  # what is no number in it, the user should hear of
-    for name in fits:
+    found = [(each, name) for each in patterns for name in plain if re.fullmatch(each, name)]
+    return [plain[name] for _, name in found]
+
+
+def _column(
+    table: _Table,
+    wanted: str | None,
+    patterns: Sequence[str],
+    serves: Callable[[Values], bool] = lambda _: True,
+    hold: bool = True,
+) -> tuple[str | None, Values]:
+    """The column that is named, or else the first usual one of numbers, rather one that serves.
+
+    With its values, where `hold` says so the last one for what is not logged; NaN without a column.
+    """
+    found: list[tuple[str, Values]] = []
+    for name in [wanted] if wanted is not None else _usual(table, patterns):
         try:
-            if serves(table.values(name)):
-                return name
+            values = table.values(name)
         except ValueError:
+            if wanted is not None:
+                raise
             continue
-    return None
+        if np.isfinite(values).any():
+            found.append((name, _held(values) if hold else values))
+        if found and serves(found[-1][1]):
+            return found[-1]
+    if wanted is not None and not found:
+        raise ValueError(f"{table.path}: column {wanted!r} holds no number")
+    return found[0] if found else (None, np.full(len(table.rows), np.nan))
 
 
 def _nothing(cell: str) -> bool:
@@ -196,13 +203,4 @@ def _number(cell: str, where: str, name: str) -> float:
 def _held(values: Values) -> Values:
     """Where nothing is logged, the last value that was; before the first one, the first."""
     known = np.flatnonzero(np.isfinite(values))
-    if len(known) == 0:
-        return values
     return values[known[np.maximum(np.searchsorted(known, np.arange(len(values)), "right") - 1, 0)]]
-
-
-def _check_rising(at: Values, path: Path, name: str | None) -> None:
-    falls = np.flatnonzero(np.diff(at) < 0)
-    if len(falls):
-        before, after = at[falls[0]], at[falls[0] + 1]
-        raise ValueError(f"{path}: one run a log, but {name} falls from {before:g} to {after:g}")

@@ -39,12 +39,12 @@ def range_steps(
     def begin(seed: int) -> Step:
         start, order = jax.random.split(jax.random.key(seed))
         params = init(start)
-        carry, taken = (params, tx.init(params)), 0
+        carry, taken, drawn = (params, tx.init(params)), 0, order
 
         def step(lr: float) -> float:
-            nonlocal carry, taken
-            # Another order at each pass.
-            drawn = jax.random.permutation(jax.random.fold_in(order, taken // count), count)
+            nonlocal carry, taken, drawn
+            if taken % count == 0:  # another order at each pass
+                drawn = jax.random.permutation(jax.random.fold_in(order, taken // count), count)
             carry, value = train(carry, jnp.asarray(lr, float), drawn[taken % count])
             taken += 1
             return float(value)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from psi.law.clock import Clock, start
+from psi.law.clock import Clock, start, whole
 from psi.law.law import Law
 from psi.schedulers import host
 from psi.schedulers.log import Log, Values
@@ -61,8 +61,9 @@ def _rates(clock: Clock, periods: Sequence[Values], numbers: Values) -> Values:
     """α_i of each period; one that the log passes over has the loss of the last before it."""
     state, rates = start(clock, np), []
     for number, losses in zip(numbers, periods, strict=True):
-        while state.epoch < number:
-            state = host.ended(clock, state, float(state.loss))
+        if state.epoch < number:
+            before = state._replace(epoch=np.asarray(int(number) - 1))
+            state = host.ended(clock, before, float(state.loss))
         if len(losses) > 1:
             for k, loss in enumerate(losses):
                 state = host.seen(clock, state, loss, begins=len(rates) + k == 0)
@@ -74,16 +75,15 @@ def _rates(clock: Clock, periods: Sequence[Values], numbers: Values) -> Values:
 def _periods(log: Log, steps_per_epoch: int | None) -> Values:
     """The number of each line's period, rising, that of the first epoch 0."""
     if steps_per_epoch is not None:
-        if steps_per_epoch < 1:
-            raise ValueError(f"steps_per_epoch must be >= 1, got {steps_per_epoch}")
+        whole("steps_per_epoch", steps_per_epoch)
         if log.epoch is not None:
             raise ValueError(f"this log says its epochs: no steps_per_epoch, got {steps_per_epoch}")
         return np.floor((log.at - (log.at[0] == 1)) / steps_per_epoch)
     if log.epoch is None:
         return np.floor(np.arange(len(log.at)) * min(PERIODS / len(log.at), 1.0))
-    whole = np.array_equal(log.epoch, np.round(log.epoch))
-    if whole or log.epoch[0] == 0:  # what has begun, or how much is done before the line
-        return np.floor(log.epoch) - (log.epoch[0] == 1 and whole)
+    counted = np.array_equal(log.epoch, np.round(log.epoch))
+    if counted or log.epoch[0] == 0:  # what has begun, or how much is done before the line
+        return np.floor(log.epoch) - (log.epoch[0] == 1 and counted)
     return np.ceil(log.epoch) - 1  # how much is done after it
 
 

@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from psi.schedulers.lines import Curve, lines
 from psi.schedulers.log import Log
@@ -10,8 +11,8 @@ from psi.schedulers.log import Log
 BINS = 200  # a longer log is averaged into so many
 LEAST = 8  # lines with a finite loss
 SURE = 4.5  # standard errors
-FEW = 0.3
-MOST = 1e100  # what is beyond, no arithmetic is done with
+FEW = 0.3  # correlation of neighbouring lines where it cannot be told
+MOST = 1e100
 
 
 class Trend(NamedTuple):
@@ -51,9 +52,14 @@ class Trend(NamedTuple):
         return SURE * float(np.hypot(self.error[one], self.error[other]))
 
 
+def usable(log: Log) -> NDArray[np.bool_]:
+    """Which lines have a loss that can be reckoned with: finite, and not beyond all measure."""
+    return np.abs(log.loss) < MOST
+
+
 def trend(log: Log) -> Trend | None:
-    """None where there are fewer than LEAST finite losses."""
-    fine = np.abs(log.loss) < MOST
+    """None where there are fewer than LEAST usable losses."""
+    fine = usable(log)
     loss = log.loss[fine]
     if len(loss) < LEAST:
         return None
@@ -66,7 +72,7 @@ def trend(log: Log) -> Trend | None:
     x = np.arange(len(begins), dtype=float)
     width = max(1.5, 0.04 * len(begins))
     fit = lines(x, value[None], width)
-    noise = np.maximum(fit.noise, _jumps(x, value, 3 * width))
+    noise = np.maximum(fit.noise, _from_differences(x, value, 3 * width))
     memory = _memory((value - fit.smooth) / np.maximum(noise, 1e-300))
     error = memory * noise * fit.unsure
     at, rate = log.at[fine][begins], log.rate[fine][begins]
@@ -91,7 +97,7 @@ def _memory(residuals: Curve) -> float:
     return float(np.sqrt((1 + near) / (1 - near)))
 
 
-def _jumps(x: Curve, value: Curve, width: float) -> Curve:
+def _from_differences(x: Curve, value: Curve, width: float) -> Curve:
     """Standard deviation from second differences: of a few points residuals tell too little."""
     weight = np.exp(-0.5 * ((x[:, None] - x[None, 1:-1]) / width) ** 2)
     return np.sqrt(weight @ (np.diff(value, 2) ** 2 / 6) / weight.sum(1))

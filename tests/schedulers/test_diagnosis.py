@@ -322,7 +322,7 @@ def test_a_replay_of_what_makes_no_sense_is_refused(formula: Law) -> None:
         replay(log_of(np.ones(5)), formula, epochs=3)
     with pytest.raises(ValueError, match="this log says its epochs: no steps_per_epoch, got 5"):
         replay(log_of(np.ones(5)), formula, steps_per_epoch=5)
-    with pytest.raises(ValueError, match="steps_per_epoch must be >= 1, got 0"):
+    with pytest.raises(ValueError, match="steps_per_epoch must be a whole number >= 1, got 0"):
         replay(log_of(np.ones(5)), formula, steps_per_epoch=0)
     with pytest.raises(ValueError, match="epochs must be a whole number >= 1, got 0"):
         replay(log_of(np.ones(5)), formula, epochs=0)

@@ -27,11 +27,12 @@ Seen = list[tuple[float, float]]
 """(loss, rate in force) of every minibatch."""
 
 
-def follows_the_clock(law: Law, seen: Seen, per_epoch: int = STEPS) -> None:
+def follows_the_clock(law: Law, seen: Seen, initial_loss: float | None = None) -> None:
     """Constant within an epoch, and that of its mean losses; ε_0 is the first minibatch's loss."""
-    losses, rates = np.array(seen).reshape(EPOCHS, per_epoch, 2).transpose(2, 0, 1)
-    expected = clock_rates(law, losses.mean(1), EPOCHS, initial_loss=losses[0, 0])[:-1]
-    np.testing.assert_allclose(rates, np.repeat(expected[:, None], per_epoch, 1), rtol=1e-6)
+    losses, rates = np.array(seen).reshape(EPOCHS, STEPS, 2).transpose(2, 0, 1)
+    initial_loss = losses[0, 0] if initial_loss is None else initial_loss
+    expected = clock_rates(law, losses.mean(1), EPOCHS, initial_loss=initial_loss)[:-1]
+    np.testing.assert_allclose(rates, np.repeat(expected[:, None], STEPS, 1), rtol=1e-6)
     assert len(np.unique(rates)) == EPOCHS
 
 
@@ -97,9 +98,7 @@ def test_lightning_accumulates_gradients(formula: Law) -> None:
 def test_lightning_hands_over_the_loss_it_monitors(formula: Law) -> None:
     model = Regression(formula, monitored=True)
     lightning_fit(model)
-    losses, rates = np.array(model.seen).reshape(EPOCHS, STEPS, 2).transpose(2, 0, 1)
-    expected = clock_rates(formula, losses.mean(1), EPOCHS, initial_loss=2.0)[:-1]
-    np.testing.assert_allclose(rates[:, 0], expected, rtol=1e-6)
+    follows_the_clock(formula, model.seen, initial_loss=2.0)
 
 
 def test_lightning_goes_on_from_its_checkpoint(formula: Law, tmp_path: Path) -> None:
