@@ -168,7 +168,7 @@ def _root(k: Number, factors: Factors, n: Number) -> Sum:
     else:
         outside = Number(abs(k.value) ** n.value, k.free or (n.free and abs(k.value) != 1))
         inside = ONE if k.value > 0 else MINUS
-    if inside == ONE and _distributes(factors):
+    if inside == ONE and _distributes(factors) and not _multiplies(n, factors):
         return _merged(outside, [(base, m * n) for base, m in factors])
     match factors:
         case ((Sum(terms), m),) if m == ONE:
@@ -176,6 +176,11 @@ def _root(k: Number, factors: Factors, n: Number) -> Sum:
         case _:
             base = Sum((Product(inside, factors),))
     return ordered([Product(outside, ((base, n),))])
+
+
+def _multiplies(n: Number, factors: Factors) -> bool:
+    """Whether a free exponent would become several: (x·y)^a stays, (x^b·y)^a is x^c·y^d."""
+    return n.free and sum(not m.free for _, m in factors) > 1
 
 
 def _distributes(factors: Factors) -> bool:
