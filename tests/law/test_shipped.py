@@ -1,0 +1,72 @@
+"""The shipped laws give the rates that version 0.1.0 gave, on a grid and along streams of losses.
+
+The golden file is what 0.1.0 computed. It changes only where a law file of psi/pretrained does,
+and then in the same commit: `python -m tests.law.test_shipped` writes it.
+"""
+
+import json
+import warnings
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import psi
+from psi.law.load import shipped
+from tests.schedulers.drivers import clock_rates
+from tests.schedulers.streams import EPOCHS, STREAMS, single
+
+GOLDEN = Path(__file__).parent / "golden" / "shipped_rates.json"
+LAWS = tuple(name for name, _ in shipped())
+GRID = {
+    "loss_ratio": (1e-3, 0.05, 0.3, 1.0, 1.7),
+    "progress": (0.0, 0.125, 0.5, 0.9, 0.975),
+    "parameters": (1.0, 300.0, 5_000.0, 1e6),
+}
+
+
+def rates_on_grid(name: str) -> list[float]:
+    """α of the law at every point of GRID, inside its domain and out of it."""
+    points = np.array(list(product(*GRID.values()))).T
+    return [float(rate) for rate in psi.load(name)(points)]
+
+
+def rates_along(name: str, stream: str) -> list[float]:
+    """α of every epoch of a stream, by the clock."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of losses that are no number
+        given = {"parameters": 1_000}
+        return [
+            float(rate)
+            for rate in clock_rates(psi.load(name), single(STREAMS[stream]), EPOCHS, **given)
+        ]
+
+
+@pytest.fixture(scope="module")
+def golden() -> dict[str, dict[str, list[float]]]:
+    return json.loads(GOLDEN.read_text())
+
+
+def test_every_law_has_golden_rates(golden) -> None:
+    assert set(golden) == set(LAWS)
+
+
+@pytest.mark.parametrize("name", LAWS)
+def test_rates_on_a_grid(name: str, golden) -> None:
+    assert tuple(psi.load(name).features) == tuple(GRID)
+    np.testing.assert_allclose(rates_on_grid(name), golden[name]["grid"], rtol=1e-12)
+
+
+@pytest.mark.parametrize("stream", STREAMS)
+@pytest.mark.parametrize("name", LAWS)
+def test_rates_along_a_stream(name: str, stream: str, golden) -> None:
+    np.testing.assert_allclose(rates_along(name, stream), golden[name][stream], rtol=1e-12)
+
+
+if __name__ == "__main__":
+    rows = {
+        name: {"grid": rates_on_grid(name)} | {s: rates_along(name, s) for s in STREAMS}
+        for name in LAWS
+    }
+    GOLDEN.write_text(json.dumps(rows) + "\n")
