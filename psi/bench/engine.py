@@ -22,7 +22,7 @@ from psi.lab import store
 from psi.lab.build import fixed_task
 from psi.lab.config import Hyper
 from psi.lab.engine import train
-from psi.lab.networks import mlp
+from psi.lab.networks.mlp import mlp
 from psi.lab.policy import trajectory
 from psi.lab.sweep import Job, train_calls
 from psi.lab.task import Batch, Splits, Task

@@ -14,7 +14,7 @@ from psi.lab.build import of_network
 from psi.lab.config import OPTIMIZER_NAMES, Hyper
 from psi.lab.distribution import TaskDistribution
 from psi.lab.engine import population
-from psi.lab.networks import mlp
+from psi.lab.networks.mlp import mlp
 from psi.lab.optimizers import optimizer
 from psi.lab.policy import trajectory
 from psi.lab.task import Batch

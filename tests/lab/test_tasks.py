@@ -9,7 +9,7 @@ import pytest
 
 from psi.lab.build import fixed_task
 from psi.lab.config import DATASET_NAMES, FAMILY_NAMES, Hyper, check_task
-from psi.lab.networks import mlp
+from psi.lab.networks.mlp import mlp
 from psi.lab.task import Batch, Splits
 from psi.lab.tasks.families import FAMILIES, family_task, mixture_posterior, teacher_posterior
 from psi.lab.tasks.real import DATASETS

@@ -23,8 +23,8 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from psi.lab.build import fixed_task
 from psi.lab.config import Hyper
+from psi.lab.networks.table import network
 from psi.lab.task import Batch, Splits, Task
-from psi.lab.tasks.architectures import network
 from psi.lab.tasks.data_config import DataConfig
 from psi.lab.tasks.real import CLIP
 from psi.lab.tasks.splitting import Parts, split

@@ -18,7 +18,7 @@ from jaxtyping import Array, Float, Int, Key
 from psi.lab.build import facts_of, of_network
 from psi.lab.config import Hyper
 from psi.lab.distribution import TaskDistribution
-from psi.lab.networks import mlp
+from psi.lab.networks.mlp import mlp
 from psi.lab.optimizers import optimizer
 from psi.lab.task import Batch, Facts, Functions, Params, Splits, Task
 from psi.lab.tasks.families import FAMILIES, SPLIT_ROWS, STEPS, Family, draw

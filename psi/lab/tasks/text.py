@@ -13,8 +13,8 @@ from jaxtyping import Int
 
 from psi.lab.build import fixed_task
 from psi.lab.config import Hyper
+from psi.lab.networks.table import network
 from psi.lab.task import Batch, Splits, Task
-from psi.lab.tasks.architectures import network
 
 # The commonest characters of the text once it is lower-cased; they are 99 % of it.
 ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789 \n-\"_.*,=():|'>[]+;<"

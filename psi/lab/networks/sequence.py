@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Key
 
-from psi.lab.networks import ACTIVATIONS, dense, he_layer, normalise
+from psi.lab.networks.mlp import ACTIVATIONS, dense, he_layer, normalise
 from psi.lab.task import Network, Params
 
 HEADS = 2

@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
-from psi.lab.networks import ACTIVATIONS, Hidden, Layer, dense, he_layer, normalise
+from psi.lab.networks.mlp import ACTIVATIONS, Hidden, Layer, dense, he_layer, normalise
 from psi.lab.task import Network, Params
 
 SIDE = 3  # of a patch

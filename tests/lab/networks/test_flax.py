@@ -10,8 +10,8 @@ from sklearn.datasets import load_wine
 from psi.lab.build import fixed_task
 from psi.lab.config import Hyper
 from psi.lab.engine import population
-from psi.lab.flax import from_flax
-from psi.lab.networks import mlp
+from psi.lab.networks.flax import from_flax
+from psi.lab.networks.mlp import mlp
 from psi.lab.policy import trajectory
 from psi.lab.task import Batch, Network, Splits
 
@@ -23,7 +23,7 @@ INPUTS, WIDTH, CLASSES = 13, 8, 3
 
 
 class Mlp(nnx.Module):
-    """One hidden layer, as psi.lab.networks.mlp."""
+    """One hidden layer, as psi.lab.networks.mlp.mlp."""
 
     def __init__(self, rngs):
         self.layers = nnx.List(

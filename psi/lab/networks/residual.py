@@ -13,7 +13,7 @@ from functools import cache, partial
 import jax
 from jaxtyping import Array, Float, Key
 
-from psi.lab.networks import ACTIVATIONS, Hidden, dense, he_layer, normalise
+from psi.lab.networks.mlp import ACTIVATIONS, Hidden, dense, he_layer, normalise
 from psi.lab.task import Network, Params
 
 

@@ -1,10 +1,10 @@
 """The network that hyperparameters name, for given inputs and outputs."""
 
 from psi.lab.config import Hyper
-from psi.lab.convolution import cnn
-from psi.lab.networks import mlp
-from psi.lab.residual import residual
-from psi.lab.sequence import gru, transformer
+from psi.lab.networks.convolution import cnn
+from psi.lab.networks.mlp import mlp
+from psi.lab.networks.residual import residual
+from psi.lab.networks.sequence import gru, transformer
 from psi.lab.task import Network
 
 OF_ROWS = ("linear", "mlp", "residual")

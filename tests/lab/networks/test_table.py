@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from psi.lab.config import NETWORK_NAMES, Hyper
-from psi.lab.convolution import cnn
-from psi.lab.networks import he_layer
-from psi.lab.residual import residual
-from psi.lab.sequence import gru, transformer
-from psi.lab.tasks.architectures import OF_ROWS, OF_TOKENS, network
+from psi.lab.networks.convolution import cnn
+from psi.lab.networks.mlp import he_layer
+from psi.lab.networks.residual import residual
+from psi.lab.networks.sequence import gru, transformer
+from psi.lab.networks.table import OF_ROWS, OF_TOKENS, network
 from psi.lab.tasks.real import real_task
 
 WINDOW, VOCABULARY = 6, 7

@@ -1,0 +1,1 @@
+"""Networks that tasks train: a table by name, one file a kind."""
