@@ -33,8 +33,8 @@ from psi.lab import store
 from psi.lab.config import DemoConfig
 from psi.lab.generate import generate
 from psi.lab.sweep import peaks, task_key
-from psi.lab.task import Task
 from psi.lab.tasks.table import make_task
+from psi.lab.tasks.task import Task
 from psi.law.clock import Clock, rates_over
 from psi.law.law import Law
 from psi.report import figures

@@ -34,8 +34,8 @@ from psi.ideal.oracle import plain_scores
 from psi.lab.bounds import BOUNDS
 from psi.lab.devices import beside
 from psi.lab.probe import probed_scale
-from psi.lab.task import Task
 from psi.lab.tasks.table import Spec
+from psi.lab.tasks.task import Task
 from psi.lab.trajectories import PLAIN
 from psi.law.expression import evaluate
 from psi.law.law import Range

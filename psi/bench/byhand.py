@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Key
 
-from psi.lab.task import Batch, Params, Task
+from psi.lab.tasks.task import Batch, Params, Task
 from psi.lab.timing import seconds
 
 

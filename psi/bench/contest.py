@@ -27,7 +27,7 @@ from psi.bench.training import (
 )
 from psi.ideal.interior import interior
 from psi.ideal.returns import capped, score
-from psi.lab.task import Task
+from psi.lab.tasks.task import Task
 from psi.lab.trajectories import pilot_family
 from psi.law.law import Law
 

@@ -7,7 +7,7 @@ from jaxtyping import Float
 
 from psi.bench.training import Curves
 from psi.ideal.returns import capped, score
-from psi.lab.task import Facts
+from psi.lab.tasks.task import Facts
 
 RESAMPLES = 2000
 

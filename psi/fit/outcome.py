@@ -21,7 +21,7 @@ from psi.lab.devices import beside
 from psi.lab.engine import MakePolicy
 from psi.lab.policy import Policy, clock_policy
 from psi.lab.probe import GRADIENTS, probed_scale
-from psi.lab.task import Task
+from psi.lab.tasks.task import Task
 from psi.law.clock import Clock
 from psi.law.expression import Expression, evaluate
 from psi.law.namespace import Namespace

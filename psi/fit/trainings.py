@@ -22,7 +22,7 @@ from psi.ideal.study import source
 from psi.lab.config import PILOT_SEEDS
 from psi.lab.probe import probed_scale
 from psi.lab.sweep import task_key, task_of
-from psi.lab.task import Facts, Task
+from psi.lab.tasks.task import Facts, Task
 from psi.lab.trajectories import pilot_family
 from psi.law.law import Range
 

@@ -19,7 +19,7 @@ from psi.ideal.receding import recede
 from psi.ideal.returns import score
 from psi.lab.branch import Report, play, starts
 from psi.lab.policy import trajectory
-from psi.lab.task import Task
+from psi.lab.tasks.task import Task
 
 POPULATION = 16
 ORDERS = 4

@@ -20,7 +20,7 @@ from psi.ideal.rate import CELL, LEAST, peak
 from psi.ideal.returns import cap, capped, score
 from psi.ideal.surface import candidates
 from psi.lab.branch import Report, States, play
-from psi.lab.task import Task
+from psi.lab.tasks.task import Task
 
 
 @dataclass(frozen=True)

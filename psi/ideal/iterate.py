@@ -20,7 +20,7 @@ from psi.ideal.returns import score
 from psi.lab.branch import States, after, play, repeated, starts
 from psi.lab.engine import MakePolicy
 from psi.lab.policy import law_policy
-from psi.lab.task import Task
+from psi.lab.tasks.task import Task
 from psi.law.clock import Clock
 from psi.law.law import Law
 

@@ -15,7 +15,7 @@ from psi.ideal.rate import ideal_rates
 from psi.lab.bounds import BOUNDS
 from psi.lab.branch import along
 from psi.lab.checks import at_least
-from psi.lab.task import Task
+from psi.lab.tasks.task import Task
 from psi.lab.trajectories import branch_epochs, free
 
 FIRST_SEED = 10_000

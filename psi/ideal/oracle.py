@@ -27,7 +27,7 @@ from psi.ideal.returns import left_out_means, score
 from psi.lab.branch import play, repeated, starts
 from psi.lab.checks import at_least
 from psi.lab.policy import trajectory
-from psi.lab.task import Task
+from psi.lab.tasks.task import Task
 from psi.lab.trajectories import PLAIN, plain
 
 TUNING_SEEDS = np.arange(16)

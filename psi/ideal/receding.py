@@ -16,7 +16,7 @@ from psi.ideal.branched import Branching, branch_surface, final_losses, lanes_of
 from psi.ideal.continuation import CONSTANT
 from psi.ideal.rate import ideal_rates
 from psi.lab.branch import Report, States, after, play
-from psi.lab.task import Task
+from psi.lab.tasks.task import Task
 
 
 class Receded(NamedTuple):

@@ -24,7 +24,7 @@ from psi.lab import store
 from psi.lab.branch import Report, along
 from psi.lab.config import PROBLEM_NAMES, GenerateConfig, from_flat
 from psi.lab.sweep import task_key, task_of, trajectories
-from psi.lab.task import Task
+from psi.lab.tasks.task import Task
 from psi.lab.trajectories import branch_epochs
 from psi.law.clock import Clock
 from psi.law.load import load

@@ -12,7 +12,7 @@ from jaxtyping import Float
 
 from psi.ideal.features import check_features
 from psi.ideal.returns import cap, capped, returned, score
-from psi.lab.task import Facts
+from psi.lab.tasks.task import Facts
 
 GROUPS = 64  # at most so many are resampled
 RESAMPLES = 200

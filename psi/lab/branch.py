@@ -23,7 +23,7 @@ from psi.lab.devices import one_core_options, over_devices
 from psi.lab.engine import MakePolicy
 from psi.lab.policy import trajectory
 from psi.lab.run import Run, begin, observe, one_epoch
-from psi.lab.task import Arrays, Functions, Splits, Task
+from psi.lab.tasks.task import Arrays, Functions, Splits, Task
 from psi.lab.training import validation_loss
 from psi.lab.work import layout
 

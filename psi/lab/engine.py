@@ -23,7 +23,7 @@ from jaxtyping import Array, Float, Key
 from psi.lab.devices import one_core_options, over_devices
 from psi.lab.policy import Policy
 from psi.lab.run import Run, begin, observe, one_epoch
-from psi.lab.task import Arrays, Functions, Splits, Task
+from psi.lab.tasks.task import Arrays, Functions, Splits, Task
 from psi.lab.training import Losses, evaluate
 from psi.lab.work import Layout, Work, cut, layout
 

@@ -21,7 +21,7 @@ from psi.lab.devices import cache_folder
 from psi.lab.engine import train
 from psi.lab.policy import trajectory
 from psi.lab.sweep import task_of
-from psi.lab.task import Task
+from psi.lab.tasks.task import Task
 from psi.lab.timing import seconds
 from psi.lab.work import Layout, cut, layout
 

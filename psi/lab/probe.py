@@ -23,7 +23,7 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float, Int, Key
 
-from psi.lab.task import Arrays, Functions, Params, Task
+from psi.lab.tasks.task import Arrays, Functions, Params, Task
 from psi.lab.training import norm
 
 BATCHES = 2

@@ -8,7 +8,7 @@ import pandas as pd
 from jaxtyping import Int
 
 from psi.lab.engine import Epochs
-from psi.lab.task import Task
+from psi.lab.tasks.task import Task
 from psi.lab.trajectories import Plan
 
 OUTCOMES = ("converged", "exhausted", "diverged")

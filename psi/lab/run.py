@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, Int, Key
 
-from psi.lab.task import Arrays, Functions, Splits
+from psi.lab.tasks.task import Arrays, Functions, Splits
 from psi.lab.training import EpochMeans, Losses, Progress, evaluate, norm, train_epoch
 from psi.law.features import Observation
 

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, Int, Key
 
-from psi.lab.task import Arrays, Batch, Functions, Params, Splits
+from psi.lab.tasks.task import Arrays, Batch, Functions, Params, Splits
 
 BLOCK = 64  # rows evaluated at once; 32 to 128 are much the same for small networks
 

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from psi.lab.task import Batch
+from psi.lab.tasks.task import Batch
 from psi.lab.training import BLOCK, mean_in_blocks
 
 

@@ -20,7 +20,7 @@ from psi.bench.fitting.entrants import BUDGETS, budget_name, group_losses, group
 from psi.bench.fitting.references import Reference
 from psi.ideal.returns import RESOLUTION, left_out_means, score
 from psi.lab.engine import MakePolicy
-from psi.lab.task import Task
+from psi.lab.tasks.task import Task
 from psi.law.law import Law
 
 OTHER_RESOLUTIONS = (0.001, 0.1)

@@ -25,8 +25,8 @@ from psi.bench.verify.rows import Row, absolute
 from psi.lab.branch import play, starts
 from psi.lab.config import Hyper
 from psi.lab.policy import trajectory
-from psi.lab.task import Batch, Params
 from psi.lab.tasks.problems import Kind, Problem, task_of
+from psi.lab.tasks.task import Batch, Params
 
 STEPS = 8
 POINTS = STEPS + 1

@@ -13,11 +13,11 @@ from psi.ideal.rate import ideal_rates
 from psi.ideal.receding import recede
 from psi.lab.branch import States, starts
 from psi.lab.config import Hyper
-from psi.lab.task import Task
 from psi.lab.tasks.closed_forms import least_squares_rate, noisy_quadratic_losses
 from psi.lab.tasks.closed_forms import noisy_quadratic_rate as formula
 from psi.lab.tasks.noisy_problems import LeastSquares, NoisyQuadratic
 from psi.lab.tasks.problems import LEAST_SQUARES, NOISY_QUADRATIC, Problem, task_of
+from psi.lab.tasks.task import Task
 
 RUNS = 65_536
 ONE_STEP = Branching(horizon=1, continuation=CONSTANT, orders=0, rounds=2)

@@ -13,10 +13,10 @@ from psi.ideal.receding import recede
 from psi.lab.branch import States, play, starts
 from psi.lab.config import Hyper
 from psi.lab.policy import trajectory
-from psi.lab.task import Task
 from psi.lab.tasks.closed_forms import drift_rate, steady_loss
 from psi.lab.tasks.noisy_problems import Drift
 from psi.lab.tasks.table import make_task
+from psi.lab.tasks.task import Task
 
 POPULATION = 100_000
 CHOSEN_BY = 16_384  # of the population, where candidates are played for up to 60 steps

@@ -12,11 +12,11 @@ from psi.ideal.moments import worst_oracle
 from psi.lab.branch import States, play, starts
 from psi.lab.config import Hyper
 from psi.lab.policy import trajectory
-from psi.lab.task import Task
 from psi.lab.tasks.closed_forms import chebyshev_error
 from psi.lab.tasks.noiseless_problems import ExponentialTail, PowerLaw
 from psi.lab.tasks.noisy_problems import NoisyQuadratic
 from psi.lab.tasks.problems import NOISY_QUADRATIC, POWER_LAW, TAIL, Kind, Problem, task_of
+from psi.lab.tasks.task import Task
 
 ONE_STEP = Branching(1, CONSTANT, orders=0, rounds=4)
 """No noise, and a minimum of the next loss as sharp as a cusp: rounds close in on it."""

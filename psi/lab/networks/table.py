@@ -5,7 +5,7 @@ from psi.lab.networks.convolution import cnn
 from psi.lab.networks.mlp import mlp
 from psi.lab.networks.residual import residual
 from psi.lab.networks.sequence import gru, transformer
-from psi.lab.task import Network
+from psi.lab.tasks.task import Network
 
 OF_ROWS = ("linear", "mlp", "residual")
 OF_TOKENS = ("gru", "transformer")

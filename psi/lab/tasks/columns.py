@@ -21,13 +21,13 @@ from sklearn.impute import MissingIndicator, SimpleImputer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from psi.lab.build import fixed_task
 from psi.lab.config import Hyper
 from psi.lab.networks.table import network
-from psi.lab.task import Batch, Splits, Task
+from psi.lab.tasks.build import fixed_task
 from psi.lab.tasks.data_config import DataConfig
 from psi.lab.tasks.real import CLIP
 from psi.lab.tasks.splitting import Parts, split
+from psi.lab.tasks.task import Batch, Splits, Task
 
 MAX_CLASSES = 20  # whole numbers that take more values are a regression's, unless told otherwise
 MAX_CATEGORIES = 1000  # a column of more is one of names, or of numbers with a slip among them

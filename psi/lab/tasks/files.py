@@ -15,10 +15,10 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from psi.lab.config import Hyper
-from psi.lab.task import Task
 from psi.lab.tasks.columns import Rows, rows_task, table_task
 from psi.lab.tasks.data_config import DataConfig
 from psi.lab.tasks.splitting import Parts
+from psi.lab.tasks.task import Task
 
 PART_SUFFIXES = ("", "_val", "_test")  # of the arrays' names; in the order of Parts
 

@@ -21,8 +21,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, Key
 
-from psi.lab.task import Batch
 from psi.lab.tasks.noisy_problems import Point, Scalar, Vector
+from psi.lab.tasks.task import Batch
 
 
 class PowerLaw(NamedTuple):

@@ -19,7 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, Key
 
-from psi.lab.task import Batch, Splits
+from psi.lab.tasks.task import Batch, Splits
 
 BLOCK = 16  # steps of a random walk drawn at once, which is several times as fast
 Point = Float[Array, " parameters"]

@@ -14,9 +14,9 @@ from sklearn.utils import Bunch
 
 from psi.lab.config import Hyper
 from psi.lab.devices import cache_folder
-from psi.lab.task import Task
 from psi.lab.tasks.columns import table_task
 from psi.lab.tasks.data_config import DataConfig
+from psi.lab.tasks.task import Task
 
 DECLARED = DataConfig().target  # "-1": the target that OpenML declares
 

@@ -9,10 +9,10 @@ import numpy as np
 from sklearn import datasets
 from sklearn.model_selection import train_test_split
 
-from psi.lab.build import fixed_task
 from psi.lab.config import Hyper
 from psi.lab.networks.table import network
-from psi.lab.task import Batch, Splits, Task
+from psi.lab.tasks.build import fixed_task
+from psi.lab.tasks.task import Batch, Splits, Task
 
 CLIP = 5.0  # standard deviations: digits has pixels that are blank in all but a few rows
 

@@ -11,10 +11,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Int
 
-from psi.lab.build import fixed_task
 from psi.lab.config import Hyper
 from psi.lab.networks.table import network
-from psi.lab.task import Batch, Splits, Task
+from psi.lab.tasks.build import fixed_task
+from psi.lab.tasks.task import Batch, Splits, Task
 
 # The commonest characters of the text once it is lower-cased; they are 99 % of it.
 ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789 \n-\"_.*,=():|'>[]+;<"

@@ -7,13 +7,13 @@ import pytest
 from flax import nnx
 from sklearn.datasets import load_wine
 
-from psi.lab.build import fixed_task
 from psi.lab.config import Hyper
 from psi.lab.engine import population
 from psi.lab.networks.flax import from_flax
 from psi.lab.networks.mlp import mlp
 from psi.lab.policy import trajectory
-from psi.lab.task import Batch, Network, Splits
+from psi.lab.tasks.build import fixed_task
+from psi.lab.tasks.task import Batch, Network, Splits
 
 pytestmark = pytest.mark.slow  # many programs are compiled
 

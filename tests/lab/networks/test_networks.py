@@ -6,12 +6,12 @@ import jax
 import numpy as np
 import pytest
 
-from psi.lab.losses import cross_entropy
 from psi.lab.networks.convolution import cnn
 from psi.lab.networks.mlp import mlp
 from psi.lab.networks.residual import residual
 from psi.lab.networks.sequence import HEADS, gru, transformer
 from psi.lab.networks.table import OF_TOKENS
+from psi.lab.tasks.losses import cross_entropy
 
 pytestmark = pytest.mark.slow  # many programs are compiled
 

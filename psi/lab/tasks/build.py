@@ -13,9 +13,9 @@ import numpy as np
 from jaxtyping import Array, Int, Key
 
 from psi.lab.config import Hyper
-from psi.lab.losses import LOSSES, Loss, cross_entropy
 from psi.lab.optimizers import optimizer
-from psi.lab.task import Arrays, Batch, Facts, Functions, Network, Params, Splits, Task
+from psi.lab.tasks.losses import LOSSES, Loss, cross_entropy
+from psi.lab.tasks.task import Arrays, Batch, Facts, Functions, Network, Params, Splits, Task
 
 
 def fixed_task(

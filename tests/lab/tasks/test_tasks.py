@@ -7,13 +7,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from psi.lab.build import fixed_task
 from psi.lab.config import DATASET_NAMES, FAMILY_NAMES, Hyper, check_task
 from psi.lab.networks.mlp import mlp
-from psi.lab.task import Batch, Splits
+from psi.lab.tasks.build import fixed_task
 from psi.lab.tasks.families import FAMILIES, family_task, mixture_posterior, teacher_posterior
 from psi.lab.tasks.real import DATASETS
 from psi.lab.tasks.table import make_task
+from psi.lab.tasks.task import Batch, Splits
 
 REAL = ("breast_cancer", "diabetes", "digits", "iris", "wine")
 NAMES = (
