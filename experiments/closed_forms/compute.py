@@ -32,8 +32,8 @@ from psi.fit.symbolic.search import search
 from psi.ideal.labelling import Labelling, label_task
 from psi.ideal.oracle import plain_scores
 from psi.lab.bounds import BOUNDS
-from psi.lab.devices import beside
-from psi.lab.probe import probed_scale
+from psi.lab.engine.devices import beside
+from psi.lab.engine.probe import probed_scale
 from psi.lab.tasks.table import Spec
 from psi.lab.tasks.task import Task
 from psi.lab.trajectories import PLAIN

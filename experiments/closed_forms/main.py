@@ -33,7 +33,7 @@ from psi.fit.families import SIZED
 from psi.fit.points import points_of
 from psi.fit.symbolic.front import table
 from psi.fit.symbolic.search import STEPS
-from psi.lab.devices import beside
+from psi.lab.engine.devices import beside
 from psi.law.file import write_atomic
 from psi.law.printing import text
 from psi.report.progress import bar
@@ -57,7 +57,7 @@ class Main:
 
     def run(self) -> None:
         """Do it."""
-        from psi.lab.devices import prepare
+        from psi.lab.engine.devices import prepare
 
         prepare()
         (self.out / "laws").mkdir(parents=True, exist_ok=True)

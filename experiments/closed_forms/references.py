@@ -47,7 +47,7 @@ class Main:
 
     def run(self) -> None:
         """Do it."""
-        from psi.lab.devices import prepare
+        from psi.lab.engine.devices import prepare
 
         prepare()
         there = pd.read_csv(self.out) if self.out.exists() else pd.DataFrame(columns=KEYS)

@@ -16,11 +16,11 @@ import numpy as np
 from psi.bench.engine import canonical_task
 from psi.ideal.branched import lanes_of
 from psi.ideal.continuation import LINEAR
-from psi.lab.branch import along, play
-from psi.lab.engine import population
-from psi.lab.policy import trajectory
-from psi.lab.timing import alternately
-from psi.lab.work import layout
+from psi.lab.engine.branch import along, play
+from psi.lab.engine.policy import trajectory
+from psi.lab.engine.population import population
+from psi.lab.engine.timing import alternately
+from psi.lab.engine.work import layout
 
 BEHIND = 4  # epochs before the branch
 STATES, RATES, ORDERS = 8, 16, 16

@@ -11,8 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Key
 
+from psi.lab.engine.timing import seconds
 from psi.lab.tasks.task import Batch, Params, Task
-from psi.lab.timing import seconds
 
 
 def naive_vmap(task: Task, size: int, repeats: int = 3) -> float:

@@ -25,8 +25,8 @@ from psi.bench.training import (
     with_law,
     with_schedule,
 )
-from psi.ideal.interior import interior
 from psi.ideal.returns import capped, score
+from psi.lab.engine.interior import interior
 from psi.lab.tasks.task import Task
 from psi.lab.trajectories import pilot_family
 from psi.law.law import Law

@@ -19,7 +19,7 @@ import optax
 from jaxtyping import Array, Float
 
 from psi.bench.verify.rows import Row, at_most
-from psi.lab.timing import alternately
+from psi.lab.engine.timing import alternately
 from psi.law.law import Law, Range
 from psi.law.load import load
 from psi.law.network import Layer, Network

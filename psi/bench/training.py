@@ -14,8 +14,8 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float, Key
 
+from psi.lab.engine.training import Losses, Progress, evaluate, train_epoch
 from psi.lab.tasks.task import Arrays, Functions, Splits, Task
-from psi.lab.training import Losses, Progress, evaluate, train_epoch
 from psi.law.law import Law
 from psi.schedulers.optax import scale_by_psi
 

@@ -37,7 +37,7 @@ class BenchCommand:
 
     def run(self) -> Any:
         """Do it; what --json prints."""
-        from psi.lab.devices import prepare, use_cores
+        from psi.lab.engine.devices import prepare, use_cores
         from psi.report.progress import bar
 
         use_cores() if self.what == "engine" else prepare()

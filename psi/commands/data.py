@@ -47,13 +47,13 @@ class GenerateCommand:
 
     def run(self) -> Any:
         """Do it; what --json prints."""
-        from psi.lab.devices import prepare
+        from psi.lab.engine.devices import prepare
 
         prepare()
         return self._estimate() if self.dry_run else self._generate()
 
     def _layout(self) -> Any:
-        from psi.lab.work import layout
+        from psi.lab.engine.work import layout
         from psi.report.progress import bar
 
         if self.lanes != "auto":

@@ -25,7 +25,7 @@ class DemoCommand:
 
     def run(self) -> Any:
         """Do it; what --json prints."""
-        from psi.lab.devices import prepare
+        from psi.lab.engine.devices import prepare
 
         prepare()
         from psi.demo import demo

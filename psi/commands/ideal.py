@@ -63,7 +63,7 @@ class IdealCommand:
     def _estimate(self, data: Any, wanted: Any) -> dict[str, Any]:
         from psi.ideal.study import continuation_of
         from psi.lab import store
-        from psi.lab.devices import prepare
+        from psi.lab.engine.devices import prepare
         from psi.report.folder import publish, work_folder
 
         prepare()

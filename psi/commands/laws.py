@@ -47,7 +47,7 @@ class FitCommand:
 
     def run(self) -> Any:
         """Do it; what --json prints."""
-        from psi.lab.devices import prepare
+        from psi.lab.engine.devices import prepare
 
         if self.out.is_dir() or not self.out.absolute().parent.is_dir():
             raise ValueError(

@@ -25,7 +25,7 @@ class VerifyCommand:
 
     def run(self) -> Any:
         """Do it; what --json prints."""
-        from psi.lab.devices import prepare
+        from psi.lab.engine.devices import prepare
         from psi.report.progress import bar
 
         prepare()

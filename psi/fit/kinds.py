@@ -12,7 +12,7 @@ from psi.fit.form import bound
 from psi.fit.outcome import Course, Population, psi_of, regrets, searched_policy
 from psi.fit.search import Objective, PolishConfig, Report, polish
 from psi.fit.symbolic.front import Row
-from psi.lab.engine import MakePolicy
+from psi.lab.engine.population import MakePolicy
 from psi.law.clock import Clock
 from psi.law.expression import Constant, Expression
 from psi.law.law import Law, Range

@@ -16,11 +16,11 @@ from jaxtyping import Array, Float, Int, Key
 from psi.fit.families import Free, values
 from psi.ideal.branched import final_losses
 from psi.ideal.returns import score
-from psi.lab.branch import States, apart, play, starts
-from psi.lab.devices import beside
-from psi.lab.engine import MakePolicy
-from psi.lab.policy import Policy, clock_policy
-from psi.lab.probe import GRADIENTS, probed_scale
+from psi.lab.engine.branch import States, apart, play, starts
+from psi.lab.engine.devices import beside
+from psi.lab.engine.policy import Policy, clock_policy
+from psi.lab.engine.population import MakePolicy
+from psi.lab.engine.probe import GRADIENTS, probed_scale
 from psi.lab.tasks.task import Task
 from psi.law.clock import Clock
 from psi.law.expression import Expression, evaluate

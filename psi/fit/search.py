@@ -16,8 +16,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, Key
 
-from psi.ideal.evolution import strategy
 from psi.lab.checks import at_least
+from psi.lab.engine.evolution import strategy
 
 FIRST_SEED = 2000
 MOST_DIMENSIONS = 8

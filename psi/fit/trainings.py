@@ -20,7 +20,7 @@ from psi.fit.outcome import Course
 from psi.ideal.returns import cap, capped, score
 from psi.ideal.study import source
 from psi.lab.config import PILOT_SEEDS
-from psi.lab.probe import probed_scale
+from psi.lab.engine.probe import probed_scale
 from psi.lab.sweep import task_key, task_of
 from psi.lab.tasks.task import Facts, Task
 from psi.lab.trajectories import pilot_family

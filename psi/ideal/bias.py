@@ -17,8 +17,8 @@ from psi.ideal.continuation import LINEAR, Continuation
 from psi.ideal.oracle import SCORING_SEEDS, difference
 from psi.ideal.receding import recede
 from psi.ideal.returns import score
-from psi.lab.branch import Report, play, starts
-from psi.lab.policy import trajectory
+from psi.lab.engine.branch import Report, play, starts
+from psi.lab.engine.policy import trajectory
 from psi.lab.tasks.task import Task
 
 POPULATION = 16

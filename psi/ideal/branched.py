@@ -19,7 +19,7 @@ from psi.ideal.continuation import LINEAR, Candidate, Continuation
 from psi.ideal.rate import CELL, LEAST, peak
 from psi.ideal.returns import cap, capped, score
 from psi.ideal.surface import candidates
-from psi.lab.branch import Report, States, play
+from psi.lab.engine.branch import Report, States, play
 from psi.lab.tasks.task import Task
 
 

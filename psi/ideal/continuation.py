@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from psi.lab.policy import Policy
+from psi.lab.engine.policy import Policy
 from psi.law.clock import Clock, decide
 from psi.law.features import Observation
 

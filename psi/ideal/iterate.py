@@ -17,9 +17,9 @@ from psi.ideal.branched import Branching, branch_surface, final_losses
 from psi.ideal.continuation import law_continuation
 from psi.ideal.rate import ideal_rates
 from psi.ideal.returns import score
-from psi.lab.branch import States, after, play, repeated, starts
-from psi.lab.engine import MakePolicy
-from psi.lab.policy import law_policy
+from psi.lab.engine.branch import States, after, play, repeated, starts
+from psi.lab.engine.policy import law_policy
+from psi.lab.engine.population import MakePolicy
 from psi.lab.tasks.task import Task
 from psi.law.clock import Clock
 from psi.law.law import Law

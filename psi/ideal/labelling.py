@@ -13,8 +13,8 @@ from jaxtyping import Array, Key
 from psi.ideal.branched import Branching, branch_surface
 from psi.ideal.rate import ideal_rates
 from psi.lab.bounds import BOUNDS
-from psi.lab.branch import along
 from psi.lab.checks import at_least
+from psi.lab.engine.branch import along
 from psi.lab.tasks.task import Task
 from psi.lab.trajectories import branch_epochs, free
 

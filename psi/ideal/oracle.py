@@ -21,12 +21,12 @@ from jaxtyping import Array, Float, Int, Key
 from scipy.stats import t as student
 
 from psi.ideal.branched import final_losses
-from psi.ideal.evolution import strategy
-from psi.ideal.interior import interior
 from psi.ideal.returns import left_out_means, score
-from psi.lab.branch import play, repeated, starts
 from psi.lab.checks import at_least
-from psi.lab.policy import trajectory
+from psi.lab.engine.branch import play, repeated, starts
+from psi.lab.engine.evolution import strategy
+from psi.lab.engine.interior import interior
+from psi.lab.engine.policy import trajectory
 from psi.lab.tasks.task import Task
 from psi.lab.trajectories import PLAIN, plain
 

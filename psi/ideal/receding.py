@@ -15,7 +15,7 @@ from jaxtyping import Array, Float, Key
 from psi.ideal.branched import Branching, branch_surface, final_losses, lanes_of
 from psi.ideal.continuation import CONSTANT
 from psi.ideal.rate import ideal_rates
-from psi.lab.branch import Report, States, after, play
+from psi.lab.engine.branch import Report, States, after, play
 from psi.lab.tasks.task import Task
 
 

@@ -21,8 +21,8 @@ from psi.ideal.config import IdealConfig
 from psi.ideal.continuation import CONTINUATIONS, Continuation, law_continuation
 from psi.ideal.oracle import Headroom, headroom
 from psi.lab import store
-from psi.lab.branch import Report, along
 from psi.lab.config import PROBLEM_NAMES, GenerateConfig, from_flat
+from psi.lab.engine.branch import Report, along
 from psi.lab.sweep import task_key, task_of, trajectories
 from psi.lab.tasks.task import Task
 from psi.lab.trajectories import branch_epochs

@@ -14,11 +14,11 @@ from typing import Any
 import pandas as pd
 
 from psi.lab.config import GenerateConfig
+from psi.lab.engine.work import Layout
 from psi.lab.generate import Engine
 from psi.lab.store import RecordsError
 from psi.lab.sweep import Criteria, Part, make
 from psi.lab.watchdog import watch
-from psi.lab.work import Layout
 
 TRIES = 3
 MakeOne = Callable[[GenerateConfig, Layout, Part, float], pd.DataFrame]
@@ -92,7 +92,7 @@ def _engine(
 
 
 def _make_one(config: GenerateConfig, shape: Layout, part: Part, criterion: float) -> pd.DataFrame:
-    from psi.lab.devices import prepare
+    from psi.lab.engine.devices import prepare
 
     prepare(cores=1)  # Ray runs as many of these as there are cores
     criteria = [criterion] * len(config.tasks)

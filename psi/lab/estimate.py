@@ -9,8 +9,8 @@ import pandas as pd
 
 from psi.lab import store
 from psi.lab.config import PILOT_RUNS, PILOT_SEEDS, GenerateConfig
+from psi.lab.engine.work import Layout, calls_of
 from psi.lab.sweep import Job, job, task_of, train_calls, trajectories
-from psi.lab.work import Layout, calls_of
 
 T = TypeVar("T")
 

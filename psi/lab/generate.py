@@ -13,8 +13,8 @@ import pandas as pd
 
 from psi.lab import store
 from psi.lab.config import GenerateConfig, flat, is_file
+from psi.lab.engine.work import Layout, layout
 from psi.lab.sweep import Criteria, Part, make, parts, pilots, task_row
-from psi.lab.work import Layout, layout
 
 
 class Made(NamedTuple):

@@ -17,13 +17,13 @@ import numpy as np
 
 from psi.lab import store
 from psi.lab.config import GenerateConfig
-from psi.lab.devices import cache_folder
-from psi.lab.engine import train
-from psi.lab.policy import trajectory
+from psi.lab.engine.devices import cache_folder
+from psi.lab.engine.policy import trajectory
+from psi.lab.engine.population import train
+from psi.lab.engine.timing import seconds
+from psi.lab.engine.work import Layout, cut, layout
 from psi.lab.sweep import task_of
 from psi.lab.tasks.task import Task
-from psi.lab.timing import seconds
-from psi.lab.work import Layout, cut, layout
 
 WIDTHS: tuple[tuple[str, tuple[int, ...]], ...] = (
     ("cpu", (8, 16, 32, 64, 128)),

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Int
 
-from psi.lab.engine import Epochs
+from psi.lab.engine.population import Epochs
 from psi.lab.tasks.task import Task
 from psi.lab.trajectories import Plan
 

@@ -17,13 +17,13 @@ import pandas as pd
 from jaxtyping import Array, Key
 
 from psi.lab.config import PILOT_RATES, PILOT_RUNS, PILOT_SEEDS, GenerateConfig
-from psi.lab.engine import Epochs, population, train
-from psi.lab.policy import trajectory
+from psi.lab.engine.policy import trajectory
+from psi.lab.engine.population import Epochs, population, train
+from psi.lab.engine.work import Layout, Work, calls_of, cut
 from psi.lab.records import to_frame
 from psi.lab.tasks.table import make_task
 from psi.lab.tasks.task import Task
 from psi.lab.trajectories import Plan, branched, free, pilot_family, plain
-from psi.lab.work import Layout, Work, calls_of, cut
 
 CRITERION_SEEDS = 3
 

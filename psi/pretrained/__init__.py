@@ -1,7 +1,7 @@
 """The shipped law files, by name; experiments/closed_forms makes them.
 
 `NAME` is for training with the optimizer NAME, α = Ψ; `NAME-scaled` is scale × shape, α = α_0 · Ψ
-with α_0 from a probe (psi.lab.probe).
+with α_0 from a probe (psi.lab.engine.probe).
 """
 
 from pathlib import Path

@@ -10,8 +10,8 @@ from psi.bench.contest import SCORING_SEEDS, contest, contest_steps, tune, untun
 from psi.bench.measures import epochs_to, regret, result
 from psi.bench.training import SCHEDULES, Curves, Plain, train, with_law, with_schedule
 from psi.lab.config import Hyper
-from psi.lab.engine import population
-from psi.lab.policy import law_policy, trajectory
+from psi.lab.engine.policy import law_policy, trajectory
+from psi.lab.engine.population import population
 from psi.lab.store import read_records, read_tasks
 from psi.lab.tasks.table import make_task
 from psi.lab.trajectories import pilot_family

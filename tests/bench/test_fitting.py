@@ -26,9 +26,9 @@ from psi.bench.fitting.references import Reference, headroom, reference
 from psi.bench.fitting.shipped import rows_of, table
 from psi.bench.fitting.table import bench_fit
 from psi.ideal.oracle import trajectory_losses
-from psi.lab import branch
 from psi.lab.config import Hyper
-from psi.lab.probe import GRADIENTS
+from psi.lab.engine.population import branch
+from psi.lab.engine.probe import GRADIENTS
 from psi.lab.tasks.table import make_task
 from psi.lab.trajectories import PLAIN
 from psi.law.law import Law, Range

@@ -7,7 +7,7 @@ import pytest
 from psi.bench.branching import bench_branching
 from psi.bench.engine import FLOPS_A_RUN, bench_engine
 from psi.bench.storage import resume_seconds
-from psi.lab.timing import alternately, seconds
+from psi.lab.engine.timing import alternately, seconds
 
 
 def test_turns_are_taken_after_one_that_warms_up():

@@ -11,7 +11,7 @@ from psi.fit.search import PolishConfig, polish
 from psi.fit.surrogate import scattered, task_intervals
 from psi.ideal.oracle import trajectory_losses
 from psi.lab.config import Hyper
-from psi.lab.probe import GRADIENTS
+from psi.lab.engine.probe import GRADIENTS
 from psi.lab.tasks.table import make_task
 from psi.law.law import Range
 from psi.law.parsing import parse

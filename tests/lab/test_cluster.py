@@ -11,10 +11,10 @@ import pytest
 
 from psi.lab import store
 from psi.lab.config import GenerateConfig, Hyper
+from psi.lab.engine.work import Layout
 from psi.lab.generate import generate
 from psi.lab.store import RecordsError
 from psi.lab.sweep import Part, parts, pilots
-from psi.lab.work import Layout
 
 ray = pytest.importorskip("ray", reason="ray is not installed (scripts/test --all)")
 cluster = pytest.importorskip("psi.lab.cluster")

@@ -14,11 +14,11 @@ import pytest
 from psi.lab import generate as room
 from psi.lab import store, sweep
 from psi.lab.config import PILOT_RUNS, PRESETS, GenerateConfig, Hyper, flat
+from psi.lab.engine.work import Layout
 from psi.lab.estimate import estimate
 from psi.lab.generate import generate
 from psi.lab.inventory import inventory
 from psi.lab.store import RecordsError
-from psi.lab.work import Layout
 
 CONFIG = GenerateConfig(
     tasks=("wine", "teacher-0"),

@@ -5,10 +5,10 @@ import pytest
 
 from psi.lab import lanes
 from psi.lab.config import GenerateConfig, Hyper
+from psi.lab.engine.work import Layout, layout
 from psi.lab.generate import generate
 from psi.lab.lanes import measured_layout, quickest, runs_per_second
 from psi.lab.tasks.table import make_task
-from psi.lab.work import Layout, layout
 
 CONFIG = GenerateConfig(("wine",), Hyper(2), trajectories=2, cells=0, seeds=1)
 MEMORY = jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: out of memory")

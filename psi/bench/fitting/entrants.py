@@ -15,8 +15,8 @@ from jaxtyping import Array, Float, Key
 
 from psi.bench.contest import SCORING_SEEDS as SCORING
 from psi.fit.outcome import charged, run_losses, scales_of
-from psi.lab.engine import MakePolicy
-from psi.lab.policy import Policy, clock_policy, trajectory
+from psi.lab.engine.policy import Policy, clock_policy, trajectory
+from psi.lab.engine.population import MakePolicy
 from psi.lab.tasks.task import Task
 from psi.lab.trajectories import PLAIN
 from psi.law.clock import Clock

@@ -19,7 +19,7 @@ from jaxtyping import Array, Float, Key
 from psi.bench.fitting.entrants import BUDGETS, budget_name, group_losses, groups
 from psi.bench.fitting.references import Reference
 from psi.ideal.returns import RESOLUTION, left_out_means, score
-from psi.lab.engine import MakePolicy
+from psi.lab.engine.population import MakePolicy
 from psi.lab.tasks.task import Task
 from psi.law.law import Law
 

@@ -22,9 +22,9 @@ from jaxtyping import Array, Float, Key
 from scipy.optimize import minimize, minimize_scalar
 
 from psi.bench.verify.rows import Row, absolute
-from psi.lab.branch import play, starts
 from psi.lab.config import Hyper
-from psi.lab.policy import trajectory
+from psi.lab.engine.branch import play, starts
+from psi.lab.engine.policy import trajectory
 from psi.lab.tasks.problems import Kind, Problem, task_of
 from psi.lab.tasks.task import Batch, Params
 

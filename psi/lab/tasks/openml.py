@@ -13,7 +13,7 @@ from sklearn.datasets import fetch_openml
 from sklearn.utils import Bunch
 
 from psi.lab.config import Hyper
-from psi.lab.devices import cache_folder
+from psi.lab.engine.devices import cache_folder
 from psi.lab.tasks.columns import table_task
 from psi.lab.tasks.data_config import DataConfig
 from psi.lab.tasks.task import Task

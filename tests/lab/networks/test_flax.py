@@ -8,10 +8,10 @@ from flax import nnx
 from sklearn.datasets import load_wine
 
 from psi.lab.config import Hyper
-from psi.lab.engine import population
+from psi.lab.engine.policy import trajectory
+from psi.lab.engine.population import population
 from psi.lab.networks.flax import from_flax
 from psi.lab.networks.mlp import mlp
-from psi.lab.policy import trajectory
 from psi.lab.tasks.build import fixed_task
 from psi.lab.tasks.task import Batch, Network, Splits
 

@@ -9,18 +9,18 @@ import numpy as np
 import optax
 import pytest
 
-from psi.lab import engine
 from psi.lab.config import OPTIMIZER_NAMES, Hyper
-from psi.lab.engine import population
+from psi.lab.engine.policy import trajectory
+from psi.lab.engine.population import population
+from psi.lab.engine.population import population as engine
+from psi.lab.engine.training import Progress, evaluate, train_epoch
 from psi.lab.networks.mlp import mlp
 from psi.lab.optimizers import optimizer
-from psi.lab.policy import trajectory
 from psi.lab.tasks.build import of_network
 from psi.lab.tasks.distribution import TaskDistribution
 from psi.lab.tasks.drawn import drawn_task, masked, padded, sample_tasks
 from psi.lab.tasks.table import make_task
 from psi.lab.tasks.task import Batch
-from psi.lab.training import Progress, evaluate, train_epoch
 
 KEY = jax.random.key(8)
 

@@ -11,8 +11,8 @@ import pytest
 from sklearn.datasets import load_wine
 
 from psi.lab.config import Hyper
-from psi.lab.engine import population
-from psi.lab.policy import trajectory
+from psi.lab.engine.policy import trajectory
+from psi.lab.engine.population import population
 from psi.lab.tasks.columns import encode, table_task
 from psi.lab.tasks.data_config import DataConfig
 from psi.lab.tasks.files import file_task

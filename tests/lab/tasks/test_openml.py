@@ -11,7 +11,7 @@ import pytest
 from sklearn.datasets import _openml
 
 from psi.lab.config import Hyper
-from psi.lab.devices import cache_folder
+from psi.lab.engine.devices import cache_folder
 from psi.lab.tasks.data_config import DataConfig
 from psi.lab.tasks.files import file_task
 from psi.lab.tasks.openml import openml_task

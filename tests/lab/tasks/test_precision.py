@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from psi.lab.config import Hyper
-from psi.lab.engine import population
-from psi.lab.policy import trajectory
+from psi.lab.engine.policy import trajectory
+from psi.lab.engine.population import population
 from psi.lab.tasks.table import make_task
 
 KEY = jax.random.key(0)

@@ -9,12 +9,12 @@ import pytest
 from scipy import optimize, stats
 
 from psi.lab.config import Hyper
-from psi.lab.engine import population
-from psi.lab.policy import trajectory
+from psi.lab.engine.policy import trajectory
+from psi.lab.engine.population import population
+from psi.lab.engine.training import Progress, evaluate, train_epoch
 from psi.lab.tasks import closed_forms as exact
 from psi.lab.tasks.noisy_problems import BLOCK, Drift, NoisyQuadratic, random_walk
 from psi.lab.tasks.problems import PROBLEMS, problem_task
-from psi.lab.training import Progress, evaluate, train_epoch
 
 pytestmark = pytest.mark.slow  # many programs are compiled
 

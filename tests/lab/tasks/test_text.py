@@ -10,8 +10,8 @@ import optax
 import pytest
 
 from psi.lab.config import Hyper
+from psi.lab.engine.training import Progress, train_epoch
 from psi.lab.tasks.text import ALPHABET, OTHER, VOCABULARY, WINDOW, encode, pydoc_task, windows
-from psi.lab.training import Progress, train_epoch
 
 pytestmark = pytest.mark.slow  # many programs are compiled
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from psi.lab.config import Hyper
-from psi.lab.probe import BATCHES, probed_scale
+from psi.lab.engine.probe import BATCHES, probed_scale
 from psi.lab.tasks.noiseless_problems import PowerLaw
 from psi.lab.tasks.problems import POWER_LAW, Problem, task_of
 from psi.lab.tasks.table import make_task

@@ -10,13 +10,13 @@ import numpy as np
 import optax
 import pytest
 
-from psi.lab import engine
 from psi.lab.config import OPTIMIZER_NAMES, Hyper
-from psi.lab.engine import population, train
+from psi.lab.engine.policy import Policy, law_policy, trajectory
+from psi.lab.engine.population import population, train
+from psi.lab.engine.population import population as engine
+from psi.lab.engine.work import cut, layout
 from psi.lab.optimizers import OPTIMIZERS, optimizer
-from psi.lab.policy import Policy, law_policy, trajectory
 from psi.lab.tasks.table import make_task
-from psi.lab.work import cut, layout
 from psi.law.clock import Clock, rates_over
 from psi.law.expression import Apply, Constant, Variable
 from psi.law.law import Law, Range

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from psi.lab.devices import BESIDE, beside
+from psi.lab.engine.devices import BESIDE, beside
 
 
 def test_two_are_made_at_a_time_and_given_in_turn():

@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from psi.lab.engine.training import BLOCK, mean_in_blocks
 from psi.lab.tasks.task import Batch
-from psi.lab.training import BLOCK, mean_in_blocks
 
 
 @pytest.mark.parametrize("rows", [1, BLOCK, 2 * BLOCK - 1, 2 * BLOCK, 3 * BLOCK + 1, 5 * BLOCK])

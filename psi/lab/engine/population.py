@@ -20,12 +20,12 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Key
 
-from psi.lab.devices import one_core_options, over_devices
-from psi.lab.policy import Policy
-from psi.lab.run import Run, begin, observe, one_epoch
+from psi.lab.engine.devices import one_core_options, over_devices
+from psi.lab.engine.policy import Policy
+from psi.lab.engine.run import Run, begin, observe, one_epoch
+from psi.lab.engine.training import Losses, evaluate
+from psi.lab.engine.work import Layout, Work, cut, layout
 from psi.lab.tasks.task import Arrays, Functions, Splits, Task
-from psi.lab.training import Losses, evaluate
-from psi.lab.work import Layout, Work, cut, layout
 
 MakePolicy = Callable[[Any], Policy]
 """lane → policy; a lane is any pytree of arrays"""

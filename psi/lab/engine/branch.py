@@ -19,13 +19,13 @@ import jax
 import numpy as np
 from jaxtyping import Array, Float, Int, Key, UInt32
 
-from psi.lab.devices import one_core_options, over_devices
-from psi.lab.engine import MakePolicy
-from psi.lab.policy import trajectory
-from psi.lab.run import Run, begin, observe, one_epoch
+from psi.lab.engine.devices import one_core_options, over_devices
+from psi.lab.engine.policy import trajectory
+from psi.lab.engine.population import MakePolicy
+from psi.lab.engine.run import Run, begin, observe, one_epoch
+from psi.lab.engine.training import validation_loss
+from psi.lab.engine.work import layout
 from psi.lab.tasks.task import Arrays, Functions, Splits, Task
-from psi.lab.training import validation_loss
-from psi.lab.work import layout
 
 UNITS = 16  # a call
 START = 8  # states a unit where that makes one call: to compile for each number takes longer

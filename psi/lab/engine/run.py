@@ -8,8 +8,8 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, Int, Key
 
+from psi.lab.engine.training import EpochMeans, Losses, Progress, evaluate, norm, train_epoch
 from psi.lab.tasks.task import Arrays, Functions, Splits
-from psi.lab.training import EpochMeans, Losses, Progress, evaluate, norm, train_epoch
 from psi.law.features import Observation
 
 

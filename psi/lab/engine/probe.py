@@ -23,8 +23,8 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float, Int, Key
 
+from psi.lab.engine.training import norm
 from psi.lab.tasks.task import Arrays, Functions, Params, Task
-from psi.lab.training import norm
 
 BATCHES = 2
 GRADIENTS = 2 * BATCHES

@@ -1,0 +1,1 @@
+"""The engine: policies × seeds trained on a task in one compiled program."""
