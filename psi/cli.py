@@ -25,7 +25,7 @@ from psi.commands.ideal import IdealCommand
 from psi.commands.law import LawCommand
 from psi.commands.laws import FitCommand, LawsCommand, ShowCommand
 from psi.commands.verify import VerifyCommand
-from psi.lab.config import PRESETS
+from psi.lab.data.config import PRESETS
 
 COMMANDS = {
     "demo": DemoCommand,

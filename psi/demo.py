@@ -29,10 +29,10 @@ from psi.fit.config import FitConfig
 from psi.fit.dataset import PACKAGES, fit_surface
 from psi.ideal.rate import ideal_rates
 from psi.ideal.surface import response_surface
-from psi.lab import store
-from psi.lab.config import DemoConfig
-from psi.lab.generate import generate
-from psi.lab.sweep import peaks, task_key
+from psi.lab.data import store
+from psi.lab.data.config import DemoConfig
+from psi.lab.data.generate import generate
+from psi.lab.data.sweep import peaks, task_key
 from psi.lab.tasks.table import make_task
 from psi.lab.tasks.task import Task
 from psi.law.clock import Clock, rates_over

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from psi.ideal.rate import ideal_rates
 from psi.ideal.surface import response_surface
-from psi.lab.store import read_records, read_tasks
+from psi.lab.data.store import read_records, read_tasks
 
 DATA = Path(__file__).parents[1] / "data"
 

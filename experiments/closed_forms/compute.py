@@ -32,11 +32,11 @@ from psi.fit.symbolic.search import search
 from psi.ideal.labelling import Labelling, label_task
 from psi.ideal.oracle import plain_scores
 from psi.lab.bounds import BOUNDS
+from psi.lab.data.trajectories import PLAIN
 from psi.lab.engine.devices import beside
 from psi.lab.engine.probe import probed_scale
 from psi.lab.tasks.table import Spec
 from psi.lab.tasks.task import Task
-from psi.lab.trajectories import PLAIN
 from psi.law.expression import evaluate
 from psi.law.law import Range
 

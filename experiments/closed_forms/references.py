@@ -24,9 +24,9 @@ from psi.bench.fitting.references import FILE, HEADROOM, KEYS
 from psi.bench.fitting.shipped import key_of
 from psi.ideal.oracle import Search, headroom_over, plain_scores, trajectory_losses
 from psi.lab.bounds import BOUNDS
+from psi.lab.data.trajectories import PLAIN
 from psi.lab.tasks.table import Spec
 from psi.lab.tasks.task import Task
-from psi.lab.trajectories import PLAIN
 from psi.report.progress import bar
 
 SEARCH = Search(restarts=2, generations=25, seeds=8)

@@ -5,7 +5,7 @@ Nothing here is in psi.bench.held_out, neither a data set (digits, iris, text, m
 differ in their generator and their budget alone share their compiled programs.
 """
 
-from psi.lab.config import Hyper
+from psi.lab.data.config import Hyper
 from psi.lab.tasks.table import Spec
 
 SMALL = Hyper(batch=8, width=64)

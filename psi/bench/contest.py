@@ -26,9 +26,9 @@ from psi.bench.training import (
     with_schedule,
 )
 from psi.ideal.returns import capped, score
+from psi.lab.data.trajectories import pilot_family
 from psi.lab.engine.interior import interior
 from psi.lab.tasks.task import Task
-from psi.lab.trajectories import pilot_family
 from psi.law.law import Law
 
 TUNING_SEEDS = np.arange(5)

@@ -18,18 +18,18 @@ import numpy as np
 from sklearn.datasets import load_digits
 
 from psi.bench.byhand import naive_vmap, one_at_a_time
-from psi.lab import store
-from psi.lab.config import Hyper
+from psi.lab.data import store
+from psi.lab.data.config import Hyper
+from psi.lab.data.sweep import Job, train_calls
+from psi.lab.data.trajectories import Plan
 from psi.lab.engine.policy import trajectory
 from psi.lab.engine.population import train
 from psi.lab.engine.timing import alternately, seconds
 from psi.lab.engine.work import Layout, Work, cut, layout
 from psi.lab.networks.mlp import mlp
-from psi.lab.sweep import Job, train_calls
 from psi.lab.tasks.build import fixed_task
 from psi.lab.tasks.table import make_task
 from psi.lab.tasks.task import Batch, Splits, Task
-from psi.lab.trajectories import Plan
 
 BATCH, EPOCHS, ROWS = 64, 10, 1536
 LEAN = ("loss_running",)

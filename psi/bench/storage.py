@@ -17,12 +17,12 @@ from typing import Any
 import pandas as pd
 
 from psi.bench.engine import Report, canonical_task, recorded_job
-from psi.lab import store
-from psi.lab.config import GenerateConfig, Hyper
+from psi.lab.data import store
+from psi.lab.data.config import GenerateConfig, Hyper
+from psi.lab.data.generate import generate
+from psi.lab.data.sweep import PILOT, Criteria, Part, make, parts, train_calls
 from psi.lab.engine.timing import seconds
 from psi.lab.engine.work import Layout, layout
-from psi.lab.generate import generate
-from psi.lab.sweep import PILOT, Criteria, Part, make, parts, train_calls
 
 
 def bench_storage(finished: int = 10_000, report: Report = lambda *_: None) -> dict[str, Any]:

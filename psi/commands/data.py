@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
-from psi.lab.config import PRESETS, GenerateConfig
+from psi.lab.data.config import PRESETS, GenerateConfig
 
 PRESET = "smoke"
 
@@ -58,7 +58,7 @@ class GenerateCommand:
 
         if self.lanes != "auto":
             return layout(self.lanes)
-        from psi.lab.lanes import measured_layout
+        from psi.lab.data.lanes import measured_layout
 
         with bar("choosing lanes", 100) as update:
             return measured_layout(self.config, self.out, update)
@@ -66,7 +66,7 @@ class GenerateCommand:
     def _estimate(self) -> dict[str, Any]:
         import time
 
-        from psi.lab.estimate import estimate
+        from psi.lab.data.estimate import estimate
         from psi.report.progress import bar
 
         startup = time.process_time()  # imports: one thread, which does not wait
@@ -82,16 +82,16 @@ class GenerateCommand:
 
     def _engine(self) -> Any:
         if self.engine == "local":
-            from psi.lab.sweep import make
+            from psi.lab.data.sweep import make
 
             return make
-        from psi.lab.cluster import ray_engine
+        from psi.lab.data.cluster import ray_engine
 
         return ray_engine(self.address)
 
     def _generate(self) -> dict[str, Any]:
-        from psi.lab import store
-        from psi.lab.generate import Made, generate
+        from psi.lab.data import store
+        from psi.lab.data.generate import Made, generate
         from psi.report.progress import bar
 
         shape = self._layout()
@@ -127,8 +127,8 @@ class RecordsCommand:
 
     def run(self) -> Any:
         """Do it; what --json prints."""
-        from psi.lab import store
-        from psi.lab.inventory import inventory
+        from psi.lab.data import store
+        from psi.lab.data.inventory import inventory
 
         if self.check:
             faults = store.check(self.folder)

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import tyro
 
-from psi.lab.config import DemoConfig
+from psi.lab.data.config import DemoConfig
 
 
 @dataclass(frozen=True)

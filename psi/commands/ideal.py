@@ -44,7 +44,7 @@ class IdealCommand:
         """Do it; what --json prints."""
         from psi.ideal.features import check_features
         from psi.ideal.study import parts, size, source
-        from psi.lab import store
+        from psi.lab.data import store
 
         data = source(self.folder)
         check_features(store.read_tasks(self.folder))
@@ -62,7 +62,7 @@ class IdealCommand:
 
     def _estimate(self, data: Any, wanted: Any) -> dict[str, Any]:
         from psi.ideal.study import continuation_of
-        from psi.lab import store
+        from psi.lab.data import store
         from psi.lab.engine.devices import prepare
         from psi.report.folder import publish, work_folder
 
@@ -88,7 +88,7 @@ def _parts(data: Any, how: IdealConfig, wanted: Any, work: Path) -> dict[Any, "p
     import pandas as pd
 
     from psi.ideal.study import make, size
-    from psi.lab import store
+    from psi.lab.data import store
     from psi.report.progress import bar
 
     (work / "parts").mkdir(exist_ok=True)
@@ -118,7 +118,7 @@ def _tables(folder: Path, made: dict[Any, Any]) -> tuple[dict[str, Any], dict[st
     from psi.ideal.outcomes import outcome_surface
     from psi.ideal.rate import ideal_rates
     from psi.ideal.smooth import smooth_surface
-    from psi.lab import store
+    from psi.lab.data import store
     from psi.report.progress import bar
 
     records, tasks = store.read_records(folder), store.read_tasks(folder)
@@ -184,7 +184,7 @@ def _finite(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def _write(path: Path, content: bytes) -> None:
-    from psi.lab import store
+    from psi.lab.data import store
 
     path.unlink(missing_ok=True)  # of a call that was interrupted after this
     store.commit(path, content)

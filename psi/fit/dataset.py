@@ -17,7 +17,7 @@ from psi.fit.network import fit_network
 from psi.fit.trainings import probed_scales, schedule_regrets
 from psi.ideal.rate import ideal_rates
 from psi.ideal.surface import response_surface
-from psi.lab import store
+from psi.lab.data import store
 from psi.law.law import Range, Score
 
 CELLS = 500  # with more of them ideal rates take longer than five seconds

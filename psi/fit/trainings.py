@@ -19,11 +19,11 @@ from psi.fit.kinds import Kind, arena
 from psi.fit.outcome import Course
 from psi.ideal.returns import cap, capped, score
 from psi.ideal.study import source
-from psi.lab.config import PILOT_SEEDS
+from psi.lab.data.config import PILOT_SEEDS
+from psi.lab.data.sweep import task_key, task_of
+from psi.lab.data.trajectories import pilot_family
 from psi.lab.engine.probe import probed_scale
-from psi.lab.sweep import task_key, task_of
 from psi.lab.tasks.task import Facts, Task
-from psi.lab.trajectories import pilot_family
 from psi.law.law import Range
 
 PROBES = np.arange(8)  # seeds

@@ -14,9 +14,9 @@ from psi.ideal.branched import Branching, branch_surface
 from psi.ideal.rate import ideal_rates
 from psi.lab.bounds import BOUNDS
 from psi.lab.checks import at_least
+from psi.lab.data.trajectories import branch_epochs, free
 from psi.lab.engine.branch import along
 from psi.lab.tasks.task import Task
-from psi.lab.trajectories import branch_epochs, free
 
 FIRST_SEED = 10_000
 

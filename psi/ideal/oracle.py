@@ -23,12 +23,12 @@ from scipy.stats import t as student
 from psi.ideal.branched import final_losses
 from psi.ideal.returns import left_out_means, score
 from psi.lab.checks import at_least
+from psi.lab.data.trajectories import PLAIN, plain
 from psi.lab.engine.branch import play, repeated, starts
 from psi.lab.engine.evolution import strategy
 from psi.lab.engine.interior import interior
 from psi.lab.engine.policy import trajectory
 from psi.lab.tasks.task import Task
-from psi.lab.trajectories import PLAIN, plain
 
 TUNING_SEEDS = np.arange(16)
 FIRST_CHOOSING_SEED = 500
@@ -88,7 +88,7 @@ class Headroom(NamedTuple):
 
     oracle: Scored
     plain: tuple[Scored, ...]
-    """The tuned plain schedules, in the order of psi.lab.trajectories.PLAIN: constant first."""
+    """The tuned plain schedules, in the order of lab.data.trajectories.PLAIN: constant first."""
     nats: float
     """Score of the best constant rate minus that of the oracle."""
     low: float

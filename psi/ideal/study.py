@@ -20,12 +20,12 @@ from psi.ideal.branched import Branching, branch_surface
 from psi.ideal.config import IdealConfig
 from psi.ideal.continuation import CONTINUATIONS, Continuation, law_continuation
 from psi.ideal.oracle import Headroom, headroom
-from psi.lab import store
-from psi.lab.config import PROBLEM_NAMES, GenerateConfig, from_flat
+from psi.lab.data import store
+from psi.lab.data.config import PROBLEM_NAMES, GenerateConfig, from_flat
+from psi.lab.data.sweep import task_key, task_of, trajectories
+from psi.lab.data.trajectories import branch_epochs
 from psi.lab.engine.branch import Report, along
-from psi.lab.sweep import task_key, task_of, trajectories
 from psi.lab.tasks.task import Task
-from psi.lab.trajectories import branch_epochs
 from psi.law.clock import Clock
 from psi.law.load import load
 

@@ -26,11 +26,11 @@ from psi.bench.fitting.references import Reference, headroom, reference
 from psi.bench.fitting.shipped import rows_of, table
 from psi.bench.fitting.table import bench_fit
 from psi.ideal.oracle import trajectory_losses
-from psi.lab.config import Hyper
-from psi.lab.engine.population import branch
+from psi.lab.data.config import Hyper
+from psi.lab.data.trajectories import PLAIN
+from psi.lab.engine import branch
 from psi.lab.engine.probe import GRADIENTS
 from psi.lab.tasks.table import make_task
-from psi.lab.trajectories import PLAIN
 from psi.law.law import Law, Range
 from psi.law.parsing import parse
 

@@ -16,7 +16,7 @@ from psi.fit.families import RELATIVE, family
 from psi.fit.labels import labels
 from psi.fit.symbolic.front import table
 from psi.fit.trainings import probed_scales, rebuilt, reference, schedule_regrets
-from psi.lab import store
+from psi.lab.data import store
 from psi.law.law import Law
 from psi.law.printing import text
 

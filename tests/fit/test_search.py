@@ -10,7 +10,7 @@ from psi.fit.outcome import Course, charged, law_losses, scales_of
 from psi.fit.search import PolishConfig, polish
 from psi.fit.surrogate import scattered, task_intervals
 from psi.ideal.oracle import trajectory_losses
-from psi.lab.config import Hyper
+from psi.lab.data.config import Hyper
 from psi.lab.engine.probe import GRADIENTS
 from psi.lab.tasks.table import make_task
 from psi.law.law import Range

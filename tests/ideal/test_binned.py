@@ -13,7 +13,7 @@ from psi.ideal.identify import identifiability
 from psi.ideal.outcomes import outcome_surface
 from psi.ideal.smooth import smooth_surface
 from psi.ideal.surface import response_surface
-from psi.lab.store import read_records, read_tasks
+from psi.lab.data.store import read_records, read_tasks
 
 SAMPLE = Path(__file__).parents[2] / "data" / "sample"
 SMALL = Bins(loss=4, epoch=3, lr=4, least=3)

@@ -8,8 +8,8 @@ import pytest
 from psi.ideal.config import IdealConfig
 from psi.ideal.rate import ideal_rates
 from psi.ideal.study import Part, branches, cells_of, make, parts, size, source
-from psi.lab.config import GenerateConfig, Hyper, flat, from_flat
-from psi.lab.sweep import trajectories
+from psi.lab.data.config import GenerateConfig, Hyper, flat, from_flat
+from psi.lab.data.sweep import trajectories
 from psi.lab.tasks.data_config import DataConfig
 
 SAMPLE = Path(__file__).parents[2] / "data" / "sample"

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from psi.lab.bounds import BOUNDS
-from psi.lab.config import OPTIMIZER_NAMES
+from psi.lab.data.config import OPTIMIZER_NAMES
 
 
 def test_every_optimizer_has_bounds():

@@ -8,7 +8,7 @@ import pytest
 
 from psi.ideal.binned import Bins, binned_surface
 from psi.ideal.outcomes import outcome_surface
-from psi.lab.store import read_records, read_tasks
+from psi.lab.data.store import read_records, read_tasks
 from psi.report import ideal as figures
 
 SAMPLE = Path(__file__).parents[2] / "data" / "sample"

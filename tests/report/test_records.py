@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from psi.lab.store import read_records, read_tasks
+from psi.lab.data.store import read_records, read_tasks
 from psi.report.records import records_figure
 
 SAMPLE = Path(__file__).parents[2] / "data" / "sample"

@@ -15,10 +15,10 @@ from jaxtyping import Array, Float, Key
 
 from psi.bench.contest import SCORING_SEEDS as SCORING
 from psi.fit.outcome import charged, run_losses, scales_of
+from psi.lab.data.trajectories import PLAIN
 from psi.lab.engine.policy import Policy, clock_policy, trajectory
 from psi.lab.engine.population import MakePolicy
 from psi.lab.tasks.task import Task
-from psi.lab.trajectories import PLAIN
 from psi.law.clock import Clock
 from psi.law.features import Observation
 from psi.law.law import Law

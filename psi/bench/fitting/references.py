@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from psi.lab.trajectories import PLAIN
+from psi.lab.data.trajectories import PLAIN
 
 FILE = Path(__file__).with_name("references.csv")
 KEYS = ["optimizer", "task"]

@@ -22,7 +22,7 @@ from jaxtyping import Array, Float, Key
 from scipy.optimize import minimize, minimize_scalar
 
 from psi.bench.verify.rows import Row, absolute
-from psi.lab.config import Hyper
+from psi.lab.data.config import Hyper
 from psi.lab.engine.branch import play, starts
 from psi.lab.engine.policy import trajectory
 from psi.lab.tasks.problems import Kind, Problem, task_of

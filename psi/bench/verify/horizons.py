@@ -10,7 +10,7 @@ from psi.ideal.branched import Branching
 from psi.ideal.continuation import CONSTANT, LINEAR
 from psi.ideal.moments import joint_rates, mean_oracle
 from psi.ideal.receding import recede
-from psi.lab.config import Hyper
+from psi.lab.data.config import Hyper
 from psi.lab.engine.branch import States, play, starts
 from psi.lab.engine.policy import trajectory
 from psi.lab.tasks.closed_forms import drift_rate, steady_loss

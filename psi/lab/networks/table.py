@@ -1,6 +1,6 @@
 """The network that hyperparameters name, for given inputs and outputs."""
 
-from psi.lab.config import Hyper
+from psi.lab.data.config import Hyper
 from psi.lab.networks.convolution import cnn
 from psi.lab.networks.mlp import mlp
 from psi.lab.networks.residual import residual

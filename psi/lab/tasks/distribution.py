@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass, field
 
-from psi.lab.config import FAMILY_NAMES, Hyper
+from psi.lab.data.config import FAMILY_NAMES, Hyper
 
 
 @dataclass(frozen=True)

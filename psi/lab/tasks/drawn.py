@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Key
 
-from psi.lab.config import Hyper
+from psi.lab.data.config import Hyper
 from psi.lab.networks.mlp import mlp
 from psi.lab.optimizers import optimizer
 from psi.lab.tasks.build import facts_of, of_network

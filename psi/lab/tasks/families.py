@@ -20,7 +20,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Key
 
-from psi.lab.config import Hyper
+from psi.lab.data.config import Hyper
 from psi.lab.networks.mlp import mlp
 from psi.lab.networks.table import network
 from psi.lab.optimizers import optimizer

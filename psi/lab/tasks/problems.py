@@ -21,7 +21,7 @@ from jaxtyping import Array, Float, Int, Key
 
 import psi.lab.tasks.noiseless_problems as noiseless
 import psi.lab.tasks.noisy_problems as noisy
-from psi.lab.config import Hyper
+from psi.lab.data.config import Hyper
 from psi.lab.optimizers import optimizer
 from psi.lab.tasks.build import facts_of
 from psi.lab.tasks.task import Batch, Functions, Params, Splits, Task

@@ -10,10 +10,10 @@ import numpy as np
 import optax
 import pytest
 
-from psi.lab.config import OPTIMIZER_NAMES, Hyper
+from psi.lab.data.config import OPTIMIZER_NAMES, Hyper
+from psi.lab.engine import population as engine
 from psi.lab.engine.policy import Policy, law_policy, trajectory
 from psi.lab.engine.population import population, train
-from psi.lab.engine.population import population as engine
 from psi.lab.engine.work import cut, layout
 from psi.lab.optimizers import OPTIMIZERS, optimizer
 from psi.lab.tasks.table import make_task

@@ -7,7 +7,7 @@ import pytest
 from flax import nnx
 from sklearn.datasets import load_wine
 
-from psi.lab.config import Hyper
+from psi.lab.data.config import Hyper
 from psi.lab.engine.policy import trajectory
 from psi.lab.engine.population import population
 from psi.lab.networks.flax import from_flax

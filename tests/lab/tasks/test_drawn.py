@@ -9,10 +9,10 @@ import numpy as np
 import optax
 import pytest
 
-from psi.lab.config import OPTIMIZER_NAMES, Hyper
+from psi.lab.data.config import OPTIMIZER_NAMES, Hyper
+from psi.lab.engine import population as engine
 from psi.lab.engine.policy import trajectory
 from psi.lab.engine.population import population
-from psi.lab.engine.population import population as engine
 from psi.lab.engine.training import Progress, evaluate, train_epoch
 from psi.lab.networks.mlp import mlp
 from psi.lab.optimizers import optimizer

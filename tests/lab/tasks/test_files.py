@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from sklearn.datasets import load_wine
 
-from psi.lab.config import Hyper
+from psi.lab.data.config import Hyper
 from psi.lab.engine.policy import trajectory
 from psi.lab.engine.population import population
 from psi.lab.tasks.columns import encode, table_task

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from sklearn.datasets import _openml
 
-from psi.lab.config import Hyper
+from psi.lab.data.config import Hyper
 from psi.lab.engine.devices import cache_folder
 from psi.lab.tasks.data_config import DataConfig
 from psi.lab.tasks.files import file_task

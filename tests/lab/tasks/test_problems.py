@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import optimize, stats
 
-from psi.lab.config import Hyper
+from psi.lab.data.config import Hyper
 from psi.lab.engine.policy import trajectory
 from psi.lab.engine.population import population
 from psi.lab.engine.training import Progress, evaluate, train_epoch

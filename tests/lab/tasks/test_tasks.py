@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from psi.lab.config import DATASET_NAMES, FAMILY_NAMES, Hyper, check_task
+from psi.lab.data.config import DATASET_NAMES, FAMILY_NAMES, Hyper, check_task
 from psi.lab.networks.mlp import mlp
 from psi.lab.tasks.build import fixed_task
 from psi.lab.tasks.families import FAMILIES, family_task, mixture_posterior, teacher_posterior

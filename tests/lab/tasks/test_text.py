@@ -9,7 +9,7 @@ import numpy as np
 import optax
 import pytest
 
-from psi.lab.config import Hyper
+from psi.lab.data.config import Hyper
 from psi.lab.engine.training import Progress, train_epoch
 from psi.lab.tasks.text import ALPHABET, OTHER, VOCABULARY, WINDOW, encode, pydoc_task, windows
 

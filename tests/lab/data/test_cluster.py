@@ -9,15 +9,15 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from psi.lab import store
-from psi.lab.config import GenerateConfig, Hyper
+from psi.lab.data import store
+from psi.lab.data.config import GenerateConfig, Hyper
+from psi.lab.data.generate import generate
+from psi.lab.data.store import RecordsError
+from psi.lab.data.sweep import Part, parts, pilots
 from psi.lab.engine.work import Layout
-from psi.lab.generate import generate
-from psi.lab.store import RecordsError
-from psi.lab.sweep import Part, parts, pilots
 
 ray = pytest.importorskip("ray", reason="ray is not installed (scripts/test --all)")
-cluster = pytest.importorskip("psi.lab.cluster")
+cluster = pytest.importorskip("psi.lab.data.cluster")
 
 CONFIG = GenerateConfig(("iris",), Hyper(epochs=2), trajectories=24, cells=0, seeds=2)
 SHAPE = Layout(8, 2)
@@ -91,7 +91,7 @@ def test_the_rows_are_those_that_one_machine_makes(address, tmp_path):
 def test_nothing_outlives_a_killed_driver_by_more_than_ten_seconds():
     import psutil
 
-    code = "from psi.lab.cluster import ray_engine as start; start(); print('up', flush=True)"
+    code = "from psi.lab.data.cluster import ray_engine as start; start(); print('up', flush=True)"
     command = [sys.executable, "-c", f"{code}; import time; time.sleep(600)"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as driver:
         assert driver.stdout is not None

@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Int
 
+from psi.lab.data.trajectories import Plan
 from psi.lab.engine.population import Epochs
 from psi.lab.tasks.task import Task
-from psi.lab.trajectories import Plan
 
 OUTCOMES = ("converged", "exhausted", "diverged")
 

@@ -16,14 +16,14 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Array, Key
 
-from psi.lab.config import PILOT_RATES, PILOT_RUNS, PILOT_SEEDS, GenerateConfig
+from psi.lab.data.config import PILOT_RATES, PILOT_RUNS, PILOT_SEEDS, GenerateConfig
+from psi.lab.data.records import to_frame
+from psi.lab.data.trajectories import Plan, branched, free, pilot_family, plain
 from psi.lab.engine.policy import trajectory
 from psi.lab.engine.population import Epochs, population, train
 from psi.lab.engine.work import Layout, Work, calls_of, cut
-from psi.lab.records import to_frame
 from psi.lab.tasks.table import make_task
 from psi.lab.tasks.task import Task
-from psi.lab.trajectories import Plan, branched, free, pilot_family, plain
 
 CRITERION_SEEDS = 3
 

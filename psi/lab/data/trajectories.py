@@ -1,6 +1,6 @@
 """Open-loop schedules to train on: the pilot's plain ones, random ones, and branched cells.
 
-A random trajectory is one of a family of psi.lab.shapes, its peak log-uniform,
+A random trajectory is one of a family of psi.lab.data.shapes, its peak log-uniform,
 
     α_i = clip(peak · e^draw_i, low/10, high),    peak = low · (high/low)^u,  u ~ U(0, 1),
 
@@ -25,7 +25,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, Key
 
-from psi.lab.shapes import FAMILIES, Chance, chance
+from psi.lab.data.shapes import FAMILIES, Chance, chance
 
 Rates = Float[np.ndarray, " epoch"]
 CHUNK = 32 * len(FAMILIES)  # trajectories a call: its shape is compiled once, whatever the count

@@ -11,14 +11,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from psi.lab import generate as room
-from psi.lab import store, sweep
-from psi.lab.config import PILOT_RUNS, PRESETS, GenerateConfig, Hyper, flat
+from psi.lab.data import generate as room
+from psi.lab.data import store, sweep
+from psi.lab.data.config import PILOT_RUNS, PRESETS, GenerateConfig, Hyper, flat
+from psi.lab.data.estimate import estimate
+from psi.lab.data.generate import generate
+from psi.lab.data.inventory import inventory
+from psi.lab.data.store import RecordsError
 from psi.lab.engine.work import Layout
-from psi.lab.estimate import estimate
-from psi.lab.generate import generate
-from psi.lab.inventory import inventory
-from psi.lab.store import RecordsError
 
 CONFIG = GenerateConfig(
     tasks=("wine", "teacher-0"),

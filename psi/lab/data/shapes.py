@@ -230,4 +230,4 @@ FAMILIES: tuple[tuple[str, Draw], ...] = (
     ("spikes", _spikes),
     ("jitter", _jitter),
 )
-"""Every family. α_i = clip(peak · e^draw, low/10, high): psi.lab.trajectories."""
+"""Every family. α_i = clip(peak · e^draw, low/10, high): psi.lab.data.trajectories."""

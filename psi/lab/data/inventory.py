@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from psi.lab import store
+from psi.lab.data import store
 
 COLUMNS = ("task", "run", "family", "epoch", "lr", "val_loss", "outcome")
 

@@ -17,7 +17,7 @@ GRACE = 3.0  # seconds for Ray to end them itself
 
 def watch() -> None:
     """Start a watchdog of this process. To be called before Ray starts others."""
-    command = [sys.executable, "-m", "psi.lab.watchdog", str(os.getpid())]
+    command = [sys.executable, "-m", "psi.lab.data.watchdog", str(os.getpid())]
     quiet = subprocess.DEVNULL
     process = subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=quiet, stderr=quiet, start_new_session=True

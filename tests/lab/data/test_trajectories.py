@@ -8,9 +8,9 @@ import pytest
 from scipy import stats
 
 from psi.bench.training import SCHEDULES
-from psi.lab import shapes, trajectories
-from psi.lab.shapes import FAMILIES, chance
-from psi.lab.trajectories import branched, free, pilot_family, plain
+from psi.lab.data import shapes, trajectories
+from psi.lab.data.shapes import FAMILIES, chance
+from psi.lab.data.trajectories import branched, free, pilot_family, plain
 
 T, LOW, HIGH = 20, 0.01, 6.0
 NAMES = [name for name, _ in FAMILIES]

@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 from scipy.interpolate import make_interp_spline
 
-from psi.lab.shapes import FAMILIES, chance
+from psi.lab.data.shapes import FAMILIES, chance
 
 T, LANES = 20, 400
 TABLE = dict(FAMILIES)

@@ -123,7 +123,7 @@ class GenerateConfig:
     hyper: Hyper = field(default_factory=Hyper)
     data: DataConfig = field(default_factory=DataConfig)
     trajectories: int = 160
-    """Random trajectories a task, the families of psi.lab.trajectories in turn."""
+    """Random trajectories a task, the families of psi.lab.data.trajectories in turn."""
     cells: int = 20
     """Random prefixes a task, from each of which candidate rates branch off."""
     candidates: int = 9

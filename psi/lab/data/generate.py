@@ -11,10 +11,10 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from psi.lab import store
-from psi.lab.config import GenerateConfig, flat, is_file
+from psi.lab.data import store
+from psi.lab.data.config import GenerateConfig, flat, is_file
+from psi.lab.data.sweep import Criteria, Part, make, parts, pilots, task_row
 from psi.lab.engine.work import Layout, layout
-from psi.lab.sweep import Criteria, Part, make, parts, pilots, task_row
 
 
 class Made(NamedTuple):
@@ -34,7 +34,7 @@ Report = Callable[[Made], None]
 Engine = Callable[
     [GenerateConfig, Layout, Sequence[Part], Criteria], Iterator[tuple[Part, pd.DataFrame]]
 ]
-"""Trains parts, in any order: `psi.lab.sweep.make` here, `psi.lab.cluster` on many machines."""
+"""Trains parts, in any order: `psi.lab.data.sweep.make`, or on many machines `….cluster`."""
 
 
 def generate(

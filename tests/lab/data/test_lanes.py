@@ -3,11 +3,11 @@
 import jax
 import pytest
 
-from psi.lab import lanes
-from psi.lab.config import GenerateConfig, Hyper
+from psi.lab.data import lanes
+from psi.lab.data.config import GenerateConfig, Hyper
+from psi.lab.data.generate import generate
+from psi.lab.data.lanes import measured_layout, quickest, runs_per_second
 from psi.lab.engine.work import Layout, layout
-from psi.lab.generate import generate
-from psi.lab.lanes import measured_layout, quickest, runs_per_second
 from psi.lab.tasks.table import make_task
 
 CONFIG = GenerateConfig(("wine",), Hyper(2), trajectories=2, cells=0, seeds=1)

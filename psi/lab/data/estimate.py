@@ -7,10 +7,10 @@ from typing import Any, NamedTuple, TypeVar
 import jax
 import pandas as pd
 
-from psi.lab import store
-from psi.lab.config import PILOT_RUNS, PILOT_SEEDS, GenerateConfig
+from psi.lab.data import store
+from psi.lab.data.config import PILOT_RUNS, PILOT_SEEDS, GenerateConfig
+from psi.lab.data.sweep import Job, job, task_of, train_calls, trajectories
 from psi.lab.engine.work import Layout, calls_of
-from psi.lab.sweep import Job, job, task_of, train_calls, trajectories
 
 T = TypeVar("T")
 

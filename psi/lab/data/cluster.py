@@ -13,12 +13,12 @@ from typing import Any
 
 import pandas as pd
 
-from psi.lab.config import GenerateConfig
+from psi.lab.data.config import GenerateConfig
+from psi.lab.data.generate import Engine
+from psi.lab.data.store import RecordsError
+from psi.lab.data.sweep import Criteria, Part, make
+from psi.lab.data.watchdog import watch
 from psi.lab.engine.work import Layout
-from psi.lab.generate import Engine
-from psi.lab.store import RecordsError
-from psi.lab.sweep import Criteria, Part, make
-from psi.lab.watchdog import watch
 
 TRIES = 3
 MakeOne = Callable[[GenerateConfig, Layout, Part, float], pd.DataFrame]
