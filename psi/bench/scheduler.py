@@ -18,12 +18,12 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float
 
-from psi.bench.verify.rows import Row, at_most
 from psi.lab.engine.timing import alternately
 from psi.law.law import Law, Range
 from psi.law.load import load
 from psi.law.network import Layer, Network
 from psi.schedulers.optax import scale_by_psi
+from psi.verify.rows import Row, at_most
 
 STEPS, EPOCHS = 24, 20
 SMALL = (64, 32, 10)

@@ -29,7 +29,7 @@ class VerifyCommand:
         from psi.report.progress import bar
 
         prepare()
-        from psi.bench.verify.table import checks_of, verify
+        from psi.verify.table import checks_of, verify
 
         with bar("verifying", len(checks_of(self.problems))) as update:
             rows = verify(self.problems, update)

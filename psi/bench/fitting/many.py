@@ -7,11 +7,11 @@ import time
 import numpy as np
 
 from psi.bench.fitting.planted import TRUTH, sample, saturating
-from psi.bench.verify.rows import Row, at_most, relative
 from psi.fit.curves import fit_curve
 from psi.fit.families import RAW, family
 from psi.fit.symbolic.config import SymbolicConfig
 from psi.fit.symbolic.search import search
+from psi.verify.rows import Row, at_most, relative
 
 ROWS = 1_000_000
 NOISE = 0.3

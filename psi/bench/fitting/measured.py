@@ -3,15 +3,6 @@
 import numpy as np
 from jaxtyping import Float
 
-from psi.bench.verify.greedy import (
-    REGRESSION_SCALE,
-    C,
-    H,
-    measured_quadratic,
-    measured_regression,
-)
-from psi.bench.verify.noiseless import EXPONENTS, measured_power, measured_tail
-from psi.bench.verify.rows import Row, absolute, at_least, relative
 from psi.fit.curves import fit_curve
 from psi.fit.families import LOSS_ALONE, family
 from psi.fit.points import Points, points
@@ -19,6 +10,15 @@ from psi.fit.symbolic.config import SymbolicConfig
 from psi.fit.symbolic.search import search
 from psi.law.expression import evaluate
 from psi.law.printing import text
+from psi.verify.greedy import (
+    REGRESSION_SCALE,
+    C,
+    H,
+    measured_quadratic,
+    measured_regression,
+)
+from psi.verify.noiseless import EXPONENTS, measured_power, measured_tail
+from psi.verify.rows import Row, absolute, at_least, relative
 
 LOSSES = 40  # what is measured of G1 and G2
 SPAN = 10**1.5  # either side of c

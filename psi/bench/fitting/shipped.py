@@ -13,12 +13,12 @@ from psi.bench.fitting.entrants import contestants
 from psi.bench.fitting.held_out import HELD_OUT
 from psi.bench.fitting.judging import OTHER_RESOLUTIONS, Gain, Judged, gain, judge
 from psi.bench.fitting.references import KEYS, headroom, reference
-from psi.bench.verify.rows import Row, at_least
 from psi.lab.data.trajectories import PLAIN
 from psi.lab.engine.devices import beside
 from psi.lab.tasks.table import Spec
 from psi.law.law import Law
 from psi.law.load import shipped
+from psi.verify.rows import Row, at_least
 
 STREAMS_GAIN, FIXED_GAIN = 0.15, 0.05
 SEED = 20261124

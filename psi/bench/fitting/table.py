@@ -11,7 +11,7 @@ from psi.bench.fitting.many import million
 from psi.bench.fitting.measured import exponents, quadratics
 from psi.bench.fitting.planted import PlantedResult, planted, power_law
 from psi.bench.fitting.shipped import by_optimizer, judged_laws, rows_of, table
-from psi.bench.verify.rows import Row, absolute, at_least, at_most, timed
+from psi.verify.rows import Row, absolute, at_least, at_most, timed
 
 SEEDS = (0, 1, 2, 3)
 EXPONENTS = (1 / 3, -1 / 2, 1 / 2, -1.0)

@@ -4,7 +4,6 @@ import jax
 import numpy as np
 from jaxtyping import Float
 
-from psi.bench.verify.rows import Row, absolute, relative
 from psi.ideal.branched import Branching, best_rates, branch_surface
 from psi.ideal.continuation import CONSTANT
 from psi.ideal.contour import iso_rate
@@ -17,6 +16,7 @@ from psi.lab.tasks.noiseless_problems import ExponentialTail, PowerLaw
 from psi.lab.tasks.noisy_problems import NoisyQuadratic
 from psi.lab.tasks.problems import NOISY_QUADRATIC, POWER_LAW, TAIL, Kind, Problem, task_of
 from psi.lab.tasks.task import Task
+from psi.verify.rows import Row, absolute, relative
 
 ONE_STEP = Branching(1, CONSTANT, orders=0, rounds=4)
 """No noise, and a minimum of the next loss as sharp as a cusp: rounds close in on it."""

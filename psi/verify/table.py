@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Sequence
 
-from psi.bench.verify import adversary, greedy, horizons, noiseless
-from psi.bench.verify.rows import Row, timed
+from psi.verify import adversary, greedy, horizons, noiseless
+from psi.verify.rows import Row, timed
 
 Check = Callable[[], list[Row]]
 

@@ -4,8 +4,6 @@ import jax
 import numpy as np
 from jaxtyping import Float
 
-from psi.bench.verify.greedy import KEY, numbers_of, quadratic
-from psi.bench.verify.rows import Row, at_most, relative
 from psi.ideal.branched import Branching
 from psi.ideal.continuation import CONSTANT, LINEAR
 from psi.ideal.moments import joint_rates, mean_oracle
@@ -17,6 +15,8 @@ from psi.lab.tasks.closed_forms import drift_rate, steady_loss
 from psi.lab.tasks.noisy_problems import Drift
 from psi.lab.tasks.table import make_task
 from psi.lab.tasks.task import Task
+from psi.verify.greedy import KEY, numbers_of, quadratic
+from psi.verify.rows import Row, at_most, relative
 
 POPULATION = 100_000
 CHOSEN_BY = 16_384  # of the population, where candidates are played for up to 60 steps

@@ -5,7 +5,6 @@ import numpy as np
 from jaxtyping import Float
 from scipy.optimize import root_scalar
 
-from psi.bench.verify.rows import Row, absolute, many
 from psi.ideal.branched import Branching, best_rates, branch_surface
 from psi.ideal.continuation import CONSTANT
 from psi.ideal.pool import pooled
@@ -18,6 +17,7 @@ from psi.lab.tasks.closed_forms import noisy_quadratic_rate as formula
 from psi.lab.tasks.noisy_problems import LeastSquares, NoisyQuadratic
 from psi.lab.tasks.problems import LEAST_SQUARES, NOISY_QUADRATIC, Problem, task_of
 from psi.lab.tasks.task import Task
+from psi.verify.rows import Row, absolute, many
 
 RUNS = 65_536
 ONE_STEP = Branching(horizon=1, continuation=CONSTANT, orders=0, rounds=2)

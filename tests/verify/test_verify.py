@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from psi.bench.verify import greedy, horizons, noiseless
-from psi.bench.verify.rows import absolute, at_most, many, relative, timed
-from psi.bench.verify.table import CHECKS, PROBLEMS, verify
 from psi.commands.verify import VerifyCommand
+from psi.verify import greedy, horizons, noiseless
+from psi.verify.rows import absolute, at_most, many, relative, timed
+from psi.verify.table import CHECKS, PROBLEMS, verify
 
 
 def test_rows():

@@ -21,12 +21,12 @@ import numpy as np
 from jaxtyping import Array, Float, Key
 from scipy.optimize import minimize, minimize_scalar
 
-from psi.bench.verify.rows import Row, absolute
 from psi.lab.data.config import Hyper
 from psi.lab.engine.branch import play, starts
 from psi.lab.engine.policy import trajectory
 from psi.lab.tasks.problems import Kind, Problem, task_of
 from psi.lab.tasks.task import Batch, Params
+from psi.verify.rows import Row, absolute
 
 STEPS = 8
 POINTS = STEPS + 1

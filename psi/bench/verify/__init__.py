@@ -1,1 +1,0 @@
-"""Every estimate of psi.ideal against problems whose answer is known exactly."""

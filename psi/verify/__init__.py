@@ -1,0 +1,1 @@
+"""Every estimate against problems whose ideal rate is known exactly."""
