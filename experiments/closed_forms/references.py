@@ -2,7 +2,7 @@
 
 python -m experiments.closed_forms.references
 
-Writes psi/bench/fitting/references.csv, a row an optimizer and task. No law is involved: the plain
+Writes psi/bench/references.csv, a row an optimizer and task. No law is involved: the plain
 schedules are tuned (grid of ratio 1.5, extended until the best is inside, seeds 0–4), and an oracle
 is searched for each task (psi.ideal.oracle) and compared with the tuned constant rate. Rows that
 are there are kept, so that the same command goes on where it was stopped.
@@ -18,10 +18,10 @@ import tyro
 from jaxtyping import Array, Key
 
 from psi.bench.contest import TUNING_SEEDS
-from psi.bench.fitting.entrants import plan
-from psi.bench.fitting.held_out import HELD_OUT
-from psi.bench.fitting.references import FILE, HEADROOM, KEYS
-from psi.bench.fitting.shipped import key_of
+from psi.bench.entrants import plan
+from psi.bench.references import FILE, HEADROOM, KEYS
+from psi.bench.shipped import key_of
+from psi.bench.suites import HELD_OUT
 from psi.ideal.oracle import Search, headroom_over, plain_scores, trajectory_losses
 from psi.lab.bounds import BOUNDS
 from psi.lab.data.trajectories import PLAIN

@@ -1,6 +1,6 @@
 """The training tasks of the shipped laws: scikit-learn's own data sets and synthetic families.
 
-Nothing here is in psi.bench.held_out, neither a data set (digits, iris, text, moons) nor a network
+Nothing here is in psi.bench.suites, neither a data set (digits, iris, text, moons) nor a network
 (CNN, transformer). Budgets, batches, sizes and initialisations differ as a user's do; tasks that
 differ in their generator and their budget alone share their compiled programs.
 """

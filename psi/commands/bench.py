@@ -45,9 +45,9 @@ class BenchCommand:
             return self._fit()
         if self.what == "scheduler":
             return self._scheduler()
-        from psi.bench.branching import bench_branching
-        from psi.bench.engine import bench_engine
-        from psi.bench.storage import bench_storage
+        from psi.bench.speed.branching import bench_branching
+        from psi.bench.speed.engine import bench_engine
+        from psi.bench.speed.storage import bench_storage
 
         with bar("measuring", 100) as update:
             if self.what == "engine":
@@ -75,7 +75,7 @@ class BenchCommand:
         return {"rows": as_json(found.rows), "tasks": found.tasks.to_dict("records")}
 
     def _scheduler(self) -> Any:
-        from psi.bench.scheduler import bench_scheduler
+        from psi.bench.speed.scheduler import bench_scheduler
         from psi.commands.verify import as_json, print_rows
         from psi.report.progress import bar
 

@@ -7,8 +7,8 @@ import jax
 import numpy as np
 import pytest
 
-from psi.bench.fitting import shipped
-from psi.bench.fitting.entrants import (
+from psi.bench import shipped
+from psi.bench.entrants import (
     BUDGETS,
     SCORING,
     TOLD,
@@ -20,11 +20,11 @@ from psi.bench.fitting.entrants import (
     groups,
     plan,
 )
-from psi.bench.fitting.held_out import FIXED, HELD_OUT, STREAMS
-from psi.bench.fitting.judging import Judged, Method, gain, judge
-from psi.bench.fitting.references import Reference, headroom, reference
-from psi.bench.fitting.shipped import rows_of, table
 from psi.bench.fitting.table import bench_fit
+from psi.bench.judging import Judged, Method, gain, judge
+from psi.bench.references import Reference, headroom, reference
+from psi.bench.shipped import rows_of, table
+from psi.bench.suites import FIXED, HELD_OUT, STREAMS
 from psi.ideal.oracle import trajectory_losses
 from psi.lab.data.config import Hyper
 from psi.lab.data.trajectories import PLAIN

@@ -10,7 +10,7 @@ import pandas as pd
 from psi.bench.fitting.many import million
 from psi.bench.fitting.measured import exponents, quadratics
 from psi.bench.fitting.planted import PlantedResult, planted, power_law
-from psi.bench.fitting.shipped import by_optimizer, judged_laws, rows_of, table
+from psi.bench.shipped import by_optimizer, judged_laws, rows_of, table
 from psi.verify.rows import Row, absolute, at_least, at_most, timed
 
 SEEDS = (0, 1, 2, 3)

@@ -16,7 +16,7 @@ from typing import Any
 
 import pandas as pd
 
-from psi.bench.engine import Report, canonical_task, recorded_job
+from psi.bench.speed.engine import Report, canonical_task, recorded_job
 from psi.lab.data import store
 from psi.lab.data.config import GenerateConfig, Hyper
 from psi.lab.data.generate import generate

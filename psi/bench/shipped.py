@@ -9,10 +9,10 @@ import jax
 import pandas as pd
 from jaxtyping import Array, Key
 
-from psi.bench.fitting.entrants import contestants
-from psi.bench.fitting.held_out import HELD_OUT
-from psi.bench.fitting.judging import OTHER_RESOLUTIONS, Gain, Judged, gain, judge
-from psi.bench.fitting.references import KEYS, headroom, reference
+from psi.bench.entrants import contestants
+from psi.bench.judging import OTHER_RESOLUTIONS, Gain, Judged, gain, judge
+from psi.bench.references import KEYS, headroom, reference
+from psi.bench.suites import HELD_OUT
 from psi.lab.data.trajectories import PLAIN
 from psi.lab.engine.devices import beside
 from psi.lab.tasks.table import Spec
@@ -22,7 +22,7 @@ from psi.verify.rows import Row, at_least
 
 STREAMS_GAIN, FIXED_GAIN = 0.15, 0.05
 SEED = 20261124
-SINGLE = Path(__file__).parents[1] / "single_rates.json"
+SINGLE = Path(__file__).parent / "single_rates.json"
 
 Report = Callable[[int, str], None]
 

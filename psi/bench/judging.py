@@ -16,8 +16,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Array, Float, Key
 
-from psi.bench.fitting.entrants import BUDGETS, budget_name, group_losses, groups
-from psi.bench.fitting.references import Reference
+from psi.bench.entrants import BUDGETS, budget_name, group_losses, groups
+from psi.bench.references import Reference
 from psi.ideal.returns import RESOLUTION, left_out_means, score
 from psi.lab.engine.population import MakePolicy
 from psi.lab.tasks.task import Task

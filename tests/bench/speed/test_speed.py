@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from psi.bench.branching import bench_branching
-from psi.bench.engine import FLOPS_A_RUN, bench_engine
-from psi.bench.storage import resume_seconds
+from psi.bench.speed.branching import bench_branching
+from psi.bench.speed.engine import FLOPS_A_RUN, bench_engine
+from psi.bench.speed.storage import resume_seconds
 from psi.lab.engine.timing import alternately, seconds
 
 

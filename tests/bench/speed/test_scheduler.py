@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from psi.bench.scheduler import LARGE, SMALL, _parameters, bench_scheduler, in_turns, network
+from psi.bench.speed.scheduler import LARGE, SMALL, _parameters, bench_scheduler, in_turns, network
 from psi.law.trial import trial
 
 

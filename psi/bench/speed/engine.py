@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 from sklearn.datasets import load_digits
 
-from psi.bench.byhand import naive_vmap, one_at_a_time
+from psi.bench.speed.by_hand import naive_vmap, one_at_a_time
 from psi.lab.data import store
 from psi.lab.data.config import Hyper
 from psi.lab.data.sweep import Job, train_calls

@@ -1,0 +1,1 @@
+"""What each part costs on this machine: `psi bench engine|storage|branching|scheduler`."""
