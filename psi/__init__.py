@@ -4,10 +4,10 @@ Importing this package needs numpy alone. `psi.load` reads a fitted law; the roo
 (`psi.lab`, `psi.ideal`, `psi.fit`, …) need the extra `lab` and are imported by name.
 """
 
+from psi.advice.range_test import suggest_lr
 from psi.law.errors import LawFileError
 from psi.law.law import Law
 from psi.law.load import load
-from psi.schedulers.range_test import suggest_lr
 
 __version__ = "0.1.0"
 

@@ -8,10 +8,10 @@ from typing import Annotated, Any
 import tyro
 
 import psi
-from psi.schedulers.diagnosis import diagnose
-from psi.schedulers.log import Columns, Log, read_log
-from psi.schedulers.replay import Replay, compared, replay
-from psi.schedulers.trend import trend
+from psi.advice.diagnosis import diagnose
+from psi.advice.log import Columns, Log, read_log
+from psi.advice.replay import Replay, compared, replay
+from psi.advice.trend import trend
 
 
 @dataclass(frozen=True)

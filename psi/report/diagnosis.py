@@ -23,7 +23,7 @@ def diagnosis_figure(
 ) -> None:
     """Loss above, rates below, and updates over weights where the log has them.
 
-    `log` is what `psi.schedulers.log.read_log` returned, `curve` its trend or None, `found` its
+    `log` is what `psi.advice.log.read_log` returned, `curve` its trend or None, `found` its
     findings, `along` what Ψ would have chosen.
     """
     ratios = np.isfinite(log.update_ratio).any()

@@ -12,8 +12,8 @@ import numpy as np
 
 from psi.law.clock import Clock, start, whole
 from psi.law.law import Law
-from psi.law.saved import Saved, restored, saved
 from psi.schedulers import host
+from psi.schedulers.saved import Saved, restored, saved
 
 
 class PsiSchedule(keras.callbacks.Callback):

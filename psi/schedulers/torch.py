@@ -15,8 +15,8 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from psi.law.clock import Clock, ClockState, start, whole
 from psi.law.law import Law
-from psi.law.saved import restored, saved
 from psi.schedulers import host
+from psi.schedulers.saved import restored, saved
 
 PENDING = 256  # losses kept on their device before they are read: reading one waits for it
 COUNTS = ("calls", "observed")

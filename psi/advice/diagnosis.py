@@ -5,11 +5,11 @@ The thumb rule of updates that are 10⁻³ of the weights: Karpathy, CS231n, 201
 
 import numpy as np
 
+from psi.advice.course import course, rate_cuts, rising
+from psi.advice.finding import Finding, at_rates, where
+from psi.advice.log import Log
+from psi.advice.trend import LEAST, trend, usable
 from psi.law.clock import positive
-from psi.schedulers.course import course, rate_cuts, rising
-from psi.schedulers.finding import Finding, at_rates, where
-from psi.schedulers.log import Log
-from psi.schedulers.trend import LEAST, trend, usable
 
 ABOVE = 1.3  # times ε_0: single minibatches may well be somewhat above it
 NEAR = 31  # lines: where a jump is compared with the usual changes

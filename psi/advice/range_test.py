@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from psi.schedulers.lines import Curve, lines
+from psi.advice.lines import Curve, lines
 
 Step = Callable[[float], float]
 """Train on one minibatch at this rate; the minibatch's loss before the update."""
@@ -48,7 +48,7 @@ def suggest_lr(
     """Test rates from `low` to `high`, evenly spaced in their logarithm, in `seeds` runs.
 
     `begin(seed)` starts a training anew and returns its step: `step(lr)` trains on one minibatch
-    and returns that minibatch's loss. `psi.schedulers.range_torch`, `range_optax` and `range_keras`
+    and returns that minibatch's loss. `psi.advice.range_torch`, `range_optax` and `range_keras`
     make one. A run that diverges ends there; steps · seeds minibatches are the most it takes. In
     the end it begins once more, which leaves a model that is trained in place as it was.
 

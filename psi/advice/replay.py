@@ -6,10 +6,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from psi.advice.log import Log, Values
 from psi.law.clock import Clock, start, whole
 from psi.law.law import Law
 from psi.schedulers import host
-from psi.schedulers.log import Log, Values
 
 PERIODS = 50  # of a log that does not say what an epoch is
 

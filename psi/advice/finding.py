@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from psi.schedulers.lines import Curve
-from psi.schedulers.log import Log
+from psi.advice.lines import Curve
+from psi.advice.log import Log
 
 
 class Finding(NamedTuple):

@@ -11,7 +11,7 @@ import optax
 import pytest
 
 import psi
-from psi.schedulers.range_test import Suggestion, read, suggest_lr
+from psi.advice.range_test import Suggestion, read, suggest_lr
 
 RATES = np.geomspace(1e-5, 10, 100)
 X = np.log10(RATES)
@@ -121,7 +121,7 @@ def trains_well(found: Suggestion) -> None:
 
 
 def test_optax_trains_at_the_rate() -> None:
-    from psi.schedulers.range_optax import range_steps
+    from psi.advice.range_optax import range_steps
 
     x, y = digits()
     batches = jnp.asarray(x).reshape(-1, 128, 64), jnp.asarray(y).reshape(-1, 128)
@@ -145,7 +145,7 @@ def test_optax_trains_at_the_rate() -> None:
 
 def test_torch_trains_at_the_rate_and_is_left_as_it_was() -> None:
     torch = pytest.importorskip("torch")
-    from psi.schedulers.range_torch import range_steps
+    from psi.advice.range_torch import range_steps
 
     torch.manual_seed(0)
     x, y = (torch.tensor(each) for each in digits())
@@ -169,7 +169,7 @@ def test_keras_trains_at_the_rate_and_is_left_as_it_was() -> None:
     os.environ.setdefault("KERAS_BACKEND", "torch")
     pytest.importorskip("torch")
     keras = pytest.importorskip("keras")
-    from psi.schedulers.range_keras import range_steps
+    from psi.advice.range_keras import range_steps
 
     keras.utils.set_random_seed(0)
     x, y = digits()

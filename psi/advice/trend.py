@@ -5,8 +5,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from psi.schedulers.lines import Curve, lines
-from psi.schedulers.log import Log
+from psi.advice.lines import Curve, lines
+from psi.advice.log import Log
 
 BINS = 200  # a longer log is averaged into so many
 LEAST = 8  # lines with a finite loss

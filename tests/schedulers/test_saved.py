@@ -9,7 +9,7 @@ import pytest
 
 from psi.law.clock import Clock, ClockState, first, observe, start, tick
 from psi.law.law import Law
-from psi.law.saved import restored, saved
+from psi.schedulers.saved import restored, saved
 
 LOSSES = [1.7, 1.1, math.nan, 0.9, 0.30000000000000004, math.inf, 0.7]
 

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, Key
 
-from psi.schedulers.range_test import Step
+from psi.advice.range_test import Step
 
 
 def range_steps(

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from psi.schedulers.log import Columns, Log, read_log
+from psi.advice.log import Columns, Log, read_log
 
 
 def read(tmp_path: Path, text: str, columns: Columns | None = None) -> Log:

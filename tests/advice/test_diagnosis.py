@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from psi.advice.diagnosis import Finding, diagnose
+from psi.advice.log import Log
+from psi.advice.replay import compared, replay
+from psi.advice.trend import trend
 from psi.law.law import Law
-from psi.schedulers.diagnosis import Finding, diagnose
-from psi.schedulers.log import Log
-from psi.schedulers.replay import compared, replay
-from psi.schedulers.trend import trend
 from tests.schedulers.drivers import clock_rates
 
 SIZE, STEPS = 64, 20

@@ -6,7 +6,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from psi.schedulers.range_test import Step
+from psi.advice.range_test import Step
 
 
 def range_steps(model: Any, x: Any, y: Any, batch_size: int = 32) -> Callable[[int], Step]:

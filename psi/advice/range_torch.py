@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch.optim import Optimizer
 
-from psi.schedulers.range_test import Step
+from psi.advice.range_test import Step
 from psi.schedulers.torch import ratios, set_rates
 
 

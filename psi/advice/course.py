@@ -7,10 +7,10 @@ That a rate has a noise floor which a lower one goes below: Robbins and Monro 19
 import numpy as np
 from numpy.typing import NDArray
 
-from psi.schedulers.finding import Finding, at_rates, where
-from psi.schedulers.lines import Curve
-from psi.schedulers.log import Log
-from psi.schedulers.trend import SURE, Trend
+from psi.advice.finding import Finding, at_rates, where
+from psi.advice.lines import Curve
+from psi.advice.log import Log
+from psi.advice.trend import SURE, Trend
 
 SURE_OF_ONE = 3.5  # standard errors, where one place is looked at and not the worst of many
 SHARE = 0.1  # of the whole fall: what counts as a rise

@@ -1,0 +1,1 @@
+"""What is wrong with a training: its log read and diagnosed, a rate from a range test. No JAX."""
