@@ -13,8 +13,8 @@ from experiments.closed_forms import plot, scores
 from experiments.closed_forms.compute import StudyConfig
 from experiments.closed_forms.laws import of_family, tidied
 from experiments.closed_forms.main import Main
-from psi.fit.families import SIZED, family
-from psi.fit.search import PolishConfig
+from psi.fit.formula.families import SIZED, family
+from psi.fit.search.evolution import PolishConfig
 from psi.fit.symbolic.config import SymbolicConfig
 from psi.ideal.labelling import Labelling
 from psi.lab.data.config import Hyper

@@ -20,12 +20,12 @@ import pandas as pd
 from jaxtyping import Array, Key
 
 from experiments.closed_forms.tasks import TRAINING
-from psi.fit.curves import Curve, fit_curves, simplest
-from psi.fit.families import SIZED, families
-from psi.fit.kinds import Arena, Kind, arena, of_curve, of_row
-from psi.fit.outcome import Course
-from psi.fit.points import Points, points_of
-from psi.fit.search import PolishConfig
+from psi.fit.formula.curves import Curve, fit_curves, simplest
+from psi.fit.formula.families import SIZED, families
+from psi.fit.formula.points import Points, points_of
+from psi.fit.search.candidates import Arena, Kind, arena, of_curve, of_row
+from psi.fit.search.evolution import PolishConfig
+from psi.fit.search.objective import Course
 from psi.fit.symbolic.config import SymbolicConfig
 from psi.fit.symbolic.front import Front
 from psi.fit.symbolic.search import search

@@ -15,9 +15,9 @@ from experiments.closed_forms.compute import (
     content,
     domain_of,
 )
-from psi.fit.families import SIZED, Family, Free, family, values
-from psi.fit.kinds import Arena, Kind
-from psi.fit.surrogate import scattered, task_intervals
+from psi.fit.formula.families import SIZED, Family, Free, family, values
+from psi.fit.search.candidates import Arena, Kind
+from psi.fit.search.surrogate import scattered, task_intervals
 from psi.law.expression import Apply, evaluate
 from psi.law.law import Constant, Law, Provenance, Range, Score
 from psi.law.parsing import parse

@@ -29,8 +29,8 @@ from experiments.closed_forms.compute import (
     place_of,
 )
 from experiments.closed_forms.laws import law_of
-from psi.fit.families import SIZED
-from psi.fit.points import points_of
+from psi.fit.formula.families import SIZED
+from psi.fit.formula.points import points_of
 from psi.fit.symbolic.front import table
 from psi.fit.symbolic.search import STEPS
 from psi.lab.engine.devices import beside

@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Array, Float, Key
 
 from psi.bench.contest import SCORING_SEEDS as SCORING
-from psi.fit.outcome import charged, run_losses, scales_of
+from psi.fit.search.objective import charged, run_losses, scales_of
 from psi.lab.data.trajectories import PLAIN
 from psi.lab.engine.policy import Policy, clock_policy, trajectory
 from psi.lab.engine.population import MakePolicy

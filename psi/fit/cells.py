@@ -1,155 +1,166 @@
-"""A closed form fitted to the regret in the cells, whatever its structure.
+"""What a fit sees of each cell: features, the ideal rate, and what other rates lose.
 
-    min over constants of  (1/n) Σ_k lost_k(log Ψ(x_k)),
+The ideal rate often lies just below a cliff: a little more diverges, a little less costs little.
+A fit to its logarithm alone falls off the cliff in half of the cells. So laws are fitted to the
+*regret*, what a rate loses in a cell against the cell's best,
 
-from where least squares in log α have ended; why not those alone is in `psi.fit.labels`. The
-objective is piecewise linear in log Ψ and constants are few: a simplex (Nelder & Mead 1965) needs
-no gradient. Intervals are over tasks, from resamples of whole tasks: cells of one are not
-independent of each other.
+    lost(α) = score(α) − min over candidates of the score,  linear in log α between candidates,
+
+and the ideal rates serve as the start of the search. Of a law that is scale × shape all rates are
+over the α_0 of the cell's task.
 """
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Int
-from scipy.optimize import minimize
+import pandas as pd
+from jaxtyping import Float
 
-from psi.fit.families import by_name, values
-from psi.fit.form import Form
-from psi.fit.kinds import Kind
-from psi.fit.labels import Labels, domain, lost_at, rates
-from psi.fit.refit import refit
-from psi.law.expression import evaluate
-from psi.law.law import Constant, Law
+from psi.fit.formula.points import SEEN, Points, points, seen, weights
+from psi.law.law import Law, Provenance, Range, Score
+from psi.law.namespace import Array, Namespace
 
-MANY = 5000  # cells of a resample: beyond them the tasks are what there are too few of
-STEP = 0.1  # of the first simplex: nats of a positive constant, else relative
-TINY = 1e-3
-FINE, COARSE = 1e-5, 1e-3
-LARGE = 1e299  # of a constant that resamples do not hold: what a file may say
-FAR = 20.0  # nats below the lowest candidate, where what is no positive number counts as a rate
-
-Vector = Float[np.ndarray, " constant"]
-Report = Callable[[int, str], None]
+BLOWN_UP = 2.0  # times ε_0
+LEAST = 10  # cells
 
 
-def mean_lost(kind: Kind, names: Sequence[str], cells: Labels) -> Callable[[Vector], float]:
-    """The mean regret over cells as a function of the constants as they are searched, nats."""
-    seen = [*cells.values(names)]
-    every = (*names, *_names(kind))
+class Labels(NamedTuple):
+    """Points to fit, one a cell."""
 
-    def objective(found: Vector) -> float:
-        own = values(kind.constants, found, np)
-        with np.errstate(all="ignore"):
-            log_rate = np.log(evaluate(kind.tree, every, [*seen, *own], np))
-        log_rate = np.where(np.isfinite(log_rate), log_rate, cells.tried[:, 0] - FAR)
-        return float(lost_at(cells.tried, cells.lost, log_rate, np).mean())
+    loss: Float[np.ndarray, " cell"]
+    """ε_i, nats"""
+    epoch: Float[np.ndarray, " cell"]
+    """i, epochs"""
+    initial_loss: Float[np.ndarray, " cell"]
+    """ε_0, nats"""
+    epochs: Float[np.ndarray, " cell"]
+    """T, epochs"""
+    parameters: Float[np.ndarray, " cell"]
+    """P"""
+    log_rate: Float[np.ndarray, " cell"]
+    """log α of the ideal rate"""
+    weight: Float[np.ndarray, " cell"]
+    """psi.fit.formula.points.weights: 0 where the cell is flat or its best at an edge"""
+    tried: Float[np.ndarray, "cell rate"]
+    """log α of the candidates, rising"""
+    lost: Float[np.ndarray, "cell rate"]
+    """What each candidate lost against the best, in nats"""
+    domain: np.ndarray
+    """Name of each point's domain, what is left out whole when it is held out."""
+    task: np.ndarray
 
-    return objective
+    def take(self, index: np.ndarray) -> "Labels":
+        """The points at `index` (a mask or positions)."""
+        return Labels(*(values[index] for values in self))
+
+    def values(self, names: Sequence[str]) -> Float[np.ndarray, "feature cell"]:
+        """Features by name, in that order."""
+        return seen(names, *(getattr(self, column) for column in SEEN))
+
+    def points(self, names: Sequence[str]) -> Points:
+        """The ideal rates alone, for least squares. Raises ValueError as `points` does."""
+        return points(names, self.values(names), np.exp(self.log_rate), self.weight, self.task)
 
 
-def least_squares(kind: Kind, names: Sequence[str], cells: Labels) -> Kind:
-    """The kind fitted to the cells' ideal rates, from its start; where that fails, the kind itself.
+def labels(
+    ideal: pd.DataFrame, surface: pd.DataFrame, least: int = LEAST, scaled: bool = False
+) -> Labels:
+    """The cells of an ideal-rate table, with the response surface it came from.
 
-    Raises ValueError where fewer cells count than there are constants, or a feature is the same in
-    all of them.
+    With `scaled` rates are over the column `scale` of `ideal`. Left out: cells whose network has
+    blown up (ε > 2 ε_0), which no law is meant for. Raises ValueError where fewer than `least` are
+    left that are neither flat nor have their best at an edge, or a column holds no number at all.
     """
-    start = by_name(kind.constants, kind.start)
-    fitted = refit(Form(kind.tree, start), cells.points(names))
-    with np.errstate(all="ignore"):
-        found = np.array(
-            [
-                fitted.start[free.name]
-                if free.unit == "exponent"
-                else np.log(fitted.start[free.name])
-                for free in kind.constants
-            ]
+    for name in ("loss", "initial_loss", "lr", *(("scale",) if scaled else ())):
+        if not np.isfinite(ideal[name]).any():
+            raise ValueError(f"column {name} holds no usable number in {len(ideal)} rows")
+    usable = np.isfinite(ideal.lr) & (ideal.loss <= BLOWN_UP * ideal.initial_loss)
+    kept = ideal[usable & np.isfinite(ideal["scale"])] if scaled else ideal[usable]
+    sure = int(kept.sure.sum())
+    if sure < least:
+        raise ValueError(
+            f"a fit needs >= {least} usable cells (interior, not flat, ε <= {BLOWN_UP:g} ε_0), "
+            f"got {sure} of {len(ideal)}"
         )
-    return kind._replace(start=found) if np.isfinite(found).all() else kind
-
-
-def minimise(kind: Kind, names: Sequence[str], cells: Labels, tolerance: float = FINE) -> Kind:
-    """The kind at constants of the least mean regret, searched from its start.
-
-    `tolerance`: of constants, in steps of the first simplex.
-    """
-    if not len(kind.start):
-        return kind
-    positive = np.array([free.unit != "exponent" for free in kind.constants])
-    step = np.where(positive, STEP, STEP * np.abs(kind.start) + TINY)
-    objective = mean_lost(kind, names, cells)
-    count = len(step)
-    options = {
-        "initial_simplex": np.concatenate([np.zeros((1, count)), np.eye(count)]),
-        "xatol": tolerance,
-        "fatol": tolerance / 1000,
-        "maxiter": 300 * count,
-    }
-    found = minimize(
-        lambda steps: objective(kind.start + step * steps),
-        np.zeros(count),
-        method="Nelder-Mead",
-        options=options,
+    groups = surface.sort_values("lr").groupby(["task", "cell"], observed=True)
+    cells = [groups.get_group(key) for key in zip(kept.task, kept.cell, strict=True)]
+    scores = np.stack([cell.score.to_numpy() for cell in cells])
+    scale = kept["scale"].to_numpy(float) if scaled else np.ones(len(kept))
+    tried = np.stack([cell.lr.to_numpy(float) for cell in cells])
+    return Labels(
+        *(kept[name].to_numpy(float) for name in SEEN),
+        log_rate=np.log(kept.lr.to_numpy(float) / scale),
+        weight=weights(kept),
+        tried=np.log(tried / scale[:, None]),
+        lost=scores - scores.min(1, keepdims=True),
+        domain=kept.domain.to_numpy(dtype=object),
+        task=kept.task.to_numpy(dtype=object),
     )
-    return kind._replace(start=kind.start + step * found.x)
 
 
-def intervals(
-    kind: Kind,
-    names: Sequence[str],
+def lost_at(tried: Array, lost: Array, log_rate: Array, xp: Namespace) -> Array:
+    """What the rate exp(log_rate) loses in each cell, shape=(cell,).
+
+    Linear between candidates; beyond them one nat more for each nat of log α, so that a search
+    comes back.
+    """
+    inside = xp.clip(log_rate, tried[:, 0], tried[:, -1])
+    left = xp.clip((tried <= inside[:, None]).sum(1) - 1, 0, tried.shape[1] - 2)[:, None]
+    x0, x1 = (xp.take_along_axis(tried, left + k, 1)[:, 0] for k in (0, 1))
+    y0, y1 = (xp.take_along_axis(lost, left + k, 1)[:, 0] for k in (0, 1))
+    return y0 + (y1 - y0) * (inside - x0) / (x1 - x0) + xp.abs(log_rate - inside)
+
+
+def log_rates(law: Law, cells: Labels) -> Float[np.ndarray, " cell"]:
+    """The law's log Ψ in each cell; of what is no positive number, that of its lowest rate."""
+    with np.errstate(all="ignore"):
+        rate = np.nan_to_num(law(cells.values(law.features)), nan=0.0, posinf=law.rates.high)
+    return np.log(np.where(rate > 0, rate, law.rates.low))
+
+
+def regret(law: Law, cells: Labels) -> float:
+    """Mean over cells of what the law's rate loses against the cell's best, in nats."""
+    return float(lost_at(cells.tried, cells.lost, log_rates(law, cells), np).mean())
+
+
+def domain(cells: Labels, names: Sequence[str]) -> tuple[Range, ...]:
+    """The range of each feature seen."""
+    return tuple(Range(float(row.min()), float(row.max())) for row in cells.values(names))
+
+
+def rates(cells: Labels) -> Range:
+    """The range of ideal rates seen, of those that are sure."""
+    sure = cells.log_rate[cells.weight > 0]
+    return Range(float(np.exp(sure.min())), float(np.exp(sure.max())))
+
+
+def left_out_scores(
+    fit: Callable[[Labels], Law],
     cells: Labels,
-    resamples: int,
-    seed: int = 0,
-    report: Report = lambda *_: None,
-) -> tuple[Constant, ...]:
-    """The constants of a kind with 95 % bootstrap intervals; each resample is fitted as the kind.
+    report: Callable[[int, str], None] = lambda *_: None,
+) -> tuple[Score, ...]:
+    """The regret on each domain of a fit to all the others.
 
-    From least squares again, as a search that starts at a kink of the objective may stay there.
-    None where there is one task alone: nothing is known of others then.
+    A domain without which too little is left for a fit has no score.
     """
-    if len(np.unique(cells.task)) < 2:
-        return ()
-    spread = []
-    for drawn in _resamples(cells, resamples, np.random.default_rng(seed)):
-        part = cells.take(drawn)
-        with contextlib.suppress(ValueError):  # a resample of too little
-            again = minimise(least_squares(kind, names, part), names, part, COARSE)
-            spread.append(_constants(kind, again.start))
-        report(len(spread), "")
-    best = _constants(kind, kind.start)
-    low, high = np.quantile(np.clip([*spread, best], -LARGE, LARGE), [0.025, 0.975], axis=0)
-    # Of very few tasks the resamples may all lie on one side.
-    rows = zip(_names(kind), best, np.minimum(low, best), np.maximum(high, best), strict=True)
-    return tuple(Constant(name, float(v), float(lo), float(hi)) for name, v, lo, hi in rows)
+    scores, names = [], np.unique(cells.domain)
+    for done, name in enumerate(names if len(names) > 1 else []):
+        report(done, str(name))
+        out = cells.domain == name
+        with contextlib.suppress(ValueError):
+            value = regret(fit(cells.take(~out)), cells.take(out))
+            scores.append(Score(f"regret in the cells of {name}, left out", value))
+    report(len(names), "")
+    return tuple(scores)
 
 
-def closed_form(kind: Kind, names: Sequence[str], cells: Labels, optimizer: str) -> Law:
-    """The kind as a law, without intervals."""
-    return Law(
-        model=kind.formula(kind.start),
-        features=tuple(names),
-        domain=domain(cells, names),
-        rates=rates(cells),
-        optimizer=optimizer,
-        initial_loss=float(np.median(cells.initial_loss)),
+def provenance(
+    data_hash: str, config_hash: str, packages: tuple[str, ...], command: str = ""
+) -> Provenance:
+    """Hashes of the data and of their config, versions of the packages, what was run."""
+    return Provenance(
+        data_hash, config_hash, tuple(f"{p}=={version(p)}" for p in packages), command
     )
-
-
-def _names(kind: Kind) -> tuple[str, ...]:
-    return tuple(free.name for free in kind.constants)
-
-
-def _constants(kind: Kind, found: Vector) -> Vector:
-    return np.array(values(kind.constants, found, np), float)
-
-
-def _resamples(
-    cells: Labels, count: int, rng: np.random.Generator
-) -> Iterator[Int[np.ndarray, " drawn"]]:
-    """Positions of the cells of whole tasks, drawn with replacement."""
-    number = np.unique(cells.task, return_inverse=True)[1]
-    rows = [np.flatnonzero(number == k) for k in range(number.max() + 1)]
-    for _ in range(count):
-        drawn = np.concatenate([rows[k] for k in rng.integers(0, len(rows), len(rows))])
-        yield drawn if len(drawn) <= MANY else rng.choice(drawn, MANY)

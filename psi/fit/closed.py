@@ -20,12 +20,12 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from psi.fit.apart import apart_scores
-from psi.fit.cells import closed_form, intervals, least_squares, minimise
+from psi.fit.cells import Labels, domain, left_out_scores
 from psi.fit.config import FitConfig
-from psi.fit.curves import Curve, best_by_length, fit_curves, simplest
-from psi.fit.kinds import Kind, of_curve, of_row
-from psi.fit.labels import Labels, domain, left_out_scores
+from psi.fit.decompose import apart_scores
+from psi.fit.formula.curves import Curve, best_by_length, fit_curves, simplest
+from psi.fit.refine import closed_form, intervals, least_squares, minimise
+from psi.fit.search.candidates import Kind, of_curve, of_row
 from psi.fit.symbolic.front import Front, choose, scored, shortest
 from psi.fit.symbolic.limits import refusal
 from psi.fit.symbolic.search import LEAST, STEPS, search

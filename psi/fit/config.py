@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from psi.fit.families import RAW, RELATIVE, SIZED, Family, families, family
+from psi.fit.formula.families import RAW, RELATIVE, SIZED, Family, families, family
 from psi.fit.symbolic.config import SymbolicConfig
 
 LawKind = Literal["curve", "symbolic", "network"]

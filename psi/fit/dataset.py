@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from psi.fit.apart import apart_scores
+from psi.fit.cells import LEAST, Labels, labels, left_out_scores, provenance, regret
 from psi.fit.closed import Bar, Fitted, Play, fit_closed, least, silent
 from psi.fit.config import OPTIMIZERS, FitConfig
-from psi.fit.kinds import Kind
-from psi.fit.labels import LEAST, Labels, labels, left_out_scores, provenance, regret
+from psi.fit.decompose import apart_scores
 from psi.fit.network import fit_network
-from psi.fit.trainings import probed_scales, schedule_regrets
+from psi.fit.search.candidates import Kind
+from psi.fit.search.trainings import probed_scales, schedule_regrets
 from psi.ideal.rate import ideal_rates
 from psi.ideal.surface import response_surface
 from psi.lab.data import store

@@ -14,8 +14,8 @@ import optax
 from flax import nnx
 from jaxtyping import Array, Float
 
-from psi.fit.families import RELATIVE, TIMES
-from psi.fit.labels import Labels, domain, lost_at, rates
+from psi.fit.cells import Labels, domain, lost_at, rates
+from psi.fit.formula.families import RELATIVE, TIMES
 from psi.law.law import Law
 from psi.law.network import TRANSFORMS, Layer, Network
 

@@ -11,13 +11,13 @@ from flax import nnx
 
 import psi
 from psi.fit import network as network_room
-from psi.fit.cells import closed_form, intervals, least_squares, mean_lost, minimise
+from psi.fit.cells import Labels, labels, left_out_scores, lost_at, regret
 from psi.fit.closed import fit_closed
 from psi.fit.config import FitConfig
-from psi.fit.families import RAW, RELATIVE, Free, family
-from psi.fit.kinds import Kind
-from psi.fit.labels import Labels, labels, left_out_scores, lost_at, regret
+from psi.fit.formula.families import RAW, RELATIVE, Free, family
 from psi.fit.network import PsiNetwork, fit_network
+from psi.fit.refine import closed_form, intervals, least_squares, mean_lost, minimise
+from psi.fit.search.candidates import Kind
 from psi.law.network import Network
 from psi.law.parsing import parse
 

@@ -7,8 +7,8 @@ import time
 import numpy as np
 
 from psi.bench.fitting.planted import TRUTH, sample, saturating
-from psi.fit.curves import fit_curve
-from psi.fit.families import RAW, family
+from psi.fit.formula.curves import fit_curve
+from psi.fit.formula.families import RAW, family
 from psi.fit.symbolic.config import SymbolicConfig
 from psi.fit.symbolic.search import search
 from psi.verify.rows import Row, at_most, relative

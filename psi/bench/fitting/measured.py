@@ -3,9 +3,9 @@
 import numpy as np
 from jaxtyping import Float
 
-from psi.fit.curves import fit_curve
-from psi.fit.families import LOSS_ALONE, family
-from psi.fit.points import Points, points
+from psi.fit.formula.curves import fit_curve
+from psi.fit.formula.families import LOSS_ALONE, family
+from psi.fit.formula.points import Points, points
 from psi.fit.symbolic.config import SymbolicConfig
 from psi.fit.symbolic.search import search
 from psi.law.expression import evaluate

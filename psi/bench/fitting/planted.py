@@ -15,9 +15,9 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from psi.fit.form import Form
-from psi.fit.points import Points, points
-from psi.fit.refit import log_apart, refit
+from psi.fit.formula.formula import Form
+from psi.fit.formula.points import Points, points
+from psi.fit.formula.refit import log_apart, refit
 from psi.fit.symbolic.config import SymbolicConfig
 from psi.fit.symbolic.search import search
 from psi.law.expression import evaluate

@@ -1,6 +1,6 @@
 """What branching costs: S states, K rates and R batch orders for H epochs, beside as many runs.
 
-The canonical network on digits (psi.bench.speed.engine), four epochs into its training; the runs beside
+The canonical network on digits (bench/speed/engine), four epochs into its training; the runs beside
 it are of H epochs each, trained by the population engine with everything recorded. In turns, so
 that a busy minute falls on both.
 """

@@ -18,8 +18,8 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from psi.fit.heldout import HeldOut, gap
-from psi.fit.refit import Refitted
+from psi.fit.formula.held_out import HeldOut, gap
+from psi.fit.formula.refit import Refitted
 from psi.law.expression import Expression, size
 from psi.law.law import Constant
 from psi.law.printing import text

@@ -20,8 +20,8 @@ from itertools import product
 import numpy as np
 from jaxtyping import Bool, Float
 
-from psi.fit.families import TIMES
-from psi.fit.points import Points
+from psi.fit.formula.families import TIMES
+from psi.fit.formula.points import Points
 from psi.law.expression import Apply, Expression, evaluate, nodes
 
 CELLS = 2500  # points of the grid

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from psi.fit.form import Form, constants
-from psi.fit.points import Points
-from psi.fit.refit import Refitted, refit
+from psi.fit.formula.formula import Form, constants
+from psi.fit.formula.points import Points
+from psi.fit.formula.refit import Refitted, refit
 from psi.fit.symbolic.config import SymbolicConfig
 from psi.fit.symbolic.limits import refusal
 from psi.fit.symbolic.reduce import reductions

@@ -7,7 +7,7 @@ arguments, or by a constant.
 
 from collections.abc import Iterator, Sequence
 
-from psi.fit.form import Form, constants
+from psi.fit.formula.formula import Form, constants
 from psi.law.expression import Apply, Expression, Variable
 
 NEW = "new"

@@ -8,16 +8,16 @@
 
 from collections.abc import Callable, Sequence
 
-from psi.fit.aggregate import aggregated
-from psi.fit.form import Form
-from psi.fit.heldout import folds, held_out, intervals, unit
-from psi.fit.points import Points
-from psi.fit.refit import Refitted, refit
+from psi.fit.formula.aggregate import aggregated
+from psi.fit.formula.formula import Form
+from psi.fit.formula.held_out import folds, held_out, intervals, unit
+from psi.fit.formula.points import Points
+from psi.fit.formula.refit import Refitted, refit
 from psi.fit.symbolic.config import SymbolicConfig
 from psi.fit.symbolic.front import Front, Judged, Refused, Row, undominated
 from psi.fit.symbolic.limits import refusal
 from psi.fit.symbolic.pool import contenders
-from psi.fit.symbolic.propose import proposals
+from psi.fit.symbolic.proposals import proposals
 from psi.fit.symbolic.simplify import simplified
 from psi.law.expression import Expression
 

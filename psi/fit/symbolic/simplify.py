@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import reduce
 from itertools import count
 
-from psi.fit.form import Form, repeated, starts
+from psi.fit.formula.formula import Form, repeated, starts
 from psi.fit.symbolic.algebra import add, multiply, power
 from psi.fit.symbolic.calls import call, value_of
 from psi.fit.symbolic.terms import (

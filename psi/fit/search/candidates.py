@@ -6,11 +6,11 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Array, Float, Int, Key
 
-from psi.fit.curves import Curve
-from psi.fit.families import Free, by_name
-from psi.fit.form import bound
-from psi.fit.outcome import Course, Population, psi_of, regrets, searched_policy
-from psi.fit.search import Objective, PolishConfig, Report, polish
+from psi.fit.formula.curves import Curve
+from psi.fit.formula.families import Free, by_name
+from psi.fit.formula.formula import bound
+from psi.fit.search.evolution import Objective, PolishConfig, Report, polish
+from psi.fit.search.objective import Course, Population, psi_of, regrets, searched_policy
 from psi.fit.symbolic.front import Row
 from psi.lab.engine.population import MakePolicy
 from psi.law.clock import Clock

@@ -4,7 +4,7 @@
 
 w of mean 1, so that a label a nat or more off counts linearly (soft L1); with `robust` off,
 ρ(r) = r². numpy alone, for hundreds of structures of which each is fitted a few times; many
-starts and resamples of few families are faster in `psi.fit.curves`.
+starts and resamples of few families are faster in `psi.fit.formula.curves`.
 """
 
 from collections.abc import Mapping
@@ -13,11 +13,11 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from psi.fit.form import Form, bound, constants
-from psi.fit.form import starts as starts_of
-from psi.fit.gradient import steps, value_and_jacobian
-from psi.fit.points import Points
-from psi.fit.residuals import Problem, Vector, problem, solve
+from psi.fit.formula.formula import Form, bound, constants
+from psi.fit.formula.formula import starts as starts_of
+from psi.fit.formula.gradient import steps, value_and_jacobian
+from psi.fit.formula.points import Points
+from psi.fit.formula.residuals import Problem, Vector, problem, solve
 from psi.law.expression import Expression
 
 SPREAD = 1.0  # nats, standard deviation of how far further starts are from the first

@@ -5,11 +5,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from psi.fit.form import Form, bound, constants
-from psi.fit.gradient import PARTIALS, steps, value_and_jacobian
-from psi.fit.heldout import HeldOut, folds, gap, held_out, intervals, unit
-from psi.fit.points import points
-from psi.fit.refit import log_apart, refit
+from psi.fit.formula.formula import Form, bound, constants
+from psi.fit.formula.gradient import PARTIALS, steps, value_and_jacobian
+from psi.fit.formula.held_out import HeldOut, folds, gap, held_out, intervals, unit
+from psi.fit.formula.points import points
+from psi.fit.formula.refit import log_apart, refit
 from psi.law.expression import OPERATIONS, Apply, Variable, evaluate
 from psi.law.parsing import parse
 from psi.law.printing import text

@@ -4,11 +4,11 @@ import jax
 import numpy as np
 import pytest
 
-from psi.fit.families import RELATIVE, Free, family
-from psi.fit.kinds import Kind, arena, of_curve
-from psi.fit.outcome import Course, charged, law_losses, scales_of
-from psi.fit.search import PolishConfig, polish
-from psi.fit.surrogate import scattered, task_intervals
+from psi.fit.formula.families import RELATIVE, Free, family
+from psi.fit.search.candidates import Kind, arena, of_curve
+from psi.fit.search.evolution import PolishConfig, polish
+from psi.fit.search.objective import Course, charged, law_losses, scales_of
+from psi.fit.search.surrogate import scattered, task_intervals
 from psi.ideal.oracle import trajectory_losses
 from psi.lab.data.config import Hyper
 from psi.lab.engine.probe import GRADIENTS
@@ -160,7 +160,7 @@ def test_formula_of_a_kind_puts_the_constants_in_place():
 
 def test_a_curve_goes_on_from_its_fit():
     curve_family = family("polynomial", RELATIVE)
-    from psi.fit.curves import Curve
+    from psi.fit.formula.curves import Curve
 
     kind = of_curve(Curve(curve_family, np.array([0.1, 0.2]), 0.0, 0.0, 0.0))
     assert kind.name == "polynomial"
@@ -191,7 +191,7 @@ def test_where_a_parabola_opens_downwards_it_is_the_best_that_was_tried():
 def test_law_losses_are_capped():
     task = quadratic()
     place = arena([LINEAR], [Course(task, 0.0)], RELATIVE, DOMAIN, False, KEY)
-    from psi.fit.outcome import Population
+    from psi.fit.search.objective import Population
 
     wild = Population(np.zeros(1, int), np.log([[10.0]]))
     found = law_losses(task, place.policy, wild, np.ones(2), np.arange(2), KEY)

@@ -9,14 +9,14 @@ import pyoperon
 import pytest
 from pyoperon.sklearn import SymbolicRegressor
 
-from psi.fit.families import RELATIVE, SIZED, family
-from psi.fit.heldout import HeldOut
-from psi.fit.points import points
-from psi.fit.refit import Refitted
+from psi.fit.formula.families import RELATIVE, SIZED, family
+from psi.fit.formula.held_out import HeldOut
+from psi.fit.formula.points import points
+from psi.fit.formula.refit import Refitted
 from psi.fit.symbolic.config import FULL, RATIONAL, SymbolicConfig, View
 from psi.fit.symbolic.front import Judged, choose, scored, table, undominated
 from psi.fit.symbolic.limits import refusal
-from psi.fit.symbolic.propose import proposals, read
+from psi.fit.symbolic.proposals import proposals, read
 from psi.fit.symbolic.search import STEPS, search
 from psi.law.expression import Variable, evaluate, nodes
 from psi.law.parsing import parse

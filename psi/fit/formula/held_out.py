@@ -9,8 +9,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
-from psi.fit.points import Points
-from psi.fit.refit import Refitted, log_apart, refit
+from psi.fit.formula.points import Points
+from psi.fit.formula.refit import Refitted, log_apart, refit
 from psi.law.law import Constant
 
 TINY = 1e-300

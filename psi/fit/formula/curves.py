@@ -12,12 +12,12 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from psi.fit.aggregate import MANY, aggregated
-from psi.fit.families import Family, Free, by_name, values
-from psi.fit.form import bound
-from psi.fit.heldout import resampled, unit, units
-from psi.fit.least_squares import LANES, Table, solve
-from psi.fit.points import Points
+from psi.fit.formula.aggregate import MANY, aggregated
+from psi.fit.formula.families import Family, Free, by_name, values
+from psi.fit.formula.formula import bound
+from psi.fit.formula.held_out import resampled, unit, units
+from psi.fit.formula.least_squares import LANES, Table, solve
+from psi.fit.formula.points import Points
 from psi.law.expression import Apply, Expression, Variable, evaluate, nodes
 
 STEPPED = 4  # times LANES starts where a constant stands under a floor

@@ -8,7 +8,7 @@ resampling alone: a fit to very many points ends with all of them.
 import numpy as np
 from jaxtyping import Int
 
-from psi.fit.points import Points
+from psi.fit.formula.points import Points
 
 MANY = 20_000  # points
 BOXES = 32  # along each feature

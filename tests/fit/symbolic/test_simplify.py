@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from psi.fit.form import Form, constants
+from psi.fit.formula.formula import Form, constants
 from psi.fit.symbolic.reduce import reductions
 from psi.fit.symbolic.simplify import simplified, structure
 from psi.law.expression import Apply, Constant, Variable, evaluate, size

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from psi.fit.labels import Labels, log_rates
+from psi.fit.cells import Labels, log_rates
 from psi.law.law import Law, Score
 
 

@@ -4,11 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from psi.fit import curves as room
-from psi.fit.aggregate import MANY, aggregated
-from psi.fit.curves import Curve, fit_curve, fit_curves, simplest, spread
-from psi.fit.families import RAW, RELATIVE, SIZED, families, family
-from psi.fit.points import points, points_of
+from psi.fit.formula import curves as room
+from psi.fit.formula.aggregate import MANY, aggregated
+from psi.fit.formula.curves import Curve, fit_curve, fit_curves, simplest, spread
+from psi.fit.formula.families import RAW, RELATIVE, SIZED, families, family
+from psi.fit.formula.points import points, points_of
 from psi.law.expression import evaluate
 from psi.law.printing import text
 

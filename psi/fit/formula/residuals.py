@@ -10,8 +10,8 @@ import numpy as np
 from jaxtyping import Float
 from scipy.optimize import least_squares
 
-from psi.fit.gradient import Step, steps, value_and_jacobian
-from psi.fit.points import Points
+from psi.fit.formula.gradient import Step, steps, value_and_jacobian
+from psi.fit.formula.points import Points
 from psi.law.expression import Expression
 
 STEPS = 60

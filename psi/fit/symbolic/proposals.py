@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from psi.fit.form import Form
-from psi.fit.points import Points
+from psi.fit.formula.formula import Form
+from psi.fit.formula.points import Points
 from psi.fit.symbolic.config import SymbolicConfig
 from psi.law.expression import Apply, Constant, Expression, Variable, evaluate
 

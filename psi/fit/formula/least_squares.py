@@ -20,8 +20,8 @@ import numpy as np
 import optimistix
 from jaxtyping import Array, Float, Int
 
-from psi.fit.families import Factor, Family, factor_tree, tables, values
-from psi.fit.points import Points
+from psi.fit.formula.families import Factor, Family, factor_tree, tables, values
+from psi.fit.formula.points import Points
 from psi.law.expression import evaluate
 
 LANES = 64  # fits at a time

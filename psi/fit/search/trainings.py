@@ -15,8 +15,8 @@ from jaxtyping import Array, Float, Key
 
 from psi.fit.closed import Bar, silent
 from psi.fit.config import FitConfig
-from psi.fit.kinds import Kind, arena
-from psi.fit.outcome import Course
+from psi.fit.search.candidates import Kind, arena
+from psi.fit.search.objective import Course
 from psi.ideal.returns import cap, capped, score
 from psi.ideal.study import source
 from psi.lab.data.config import PILOT_SEEDS

@@ -13,7 +13,7 @@ import jax
 import numpy as np
 from jaxtyping import Array, Float, Int, Key
 
-from psi.fit.families import Free, values
+from psi.fit.formula.families import Free, values
 from psi.ideal.branched import final_losses
 from psi.ideal.returns import score
 from psi.lab.engine.branch import States, apart, play, starts

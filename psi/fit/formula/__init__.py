@@ -1,0 +1,1 @@
+"""Formulas with constants: the table of curves, and how constants are fitted."""
