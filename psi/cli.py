@@ -18,12 +18,16 @@ import tyro
 
 import psi
 from psi.commands.bench import BenchCommand
-from psi.commands.data import PRESET, GenerateCommand, RecordsCommand
-from psi.commands.demo import DemoCommand, ReportCommand
+from psi.commands.demo import DemoCommand
 from psi.commands.diagnose import DiagnoseCommand
+from psi.commands.fit import FitCommand
+from psi.commands.generate import PRESET, GenerateCommand
 from psi.commands.ideal import IdealCommand
 from psi.commands.law import LawCommand
-from psi.commands.laws import FitCommand, LawsCommand, ShowCommand
+from psi.commands.laws import LawsCommand
+from psi.commands.records import RecordsCommand
+from psi.commands.report import ReportCommand
+from psi.commands.show import ShowCommand
 from psi.commands.verify import VerifyCommand
 from psi.lab.data.config import PRESETS
 

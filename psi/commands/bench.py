@@ -63,7 +63,7 @@ class BenchCommand:
 
     def _fit(self) -> Any:
         from psi.bench.fitting.table import GROUPS, bench_fit
-        from psi.commands.verify import as_json, print_rows
+        from psi.commands.printing import as_json, print_rows
         from psi.report.progress import bar
 
         with bar("measuring", len(self.only or GROUPS)) as update:
@@ -76,7 +76,7 @@ class BenchCommand:
 
     def _scheduler(self) -> Any:
         from psi.bench.speed.scheduler import bench_scheduler
-        from psi.commands.verify import as_json, print_rows
+        from psi.commands.printing import as_json, print_rows
         from psi.report.progress import bar
 
         with bar("measuring", 100) as update:

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import tyro
 
 import psi
-from psi.commands.laws import print_domain
+from psi.commands.printing import print_domain
 from psi.law.load import located
 from psi.law.trial import trial
 

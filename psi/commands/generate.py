@@ -1,4 +1,4 @@
-"""psi generate and psi records."""
+"""psi generate: train small networks along random trajectories and record them."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -107,52 +107,3 @@ class GenerateCommand:
         if not self.json:
             print(f"{made['runs']:,} runs, {rows:,} rows, {size / 1e6:.1f} MB in {self.out}")
         return made
-
-
-@dataclass(frozen=True)
-class RecordsCommand:
-    """Say what a data set holds, and whether it is whole.
-
-    Example: psi records out/data --png out/data.png
-    """
-
-    folder: tyro.conf.Positional[Path]
-    """A data set: what psi generate or psi demo wrote."""
-    check: bool = False
-    """Read every byte and compare every hash; exit 2 where a part is lost or damaged."""
-    png: Path | None = None
-    """Draw what is inside into this file."""
-    json: bool = False
-    """Print it as one JSON object."""
-
-    def run(self) -> Any:
-        """Do it; what --json prints."""
-        from psi.lab.data import store
-        from psi.lab.data.inventory import inventory
-
-        if self.check:
-            faults = store.check(self.folder)
-            if faults:
-                raise ValueError(f"{len(faults)} parts are damaged: {'; '.join(faults[:5])}")
-        table = inventory(self.folder)
-        if self.png:
-            from psi.report.records import records_figure
-
-            records_figure(store.read_tasks(self.folder), store.read_records(self.folder), self.png)
-        rows, size = store.sizes(self.folder)
-        if not self.json:
-            from rich.console import Console
-            from rich.table import Table
-
-            shown = Table(title=f"{self.folder}: {rows:,} records, {size / 1e6:.1f} MB")
-            for name in table.columns:
-                shown.add_column(name, justify="left" if name == "task" else "right")
-            for row in table.itertuples(index=False):
-                shown.add_row(*(f"{v:.3g}" if isinstance(v, float) else str(v) for v in row))
-            Console(width=120).print(shown)
-        return {"rows": rows, "bytes": size, "tasks": _rows(table)}
-
-
-def _rows(table: Any) -> list[dict[str, Any]]:
-    """A frame's rows for JSON, None for NaN: every run of a task may have diverged."""
-    return table.astype(object).where(table.notna(), None).to_dict("records")

@@ -1,0 +1,90 @@
+"""psi fit: a law from a data set."""
+
+import shlex
+import sys
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import tyro
+
+from psi.commands.printing import print_law
+from psi.fit.config import FitConfig
+
+if TYPE_CHECKING:
+    from psi.fit.symbolic.front import Front
+
+
+@dataclass(frozen=True)
+class FitCommand:
+    """Estimate the ideal rates of a data set and fit a law to them.
+
+    A symbolic fit writes all its formulas beside the law: LAW.front.csv and LAW.front.png.
+    Example: psi fit out/demo --hold-out digits --out law.json
+    Example: psi fit out/demo --kind curve --family 'loss_power*polynomial' --out law.json
+    Example: psi fit out/demo --kind symbolic --features raw --optimizer sgd --out law.json
+    Example: psi fit out/demo --kind symbolic --scaled --no-schedule --out law.json
+    """
+
+    folder: tyro.conf.Positional[Path]
+    """A data set: what psi generate or psi demo wrote."""
+    out: Path
+    """Law file: .json for a closed form, .safetensors for a network."""
+    config: Annotated[FitConfig, tyro.conf.arg(name=""), tyro.conf.OmitArgPrefixes] = field(
+        default_factory=FitConfig
+    )
+    hold_out: tuple[str, ...] = ()
+    """Domains (data sets or synthetic families) that the fit must not see."""
+    schedule: bool = True
+    """Also train the data set's own tasks under the formulas: their regret as schedulers."""
+    json: bool = False
+    """Print the law as one JSON object."""
+
+    def run(self) -> Any:
+        """Do it; what --json prints."""
+        from psi.lab.engine.devices import prepare
+
+        if self.out.is_dir() or not self.out.absolute().parent.is_dir():
+            raise ValueError(
+                f"cannot write {self.out}: a file name in an existing folder is needed"
+            )
+        prepare()
+        from psi.fit.dataset import fit_dataset
+        from psi.report.progress import bar
+
+        law, kind, front = fit_dataset(
+            self.folder, self.config, self.hold_out, self.schedule, self.command(), bar
+        )
+        law.save(self.out)
+        if kind and len(kind.start) and not law.constants:
+            print("one task alone: its constants have no intervals over tasks", file=sys.stderr)
+        beside = _write_front(front, self.out) if front else ()
+        if not self.json:
+            print_law(law)
+            for path in beside:
+                print(f"front      {path}")
+        return law.document()
+
+    def command(self) -> str:
+        """What would have to be typed to make the law again."""
+        said = ["psi", "fit", str(self.folder), "--kind", self.config.kind]
+        said += ["--features", self.config.features]
+        for each in fields(FitConfig):
+            value = getattr(self.config, each.name)
+            if each.name not in ("kind", "features") and value != each.default:
+                said += [f"--{each.name}"] if value is True else [f"--{each.name}", str(value)]
+        said += ["--hold-out", *self.hold_out] if self.hold_out else []
+        said += [] if self.schedule else ["--no-schedule"]
+        return shlex.join([*said, "--out", str(self.out)])
+
+
+def _write_front(front: "Front", out: Path) -> tuple[Path, Path]:
+    from psi.fit.symbolic.front import table
+    from psi.law.file import write_atomic
+    from psi.report.front import front_figure
+
+    rows = table(front)
+    csv, png = out.with_suffix(".front.csv"), out.with_suffix(".front.png")
+    write_atomic(csv, rows.to_csv(index=False).encode())
+    front_figure(rows, png, front.unit)
+    return csv, png

@@ -1,0 +1,69 @@
+"""What several commands print: laws, and rows of figures beside what they must be."""
+
+import math
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import psi
+
+
+def print_law(law: psi.Law, forms: Sequence[tuple[str, str]] = ()) -> None:
+    """Formula, constants, optimizer, domain, rates, scores and origin, a line each."""
+    times = "α_0 · " if law.scale else ""
+    print(f"Ψ = {law}" if not times else f"α = {times}ψ, ψ = {law}")
+    for name, form in forms:
+        print(f"{name:<10} {form}")
+    for name, value, low, high in law.constants:
+        print(f"  {name} = {value:.4g}  [{low:.4g}, {high:.4g}] 95 % over tasks")
+    print(f"optimizer  {law.optimizer}; typical ε_0 {law.initial_loss:.3g} nats")
+    if law.scale:
+        print(f"scale      typical α_0 {law.scale:.3g}; each training's own from a probe")
+    print_domain(law)
+    print(f"rates      [{law.rates.low:.3g}, {law.rates.high:.3g}]{' of α_0' if law.scale else ''}")
+    for name, value in law.scores:
+        print(f"score      {name}: {value:.3g}{'' if 'nats' in name else ' nats'}")
+    if law.provenance:
+        made = law.provenance
+        print(
+            f"made from  data {made.data_hash[:12]}, config {made.config_hash[:12]}; "
+            f"{', '.join(made.versions)}"
+        )
+        if made.command:
+            print(f"made by    {made.command}")
+
+
+def print_domain(law: psi.Law) -> None:
+    """A line a feature."""
+    for name, (low, high) in zip(law.features, law.domain, strict=True):
+        print(f"domain     {name} in [{low:.3g}, {high:.3g}]")
+
+
+def as_json(rows: Sequence[Any]) -> list[dict[str, Any]]:
+    """Rows as JSON values."""
+    return [{k: _finite(v) for k, v in row._asdict().items()} for row in rows]
+
+
+def _finite(value: Any) -> Any:
+    """JSON knows no NaN."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def print_rows(title: str, rows: Sequence[Any]) -> None:
+    """Rows as a table, those that are not ok in red."""
+    from rich.console import Console
+    from rich.table import Table
+
+    shown = Table(title=title)
+    for name in ("problem", "what"):
+        shown.add_column(name)
+    for name in ("estimate", "truth", "error", "tolerance"):
+        shown.add_column(name, justify="right")
+    shown.add_column("ok")
+    for row in rows:
+        shown.add_row(
+            row.problem, row.what, f"{row.estimate:.4g}", f"{row.truth:.4g}",
+            f"{row.relative_error:.2%}", f"{row.tolerance:.1%}", "ok" if row.ok else "NOT OK",
+            style=None if row.ok else "bold red",
+        )  # fmt: skip
+    Console(width=None if sys.stdout.isatty() else 120).print(shown)

@@ -1,0 +1,69 @@
+"""psi show: a law as formula, numbers and picture."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import tyro
+
+import psi
+from psi.commands.printing import print_law
+from psi.law.network import Network
+from psi.law.printing import latex, python
+
+EPOCHS = 20  # of a drawing
+
+
+@dataclass(frozen=True)
+class ShowCommand:
+    """Print a law: formula, constants with intervals, scale, domain, scores, provenance.
+
+    Example: psi show out/demo/laws/curve.json --png law.png
+    Example: psi show law.json --latex --python
+    """
+
+    law: tyro.conf.Positional[str]
+    """A law file, or the name of a shipped law (psi laws)."""
+    latex: bool = False
+    """The formula in LaTeX as well."""
+    python: bool = False
+    """The formula in Python as well, in full, for numpy's arrays."""
+    png: Path | None = None
+    """Draw Ψ over loss and epoch into this file."""
+    epochs: int | None = None
+    """The budget T of the drawing. None: 20; where Ψ sees the epoch itself, what it has seen."""
+    parameters: int | None = None
+    """P of the drawing, where Ψ sees it. None: the middle of what it has seen."""
+    json: bool = False
+    """Print the law file's JSON object."""
+
+    def run(self) -> Any:
+        """Do it; what --json prints."""
+        law = psi.load(self.law)
+        if self.epochs is not None and self.epochs < 1:
+            raise ValueError(f"epochs must be >= 1, got {self.epochs}")
+        if self.parameters is not None and "parameters" not in law.features:
+            raise ValueError(f"this law does not see the number of parameters: {law}")
+        forms = _forms(law, self.latex, self.python)
+        if self.png:
+            from psi.report.figures import law_figure
+
+            law_figure(law, self.epochs or _seen(law), self.png, self.parameters)
+        if not self.json:
+            print_law(law, forms)
+        return law.document()
+
+
+def _forms(law: psi.Law, as_latex: bool, as_python: bool) -> list[tuple[str, str]]:
+    if not (as_latex or as_python):
+        return []
+    if isinstance(law.model, Network):
+        raise ValueError(f"a network has no formula: {law}")
+    forms = [("LaTeX", latex(law.model))] if as_latex else []
+    return forms + ([("Python", python(law.model))] if as_python else [])
+
+
+def _seen(law: psi.Law) -> int:
+    """Epochs of a drawing: those that a law of raw epochs has seen."""
+    last = dict(zip(law.features, law.domain, strict=True)).get("epoch")
+    return EPOCHS if last is None else int(last.high) + 1
