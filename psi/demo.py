@@ -23,7 +23,7 @@ import jax
 import pandas as pd
 
 import psi
-from psi.bench.contest import SCORING_SEEDS, contest, contest_steps, untuned_rates
+from psi.bench.contest import SCORING_SEEDS, contest, untuned_rates
 from psi.bench.measures import Result, regret
 from psi.fit.config import FitConfig
 from psi.fit.dataset import PACKAGES, fit_surface
@@ -66,8 +66,8 @@ def demo(config: DemoConfig, out: Path) -> dict[str, Any]:
     work = work_folder(out, store.digest(asdict(config))[:12], "demo")
     times = _Seconds()
     data = config.data()
-    with bar("training networks", data.runs()) as update:
-        generate(data, work, lambda made: update(made.runs, made.task))
+    with bar("training networks") as report:
+        generate(data, work, report)
     times.note("data")
     records, tasks = store.read_records(work), store.read_tasks(work)
     surface = response_surface(records, tasks)
@@ -111,13 +111,13 @@ def _fit(
     """Fit both laws to all domains but the held-out one, save them and load them back."""
     (work / "laws").mkdir(exist_ok=True)
     fitted = []
-    with bar("fitting laws", len(LAWS)) as update:
+    with bar("fitting laws") as report:
         for done, (name, file, how) in enumerate(LAWS):
-            update(done, name)
+            report(done, len(LAWS), name)
             how = replace(how, seed=config.seed)
             fit_surface(work, surface, ideal, how, (config.held_out,)).law.save(work / file)
             fitted.append(Fitted(f"Ψ {name}", file, psi.load(work / file)))
-        update(len(LAWS), "")
+        report(len(LAWS), len(LAWS), "")
     return fitted
 
 
@@ -133,7 +133,7 @@ def _contest(
     untuned = untuned_rates(records, tasks[tasks.domain != task.facts.domain])
     key = task_key(config.seed, len(data.tasks))
     methods = [(fitted.name, fitted.law) for fitted in laws]
-    with bar(f"training on {task.name}", contest_steps(methods)) as update:
+    with bar(f"training on {task.name}") as update:
         return contest(task, methods, untuned, peaks(data), criterion, key, update)
 
 

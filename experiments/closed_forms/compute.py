@@ -54,7 +54,7 @@ FITTED = tuple(
 MOST_CONSTANTS = 6
 SAME = 0.02  # nats
 
-Report = Callable[[str], None]
+Note = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,7 @@ class Candidate(NamedTuple):
     """Of the polished law, task by task."""
 
 
-def measure(config: StudyConfig, optimizer: str, report: Report) -> Data:
+def measure(config: StudyConfig, optimizer: str, report: Note) -> Data:
     """References, labels and scales of the training tasks."""
     key = jax.random.key(config.seed)
     tasks = [spec.task(optimizer) for spec in config.tasks]
@@ -155,13 +155,13 @@ def _rows(how: Labelling, key: Key[Array, ""], task: Task) -> tuple[pd.DataFrame
     return pd.DataFrame(plain), label_task(task, how, key).assign(**told)
 
 
-def fit(config: StudyConfig, data: Data, scaled: bool, report: Report) -> Fits:
+def fit(config: StudyConfig, data: Data, scaled: bool, report: Note) -> Fits:
     """Families and symbolic search, fitted to the ideal rates."""
     points = points_of(data.ideal, SIZED, scaled)
     named = [each for each in families(SIZED) if each.name in config.families]
     table = [each for each in named if len(each.constants) <= MOST_CONSTANTS]
-    curves = fit_curves(table, points, config.seed, lambda _, name: report(f"fitting {name}"))
-    front = search(points, config.symbolic, report=lambda _, name: report(name))
+    curves = fit_curves(table, points, config.seed, lambda *now: report(f"fitting {now[-1]}"))
+    front = search(points, config.symbolic, report=lambda *now: report(now[-1]))
     return Fits(curves, front)
 
 
@@ -206,7 +206,7 @@ def place_of(config: StudyConfig, data: Data, kinds: Sequence[Kind]) -> Arena:
 
 
 def compete(
-    config: StudyConfig, place: Arena, numbers: Sequence[int], report: Report
+    config: StudyConfig, place: Arena, numbers: Sequence[int], report: Note
 ) -> list[Candidate]:
     """The kinds of these numbers after their search, the best first."""
     starts = {k: place.kinds[k].start for k in numbers}
@@ -231,12 +231,12 @@ def compete(
 
 
 def _searched(
-    how: PolishConfig, place: Arena, starts: dict[int, np.ndarray], report: Report
+    how: PolishConfig, place: Arena, starts: dict[int, np.ndarray], report: Note
 ) -> dict[int, np.ndarray]:
     numbers = list(starts)
     found = place.polished(
         numbers, list(starts.values()), how,
-        lambda done, of: report(f"generation {done} of {of}, {len(numbers)} kinds"),
+        lambda done, of, _: report(f"generation {done} of {of}, {len(numbers)} kinds"),
     )  # fmt: skip
     return dict(zip(numbers, found, strict=True))
 

@@ -83,13 +83,13 @@ def _open(out: Path, config: StudyConfig) -> None:
 def _study(config: StudyConfig, optimizer: str, out: Path) -> None:
     fits = 2 * (len(config.families) + 1 + len(STEPS))
     searches = 2 * (1 + config.first.generations + config.then.generations)
-    with bar(optimizer, len(config.tasks) + fits + searches) as update:
-        done = 0
+    with bar(optimizer) as update:
+        total, done = len(config.tasks) + fits + searches, 0
 
         def report(note: str) -> None:
             nonlocal done
             done += 1
-            update(done, note)
+            update(done, total, note)
 
         data = _measured(config, optimizer, out, report)
         jax.clear_caches()  # a process may map so many programs and no more (vm.max_map_count)

@@ -54,15 +54,15 @@ class Main:
         rows = [there] if len(there) else []
         known = set(zip(there.optimizer, there.task, strict=True))
         work = [(o, n, spec) for o in self.optimizers for n, spec in enumerate(HELD_OUT)]
-        with bar("references", len(work)) as update:
+        with bar("references") as update:
             for done, (optimizer, number, spec) in enumerate(work):
                 task = spec.task(optimizer)
-                update(done, f"{optimizer}: {task.name}")
+                update(done, len(work), f"{optimizer}: {task.name}")
                 if (optimizer, task.name) not in known:
                     rows.append(pd.DataFrame([_row(task, spec, key_of(number))]))
                     pd.concat(rows).to_csv(self.out, index=False, float_format="%.6g")
                     jax.clear_caches()  # a process may map so many programs (vm.max_map_count)
-            update(len(work), "")
+            update(len(work), len(work), "")
 
 
 def _row(task: Task, spec: Spec, key: Key[Array, ""]) -> dict[str, object]:

@@ -5,7 +5,7 @@ inside it, on seeds 0–4. An untuned one's is the best single rate for all trai
 scored on seeds 100–109.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cache, partial
 from typing import NamedTuple
 
@@ -30,6 +30,7 @@ from psi.lab.data.trajectories import pilot_family
 from psi.lab.engine.interior import interior
 from psi.lab.tasks.task import Task
 from psi.law.law import Law
+from psi.progress import Report, silent
 
 TUNING_SEEDS = np.arange(5)
 SCORING_SEEDS = np.arange(100, 110)
@@ -51,27 +52,28 @@ def contest(
     grid: Float[np.ndarray, " rate"],
     criterion: float,
     key: Key[Array, ""],
-    report: Callable[[int, str], None] = lambda *_: None,
+    report: Report = silent,
 ) -> list[Result]:
     """Every law and every plain schedule, untuned (rates in the order of SCHEDULES) and tuned.
 
-    `report` is told the steps done, of `contest_steps`, and what comes next.
+    `report` is told the steps done and what comes next.
     """
-    report(0, "tuning the plain schedules")
+    steps = 2 + len(laws)
+    report(0, steps, "tuning the plain schedules")
     tuned = tune(task, grid, key)
-    report(1, "plain schedules")
+    report(1, steps, "plain schedules")
     kinds = np.arange(len(SCHEDULES)).repeat(2)
     peaks = np.array([[u, t.peak] for u, t in zip(untuned, tuned, strict=True)]).reshape(-1)
     lanes = Plain(kinds, peaks.astype(np.float32))
     plain = train(task, _plain(task), lanes, SCORING_SEEDS, key)
     results = []
     for number, (name, law) in enumerate(laws):
-        report(2 + number, name)
+        report(2 + number, steps, name)
         curves = train(
             task, lambda _, law=law: with_law(law, task), np.zeros(1), SCORING_SEEDS, key
         )
         results.append(_result(name, False, 0, None, _lane(curves, 0), task, criterion))
-    report(contest_steps(laws), "")
+    report(steps, steps, "")
     for lane, (kind, peak) in enumerate(zip(kinds, peaks, strict=True)):
         is_tuned = bool(lane % 2)
         runs = tuned[kind].runs if is_tuned else 0
@@ -79,11 +81,6 @@ def contest(
         curves = _lane(plain, lane)
         results.append(_result(name, is_tuned, runs, float(peak), curves, task, criterion))
     return results
-
-
-def contest_steps(laws: Sequence[tuple[str, Law]]) -> int:
-    """Steps that a contest reports: tuning, the plain schedules, each law."""
-    return 2 + len(laws)
 
 
 def tune(task: Task, grid: Float[np.ndarray, " rate"], key: Key[Array, ""]) -> list[Tuned]:

@@ -1,7 +1,7 @@
 """The shipped laws on held-out tasks: one row a law and requirement, and a table of every task."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
 
@@ -18,13 +18,12 @@ from psi.lab.engine.devices import beside
 from psi.lab.tasks.table import Spec
 from psi.law.law import Law
 from psi.law.load import shipped
+from psi.progress import Report, silent
 from psi.verify.rows import Row, at_least
 
 STREAMS_GAIN, FIXED_GAIN = 0.15, 0.05
 SEED = 20261124
 SINGLE = Path(__file__).parent / "single_rates.json"
-
-Report = Callable[[int, str], None]
 
 
 def single_rates(optimizer: str) -> dict[str, float]:
@@ -41,7 +40,7 @@ def by_optimizer() -> list[list[tuple[str, Law]]]:
 def judged_laws(
     laws: Sequence[tuple[str, Law]],
     specs: Sequence[Spec] = HELD_OUT,
-    report: Report = lambda *_: None,
+    report: Report = silent,
 ) -> list[tuple[bool, Judged]]:
     """(whether on fixed data, judged) for every held-out task, under laws of one optimizer."""
     optimizer = laws[0][1].optimizer
@@ -54,7 +53,7 @@ def judged_laws(
 
     found = []
     for number, judged in enumerate(beside(at, range(len(specs)))):
-        report(number, f"{optimizer}: {judged.task.name}")
+        report(number, len(specs), f"{optimizer}: {judged.task.name}")
         found.append((not judged.task.facts.stream, judged))
     return found
 

@@ -49,7 +49,7 @@ class BenchCommand:
         from psi.bench.speed.engine import bench_engine
         from psi.bench.speed.storage import bench_storage
 
-        with bar("measuring", 100) as update:
+        with bar("measuring") as update:
             if self.what == "engine":
                 found = bench_engine(self.quick, update)
             elif self.what == "branching":
@@ -62,11 +62,11 @@ class BenchCommand:
         return found
 
     def _fit(self) -> Any:
-        from psi.bench.fitting.table import GROUPS, bench_fit
+        from psi.bench.fitting.table import bench_fit
         from psi.commands.printing import as_json, print_rows
         from psi.report.progress import bar
 
-        with bar("measuring", len(self.only or GROUPS)) as update:
+        with bar("measuring") as update:
             found = bench_fit(self.only, update)
         if self.table is not None:
             found.tasks.to_csv(self.table, index=False)
@@ -79,7 +79,7 @@ class BenchCommand:
         from psi.commands.printing import as_json, print_rows
         from psi.report.progress import bar
 
-        with bar("measuring", 100) as update:
+        with bar("measuring") as update:
             rows = bench_scheduler(self.quick, update)
         if not self.json:
             print_rows("What a law costs as a scheduler", rows)

@@ -60,7 +60,7 @@ class GenerateCommand:
             return layout(self.lanes)
         from psi.lab.data.lanes import measured_layout
 
-        with bar("choosing lanes", 100) as update:
+        with bar("choosing lanes") as update:
             return measured_layout(self.config, self.out, update)
 
     def _estimate(self) -> dict[str, Any]:
@@ -71,7 +71,7 @@ class GenerateCommand:
 
         startup = time.process_time()  # imports: one thread, which does not wait
         shape = self._layout()
-        with bar("measuring", len(self.config.tasks)) as update:
+        with bar("measuring") as update:
             found = estimate(self.config, shape, update, startup)._asdict()
         if not self.json:
             print(
@@ -91,16 +91,11 @@ class GenerateCommand:
 
     def _generate(self) -> dict[str, Any]:
         from psi.lab.data import store
-        from psi.lab.data.generate import Made, generate
+        from psi.lab.data.generate import generate
         from psi.report.progress import bar
 
         shape = self._layout()
-        with bar("training networks", self.config.runs()) as update:
-
-            def report(made: Made) -> None:
-                lost = f", {made.diverged / made.trained:.0%} diverged" if made.trained else ""
-                update(made.runs, f"{made.task}, {made.rows:,} rows{lost}")
-
+        with bar("training networks") as report:
             generate(self.config, self.out, report, shape, self._engine())
         rows, size = store.sizes(self.out)
         made = {"out": str(self.out), "runs": self.config.runs(), "rows": rows, "bytes": size}

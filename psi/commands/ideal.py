@@ -89,24 +89,23 @@ def _parts(data: Any, how: IdealConfig, wanted: Any, work: Path) -> dict[Any, "p
 
     from psi.ideal.study import make, size
     from psi.lab.data import store
+    from psi.progress import within
     from psi.report.progress import bar
 
     (work / "parts").mkdir(exist_ok=True)
     made, done = {}, 0
-    with bar("branching", sum(size(data, how, part) for part in wanted)) as update:
+    total = sum(size(data, how, part) for part in wanted)
+    with bar("branching") as report:
         for part in wanted:
             file = work / "parts" / f"{part.name}.parquet"
             whole, note = size(data, how, part), f"{data.tasks[part.task]}, {part.kind}"
             if not file.exists():
-                update(done, note)
-
-                def ahead(k: int, n: int, done: int = done, whole: int = whole, note: str = note):
-                    update(done + whole * k // n, note)
-
-                store.commit(file, store.parquet(make(data, how, part, ahead)))
+                report(done, total, note)
+                stage = within(report, done, whole, total, note)
+                store.commit(file, store.parquet(make(data, how, part, stage)))
             made[part] = pd.read_parquet(file)
             done += whole
-        update(done, "")
+        report(total, total, "")
     return made
 
 
@@ -124,17 +123,17 @@ def _tables(folder: Path, made: dict[Any, Any]) -> tuple[dict[str, Any], dict[st
     records, tasks = store.read_records(folder), store.read_tasks(folder)
     surfaces, choices = [], {}
     kinds = [(f, b) for f in get_args(Features) for b in get_args(By)]
-    with bar("surfaces of the records", len(kinds) + 1) as update:
+    with bar("surfaces of the records") as report:
         for done, (features, by) in enumerate(kinds):
-            update(done, f"{features}, {by}")
+            report(done, len(kinds) + 1, f"{features}, {by}")
             table = binned_surface(records, tasks, features, by)
             table, chosen = smooth_surface(records, tasks, table, features, by)
             surfaces.append(table)
             choices |= {f"{features} {name}": choice for name, choice in chosen.items()}
-        update(len(kinds), "outcomes")
+        report(len(kinds), len(kinds) + 1, "outcomes")
         tables = {"surface": pd.concat(surfaces, ignore_index=True)}
         tables["outcomes"] = outcome_surface(records, tasks)
-        update(len(kinds) + 1, "")
+        report(len(kinds) + 1, len(kinds) + 1, "")
     branched = [
         (part, table) for part, table in made.items() if part.kind == "branched" and len(table)
     ]

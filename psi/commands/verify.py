@@ -29,9 +29,9 @@ class VerifyCommand:
         from psi.report.progress import bar
 
         prepare()
-        from psi.verify.table import checks_of, verify
+        from psi.verify.table import verify
 
-        with bar("verifying", len(checks_of(self.problems))) as update:
+        with bar("verifying") as update:
             rows = verify(self.problems, update)
         if not self.json:
             print_rows("Estimates against the truth", rows)

@@ -22,6 +22,7 @@ from jaxtyping import Float
 from psi.fit.formula.points import SEEN, Points, points, seen, weights
 from psi.law.law import Law, Provenance, Range, Score
 from psi.law.namespace import Array, Namespace
+from psi.progress import Report, silent
 
 BLOWN_UP = 2.0  # times ε_0
 LEAST = 10  # cells
@@ -140,7 +141,7 @@ def rates(cells: Labels) -> Range:
 def left_out_scores(
     fit: Callable[[Labels], Law],
     cells: Labels,
-    report: Callable[[int, str], None] = lambda *_: None,
+    report: Report = silent,
 ) -> tuple[Score, ...]:
     """The regret on each domain of a fit to all the others.
 
@@ -148,12 +149,12 @@ def left_out_scores(
     """
     scores, names = [], np.unique(cells.domain)
     for done, name in enumerate(names if len(names) > 1 else []):
-        report(done, str(name))
+        report(done, len(names), str(name))
         out = cells.domain == name
         with contextlib.suppress(ValueError):
             value = regret(fit(cells.take(~out)), cells.take(out))
             scores.append(Score(f"regret in the cells of {name}, left out", value))
-    report(len(names), "")
+    report(len(names), len(names), "")
     return tuple(scores)
 
 

@@ -11,9 +11,7 @@ better is taken, or where nothing is played the refined one, unless that is wors
 out. What is left out is scored against the same structure with constants of its own.
 """
 
-import contextlib
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -28,14 +26,12 @@ from psi.fit.refine import closed_form, intervals, least_squares, minimise
 from psi.fit.search.candidates import Kind, of_curve, of_row
 from psi.fit.symbolic.front import Front, choose, scored, shortest
 from psi.fit.symbolic.limits import refusal
-from psi.fit.symbolic.search import LEAST, STEPS, search
+from psi.fit.symbolic.search import LEAST, search
 from psi.law.law import Law, Range, Score
+from psi.progress import Bar, no_bar
 
 OFFERED = 5
 """Families that a symbolic search is given, the best ones."""
-
-Bar = Callable[[str, int], AbstractContextManager[Callable[[int, str], None]]]
-"""(what, total) → a context that yields update(done, note), as psi.report.progress.bar."""
 
 Play = Callable[[Sequence[Kind], tuple[Range, ...]], Float[np.ndarray, " kind"]]
 """(kinds, domain that their features are clipped to) → mean regret of each as a schedule, nats."""
@@ -50,13 +46,6 @@ class Fitted(NamedTuple):
     """Of a closed form, structure and constants as a search takes them."""
     front: Front | None = None
     """All formulas of a symbolic search."""
-
-
-@contextlib.contextmanager
-def silent(what: str, total: int) -> Iterator[Callable[[int, str], None]]:
-    """A Bar that shows nothing."""
-    del what, total
-    yield lambda *_: None
 
 
 def least(config: FitConfig) -> int:
@@ -79,7 +68,7 @@ class Choice(NamedTuple):
 
 
 def fit_closed(
-    cells: Labels, config: FitConfig, optimizer: str, bar: Bar = silent, play: Play | None = None
+    cells: Labels, config: FitConfig, optimizer: str, bar: Bar = no_bar, play: Play | None = None
 ) -> Fitted:
     """The curve or formula, with intervals, regret on domains left out, and error in two parts.
 
@@ -92,7 +81,7 @@ def fit_closed(
     if front and not chosen.refined:
         constants = front.chosen.constants if front.unit == "task" else ()
     else:
-        with bar("intervals", config.resamples) as update:
+        with bar("intervals") as update:
             constants = intervals(chosen.kind, names, cells, config.resamples, config.seed, update)
     law = closed_form(chosen.kind, names, cells, optimizer)
     played = () if chosen.regret is None else (Score(REGRET, chosen.regret),)
@@ -146,15 +135,14 @@ def _refined(start: Kind, cells: Labels, names: tuple[str, ...]) -> Kind | None:
 
 def _curves(cells: Labels, config: FitConfig, bar: Bar) -> list[Curve]:
     table = config.table()
-    with bar("fitting curves", len(table)) as update:
+    with bar("fitting curves") as update:
         return fit_curves(table, cells.points(config.names), config.seed, update)
 
 
 def _front(cells: Labels, config: FitConfig, bar: Bar) -> Front:
     offered = [curve.family.tree for curve in _curves(cells, config, bar)[:OFFERED]]
-    with bar("searching formulas", len(STEPS)) as update:
+    with bar("searching formulas") as update:
         front = search(cells.points(config.names), config.symbolic(), offered, update)
-        update(len(STEPS), "")
     return front
 
 
@@ -171,7 +159,7 @@ def _left_out(
         kind = minimise(kind, config.names, part) if refine else kind
         return closed_form(kind, config.names, part, "sgd")
 
-    with bar("leaving domains out", len(np.unique(cells.domain))) as update:
+    with bar("leaving domains out") as update:
         return left_out_scores(fit, cells, update)
 
 

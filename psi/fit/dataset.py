@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from psi.fit.cells import LEAST, Labels, labels, left_out_scores, provenance, regret
-from psi.fit.closed import Bar, Fitted, Play, fit_closed, least, silent
+from psi.fit.closed import Fitted, Play, fit_closed, least
 from psi.fit.config import OPTIMIZERS, FitConfig
 from psi.fit.decompose import apart_scores
 from psi.fit.network import fit_network
@@ -19,6 +19,7 @@ from psi.ideal.rate import ideal_rates
 from psi.ideal.surface import response_surface
 from psi.lab.data import store
 from psi.law.law import Range, Score
+from psi.progress import Bar, no_bar
 
 CELLS = 500  # with more of them ideal rates take longer than five seconds
 PACKAGES = ("numpy", "scipy", "jax", "flax", "optax")
@@ -32,7 +33,7 @@ def fit_dataset(
     held_out: tuple[str, ...] = (),
     schedule: bool = True,
     command: str = "",
-    bar: Bar = silent,
+    bar: Bar = no_bar,
 ) -> Fitted:
     """The law fitted to the ideal rates of all domains but `held_out`.
 
@@ -43,10 +44,10 @@ def fit_dataset(
     records, tasks = store.read_records(folder), store.read_tasks(folder)
     optimizer_of(folder, tasks, config)
     many = len(records[["task", "cell"]].drop_duplicates()) > CELLS
-    with (bar if many else silent)("estimating ideal rates", 1) as update:
+    with (bar if many else no_bar)("estimating ideal rates") as update:
         surface = response_surface(records, tasks)
         ideal = ideal_rates(surface)
-        update(1, "")
+        update(1, 1, "")
     if config.scaled:
         ideal = ideal.assign(scale=ideal.task.map(probed_scales(folder, bar)))
     play = _player(folder, config, records, held_out, bar) if schedule else None
@@ -60,7 +61,7 @@ def fit_surface(
     config: FitConfig,
     held_out: tuple[str, ...] = (),
     command: str = "",
-    bar: Bar = silent,
+    bar: Bar = no_bar,
     play: Play | None = None,
 ) -> Fitted:
     """As `fit_dataset`, from the response surface and ideal rates of the data set already made.
@@ -124,7 +125,7 @@ def _player(
 def _network(cells: Labels, config: FitConfig, optimizer: str, bar: Bar) -> Fitted:
     fit = partial(fit_network, optimizer=optimizer, seed=config.seed, names=config.names)
     law = fit(cells)
-    with bar("leaving domains out", len(np.unique(cells.domain))) as update:
+    with bar("leaving domains out") as update:
         scores = left_out_scores(fit, cells, update)
     return Fitted(replace(law, scores=(*scores, *apart_scores(law, cells))))
 

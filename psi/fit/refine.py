@@ -22,6 +22,7 @@ from psi.fit.formula.refit import refit
 from psi.fit.search.candidates import Kind
 from psi.law.expression import evaluate
 from psi.law.law import Constant, Law
+from psi.progress import Report, silent
 
 MANY = 5000  # cells of a resample: beyond them the tasks are what there are too few of
 STEP = 0.1  # of the first simplex: nats of a positive constant, else relative
@@ -31,7 +32,6 @@ LARGE = 1e299  # of a constant that resamples do not hold: what a file may say
 FAR = 20.0  # nats below the lowest candidate, where what is no positive number counts as a rate
 
 Vector = Float[np.ndarray, " constant"]
-Report = Callable[[int, str], None]
 
 
 def mean_lost(kind: Kind, names: Sequence[str], cells: Labels) -> Callable[[Vector], float]:
@@ -101,7 +101,7 @@ def intervals(
     cells: Labels,
     resamples: int,
     seed: int = 0,
-    report: Report = lambda *_: None,
+    report: Report = silent,
 ) -> tuple[Constant, ...]:
     """The constants of a kind with 95 % bootstrap intervals; each resample is fitted as the kind.
 
@@ -116,7 +116,7 @@ def intervals(
         with contextlib.suppress(ValueError):  # a resample of too little
             again = minimise(least_squares(kind, names, part), names, part, COARSE)
             spread.append(_constants(kind, again.start))
-        report(len(spread), "")
+        report(len(spread), resamples, "")
     best = _constants(kind, kind.start)
     low, high = np.quantile(np.clip([*spread, best], -LARGE, LARGE), [0.025, 0.975], axis=0)
     # Of very few tasks the resamples may all lie on one side.

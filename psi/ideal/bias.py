@@ -17,9 +17,10 @@ from psi.ideal.continuation import LINEAR, Continuation
 from psi.ideal.oracle import SCORING_SEEDS, difference
 from psi.ideal.receding import recede
 from psi.ideal.returns import score
-from psi.lab.engine.branch import Report, play, starts
+from psi.lab.engine.branch import play, starts
 from psi.lab.engine.policy import trajectory
 from psi.lab.tasks.task import Task
+from psi.progress import Report, silent
 
 POPULATION = 16
 ORDERS = 4
@@ -39,7 +40,7 @@ def horizon_bias(
     horizons: Sequence[int] = (),
     continuation: Continuation = LINEAR,
     population: int | None = None,
-    report: Report = lambda *_: None,
+    report: Report = silent,
 ) -> pd.DataFrame:
     """One row per horizon and epoch.
 
@@ -62,7 +63,7 @@ def horizon_bias(
         draw = jax.random.fold_in(key, horizon)
         how = Branching(horizon, continuation, 0 if alone else ORDERS)
         tables.append(recede(task, states, rates, how, draw).ideal.assign(horizon=horizon))
-        report(done + 1, len(horizons))
+        report(done + 1, len(horizons), "horizons")
     seeds = population + np.arange(population) if alone else SCORING_SEEDS
     return _scored(task, horizons, tables, key, seeds)
 

@@ -9,7 +9,6 @@ What is resampled for the intervals is a cell's states, or where it has one alon
 """
 
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -19,8 +18,9 @@ from psi.ideal.continuation import LINEAR, Candidate, Continuation
 from psi.ideal.rate import CELL, LEAST, peak
 from psi.ideal.returns import cap, capped, score
 from psi.ideal.surface import candidates
-from psi.lab.engine.branch import Report, States, play
+from psi.lab.engine.branch import States, play
 from psi.lab.tasks.task import Task
+from psi.progress import Report, silent, within
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ def branch_surface(
     rates: Float[np.ndarray, " rate"],
     how: Branching,
     key: Key[Array, ""],
-    report: Report = lambda *_: None,
+    report: Report = silent,
 ) -> pd.DataFrame:
     """One row per cell and candidate: the columns of psi.ideal.surface.response_surface.
 
@@ -106,7 +106,7 @@ def _rounds(
     now = np.broadcast_to(rates, (len(horizon), len(rates)))
     tried, losses = np.empty((len(horizon), 0)), None
     for done in range(how.rounds):
-        ahead = partial(_of_rounds, report, done, how.rounds)
+        ahead = within(report, done, 1, how.rounds)
         lanes = lanes_of(states, now, horizon)
         run = play(
             task, states, how.continuation.policy, lanes, horizon, how.orders, key, report=ahead
@@ -120,10 +120,6 @@ def _rounds(
         now = _closer(task, tried, losses, len(rates))
     assert losses is not None
     return tried, losses
-
-
-def _of_rounds(report: Report, done: int, rounds: int, call: int, calls: int) -> None:
-    report(done * calls + call, rounds * calls)
 
 
 def lanes_of(

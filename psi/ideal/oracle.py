@@ -9,7 +9,6 @@ seen. *Headroom* is how much a schedule can matter: the score of the best consta
 of the oracle, in nats.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
@@ -29,6 +28,7 @@ from psi.lab.engine.evolution import strategy
 from psi.lab.engine.interior import interior
 from psi.lab.engine.policy import trajectory
 from psi.lab.tasks.task import Task
+from psi.progress import Report, silent
 
 TUNING_SEEDS = np.arange(16)
 FIRST_CHOOSING_SEED = 500
@@ -40,7 +40,6 @@ MORE = 4  # rates added at an edge at a time
 EXTENSIONS = 10
 
 Rates = Float[np.ndarray, "lane epoch"]
-Report = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -103,7 +102,7 @@ def headroom(
     rates: tuple[float, float],
     key: Key[Array, ""],
     how: Search | None = None,
-    report: Report = lambda *_: None,
+    report: Report = silent,
 ) -> Headroom:
     """Tune the plain schedules, search the oracle, score all on fresh seeds.
 
@@ -120,7 +119,7 @@ def headroom_over(
     peaks: Float[np.ndarray, " shape"],
     key: Key[Array, ""],
     how: Search,
-    report: Report = lambda *_: None,
+    report: Report = silent,
 ) -> Headroom:
     """The same with the plain schedules at these peak rates."""
     plans = np.stack(
@@ -170,7 +169,7 @@ def search(
     first: Float[np.ndarray, "first epoch"],
     key: Key[Array, ""],
     how: Search,
-    report: Report = lambda *_: None,
+    report: Report = silent,
 ) -> Float[np.ndarray, "restart epoch"]:
     """What each restart ends at; restart r begins at trajectory r of `first`, in turn."""
     epochs = task.facts.epochs
@@ -185,7 +184,7 @@ def search(
         scores = _scores(trajectory_losses(task, lanes, seeds, key), task)
         fitness = jnp.asarray(scores.reshape(how.restarts, how.population), float)
         states = tell(draw, logs, fitness, states)
-        report(generation + 1, how.generations)
+        report(generation + 1, how.generations, "generations")
     return _trajectories(np.asarray(states.mean), at, epochs)
 
 

@@ -15,8 +15,9 @@ from jaxtyping import Array, Float, Key
 from psi.ideal.branched import Branching, branch_surface, final_losses, lanes_of
 from psi.ideal.continuation import CONSTANT
 from psi.ideal.rate import ideal_rates
-from psi.lab.engine.branch import Report, States, after, play
+from psi.lab.engine.branch import States, after, play
 from psi.lab.tasks.task import Task
+from psi.progress import Report, silent
 
 
 class Receded(NamedTuple):
@@ -38,7 +39,7 @@ def recede(
     key: Key[Array, ""],
     epochs: int | None = None,
     chosen_by: int | None = None,
-    report: Report = lambda *_: None,
+    report: Report = silent,
 ) -> Receded:
     """From the states of one cell on, for some epochs or to the end of the budget.
 
@@ -53,7 +54,7 @@ def recede(
         rows.append(ideal_rates(surface))
         states = stepped(task, states, float(rows[-1].lr.iloc[0]))
         losses.append(_mean(task, states))
-        report(i + 1, epochs)
+        report(i + 1, epochs, "epochs")
     ideal = pd.concat(rows, ignore_index=True)
     return Receded(ideal, np.array(losses), ideal.lr.to_numpy())
 

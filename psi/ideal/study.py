@@ -24,10 +24,11 @@ from psi.lab.data import store
 from psi.lab.data.config import PROBLEM_NAMES, GenerateConfig, from_flat
 from psi.lab.data.sweep import task_key, task_of, trajectories
 from psi.lab.data.trajectories import branch_epochs
-from psi.lab.engine.branch import Report, along
+from psi.lab.engine.branch import along
 from psi.lab.tasks.task import Task
 from psi.law.clock import Clock
 from psi.law.load import load
+from psi.progress import Report, silent
 
 Kind = Literal["branched", "bias", "headroom"]
 STATE_SEED = 10_000
@@ -79,7 +80,7 @@ def parts(data: GenerateConfig, how: IdealConfig) -> list[Part]:
 
 
 def make(
-    data: GenerateConfig, how: IdealConfig, part: Part, report: Report = lambda *_: None
+    data: GenerateConfig, how: IdealConfig, part: Part, report: Report = silent
 ) -> pd.DataFrame:
     """The table of a part, empty where every state has diverged. `report`: how far it is."""
     task = _task(data, part.task)

@@ -3,7 +3,7 @@
 import contextlib
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from rich.console import Console
 from rich.progress import (
@@ -19,6 +19,8 @@ from rich.progress import (
 from rich.table import Column
 from rich.text import Text
 
+from psi.progress import Report
+
 EVERY = 20.0  # seconds between lines where there is no terminal
 
 
@@ -31,8 +33,8 @@ class Speed(ProgressColumn):
 
 
 @contextlib.contextmanager
-def bar(what: str, total: int) -> Iterator[Callable[[int, str], None]]:
-    """A bar of `total` units; yields update(done, note)."""
+def bar(what: str) -> Iterator[Report]:
+    """A bar with that title."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(bar_width=16),
@@ -46,12 +48,12 @@ def bar(what: str, total: int) -> Iterator[Callable[[int, str], None]]:
         ),
     )
     with Progress(*columns, console=Console(stderr=True)) as progress:
-        task = progress.add_task(what, total=total, note="")
+        task = progress.add_task(what, total=None, note="")
         told = started = time.monotonic()
 
-        def update(done: int, note: str = "") -> None:
+        def update(done: int, total: int, note: str = "") -> None:
             nonlocal told
-            progress.update(task, completed=done, note=note)
+            progress.update(task, completed=done, total=total, note=note)
             now = time.monotonic()
             if not progress.console.is_terminal and now - told > EVERY:
                 told = now

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
+from psi.progress import Report, silent
 from psi.verify import adversary, greedy, horizons, noiseless
 from psi.verify.rows import Row, timed
 
@@ -38,9 +39,7 @@ def checks_of(problems: Sequence[str]) -> list[tuple[str, Check]]:
     return [(name, check) for name, check in CHECKS if name in (problems or PROBLEMS)]
 
 
-def verify(
-    problems: Sequence[str] = (), report: Callable[[int, str], None] = lambda *_: None
-) -> list[Row]:
+def verify(problems: Sequence[str] = (), report: Report = silent) -> list[Row]:
     """All rows of the named problems, or of all.
 
     Raises ValueError for an unknown name. `report` is told the checks done and what comes next.
@@ -48,7 +47,7 @@ def verify(
     chosen = checks_of(problems)
     rows: list[Row] = []
     for done, (name, check) in enumerate(chosen):
-        report(done, name)
+        report(done, len(chosen), name)
         rows += timed(check)
-    report(len(chosen), "")
+    report(len(chosen), len(chosen), "")
     return rows

@@ -84,7 +84,7 @@ def test_cma_es_finds_what_the_gradient_finds():
     how = Search(knots=4, restarts=2, population=8, generations=25, seeds=512)
     first = np.full((1, 16), 0.05)
     told = []
-    found = search(task, first, KEY, how, lambda k, n: told.append((k, n)))
+    found = search(task, first, KEY, how, lambda k, n, _: told.append((k, n)))
     assert told[-1] == (25, 25)
     assert found.shape == (2, 16)
     oracle = moment_losses(mean_oracle(REFERENCE, 16, 0.2), REFERENCE)[-1]

@@ -1,6 +1,5 @@
 """All that `psi bench fit` measures, a group after the other."""
 
-from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
@@ -11,12 +10,11 @@ from psi.bench.fitting.many import million
 from psi.bench.fitting.measured import exponents, quadratics
 from psi.bench.fitting.planted import PlantedResult, planted, power_law
 from psi.bench.shipped import by_optimizer, judged_laws, rows_of, table
+from psi.progress import Report, silent, within
 from psi.verify.rows import Row, absolute, at_least, at_most, timed
 
 SEEDS = (0, 1, 2, 3)
 EXPONENTS = (1 / 3, -1 / 2, 1 / 2, -1.0)
-
-Report = Callable[[int, str], None]
 
 
 class Bench(NamedTuple):
@@ -30,7 +28,7 @@ class Bench(NamedTuple):
 GROUPS = ("planted", "powers", "measured", "rows", "shipped")
 
 
-def bench_fit(groups: tuple[str, ...] = (), report: Report = lambda *_: None) -> Bench:
+def bench_fit(groups: tuple[str, ...] = (), report: Report = silent) -> Bench:
     """The rows of some groups, by default of all. Raises ValueError for an unknown one."""
     unknown = set(groups) - set(GROUPS)
     if unknown:
@@ -41,15 +39,15 @@ def bench_fit(groups: tuple[str, ...] = (), report: Report = lambda *_: None) ->
         "powers": _powers,
         "measured": lambda: [*quadratics(), *exponents()],
     }
-    asked = [name for name in checks if name in (groups or GROUPS)]
+    asked = [name for name in GROUPS if name in (groups or GROUPS)]
     rows: list[Row] = []
-    for number, name in enumerate(asked):
-        report(number, name)
-        rows += timed(checks[name])
     tables = [pd.DataFrame()]
-    if "shipped" in (groups or GROUPS):
-        rows += timed(partial(_shipped, tables, lambda _, note: report(len(asked), note)))
-    report(len(GROUPS), "")
+    for number, name in enumerate(asked):
+        report(number, len(asked), name)
+        stage = within(report, number, 1, len(asked))
+        check = partial(_shipped, tables, stage) if name == "shipped" else checks[name]
+        rows += timed(check)
+    report(len(asked), len(asked), "")
     return Bench(rows, pd.concat(tables, ignore_index=True))
 
 

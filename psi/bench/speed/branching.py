@@ -5,7 +5,6 @@ it are of H epochs each, trained by the population engine with everything record
 that a busy minute falls on both.
 """
 
-from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -21,14 +20,13 @@ from psi.lab.engine.policy import trajectory
 from psi.lab.engine.population import population
 from psi.lab.engine.timing import alternately
 from psi.lab.engine.work import layout
+from psi.progress import Report, silent
 
 BEHIND = 4  # epochs before the branch
 STATES, RATES, ORDERS = 8, 16, 16
 
 
-def bench_branching(
-    quick: bool = False, report: Callable[[int, str], None] = lambda *_: None
-) -> dict[str, Any]:
+def bench_branching(quick: bool = False, report: Report = silent) -> dict[str, Any]:
     """Microseconds a run and epoch of both, for H = 1 and 6, and how much branching costs of it."""
     task, key = canonical_task(), jax.random.key(0)
     states, orders = (2, 2) if quick else (STATES, ORDERS)
@@ -36,7 +34,7 @@ def bench_branching(
     rates = np.geomspace(0.01, 1.0, RATES).astype(np.float32)
     found: dict[str, Any] = {"states": states, "rates": RATES, "orders": orders}
     for done, horizon in enumerate((1, 6)):
-        report(50 * done, f"H = {horizon}")
+        report(50 * done, 100, f"H = {horizon}")
         ahead = np.array([horizon])
         lanes = lanes_of(start, rates[None], ahead)
         branch = partial(play, task, start, LINEAR.policy, lanes, ahead, orders, key)
@@ -50,5 +48,5 @@ def bench_branching(
         found[f"branching_us_h{horizon}"] = round(branching, 1)
         found[f"runs_us_h{horizon}"] = round(whole, 1)
         found[f"branching_of_runs_h{horizon}"] = round(float(np.median(spent[0] / spent[1])), 3)
-    report(100, "")
+    report(100, 100, "")
     return found

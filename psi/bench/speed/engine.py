@@ -7,7 +7,7 @@ are the best of three.
 """
 
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -30,6 +30,7 @@ from psi.lab.networks.mlp import mlp
 from psi.lab.tasks.build import fixed_task
 from psi.lab.tasks.table import make_task
 from psi.lab.tasks.task import Batch, Splits, Task
+from psi.progress import Report, silent
 
 BATCH, EPOCHS, ROWS = 64, 10, 1536
 LEAN = ("loss_running",)
@@ -40,27 +41,25 @@ FLOPS = 2 * 3 * BATCH * (64 * 32 + 32 * 10) - 2 * BATCH * 64 * 32
 inputs of the first layer."""
 FLOPS_A_RUN = FLOPS * EPOCHS * (ROWS // BATCH)
 
-Report = Callable[[int, str], None]
 
-
-def bench_engine(quick: bool = False, report: Report = lambda *_: None) -> dict[str, Any]:
+def bench_engine(quick: bool = False, report: Report = silent) -> dict[str, Any]:
     """All figures, by the names that `psi bench engine --json` prints."""
     task = canonical_task()
     sizes = SIZES[:2] if quick else SIZES
-    report(0, "matrix product")
+    report(0, 100, "matrix product")
     gemm = sgemm_gflops()
-    report(5, "width")
+    report(5, 100, "width")
     widths = _by_width(task, 512, WIDTHS[: 1 if quick else None])
     best = max(widths, key=lambda width: widths[width])
-    report(25, "populations")
+    report(25, 100, "populations")
     by_size = {size: _rate(task, size, best) for size in sizes}
-    report(50, "recording, devices")
+    report(50, 100, "recording, devices")
     pair = _in_turns(task, sizes[-1] if quick else 2048, best)
-    report(60, "by hand")
+    report(60, 100, "by hand")
     naive, single = naive_vmap(task, 16 if quick else 256), one_at_a_time(task, 2 if quick else 8)
-    report(80, "other networks")
+    report(80, 100, "other networks")
     others = {} if quick else {name: _other(name, best) for name in ("cnn", "transformer")}
-    report(100, "")
+    report(100, 100, "")
     lean = max(rate for rate, _ in by_size.values())
     return {
         "device": jax.devices()[0].device_kind,

@@ -22,6 +22,7 @@ from psi.lab.engine.timing import alternately
 from psi.law.law import Law, Range
 from psi.law.load import load
 from psi.law.network import Layer, Network
+from psi.progress import Report, silent
 from psi.schedulers.optax import scale_by_psi
 from psi.verify.rows import Row, at_most
 
@@ -36,26 +37,25 @@ STEP_FORMULA, STEP_NETWORK = 50e-6, 100e-6
 LOAD = 0.2
 LOADING = "import time; t = time.perf_counter(); import psi; psi.load('sgd'); "
 
-Report = Callable[[int, str], None]
 Run = Callable[[int], None]
 """It does something so many times."""
 
 
-def bench_scheduler(quick: bool = False, report: Report = lambda *_: None) -> list[Row]:
+def bench_scheduler(quick: bool = False, report: Report = silent) -> list[Row]:
     """The rows: seconds, each beside what it may be. PyTorch's only where that is installed."""
     # Short blocks and many: the machine's own unrest is more than what is looked for.
     blocks, calls = (3, 20) if quick else (300, 100)
     laws = ((load("sgd"), "formula"), (network(), "network"))
     rows: list[Row] = []
     if find_spec("torch"):  # first, as XLA's threads go on spinning for a while
-        report(0, "torch")
+        report(0, 100, "torch")
         rows += [_torch_row(law, name, blocks, calls) for law, name in laws]
     for number, (law, name) in enumerate(laws):
-        report(25 * (number + 1), f"optax, {name}")
+        report(25 * (number + 1), 100, f"optax, {name}")
         rows += _optax_rows(law, name, blocks, calls)
-    report(75, "loading")
+    report(75, 100, "loading")
     rows.append(_loading(2 if quick else 7))
-    report(100, "")
+    report(100, 100, "")
     return rows
 
 

@@ -16,27 +16,28 @@ from typing import Any
 
 import pandas as pd
 
-from psi.bench.speed.engine import Report, canonical_task, recorded_job
+from psi.bench.speed.engine import canonical_task, recorded_job
 from psi.lab.data import store
 from psi.lab.data.config import GenerateConfig, Hyper
 from psi.lab.data.generate import generate
 from psi.lab.data.sweep import PILOT, Criteria, Part, make, parts, train_calls
 from psi.lab.engine.timing import seconds
 from psi.lab.engine.work import Layout, layout
+from psi.progress import Report, silent
 
 
-def bench_storage(finished: int = 10_000, report: Report = lambda *_: None) -> dict[str, Any]:
+def bench_storage(finished: int = 10_000, report: Report = silent) -> dict[str, Any]:
     """All figures, by the names that `psi bench storage --json` prints."""
-    report(0, "a few finished parts")
+    report(0, 100, "a few finished parts")
     few = resume_seconds(10)
-    report(30, f"{finished} finished parts")
+    report(30, 100, f"{finished} finished parts")
     many = resume_seconds(finished)
-    report(80, "committing")
+    report(80, 100, "committing")
     job = recorded_job(canonical_task(), 2048, layout().width)
     calls = list(range(job.work.calls))
     _, spent = seconds(lambda: list(train_calls(job, calls, 0.1)), repeats=2)
     commit = commit_seconds([frame for _, frame in train_calls(job, calls, 0.1)])
-    report(100, "")
+    report(100, 100, "")
     return {
         "finished_parts": finished,
         "resume_s": round(many, 2),

@@ -6,7 +6,7 @@ Labels of one task are not independent, so what a fit is worth is the error on t
 standard errors and intervals are over tasks: a bootstrap that draws whole tasks.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -19,12 +19,11 @@ from psi.fit.formula.held_out import resampled, unit, units
 from psi.fit.formula.least_squares import LANES, Table, solve
 from psi.fit.formula.points import Points
 from psi.law.expression import Apply, Expression, Variable, evaluate, nodes
+from psi.progress import Report, silent
 
 STEPPED = 4  # times LANES starts where a constant stands under a floor
 CLOSER = (0.1, 0.02, 0.004)  # nats around it
 RESAMPLES = 256
-
-Report = Callable[[int, str], None]
 
 
 class Curve(NamedTuple):
@@ -62,7 +61,7 @@ class Spread(NamedTuple):
 
 
 def fit_curves(
-    table: Sequence[Family], points: Points, seed: int = 0, report: Report = lambda *_: None
+    table: Sequence[Family], points: Points, seed: int = 0, report: Report = silent
 ) -> list[Curve]:
     """Every family fitted, the one with the least error on held-out tasks first.
 
@@ -75,9 +74,9 @@ def fit_curves(
         raise ValueError(f"{most} constants need as many points at least, got {counting}")
     few, curves = aggregated(points), []
     for number, family in enumerate(table):
-        report(number, family.name)
+        report(number, len(table), family.name)
         curves.append(_fit(family, points, few, np.random.default_rng([seed, number])))
-    report(len(table), "")
+    report(len(table), len(table), "")
     return sorted(curves, key=lambda curve: curve.error if one_task(points) else curve.held_out)
 
 

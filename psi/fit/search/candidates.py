@@ -9,13 +9,14 @@ from jaxtyping import Array, Float, Int, Key
 from psi.fit.formula.curves import Curve
 from psi.fit.formula.families import Free, by_name
 from psi.fit.formula.formula import bound
-from psi.fit.search.evolution import Objective, PolishConfig, Report, polish
+from psi.fit.search.evolution import Objective, PolishConfig, polish
 from psi.fit.search.objective import Course, Population, psi_of, regrets, searched_policy
 from psi.fit.symbolic.front import Row
 from psi.lab.engine.population import MakePolicy
 from psi.law.clock import Clock
 from psi.law.expression import Constant, Expression
 from psi.law.law import Law, Range
+from psi.progress import Report, silent
 
 UNBOUND = (1e-30, 1e30)
 LEVELS = np.arange(-2.0, 2.1, 0.5)
@@ -88,7 +89,7 @@ class Arena(NamedTuple):
         number: Sequence[int],
         starts: Sequence[np.ndarray],
         how: PolishConfig,
-        report: Report = lambda *_: None,
+        report: Report = silent,
     ) -> list[np.ndarray]:
         """The kinds of these numbers after a search from `starts`."""
         return polish(self._objective(number), starts, how, self.key, report)

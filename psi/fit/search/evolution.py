@@ -18,6 +18,7 @@ from jaxtyping import Array, Float, Int, Key
 
 from psi.lab.checks import at_least
 from psi.lab.engine.evolution import strategy
+from psi.progress import Report, silent
 
 FIRST_SEED = 2000
 MOST_DIMENSIONS = 8
@@ -25,7 +26,6 @@ MOST_DIMENSIONS = 8
 Vectors = Float[np.ndarray, "lane dim"]
 Objective = Callable[[Sequence[Vectors], Int[np.ndarray, " seed"]], Sequence[np.ndarray]]
 """(a population of each kind of law, seeds) → mean regret of each law; lower is better"""
-Report = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def polish(
     starts: Sequence[np.ndarray],
     how: PolishConfig,
     key: Key[Array, ""],
-    report: Report = lambda *_: None,
+    report: Report = silent,
 ) -> list[np.ndarray]:
     """Where CMA-ES ends for each kind of law: the mean of its last distribution.
 
@@ -73,5 +73,5 @@ def polish(
             tell(draw, found, jnp.asarray(np.nan_to_num(fit, nan=np.inf)[None], float), state)
             for (_, tell, _), (found, state), fit in zip(searches, asked, fitness, strict=True)
         ]
-        report(generation + 1, how.generations)
+        report(generation + 1, how.generations, "generations")
     return [np.asarray(state.mean, np.float64)[0] for state in states]

@@ -13,7 +13,6 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Array, Float, Key
 
-from psi.fit.closed import Bar, silent
 from psi.fit.config import FitConfig
 from psi.fit.search.candidates import Kind, arena
 from psi.fit.search.objective import Course
@@ -25,6 +24,7 @@ from psi.lab.data.trajectories import pilot_family
 from psi.lab.engine.probe import probed_scale
 from psi.lab.tasks.task import Facts, Task
 from psi.law.law import Range
+from psi.progress import Bar, no_bar
 
 PROBES = np.arange(8)  # seeds
 SEEDS = np.arange(PILOT_SEEDS)
@@ -47,20 +47,20 @@ def rebuilt(folder: Path, held_out: Sequence[str] = ()) -> list[Rebuilt]:
     return [each for each in every if each.task.facts.domain not in held_out]
 
 
-def probed_scales(folder: Path, bar: Bar = silent) -> dict[str, float]:
+def probed_scales(folder: Path, bar: Bar = no_bar) -> dict[str, float]:
     """α_0 of each task by its name: the median over 8 initialisations.
 
     Raises ValueError where no probe of a task finds a curvature.
     """
     scales, tasks = {}, rebuilt(folder)
-    with bar("probing scales", len(tasks)) as update:
+    with bar("probing scales") as update:
         for done, (task, key) in enumerate(tasks):
-            update(done, task.name)
+            update(done, len(tasks), task.name)
             found = probed_scale(task, PROBES, key)
             if not np.isfinite(found).any():
                 raise ValueError(f"no probe of {task.name} has found a curvature: it has no scale")
             scales[task.name] = float(np.nanmedian(found))
-        update(len(tasks), "")
+        update(len(tasks), len(tasks), "")
     return scales
 
 
@@ -86,7 +86,7 @@ def schedule_regrets(
     config: FitConfig,
     records: pd.DataFrame,
     held_out: Sequence[str] = (),
-    bar: Bar = silent,
+    bar: Bar = no_bar,
 ) -> Float[np.ndarray, "course kind"]:
     """Regret of each kind on each training task, with features clipped to `domain`.
 
@@ -96,10 +96,10 @@ def schedule_regrets(
     courses = [Course(t, reference(records, t.name, t.facts)) for t, _ in tasks]
     place = arena(kinds, courses, config.names, domain, config.scaled, tasks[0].key)
     found, starts = [], [kind.start[None] for kind in kinds]
-    with bar("training under the formulas", len(tasks)) as update:
+    with bar("training under the formulas") as update:
         for done, (course, each) in enumerate(zip(courses, tasks, strict=True)):
-            update(done, each.task.name)
+            update(done, len(tasks), each.task.name)
             own = place._replace(courses=(course,), key=each.key)
             found.append(own.regrets(range(len(kinds)), starts, SEEDS)[0])
-        update(len(tasks), "")
+        update(len(tasks), len(tasks), "")
     return np.stack(found)

@@ -5,7 +5,7 @@ from several seeds. Only structures are kept: a squared error in α knows nothin
 so constants are refitted elsewhere. Burlacu et al. 2020, Operon C++ (GECCO Companion).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import reduce
 from itertools import count
 from typing import Any
@@ -16,8 +16,7 @@ from psi.fit.formula.formula import Form
 from psi.fit.formula.points import Points
 from psi.fit.symbolic.config import SymbolicConfig
 from psi.law.expression import Apply, Constant, Expression, Variable, evaluate
-
-Report = Callable[[int, str], None]
+from psi.progress import Report, silent
 
 OPERATIONS: Mapping[str, str] = {
     "Add": "add", "Sub": "sub", "Mul": "mul", "Div": "div", "Pow": "pow", "Exp": "exp",
@@ -27,18 +26,16 @@ UNLIMITED = 10**9
 MOST_RUNS = 10**6
 
 
-def proposals(
-    points: Points, config: SymbolicConfig, report: Report = lambda *_: None
-) -> list[Form]:
+def proposals(points: Points, config: SymbolicConfig, report: Report = silent) -> list[Form]:
     """The trees on the Pareto fronts of all searches, their numbers as free constants.
 
     As pyoperon made them: neither simplified nor without repetition.
     """
     forms = []
     for run in range(config.runs):
-        report(run, "genetic search")
+        report(run, config.runs, "genetic search")
         forms += _search(points, config, run)
-    report(config.runs, "genetic search")
+    report(config.runs, config.runs, "genetic search")
     return forms
 
 

@@ -6,7 +6,7 @@
 4. What is left and is a rate everywhere is refitted to all points and judged on held-out tasks.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from psi.fit.formula.aggregate import aggregated
 from psi.fit.formula.formula import Form
@@ -20,18 +20,17 @@ from psi.fit.symbolic.pool import contenders
 from psi.fit.symbolic.proposals import proposals
 from psi.fit.symbolic.simplify import simplified
 from psi.law.expression import Expression
+from psi.progress import Report, silent
 
 LEAST = 20  # points
 STEPS = ("genetic search", "refit and reduce", "hold out", "intervals")
-
-Report = Callable[[int, str], None]
 
 
 def search(
     points: Points,
     config: SymbolicConfig | None = None,
     extra: Sequence[Expression] = (),
-    report: Report = lambda *_: None,
+    report: Report = silent,
 ) -> Front:
     """The front of formulas for log α; from the same seed the same on any number of threads.
 
@@ -45,11 +44,11 @@ def search(
         raise ValueError(
             f"a search needs >= {LEAST} points, column {points.names[0]} has {counting} that count"
         )
-    report(0, STEPS[0])
+    report(0, len(STEPS), STEPS[0])
     forms = [*proposals(points, config), *(Form(tree, {}) for tree in extra)]
-    report(1, STEPS[1])
+    report(1, len(STEPS), STEPS[1])
     found = contenders(forms, points, config)
-    report(2, STEPS[2])
+    report(2, len(STEPS), STEPS[2])
     used = points.take(points.weight > 0)
     few = aggregated(used)
     judged, refused = _judged(found, few, points, config)
@@ -59,7 +58,7 @@ def search(
             f"no formula is finite and positive over columns {', '.join(points.names)}: "
             + "; ".join(sorted({each.reason for each in refused}))[:300]
         )
-    report(3, STEPS[3])
+    report(3, len(STEPS), STEPS[3])
     kept = tuple(_finished(row, used, few, config) for row in rows)
     return Front(kept, tuple(refused), unit(used))
 

@@ -11,6 +11,7 @@ from psi.lab.data import store
 from psi.lab.data.config import PILOT_RUNS, PILOT_SEEDS, GenerateConfig
 from psi.lab.data.sweep import Job, job, task_of, train_calls, trajectories
 from psi.lab.engine.work import Layout, calls_of
+from psi.progress import Report, silent
 
 T = TypeVar("T")
 
@@ -38,7 +39,7 @@ class _Sample(NamedTuple):
 def estimate(
     config: GenerateConfig,
     shape: Layout,
-    report: Callable[[int, str], None] = lambda *_: None,
+    report: Report = silent,
     startup: float = 0.0,
 ) -> Estimate:
     """Runs, rows, bytes and minutes of a data set on this machine. Writes no records.
@@ -50,7 +51,7 @@ def estimate(
     samples: dict[Any, _Sample] = {}
     size, seconds = 0.0, startup
     for number, name in enumerate(config.tasks):
-        report(number, name)
+        report(number, len(config.tasks), name)
         now = job(config, number, shape)
         kind = bucket(now)
         if kind not in samples:
@@ -61,7 +62,7 @@ def estimate(
         size += samples[kind].row_bytes * rows / len(config.tasks)
     jax.clear_caches()
     seconds += _seconds(lambda: trajectories(config, 0))[0]
-    report(len(config.tasks), "")
+    report(len(config.tasks), len(config.tasks), "")
     return Estimate(config.runs(), rows, round(size), seconds / 60)
 
 

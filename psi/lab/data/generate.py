@@ -15,6 +15,7 @@ from psi.lab.data import store
 from psi.lab.data.config import GenerateConfig, flat, is_file
 from psi.lab.data.sweep import Criteria, Part, make, parts, pilots, task_row
 from psi.lab.engine.work import Layout, layout
+from psi.progress import Report, silent
 
 
 class Made(NamedTuple):
@@ -29,8 +30,11 @@ class Made(NamedTuple):
     diverged: int
     """How many of these diverged."""
 
+    def __str__(self) -> str:
+        lost = f", {self.diverged / self.trained:.0%} diverged" if self.trained else ""
+        return f"{self.task}, {self.rows:,} rows{lost}"
 
-Report = Callable[[Made], None]
+
 Engine = Callable[
     [GenerateConfig, Layout, Sequence[Part], Criteria], Iterator[tuple[Part, pd.DataFrame]]
 ]
@@ -40,7 +44,7 @@ Engine = Callable[
 def generate(
     config: GenerateConfig,
     folder: Path,
-    report: Report = lambda _: None,
+    report: Report = silent,
     shape: Layout | None = None,
     engine: Engine = make,
 ) -> None:
@@ -61,9 +65,10 @@ def generate(
             for part, frame in engine(config, shape, missing, criteria):
                 store.write_part(folder, part.name, frame)
                 made = _count(made, config, part, frame)
-                report(made)
+                report(made.runs, config.runs(), str(made))
 
-        report(made._replace(task=config.tasks[0], runs=made.rows // config.hyper.epochs))
+        made = made._replace(task=config.tasks[0], runs=made.rows // config.hyper.epochs)
+        report(made.runs, config.runs(), str(made))
         run(pilots(config), unknown)
         _write_tasks(config, folder)
         run(parts(config, shape), [float(value) for value in store.read_tasks(folder).criterion])

@@ -8,7 +8,6 @@ task: on a CPU the caches decide, on an accelerator its memory.
 import contextlib
 import json
 import os
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
@@ -24,6 +23,7 @@ from psi.lab.engine.population import train
 from psi.lab.engine.timing import seconds
 from psi.lab.engine.work import Layout, cut, layout
 from psi.lab.tasks.task import Task
+from psi.progress import Report, silent
 
 WIDTHS: tuple[tuple[str, tuple[int, ...]], ...] = (
     ("cpu", (8, 16, 32, 64, 128)),
@@ -31,13 +31,8 @@ WIDTHS: tuple[tuple[str, tuple[int, ...]], ...] = (
     ("tpu", (256, 512, 1024, 2048, 4096, 8192)),
 )
 
-Report = Callable[[int, str], None]
-"""(percent done, what is being measured)"""
 
-
-def measured_layout(
-    config: GenerateConfig, folder: Path, report: Report = lambda *_: None
-) -> Layout:
+def measured_layout(config: GenerateConfig, folder: Path, report: Report = silent) -> Layout:
     """The layout of `folder` if it holds one, else the remembered one, else the quickest here.
 
     Raises ValueError where not even the narrowest program fits into memory.
@@ -51,16 +46,16 @@ def measured_layout(
     if name not in known:
         known[name] = quickest(task, report)
         _write(file, known)
-    report(100, f"{known[name]} lanes")
+    report(1, 1, f"{known[name]} lanes")
     return layout(known[name])
 
 
-def quickest(task: Task, report: Report = lambda *_: None) -> int:
+def quickest(task: Task, report: Report = silent) -> int:
     """The width that trains most networks a second, among those that fit into memory."""
     widths = dict(WIDTHS)[jax.default_backend()]
     rates = {}
     for number, width in enumerate(widths):
-        report(100 * number // len(widths), f"{width} lanes")
+        report(number, len(widths), f"{width} lanes")
         with contextlib.suppress(jax.errors.JaxRuntimeError):  # out of memory
             rates[width] = runs_per_second(task, layout(width))
     if not rates:

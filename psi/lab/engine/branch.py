@@ -26,15 +26,13 @@ from psi.lab.engine.run import Run, begin, observe, one_epoch
 from psi.lab.engine.training import validation_loss
 from psi.lab.engine.work import layout
 from psi.lab.tasks.task import Arrays, Functions, Splits, Task
+from psi.progress import Report, silent
 
 UNITS = 16  # a call
 START = 8  # states a unit where that makes one call: to compile for each number takes longer
 # Numbers of a unit, weights or an epoch's inputs: small networks have more lanes than usual.
 CACHED = 2**15
 MOST = 2**13  # lanes a unit
-
-Report = Callable[[int, int], None]
-"""Told the calls of the program done, and how many there are."""
 
 
 class States(NamedTuple):
@@ -120,7 +118,7 @@ def play(
     orders: int = 0,
     key: Key[Array, ""] | None = None,
     keep_runs: bool = False,
-    report: Report = lambda *_: None,
+    report: Report = silent,
 ) -> Played:
     """Play every lane of a cell from each of its states for H = horizon[cell] epochs.
 
@@ -200,7 +198,7 @@ def _in_calls(
     run: Callable[..., Any],
     work: Callable[[np.ndarray, np.ndarray], tuple[Any, ...]],
     units: int,
-    report: Report = lambda *_: None,
+    report: Report = silent,
 ) -> Any:
     """run(*work(units, which of them are no padding)), in calls of one shape.
 
@@ -215,7 +213,7 @@ def _in_calls(
         index = dealt + call * UNITS
         given = work(np.minimum(index, units - 1), index < units)
         done.append(jax.tree.map(lambda a: np.asarray(a)[back], run(*given)))
-        report(call + 1, calls)
+        report(call + 1, calls, "")
     return jax.tree.map(lambda *a: np.concatenate(a)[:units], *done)
 
 

@@ -177,7 +177,7 @@ def test_the_best_comes_first_and_the_planted_is_simplest():
     found = fit_curves(
         [family(name, RAW) for name in names], data, report=lambda *step: told.append(step)
     )
-    assert told == [*enumerate(names), (4, "")]
+    assert told == [*((k, 4, name) for k, name in enumerate(names)), (4, 4, "")]
     assert (np.diff([each.held_out for each in found]) >= 0).all()
     assert simplest(found).family.name == "saturating*inverse_time"
 

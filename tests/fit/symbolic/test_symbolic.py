@@ -44,7 +44,7 @@ def relative(noise=0.1, effect=0.3, count=600, tasks=12, seed=0):
 @pytest.fixture(scope="module")
 def found():
     steps = []
-    front = search(relative(), QUICK, report=lambda step, name: steps.append((step, name)))
+    front = search(relative(), QUICK, report=lambda step, _, name: steps.append((step, name)))
     assert steps == list(enumerate(STEPS))
     return front
 
