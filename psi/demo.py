@@ -25,12 +25,12 @@ import pandas as pd
 import psi
 from psi.bench.contest import SCORING_SEEDS, contest, untuned_rates
 from psi.bench.measures import Result, regret
+from psi.demo_config import DemoConfig
 from psi.fit.config import FitConfig
 from psi.fit.dataset import PACKAGES, fit_surface
 from psi.ideal.rate import ideal_rates
 from psi.ideal.surface import response_surface
 from psi.lab.data import store
-from psi.lab.data.config import DemoConfig
 from psi.lab.data.generate import generate
 from psi.lab.data.sweep import peaks, task_key
 from psi.lab.tasks.table import make_task

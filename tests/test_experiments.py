@@ -17,7 +17,7 @@ from psi.fit.formula.families import SIZED, family
 from psi.fit.search.evolution import PolishConfig
 from psi.fit.symbolic.config import SymbolicConfig
 from psi.ideal.labelling import Labelling
-from psi.lab.data.config import Hyper
+from psi.lab.hyper import Hyper
 from psi.lab.tasks.table import Spec
 from psi.law.expression import evaluate
 from psi.law.law import Law, Range, Score

@@ -31,10 +31,10 @@ from psi.fit.symbolic.front import Front
 from psi.fit.symbolic.search import search
 from psi.ideal.labelling import Labelling, label_task
 from psi.ideal.oracle import plain_scores
-from psi.lab.bounds import BOUNDS
 from psi.lab.data.trajectories import PLAIN
 from psi.lab.engine.devices import beside
 from psi.lab.engine.probe import probed_scale
+from psi.lab.optimizers import bounds
 from psi.lab.tasks.table import Spec
 from psi.lab.tasks.task import Task
 from psi.law.expression import evaluate
@@ -144,7 +144,7 @@ def measure(config: StudyConfig, optimizer: str, report: Note) -> Data:
 
 def _rows(how: Labelling, key: Key[Array, ""], task: Task) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Of one task, for the two tables of Data."""
-    grid, scores = plain_scores(task, dict(BOUNDS)[task.facts.optimizer], key)
+    grid, scores = plain_scores(task, bounds(task.facts.optimizer), key)
     plain = [
         {"task": task.name, "schedule": name, "lr": lr, "score": score}
         for (name, _), row in zip(PLAIN, scores, strict=True)

@@ -23,8 +23,8 @@ from psi.bench.references import FILE, HEADROOM, KEYS
 from psi.bench.shipped import key_of
 from psi.bench.suites import HELD_OUT
 from psi.ideal.oracle import Search, headroom_over, plain_scores, trajectory_losses
-from psi.lab.bounds import BOUNDS
 from psi.lab.data.trajectories import PLAIN
+from psi.lab.optimizers import bounds
 from psi.lab.tasks.table import Spec
 from psi.lab.tasks.task import Task
 from psi.report.progress import bar
@@ -66,7 +66,7 @@ class Main:
 
 
 def _row(task: Task, spec: Spec, key: Key[Array, ""]) -> dict[str, object]:
-    rates = dict(BOUNDS)[task.facts.optimizer]
+    rates = bounds(task.facts.optimizer)
     grid, scores = plain_scores(task, rates, key, TUNING_SEEDS)
     peaks = grid[scores.argmin(1)]
     tuned = {name: float(peak) for (name, _), peak in zip(PLAIN, peaks, strict=True)}

@@ -5,7 +5,7 @@ Nothing here is in psi.bench.suites, neither a data set (digits, iris, text, moo
 differ in their generator and their budget alone share their compiled programs.
 """
 
-from psi.lab.data.config import Hyper
+from psi.lab.hyper import Hyper
 from psi.lab.tasks.table import Spec
 
 SMALL = Hyper(batch=8, width=64)

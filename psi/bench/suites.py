@@ -6,7 +6,7 @@ committed before any law was evaluated on it; half of it are streams. The traini
 shipped laws are in experiments/closed_forms.
 """
 
-from psi.lab.data.config import Hyper
+from psi.lab.hyper import Hyper
 from psi.lab.tasks.table import Spec
 
 FIXED: tuple[Spec, ...] = (

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import tyro
 
 from psi.commands.report import print_summary
-from psi.lab.data.config import DemoConfig
+from psi.demo_config import DemoConfig
 
 
 @dataclass(frozen=True)

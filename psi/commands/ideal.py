@@ -43,10 +43,11 @@ class IdealCommand:
     def run(self) -> Any:
         """Do it; what --json prints."""
         from psi.ideal.features import check_features
-        from psi.ideal.study import parts, size, source
+        from psi.ideal.study import parts, size
         from psi.lab.data import store
+        from psi.lab.data.generate import read_config
 
-        data = source(self.folder)
+        data = read_config(self.folder)
         check_features(store.read_tasks(self.folder))
         wanted = parts(data, self.config)
         epochs = sum(size(data, self.config, part) for part in wanted)

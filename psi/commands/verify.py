@@ -29,8 +29,9 @@ class VerifyCommand:
         from psi.report.progress import bar
 
         prepare()
-        from psi.verify.table import verify
+        from psi.verify.table import checks_of, verify
 
+        checks_of(self.problems)  # a mistake is said before a bar is drawn
         with bar("verifying") as update:
             rows = verify(self.problems, update)
         if not self.json:

@@ -14,7 +14,7 @@ from psi.fit.config import OPTIMIZERS, FitConfig
 from psi.fit.decompose import apart_scores
 from psi.fit.network import fit_network
 from psi.fit.search.candidates import Kind
-from psi.fit.search.trainings import probed_scales, schedule_regrets
+from psi.fit.trainings import probed_scales, schedule_regrets
 from psi.ideal.rate import ideal_rates
 from psi.ideal.surface import response_surface
 from psi.lab.data import store

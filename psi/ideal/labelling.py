@@ -12,10 +12,10 @@ from jaxtyping import Array, Key
 
 from psi.ideal.branched import Branching, branch_surface
 from psi.ideal.rate import ideal_rates
-from psi.lab.bounds import BOUNDS
 from psi.lab.checks import at_least
 from psi.lab.data.trajectories import branch_epochs, free
 from psi.lab.engine.branch import along
+from psi.lab.optimizers import bounds
 from psi.lab.tasks.task import Task
 
 FIRST_SEED = 10_000
@@ -45,7 +45,7 @@ def label_task(task: Task, how: Labelling, key: Key[Array, ""]) -> pd.DataFrame:
 
     H = T − i, the rate going linearly to zero from the candidate.
     """
-    low, high = dict(BOUNDS)[task.facts.optimizer]
+    low, high = bounds(task.facts.optimizer)
     epochs = task.facts.epochs
     prefix = free(jax.random.fold_in(key, 0), how.cells, epochs, low, high).rates
     at = branch_epochs(how.cells, epochs)

@@ -20,11 +20,11 @@ from psi.ideal.branched import Branching, branch_surface
 from psi.ideal.config import IdealConfig
 from psi.ideal.continuation import CONTINUATIONS, Continuation, law_continuation
 from psi.ideal.oracle import Headroom, headroom
-from psi.lab.data import store
-from psi.lab.data.config import PROBLEM_NAMES, GenerateConfig, from_flat
+from psi.lab.data.config import GenerateConfig
 from psi.lab.data.sweep import task_key, task_of, trajectories
 from psi.lab.data.trajectories import branch_epochs
 from psi.lab.engine.branch import along
+from psi.lab.tasks.names import PROBLEM_NAMES
 from psi.lab.tasks.task import Task
 from psi.law.clock import Clock
 from psi.law.load import load
@@ -47,14 +47,6 @@ class Part(NamedTuple):
     def name(self) -> str:
         """Its file's name."""
         return f"{self.kind}-{self.task:04d}-{self.horizon}"
-
-
-def source(folder: Path) -> GenerateConfig:
-    """The config of a data set. Raises ValueError where the folder holds none."""
-    fields = store.config_of(folder)
-    if not fields:
-        raise ValueError(f"{folder} is no data set: it has no manifest/config.json")
-    return from_flat(fields)
 
 
 def parts(data: GenerateConfig, how: IdealConfig) -> list[Part]:

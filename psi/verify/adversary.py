@@ -21,11 +21,12 @@ import numpy as np
 from jaxtyping import Array, Float, Key
 from scipy.optimize import minimize, minimize_scalar
 
-from psi.lab.data.config import Hyper
 from psi.lab.engine.branch import play, starts
 from psi.lab.engine.policy import trajectory
+from psi.lab.hyper import Hyper
+from psi.lab.networks.network import Params
 from psi.lab.tasks.problems import Kind, Problem, task_of
-from psi.lab.tasks.task import Batch, Params
+from psi.lab.tasks.task import Batch
 from psi.verify.rows import Row, absolute
 
 STEPS = 8

@@ -10,8 +10,8 @@ from psi.ideal.continuation import CONSTANT
 from psi.ideal.pool import pooled
 from psi.ideal.rate import ideal_rates
 from psi.ideal.receding import recede
-from psi.lab.data.config import Hyper
 from psi.lab.engine.branch import States, starts
+from psi.lab.hyper import Hyper
 from psi.lab.tasks.closed_forms import least_squares_rate, noisy_quadratic_losses
 from psi.lab.tasks.closed_forms import noisy_quadratic_rate as formula
 from psi.lab.tasks.noisy_problems import LeastSquares, NoisyQuadratic

@@ -8,9 +8,9 @@ from psi.ideal.branched import Branching
 from psi.ideal.continuation import CONSTANT, LINEAR
 from psi.ideal.moments import joint_rates, mean_oracle
 from psi.ideal.receding import recede
-from psi.lab.data.config import Hyper
 from psi.lab.engine.branch import States, play, starts
 from psi.lab.engine.policy import trajectory
+from psi.lab.hyper import Hyper
 from psi.lab.tasks.closed_forms import drift_rate, steady_loss
 from psi.lab.tasks.noisy_problems import Drift
 from psi.lab.tasks.table import make_task

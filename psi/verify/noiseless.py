@@ -8,9 +8,9 @@ from psi.ideal.branched import Branching, best_rates, branch_surface
 from psi.ideal.continuation import CONSTANT
 from psi.ideal.contour import iso_rate
 from psi.ideal.moments import worst_oracle
-from psi.lab.data.config import Hyper
 from psi.lab.engine.branch import States, play, starts
 from psi.lab.engine.policy import trajectory
+from psi.lab.hyper import Hyper
 from psi.lab.tasks.closed_forms import chebyshev_error
 from psi.lab.tasks.noiseless_problems import ExponentialTail, PowerLaw
 from psi.lab.tasks.noisy_problems import NoisyQuadratic

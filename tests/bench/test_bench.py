@@ -9,11 +9,11 @@ import pytest
 from psi.bench.contest import SCORING_SEEDS, contest, tune, untuned_rates
 from psi.bench.measures import epochs_to, regret, result
 from psi.bench.training import SCHEDULES, Curves, Plain, train, with_law, with_schedule
-from psi.lab.data.config import Hyper
 from psi.lab.data.store import read_records, read_tasks
 from psi.lab.data.trajectories import pilot_family
 from psi.lab.engine.policy import law_policy, trajectory
 from psi.lab.engine.population import population
+from psi.lab.hyper import Hyper
 from psi.lab.tasks.table import make_task
 from psi.law.expression import Apply, Constant, Variable
 from psi.law.law import Law, Range

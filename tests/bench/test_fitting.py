@@ -26,10 +26,10 @@ from psi.bench.references import Reference, headroom, reference
 from psi.bench.shipped import rows_of, table
 from psi.bench.suites import FIXED, HELD_OUT, STREAMS
 from psi.ideal.oracle import trajectory_losses
-from psi.lab.data.config import Hyper
 from psi.lab.data.trajectories import PLAIN
 from psi.lab.engine import branch
 from psi.lab.engine.probe import GRADIENTS
+from psi.lab.hyper import Hyper
 from psi.lab.tasks.table import make_task
 from psi.law.law import Law, Range
 from psi.law.parsing import parse

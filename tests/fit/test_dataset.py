@@ -14,8 +14,8 @@ from psi.fit.config import FitConfig
 from psi.fit.dataset import fit_dataset, fit_surface
 from psi.fit.decompose import apart
 from psi.fit.formula.families import RELATIVE, family
-from psi.fit.search.trainings import probed_scales, rebuilt, reference, schedule_regrets
 from psi.fit.symbolic.front import table
+from psi.fit.trainings import probed_scales, rebuilt, reference, schedule_regrets
 from psi.lab.data import store
 from psi.law.law import Law
 from psi.law.printing import text

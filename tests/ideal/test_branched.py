@@ -13,8 +13,8 @@ from psi.ideal.iterate import iterate, law_states
 from psi.ideal.pool import pooled
 from psi.ideal.rate import ideal_rates
 from psi.ideal.receding import recede
-from psi.lab.data.config import Hyper
 from psi.lab.engine.branch import States, along, starts
+from psi.lab.hyper import Hyper
 from psi.lab.tasks.closed_forms import drift_rate, greedy_rates, noisy_quadratic_rate
 from psi.lab.tasks.noisy_problems import Drift, NoisyQuadratic
 from psi.lab.tasks.table import make_task

@@ -13,7 +13,7 @@ from psi.ideal.oracle import (
     search,
     tuned_peaks,
 )
-from psi.lab.data.config import Hyper
+from psi.lab.hyper import Hyper
 from psi.lab.tasks.closed_forms import (
     chebyshev_error,
     chebyshev_rates,

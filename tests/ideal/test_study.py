@@ -7,9 +7,11 @@ import pytest
 
 from psi.ideal.config import IdealConfig
 from psi.ideal.rate import ideal_rates
-from psi.ideal.study import Part, branches, cells_of, make, parts, size, source
-from psi.lab.data.config import GenerateConfig, Hyper, flat, from_flat
+from psi.ideal.study import Part, branches, cells_of, make, parts, size
+from psi.lab.data.config import GenerateConfig, flat, from_flat
+from psi.lab.data.generate import read_config
 from psi.lab.data.sweep import trajectories
+from psi.lab.hyper import Hyper
 from psi.lab.tasks.data_config import DataConfig
 
 SAMPLE = Path(__file__).parents[2] / "data" / "sample"
@@ -28,7 +30,7 @@ def test_a_config_comes_back_from_its_flat_form():
 
 
 def test_what_is_made_and_how_much():
-    data = source(SAMPLE)
+    data = read_config(SAMPLE)
     assert data.tasks == ("wine", "teacher-0")
     made = parts(data, SMALL)
     assert [p.name for p in made] == [
@@ -50,7 +52,7 @@ def test_branches_are_spread_over_the_budget():
 
 
 def test_cells_are_trajectories_of_the_data_set():
-    data = source(SAMPLE)
+    data = read_config(SAMPLE)
     rates, at = cells_of(data, SMALL, 0)
     own = trajectories(data, 0).rates
     assert all((own == each).all(1).any() for each in rates)
@@ -60,7 +62,7 @@ def test_cells_are_trajectories_of_the_data_set():
 
 
 def test_a_part_is_a_function_of_its_name():
-    data = source(SAMPLE)
+    data = read_config(SAMPLE)
     part = Part("branched", 0, "end")
     one, two = make(data, SMALL, part), make(data, SMALL, part)
     columns = ["cell", "epoch", "horizon", "lr", "loss", "final_loss", "score"]
@@ -81,12 +83,12 @@ def test_a_part_is_a_function_of_its_name():
 )
 def test_what_the_data_set_cannot_answer(change, words):
     with pytest.raises(ValueError, match=words):
-        parts(source(SAMPLE), IdealConfig(**change))
+        parts(read_config(SAMPLE), IdealConfig(**change))
 
 
 def test_no_data_set(tmp_path):
     with pytest.raises(ValueError, match="is no data set"):
-        source(tmp_path)
+        read_config(tmp_path)
 
 
 @pytest.mark.parametrize(

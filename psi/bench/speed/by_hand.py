@@ -12,7 +12,8 @@ import numpy as np
 from jaxtyping import Array, Float, Key
 
 from psi.lab.engine.timing import seconds
-from psi.lab.tasks.task import Batch, Params, Task
+from psi.lab.networks.network import Params
+from psi.lab.tasks.task import Batch, Task
 
 
 def naive_vmap(task: Task, size: int, repeats: int = 3) -> float:

@@ -19,13 +19,13 @@ from sklearn.datasets import load_digits
 
 from psi.bench.speed.by_hand import naive_vmap, one_at_a_time
 from psi.lab.data import store
-from psi.lab.data.config import Hyper
 from psi.lab.data.sweep import Job, train_calls
 from psi.lab.data.trajectories import Plan
 from psi.lab.engine.policy import trajectory
 from psi.lab.engine.population import train
 from psi.lab.engine.timing import alternately, seconds
 from psi.lab.engine.work import Layout, Work, cut, layout
+from psi.lab.hyper import Hyper
 from psi.lab.networks.mlp import mlp
 from psi.lab.tasks.build import fixed_task
 from psi.lab.tasks.table import make_task

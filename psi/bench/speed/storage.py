@@ -18,11 +18,12 @@ import pandas as pd
 
 from psi.bench.speed.engine import canonical_task, recorded_job
 from psi.lab.data import store
-from psi.lab.data.config import GenerateConfig, Hyper
+from psi.lab.data.config import GenerateConfig
 from psi.lab.data.generate import generate
 from psi.lab.data.sweep import PILOT, Criteria, Part, make, parts, train_calls
 from psi.lab.engine.timing import seconds
 from psi.lab.engine.work import Layout, layout
+from psi.lab.hyper import Hyper
 from psi.progress import Report, silent
 
 

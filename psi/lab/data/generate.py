@@ -12,9 +12,10 @@ from typing import NamedTuple
 import pandas as pd
 
 from psi.lab.data import store
-from psi.lab.data.config import GenerateConfig, flat, is_file
+from psi.lab.data.config import GenerateConfig, flat, from_flat
 from psi.lab.data.sweep import Criteria, Part, make, parts, pilots, task_row
 from psi.lab.engine.work import Layout, layout
+from psi.lab.tasks.names import is_file
 from psi.progress import Report, silent
 
 
@@ -72,6 +73,14 @@ def generate(
         run(pilots(config), unknown)
         _write_tasks(config, folder)
         run(parts(config, shape), [float(value) for value in store.read_tasks(folder).criterion])
+
+
+def read_config(folder: Path) -> GenerateConfig:
+    """The config of a data set. Raises ValueError where the folder holds none."""
+    fields = store.config_of(folder)
+    if not fields:
+        raise ValueError(f"{folder} is no data set: it has no manifest/config.json")
+    return from_flat(fields)
 
 
 def _own_files(config: GenerateConfig) -> dict[str, str]:

@@ -14,10 +14,10 @@ from pathlib import Path
 import jax
 import numpy as np
 
+from psi.lab.cache import cache_folder
 from psi.lab.data import store
 from psi.lab.data.config import GenerateConfig
 from psi.lab.data.sweep import task_of
-from psi.lab.engine.devices import cache_folder
 from psi.lab.engine.policy import trajectory
 from psi.lab.engine.population import train
 from psi.lab.engine.timing import seconds

@@ -4,10 +4,11 @@ import contextlib
 import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any, TypeVar
 
 import jax
+
+from psi.lab.cache import cache_folder
 
 BESIDE = 2
 T = TypeVar("T")
@@ -62,10 +63,3 @@ def beside(make: Callable[[T], R], each: Iterable[T]) -> Iterator[R]:
     """make(x) for every x in turn, made two at a time: compiling takes one core and no lock."""
     with ThreadPoolExecutor(BESIDE) as pool:
         yield from pool.map(make, each)
-
-
-def cache_folder() -> Path:
-    """Where psi keeps what can be made again: $XDG_CACHE_HOME/psi, else ~/.cache/psi."""
-    root = os.environ.get("XDG_CACHE_HOME", "")
-    # The standard for base folders: what is no absolute path is ignored.
-    return (Path(root) if os.path.isabs(root) else Path.home() / ".cache") / "psi"

@@ -24,7 +24,8 @@ import optax
 from jaxtyping import Array, Float, Int, Key
 
 from psi.lab.engine.training import norm
-from psi.lab.tasks.task import Arrays, Functions, Params, Task
+from psi.lab.networks.network import Params
+from psi.lab.tasks.task import Arrays, Functions, Task
 
 BATCHES = 2
 GRADIENTS = 2 * BATCHES

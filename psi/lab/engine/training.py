@@ -9,7 +9,8 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, Int, Key
 
-from psi.lab.tasks.task import Arrays, Batch, Functions, Params, Splits
+from psi.lab.networks.network import Params
+from psi.lab.tasks.task import Arrays, Batch, Functions, Splits
 
 BLOCK = 64  # rows evaluated at once; 32 to 128 are much the same for small networks
 

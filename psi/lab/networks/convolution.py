@@ -16,7 +16,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
 from psi.lab.networks.mlp import ACTIVATIONS, Hidden, Layer, dense, he_layer, normalise
-from psi.lab.tasks.task import Network, Params
+from psi.lab.networks.network import Network, Params
 
 SIDE = 3  # of a patch
 Image = Float[Array, "channels height width rows"]

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float, Key, Shaped
 
-from psi.lab.tasks.task import Network, Params
+from psi.lab.networks.network import Network, Params
 
 
 def from_flax(make: Callable[[nnx.Rngs], nnx.Module]) -> Network:

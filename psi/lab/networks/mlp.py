@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
-from psi.lab.tasks.task import Network, Params
+from psi.lab.networks.network import Network, Params
 
 Weights = Float[Array, "outputs inputs"]
 Hidden = Float[Array, "features rows"]

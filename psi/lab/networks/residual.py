@@ -14,7 +14,7 @@ import jax
 from jaxtyping import Array, Float, Key
 
 from psi.lab.networks.mlp import ACTIVATIONS, Hidden, dense, he_layer, normalise
-from psi.lab.tasks.task import Network, Params
+from psi.lab.networks.network import Network, Params
 
 
 def residual_init(

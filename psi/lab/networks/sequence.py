@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Key
 
 from psi.lab.networks.mlp import ACTIVATIONS, dense, he_layer, normalise
-from psi.lab.tasks.task import Network, Params
+from psi.lab.networks.network import Network, Params
 
 HEADS = 2
 

@@ -1,11 +1,11 @@
 """The network that hyperparameters name, for given inputs and outputs."""
 
-from psi.lab.data.config import Hyper
+from psi.lab.hyper import Hyper
 from psi.lab.networks.convolution import cnn
 from psi.lab.networks.mlp import mlp
+from psi.lab.networks.network import Network
 from psi.lab.networks.residual import residual
 from psi.lab.networks.sequence import gru, transformer
-from psi.lab.tasks.task import Network
 
 OF_ROWS = ("linear", "mlp", "residual")
 OF_TOKENS = ("gru", "transformer")

@@ -12,10 +12,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Int, Key
 
-from psi.lab.data.config import Hyper
+from psi.lab.hyper import Hyper
+from psi.lab.networks.network import Network, Params
 from psi.lab.optimizers import optimizer
 from psi.lab.tasks.losses import LOSSES, Loss, cross_entropy
-from psi.lab.tasks.task import Arrays, Batch, Facts, Functions, Network, Params, Splits, Task
+from psi.lab.tasks.task import Arrays, Batch, Facts, Functions, Splits, Task
 
 
 def fixed_task(

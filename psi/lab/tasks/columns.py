@@ -21,7 +21,7 @@ from sklearn.impute import MissingIndicator, SimpleImputer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from psi.lab.data.config import Hyper
+from psi.lab.hyper import Hyper
 from psi.lab.networks.table import network
 from psi.lab.tasks.build import fixed_task
 from psi.lab.tasks.data_config import DataConfig

@@ -3,7 +3,8 @@
 import math
 from dataclasses import dataclass, field
 
-from psi.lab.data.config import FAMILY_NAMES, Hyper
+from psi.lab.hyper import Hyper
+from psi.lab.tasks.names import FAMILY_NAMES
 
 
 @dataclass(frozen=True)

@@ -15,13 +15,14 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Key
 
-from psi.lab.data.config import Hyper
+from psi.lab.hyper import Hyper
 from psi.lab.networks.mlp import mlp
+from psi.lab.networks.network import Params
 from psi.lab.optimizers import optimizer
 from psi.lab.tasks.build import facts_of, of_network
 from psi.lab.tasks.distribution import TaskDistribution
 from psi.lab.tasks.families import FAMILIES, SPLIT_ROWS, STEPS, Family, draw
-from psi.lab.tasks.task import Batch, Facts, Functions, Params, Splits, Task
+from psi.lab.tasks.task import Batch, Facts, Functions, Splits, Task
 
 
 class Drawn(NamedTuple):

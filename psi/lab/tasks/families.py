@@ -20,13 +20,14 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Key
 
-from psi.lab.data.config import Hyper
+from psi.lab.hyper import Hyper
 from psi.lab.networks.mlp import mlp
+from psi.lab.networks.network import Network, Params
 from psi.lab.networks.table import network
 from psi.lab.optimizers import optimizer
 from psi.lab.tasks.build import facts_of, fixed_task, of_network
 from psi.lab.tasks.losses import cross_entropy
-from psi.lab.tasks.task import Arrays, Batch, Functions, Network, Params, Splits, Task
+from psi.lab.tasks.task import Arrays, Batch, Functions, Splits, Task
 
 INPUTS, CLASSES, HIDDEN = 16, 4, 32
 BATCH, STEPS = 32, 16

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 
-from psi.lab.data.config import Hyper
+from psi.lab.hyper import Hyper
 from psi.lab.tasks.columns import Rows, rows_task, table_task
 from psi.lab.tasks.data_config import DataConfig
 from psi.lab.tasks.splitting import Parts

@@ -12,8 +12,8 @@ from typing import Any
 from sklearn.datasets import fetch_openml
 from sklearn.utils import Bunch
 
-from psi.lab.data.config import Hyper
-from psi.lab.engine.devices import cache_folder
+from psi.lab.cache import cache_folder
+from psi.lab.hyper import Hyper
 from psi.lab.tasks.columns import table_task
 from psi.lab.tasks.data_config import DataConfig
 from psi.lab.tasks.task import Task

@@ -21,10 +21,11 @@ from jaxtyping import Array, Float, Int, Key
 
 import psi.lab.tasks.noiseless_problems as noiseless
 import psi.lab.tasks.noisy_problems as noisy
-from psi.lab.data.config import Hyper
+from psi.lab.hyper import Hyper
+from psi.lab.networks.network import Params
 from psi.lab.optimizers import optimizer
 from psi.lab.tasks.build import facts_of
-from psi.lab.tasks.task import Batch, Functions, Params, Splits, Task
+from psi.lab.tasks.task import Batch, Functions, Splits, Task
 
 
 class Kind(NamedTuple):

@@ -9,7 +9,7 @@ import numpy as np
 from sklearn import datasets
 from sklearn.model_selection import train_test_split
 
-from psi.lab.data.config import Hyper
+from psi.lab.hyper import Hyper
 from psi.lab.networks.table import network
 from psi.lab.tasks.build import fixed_task
 from psi.lab.tasks.task import Batch, Splits, Task

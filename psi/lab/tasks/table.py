@@ -6,9 +6,10 @@ from typing import NamedTuple
 
 import jax
 
-from psi.lab.data.config import DATASET_NAMES, PROBLEM_NAMES, Hyper, check_task, is_file
+from psi.lab.hyper import Hyper
 from psi.lab.tasks.data_config import DataConfig
 from psi.lab.tasks.distribution import TaskDistribution
+from psi.lab.tasks.names import DATASET_NAMES, PROBLEM_NAMES, check_task, is_file
 from psi.lab.tasks.task import Task
 
 

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import optax
-from jaxtyping import Array, Bool, Float, Int, Key, PyTree, Shaped
+from jaxtyping import Array, Bool, Float, Int, Key, Shaped
 
-Params = PyTree[Float[Array, "..."]]
+from psi.lab.networks.network import Params
+
 Arrays = Any
 """A pytree of arrays: training rows, or a generator's parameters, and what else functions use."""
 
@@ -33,16 +34,6 @@ class Splits(NamedTuple):
     validation: Batch
     test: Batch
     """Of the three only the training part may be padded."""
-
-
-class Network(NamedTuple):
-    """A network as a pair of pure functions."""
-
-    init: Callable[[Key[Array, ""]], Params]
-    """key → parameters"""
-    apply: Callable[[Params, Shaped[Array, "..."]], Float[Array, "outputs ..."]]
-    """(parameters, inputs with rows first) → outputs with rows *last*: class by class, which is
-    how a population's many small products run fast (networks.py)."""
 
 
 class Functions(NamedTuple):

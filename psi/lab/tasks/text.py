@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Int
 
-from psi.lab.data.config import Hyper
+from psi.lab.hyper import Hyper
 from psi.lab.networks.table import network
 from psi.lab.tasks.build import fixed_task
 from psi.lab.tasks.task import Batch, Splits, Task

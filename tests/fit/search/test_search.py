@@ -10,8 +10,8 @@ from psi.fit.search.evolution import PolishConfig, polish
 from psi.fit.search.objective import Course, charged, law_losses, scales_of
 from psi.fit.search.surrogate import scattered, task_intervals
 from psi.ideal.oracle import trajectory_losses
-from psi.lab.data.config import Hyper
 from psi.lab.engine.probe import GRADIENTS
+from psi.lab.hyper import Hyper
 from psi.lab.tasks.table import make_task
 from psi.law.law import Range
 from psi.law.parsing import parse

@@ -10,11 +10,12 @@ import pandas as pd
 import pytest
 
 from psi.lab.data import store
-from psi.lab.data.config import GenerateConfig, Hyper
+from psi.lab.data.config import GenerateConfig
 from psi.lab.data.generate import generate
 from psi.lab.data.store import RecordsError
 from psi.lab.data.sweep import Part, parts, pilots
 from psi.lab.engine.work import Layout
+from psi.lab.hyper import Hyper
 
 ray = pytest.importorskip("ray", reason="ray is not installed (scripts/test --all)")
 cluster = pytest.importorskip("psi.lab.data.cluster")

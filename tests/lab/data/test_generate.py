@@ -13,12 +13,13 @@ import pytest
 
 from psi.lab.data import generate as room
 from psi.lab.data import store, sweep
-from psi.lab.data.config import PILOT_RUNS, PRESETS, GenerateConfig, Hyper, flat
+from psi.lab.data.config import PILOT_RUNS, PRESETS, GenerateConfig, flat
 from psi.lab.data.estimate import estimate
 from psi.lab.data.generate import generate
 from psi.lab.data.inventory import inventory
 from psi.lab.data.store import RecordsError
 from psi.lab.engine.work import Layout
+from psi.lab.hyper import Hyper
 
 CONFIG = GenerateConfig(
     tasks=("wine", "teacher-0"),

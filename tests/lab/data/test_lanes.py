@@ -4,10 +4,11 @@ import jax
 import pytest
 
 from psi.lab.data import lanes
-from psi.lab.data.config import GenerateConfig, Hyper
+from psi.lab.data.config import GenerateConfig
 from psi.lab.data.generate import generate
 from psi.lab.data.lanes import measured_layout, quickest, runs_per_second
 from psi.lab.engine.work import Layout, layout
+from psi.lab.hyper import Hyper
 from psi.lab.tasks.table import make_task
 
 CONFIG = GenerateConfig(("wine",), Hyper(2), trajectories=2, cells=0, seeds=1)

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from psi.ideal.continuation import CONSTANT, LINEAR, Candidate, law_continuation
-from psi.lab.data.config import Hyper
 from psi.lab.engine import branch
 from psi.lab.engine.branch import States, after, along, play, starts
 from psi.lab.engine.policy import law_policy, trajectory
 from psi.lab.engine.population import population
+from psi.lab.hyper import Hyper
 from psi.lab.tasks.table import make_task
 from psi.law.clock import Clock
 from psi.law.expression import Apply, Constant, Variable

@@ -10,11 +10,11 @@ import numpy as np
 import optax
 import pytest
 
-from psi.lab.data.config import OPTIMIZER_NAMES, Hyper
 from psi.lab.engine import population as engine
 from psi.lab.engine.policy import Policy, law_policy, trajectory
 from psi.lab.engine.population import population, train
 from psi.lab.engine.work import cut, layout
+from psi.lab.hyper import Hyper
 from psi.lab.optimizers import OPTIMIZERS, optimizer
 from psi.lab.tasks.table import make_task
 from psi.law.clock import Clock, rates_over
@@ -117,7 +117,7 @@ def test_every_optimizer_against_optax_run_by_hand(name):
 
 
 def test_the_table_of_optimizers_is_the_one_that_may_be_asked_for():
-    assert tuple(name for name, _ in OPTIMIZERS) == OPTIMIZER_NAMES == tuple(OWN)
+    assert OPTIMIZERS.names == tuple(OWN)
 
 
 def test_weight_decay_and_label_smoothing_against_a_step_by_hand():

@@ -7,8 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from psi.lab.data.config import Hyper
 from psi.lab.engine.probe import BATCHES, probed_scale
+from psi.lab.hyper import Hyper
 from psi.lab.tasks.noiseless_problems import PowerLaw
 from psi.lab.tasks.problems import POWER_LAW, Problem, task_of
 from psi.lab.tasks.table import make_task

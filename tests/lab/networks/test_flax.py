@@ -7,13 +7,14 @@ import pytest
 from flax import nnx
 from sklearn.datasets import load_wine
 
-from psi.lab.data.config import Hyper
 from psi.lab.engine.policy import trajectory
 from psi.lab.engine.population import population
+from psi.lab.hyper import Hyper
 from psi.lab.networks.flax import from_flax
 from psi.lab.networks.mlp import mlp
+from psi.lab.networks.network import Network
 from psi.lab.tasks.build import fixed_task
-from psi.lab.tasks.task import Batch, Network, Splits
+from psi.lab.tasks.task import Batch, Splits
 
 pytestmark = pytest.mark.slow  # many programs are compiled
 

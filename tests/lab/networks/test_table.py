@@ -7,7 +7,7 @@ import jax
 import numpy as np
 import pytest
 
-from psi.lab.data.config import NETWORK_NAMES, Hyper
+from psi.lab.hyper import NETWORK_NAMES, Hyper
 from psi.lab.networks.convolution import cnn
 from psi.lab.networks.mlp import he_layer
 from psi.lab.networks.residual import residual

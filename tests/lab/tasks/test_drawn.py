@@ -9,13 +9,13 @@ import numpy as np
 import optax
 import pytest
 
-from psi.lab.data.config import OPTIMIZER_NAMES, Hyper
 from psi.lab.engine import population as engine
 from psi.lab.engine.policy import trajectory
 from psi.lab.engine.population import population
 from psi.lab.engine.training import Progress, evaluate, train_epoch
+from psi.lab.hyper import Hyper
 from psi.lab.networks.mlp import mlp
-from psi.lab.optimizers import optimizer
+from psi.lab.optimizers import OPTIMIZERS, optimizer
 from psi.lab.tasks.build import of_network
 from psi.lab.tasks.distribution import TaskDistribution
 from psi.lab.tasks.drawn import drawn_task, masked, padded, sample_tasks
@@ -85,7 +85,7 @@ def test_a_padded_task_trains_like_one_without_padding(family, fixed, name, othe
     np.testing.assert_allclose(found.full, loss(None, plain, rows), rtol=1e-4)
 
 
-@pytest.mark.parametrize("name", OPTIMIZER_NAMES)
+@pytest.mark.parametrize("name", OPTIMIZERS.names)
 def test_padding_stays_zero_under_every_optimizer(name):
     task = drawn_task("drawn-0", KEY, of("teacher", 1.0, optimizer=name, weight_decay=0.1))
     transform, params = task.functions.optimizer, cast(Any, task.init(KEY))

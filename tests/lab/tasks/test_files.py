@@ -10,9 +10,9 @@ import pandas as pd
 import pytest
 from sklearn.datasets import load_wine
 
-from psi.lab.data.config import Hyper
 from psi.lab.engine.policy import trajectory
 from psi.lab.engine.population import population
+from psi.lab.hyper import Hyper
 from psi.lab.tasks.columns import encode, table_task
 from psi.lab.tasks.data_config import DataConfig
 from psi.lab.tasks.files import file_task

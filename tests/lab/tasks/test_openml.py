@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from sklearn.datasets import _openml
 
-from psi.lab.data.config import Hyper
-from psi.lab.engine.devices import cache_folder
+from psi.lab.cache import cache_folder
+from psi.lab.hyper import Hyper
 from psi.lab.tasks.data_config import DataConfig
 from psi.lab.tasks.files import file_task
 from psi.lab.tasks.openml import openml_task

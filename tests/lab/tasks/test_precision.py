@@ -5,9 +5,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from psi.lab.data.config import Hyper
 from psi.lab.engine.policy import trajectory
 from psi.lab.engine.population import population
+from psi.lab.hyper import Hyper
 from psi.lab.tasks.table import make_task
 
 KEY = jax.random.key(0)

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from scipy import optimize, stats
 
-from psi.lab.data.config import Hyper
 from psi.lab.engine.policy import trajectory
 from psi.lab.engine.population import population
 from psi.lab.engine.training import Progress, evaluate, train_epoch
+from psi.lab.hyper import Hyper
 from psi.lab.tasks import closed_forms as exact
 from psi.lab.tasks.noisy_problems import BLOCK, Drift, NoisyQuadratic, random_walk
 from psi.lab.tasks.problems import PROBLEMS, problem_task

@@ -7,10 +7,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from psi.lab.data.config import DATASET_NAMES, FAMILY_NAMES, Hyper, check_task
+from psi.lab.hyper import Hyper
 from psi.lab.networks.mlp import mlp
 from psi.lab.tasks.build import fixed_task
 from psi.lab.tasks.families import FAMILIES, family_task, mixture_posterior, teacher_posterior
+from psi.lab.tasks.names import DATASET_NAMES, FAMILY_NAMES, check_task
 from psi.lab.tasks.real import DATASETS
 from psi.lab.tasks.table import make_task
 from psi.lab.tasks.task import Batch, Splits

@@ -9,8 +9,8 @@ import numpy as np
 import optax
 import pytest
 
-from psi.lab.data.config import Hyper
 from psi.lab.engine.training import Progress, train_epoch
+from psi.lab.hyper import Hyper
 from psi.lab.tasks.text import ALPHABET, OTHER, VOCABULARY, WINDOW, encode, pydoc_task, windows
 
 pytestmark = pytest.mark.slow  # many programs are compiled

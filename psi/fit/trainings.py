@@ -17,8 +17,8 @@ from psi.fit.config import FitConfig
 from psi.fit.search.candidates import Kind, arena
 from psi.fit.search.objective import Course
 from psi.ideal.returns import cap, capped, score
-from psi.ideal.study import source
 from psi.lab.data.config import PILOT_SEEDS
+from psi.lab.data.generate import read_config
 from psi.lab.data.sweep import task_key, task_of
 from psi.lab.data.trajectories import pilot_family
 from psi.lab.engine.probe import probed_scale
@@ -39,7 +39,7 @@ class Rebuilt(NamedTuple):
 
 def rebuilt(folder: Path, held_out: Sequence[str] = ()) -> list[Rebuilt]:
     """The tasks of all domains but `held_out`. Raises ValueError where the folder has no config."""
-    data = source(folder)
+    data = read_config(folder)
     every = (
         Rebuilt(task_of(data, number), task_key(data.seed, number))
         for number in range(len(data.tasks))

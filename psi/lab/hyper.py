@@ -1,0 +1,67 @@
+"""H: every hyperparameter of a training but the learning rate, checked without importing JAX."""
+
+import math
+from dataclasses import dataclass
+
+from psi.lab.optimizers import OPTIMIZERS
+
+NETWORK_NAMES = ("linear", "mlp", "residual", "cnn", "gru", "transformer")
+ACTIVATION_NAMES = ("relu", "tanh", "gelu")
+PRECISION_NAMES = ("float32", "bfloat16")
+
+
+@dataclass(frozen=True)
+class Hyper:
+    """H: every hyperparameter of a training but the learning rate. None: the task's own default.
+
+    Raises ValueError where one makes no sense.
+    """
+
+    epochs: int = 20
+    """T, the length of a trajectory."""
+    optimizer: str = "sgd"
+    """A row of the table in psi.lab.optimizers: sgd, momentum, nesterov, adam, …"""
+    batch: int | None = None
+    """Rows a minibatch."""
+    weight_decay: float = 0.0
+    """Decoupled: θ ← θ − α (u + weight_decay · θ)."""
+    label_smoothing: float = 0.0
+    """Share of a label's weight that is spread over all classes."""
+    network: str | None = None
+    """linear, mlp, residual, cnn, gru or transformer."""
+    width: int | None = None
+    """Units a hidden layer, channels of a CNN, or size of an embedding."""
+    depth: int | None = None
+    """Hidden layers or blocks."""
+    activation: str = "relu"
+    """relu, tanh or gelu."""
+    init_scale: float = 1.0
+    """Times the weights of He initialisation."""
+    normalised: bool = False
+    """Layer normalisation before activations."""
+    precision: str = "float32"
+    """float32, or bfloat16 for the network forward and backward; weights and losses stay float32.
+    It is quick only where the device has it."""
+
+    def __post_init__(self) -> None:
+        if self.epochs < 1:
+            raise ValueError(f"epochs, the length of a trajectory, must be >= 1, got {self.epochs}")
+        OPTIMIZERS[self.optimizer]
+        _one_of("activation", self.activation, ACTIVATION_NAMES)
+        _one_of("precision", self.precision, PRECISION_NAMES)
+        if self.network is not None:
+            _one_of("network", self.network, NETWORK_NAMES)
+        for name in ("batch", "width", "depth"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ValueError(f"{name} must be >= 1, got {value}")
+        for name, high in (("weight_decay", math.inf), ("label_smoothing", 1.0)):
+            if not 0 <= getattr(self, name) < high:
+                raise ValueError(f"{name} must be in [0, {high:g}), got {getattr(self, name)}")
+        if not 0 < self.init_scale < math.inf:
+            raise ValueError(f"init_scale must be positive and finite, got {self.init_scale}")
+
+
+def _one_of(what: str, name: str, allowed: tuple[str, ...]) -> None:
+    if name not in allowed:
+        raise ValueError(f"unknown {what} {name!r}; allowed: {', '.join(allowed)}")
