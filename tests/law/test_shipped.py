@@ -17,7 +17,7 @@ from psi.law.load import shipped
 from tests.schedulers.drivers import clock_rates
 from tests.schedulers.streams import EPOCHS, STREAMS, single
 
-GOLDEN = Path(__file__).parent / "golden" / "shipped_rates.json"
+GOLDEN = Path(__file__).with_name("shipped_rates.json")
 LAWS = tuple(name for name, _ in shipped())
 GRID = {
     "loss_ratio": (1e-3, 0.05, 0.3, 1.0, 1.7),

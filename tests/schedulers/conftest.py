@@ -6,6 +6,8 @@ import pytest
 from psi.law.expression import from_json
 from psi.law.law import Law, Range
 from psi.law.network import Layer, Network
+from tests.law.conftest import formula_law as formula_law
+from tests.law.conftest import make_formula as make_formula
 
 
 def _formula() -> Law:
