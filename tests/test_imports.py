@@ -31,9 +31,10 @@ ALLOWED: dict[str, set[str]] = {
 }
 BELOW = {room for room in ALLOWED if room != "psi.pretrained"}
 ALLOWED |= {
+    "psi.plugins": {*LAB, *FIT, "psi.bench"},
     "psi.demo": BELOW | {"psi"},
-    "psi.commands": BELOW | {"psi", "psi.demo"},
-    "psi.cli": {"psi", "psi.commands", *LAB},
+    "psi.commands": BELOW | {"psi", "psi.demo", "psi.plugins"},
+    "psi.cli": {"psi", "psi.commands", "psi.plugins", *LAB},
     "psi": {"psi.law", "psi.advice"},
     "psi.__main__": {"psi.cli"},
 }

@@ -37,6 +37,8 @@ class FitCommand:
     """Domains (data sets or synthetic families) that the fit must not see."""
     schedule: bool = True
     """Also train the data set's own tasks under the formulas: their regret as schedulers."""
+    plugin: tuple[Path, ...] = ()
+    """Python files that the data set was made with (psi generate --plugin)."""
     json: bool = False
     """Print the law as one JSON object."""
 

@@ -37,6 +37,8 @@ class IdealCommand:
     )
     dry_run: bool = False
     """Say how much would be trained, and write nothing."""
+    plugin: tuple[Path, ...] = ()
+    """Python files that the data set was made with (psi generate --plugin)."""
     json: bool = False
     """Print summary.json on standard output."""
 
@@ -99,7 +101,7 @@ def _parts(data: Any, how: IdealConfig, wanted: Any, work: Path) -> dict[Any, "p
     with bar("branching") as report:
         for part in wanted:
             file = work / "parts" / f"{part.name}.parquet"
-            whole, note = size(data, how, part), f"{data.tasks[part.task]}, {part.kind}"
+            whole, note = size(data, how, part), f"{data.label(part.task)}, {part.kind}"
             if not file.exists():
                 report(done, total, note)
                 stage = within(report, done, whole, total, note)

@@ -42,7 +42,7 @@ def rebuilt(folder: Path, held_out: Sequence[str] = ()) -> list[Rebuilt]:
     data = read_config(folder)
     every = (
         Rebuilt(task_of(data, number), task_key(data.seed, number))
-        for number in range(len(data.tasks))
+        for number in range(len(data.specs()))
     )
     return [each for each in every if each.task.facts.domain not in held_out]
 
