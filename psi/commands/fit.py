@@ -54,10 +54,10 @@ class FitCommand:
                 f"cannot write {self.out}: a file name in an existing folder is needed"
             )
         prepare()
-        from psi.fit.dataset import fit_dataset
+        from psi.fit.dataset import fit_law
         from psi.report.progress import bar
 
-        law, kind, front = fit_dataset(
+        law, kind, front = fit_law(
             self.folder, self.config, self.hold_out, self.schedule, self.command(), bar, self.ideal
         )
         law.save(self.out)

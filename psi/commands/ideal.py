@@ -25,7 +25,8 @@ class IdealCommand:
     folder: tyro.conf.Positional[Path]
     """A data set: what psi generate or psi demo wrote."""
     out: Path
-    """Folder for the tables (Parquet), figures and summary.json; a rerun replaces them."""
+    """Folder for the tables (Parquet), figures and summary.json; those of another config are
+    replaced."""
     config: Annotated[IdealConfig, tyro.conf.arg(name=""), tyro.conf.OmitArgPrefixes] = field(
         default_factory=IdealConfig
     )

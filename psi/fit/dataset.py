@@ -28,7 +28,7 @@ OWN = {"curve": ("optimistix",), "symbolic": ("optimistix", "pyoperon"), "networ
 """What a kind needs beside PACKAGES."""
 
 
-def fit_dataset(
+def fit_law(
     folder: Path,
     config: FitConfig,
     held_out: tuple[str, ...] = (),
@@ -105,7 +105,7 @@ def fit_surface(
     bar: Bar = no_bar,
     play: Play | None = None,
 ) -> Fitted:
-    """As `fit_dataset`, from the response surface and ideal rates of the data set already made.
+    """As `fit_law`, from the response surface and ideal rates of the data set already made.
 
     The law's scores are its regrets in cells, with each training domain left out and on each
     held-out domain, and how far it is from the ideal rates, scale and shape apart. A scaled fit

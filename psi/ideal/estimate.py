@@ -8,7 +8,8 @@
     OUT/summary.json       numbers of all this, the config, and the hash of the data set
 
 Everything is made in a hidden folder inside OUT, part by part, and moved into place at the end:
-the same call goes on with an interrupted one and replaces a finished one whole.
+the same call goes on with an interrupted one and reads a finished one back; another replaces it
+whole.
 """
 
 import json
@@ -77,7 +78,8 @@ def estimate(
 
     Args:
         folder: a data set, as `psi generate` makes it.
-        out: where the tables are written; an interrupted call goes on there.
+        out: where the tables are written; an interrupted call goes on there, a finished one is
+            read back.
         config: horizons (epochs), cells, candidate rates, ….
         bar: opens a progress report.
         draw: (tables, folder of figures) → None, called before anything is published.
@@ -93,17 +95,31 @@ def estimate(
     data, wanted = _wanted(folder, config)
     asked = asdict(config) | {"data": store.data_hash(folder)}
     asked["continuation"] = continuation_of(config.continuation, 1).name
-    work = work_folder(out, store.digest(asked)[:12], "ideal")
+    identity = store.digest(asked)
+    if (found := _finished(out, identity)) is not None:
+        return found
+    work = work_folder(out, identity[:12], "ideal")
     made = _parts(data, config, wanted, work, bar)
     tables, summary = _tables(folder, made, bar)
     for name, table in tables.items():
         _write(work / f"{name}.parquet", store.parquet(table))
     (work / "figures").mkdir(exist_ok=True)
     draw(tables, work / "figures")
-    summary |= {"config": asdict(config), "data": asked["data"]}
+    summary |= {"config": asdict(config), "data": asked["data"], "identity": identity}
     _write(work / "summary.json", json.dumps(summary, indent=1, allow_nan=False).encode())
     publish(work, out, PRODUCTS)
     return Estimates(tables, summary)
+
+
+def _finished(out: Path, identity: str) -> Estimates | None:
+    """What a finished call of the same config and data has written."""
+    if not (out / "summary.json").is_file():
+        return None
+    summary = json.loads((out / "summary.json").read_text())
+    if summary.get("identity") != identity:
+        return None
+    files = [out / name for name in PRODUCTS if name.endswith(".parquet")]
+    return Estimates({f.stem: pd.read_parquet(f) for f in files if f.exists()}, summary)
 
 
 def _wanted(folder: Path, config: IdealConfig) -> tuple[GenerateConfig, list[Part]]:

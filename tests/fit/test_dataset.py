@@ -11,7 +11,7 @@ import psi
 from psi.fit.cells import labels
 from psi.fit.closed import REGRET
 from psi.fit.config import FitConfig
-from psi.fit.dataset import fit_dataset, fit_surface
+from psi.fit.dataset import fit_law, fit_surface
 from psi.fit.decompose import apart
 from psi.fit.formula.families import RELATIVE, family
 from psi.fit.symbolic.front import table
@@ -325,7 +325,7 @@ def test_a_law_is_for_an_optimizer_that_laws_know(monkeypatch):
 def test_the_reference_is_the_best_linear_schedule_of_the_pilot():
     """Against a loop over rates: mean over seeds of the capped last loss, its score, the least."""
     records = store.read_records(SAMPLE)
-    task, _ = next(each for each in rebuilt(SAMPLE) if each.task.name == "wine")
+    task, _ = next(each for each in rebuilt(SAMPLE, "sgd") if each.task.name == "wine")
     pilot = records[(records.task == "wine") & (records.family == "pilot_linear")]
     last, chance = pilot[pilot.epoch == 5], task.facts.chance_loss
     scores = []
@@ -350,26 +350,26 @@ def test_labels_of_the_demo_have_relative_and_raw_features():
 def test_the_regret_of_a_schedule_that_the_pilot_has_trained():
     """The linear family at a rate of the pilot is that very schedule, from the same seeds."""
     records = store.read_records(SAMPLE)
-    fitted = fit_dataset(SAMPLE, FitConfig(family="linear"), schedule=False)
+    fitted = fit_law(SAMPLE, FitConfig(family="linear"), schedule=False)
     assert fitted.kind is not None
     best = {}
-    for task, _ in rebuilt(SAMPLE):
+    for task, _ in rebuilt(SAMPLE, "sgd"):
         pilot = records[(records.task == task.name) & (records.family == "pilot_linear")]
         means = pilot[pilot.epoch == 5].val_loss.to_numpy().reshape(15, 5).astype(float)
         means = np.fmin(np.nan_to_num(means, nan=np.inf), 2 * task.facts.chance_loss).mean(1)
         best[task.name] = float(pilot[pilot.epoch == 0].lr.to_numpy()[5 * means.argmin()])
     kinds = [fitted.kind._replace(start=np.log([rate])) for rate in best.values()]
     wide = tuple(r._replace(low=0.0, high=9.0) for r in fitted.law.domain)
-    found = schedule_regrets(kinds, wide, SAMPLE, FitConfig(), records)
+    found = schedule_regrets(kinds, wide, SAMPLE, FitConfig(), records, "sgd")
     assert np.diag(found) == pytest.approx([0, 0], abs=1e-3)
     assert (found > -1e-3).all()
 
 
 @pytest.mark.slow
 def test_a_scaled_law_of_the_sample(tmp_path):
-    scales = probed_scales(SAMPLE)
+    scales = probed_scales(SAMPLE, "sgd")
     assert set(scales) == {"wine", "teacher-0"}
-    fitted = fit_dataset(SAMPLE, FitConfig(family="linear", scaled=True))
+    fitted = fit_law(SAMPLE, FitConfig(family="linear", scaled=True))
     law = fitted.law
     assert law.scale == pytest.approx(np.median(list(scales.values())))
     assert np.isfinite(scores_of(law)[REGRET])
