@@ -1,5 +1,6 @@
 """From tables of ideal rates to laws: features, scale, front, and what a formula is worth."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import psi
 from psi.fit.cells import labels
 from psi.fit.closed import REGRET
 from psi.fit.config import FitConfig
-from psi.fit.dataset import fit_law, fit_surface
+from psi.fit.dataset import fit_law, fit_surface, optimizer_of, read_estimates
 from psi.fit.decompose import apart
 from psi.fit.formula.families import RELATIVE, family
 from psi.fit.symbolic.front import table
@@ -315,11 +316,30 @@ def test_bad_configs(change, message):
         FitConfig(**change)
 
 
-def test_a_law_is_for_an_optimizer_that_laws_know(monkeypatch):
-    monkeypatch.setattr(store, "read_tasks", lambda _: pd.DataFrame({"optimizer": ["sign"]}))
-    ideal, surface = tables()
-    with pytest.raises(ValueError, match="trained with sign; a law is for: sgd, momentum, adam"):
-        fit_surface(SAMPLE, surface, ideal, CURVE)
+def test_a_law_is_for_one_optimizer_of_the_data_set():
+    several = pd.DataFrame({"optimizer": ["sgd", "adam", "sgd"]})
+    with pytest.raises(ValueError, match="trained with adam, sgd: optimizer must be one"):
+        optimizer_of(SAMPLE, several, FitConfig())
+    assert optimizer_of(SAMPLE, several, FitConfig(optimizer="adam")) == "adam"
+    with pytest.raises(ValueError, match="trained with adam, sgd, got optimizer momentum"):
+        optimizer_of(SAMPLE, several, FitConfig(optimizer="momentum"))
+
+
+def test_estimates_of_a_folder_are_those_to_the_end_of_the_budget(tmp_path):
+    rows = pd.DataFrame({"label": ["linear-1", "linear-end"], "lr": [0.1, 0.2]})
+    rows.to_parquet(tmp_path / "branched.parquet")
+    rows.to_parquet(tmp_path / "ideal.parquet")
+    with pytest.raises(ValueError, match="holds no finished tables of psi ideal"):
+        read_estimates(tmp_path, SAMPLE)
+    (tmp_path / "summary.json").write_text(json.dumps({"data": store.data_hash(SAMPLE)}))
+    surface, ideal = read_estimates(tmp_path, SAMPLE)
+    assert surface.lr.tolist() == ideal.lr.tolist() == [0.2]
+    rows.assign(label=["linear-1", "linear-2"]).to_parquet(tmp_path / "ideal.parquet")
+    with pytest.raises(ValueError, match="several horizons and none to the end, linear-1, lin"):
+        read_estimates(tmp_path, SAMPLE)
+    (tmp_path / "summary.json").write_text(json.dumps({"data": "another"}))
+    with pytest.raises(ValueError, match="are not of the data set"):
+        read_estimates(tmp_path, SAMPLE)
 
 
 def test_the_reference_is_the_best_linear_schedule_of_the_pilot():

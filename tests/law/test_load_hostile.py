@@ -98,7 +98,8 @@ def test_every_key_has_its_type(bad: Any, formula_law: Law, refuse: Callable[[by
     good = [("provenance", None), ("constants", []), ("scores", [])]
     # A formula may be a number.
     good += [("model", 0.1), ("initial_loss", 0.1)]
-    # A law may have a scale, or none.
+    # Any name is that of an optimizer. A law may have a scale, or none.
+    good += [("optimizer", "x")]
     good += [("scale", None), ("scale", 0.1)]
     for key in formula_law.document():
         if not any(

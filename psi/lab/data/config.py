@@ -7,7 +7,7 @@ import math
 from dataclasses import asdict, dataclass, field, replace
 from dataclasses import fields as dataclass_fields
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from psi.lab.checks import at_least
 from psi.lab.data.families import FAMILIES
@@ -157,23 +157,22 @@ PRESETS: tuple[tuple[str, GenerateConfig], ...] = (
 def parse_values(text: str) -> tuple[str, list[Any]]:
     """(name, values) of `width=16,64`. Raises ValueError unless Hyper has the field."""
     name, _, values = text.partition("=")
-    kinds = {f.name: str(f.type) for f in dataclass_fields(Hyper)}
+    kinds = {f.name: (*get_args(f.type), f.type)[0] for f in dataclass_fields(Hyper)}
     if name not in kinds or name == "epochs" or not values:
         allowed = ", ".join(kind for kind in kinds if kind != "epochs")
         raise ValueError(f"vary must be NAME=VALUE,VALUE with NAME one of {allowed}; got {text!r}")
     return name, [_value(name, kinds[name], each) for each in values.split(",")]
 
 
-def _value(name: str, kind: str, text: str) -> Any:
-    kind = kind.removesuffix(" | None")
-    if kind == "bool":
+def _value(name: str, kind: Any, text: str) -> Any:
+    if kind is bool:
         if text not in ("true", "false"):
             raise ValueError(f"{name} must be true or false, got {text!r}")
         return text == "true"
     try:
-        return {"int": int, "float": float, "str": str}[kind](text)
+        return kind(text)
     except ValueError:
-        raise ValueError(f"{name} must be {kind}, got {text!r}") from None
+        raise ValueError(f"{name} must be {kind.__name__}, got {text!r}") from None
 
 
 ADDED = ("optimizers", "vary", "families", "plugin")
