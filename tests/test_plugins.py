@@ -109,12 +109,10 @@ def test_a_data_set_of_a_plugin_says_that_it_is_needed(tmp_path):
 def test_a_plugin_by_commands(tmp_path, capsys):
     path, out = tmp_path / "mine.py", tmp_path / "out"
     path.write_text(FILE.replace("filed", "commanded"))
-    sizes = "--trajectories=0 --cells=4 --candidates=3 --seeds=2 --epochs=4".split(" ")
+    sizes = ["--trajectories=0", "--cells=4", "--candidates=3", "--seeds=2", "--epochs=4"]
     plugin = ["--plugin", str(path)]
     asked = ["--tasks", "commanded-wine", "iris", "--optimizers", "commanded-lion", "sgd"]
     assert cli.run(["generate", *plugin, *asked, *sizes, "--out", str(out)]) == 0
-    ideal = ["ideal", str(out), *plugin, "--out", str(tmp_path / "ideal"), "--tasks", "iris"]
-    assert cli.run([*ideal, "--cells", "4", "--states", "2", "--orders", "2", "--rates", "4"]) == 0
     law = ["fit", str(out), *plugin, "--out", str(tmp_path / "law.json"), "--resamples", "2"]
     law += ["--optimizer", "commanded-lion", "--family", "constant", "--no-schedule"]
     code = cli.run(law)
