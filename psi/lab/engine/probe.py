@@ -23,6 +23,7 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float, Int, Key
 
+from psi.lab.engine.run import run_keys
 from psi.lab.engine.training import norm
 from psi.lab.networks.network import Params
 from psi.lab.tasks.task import Arrays, Functions, Task
@@ -46,8 +47,8 @@ def _of_keys(
     functions: Functions, arrays: Arrays, keys: Key[Array, " seed"]
 ) -> Float[Array, " seed"]:
     def of_key(key: Key[Array, ""]) -> Float[Array, ""]:
-        params = functions.init(arrays, jax.random.fold_in(key, 0))
-        return scale_of_run(functions, arrays, params, jax.random.fold_in(key, 1))
+        initialisation, order = run_keys(key)
+        return scale_of_run(functions, arrays, functions.init(arrays, initialisation), order)
 
     return jax.lax.map(of_key, keys)
 

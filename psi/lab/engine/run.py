@@ -13,6 +13,19 @@ from psi.lab.tasks.task import Arrays, Functions, Splits
 from psi.law.features import Observation
 
 
+class RunKeys(NamedTuple):
+    """The two keys of a run, so that runs that share one may differ in the other."""
+
+    initialisation: Key[Array, ""]
+    order: Key[Array, ""]
+    """Of its minibatches."""
+
+
+def run_keys(key: Key[Array, ""]) -> RunKeys:
+    """The keys of the run that `key` stands for: fold_in(root key, seed) throughout the lab."""
+    return RunKeys(jax.random.fold_in(key, 0), jax.random.fold_in(key, 1))
+
+
 class Run(NamedTuple):
     """A run before epoch i."""
 
@@ -31,8 +44,8 @@ def begin(
     functions: Functions, arrays: Arrays, splits: Splits, key: Key[Array, ""]
 ) -> tuple[Run, Losses]:
     """A run before its first epoch, and its evaluation there."""
-    params = functions.init(arrays, jax.random.fold_in(key, 0))
-    order = jax.random.fold_in(key, 1)
+    initialisation, order = run_keys(key)
+    params = functions.init(arrays, initialisation)
     losses = evaluate(functions, arrays, splits, params, order, jnp.asarray(0))
     zero = jnp.zeros_like(losses.full)
     seen = EpochMeans(losses.full, zero, zero)
