@@ -64,7 +64,11 @@ def test_an_epoch_against_one_step_of_heavy_ball_by_hand(task):
 
 def test_the_best_loss_forgets_a_loss_that_is_not_a_number(task):
     run, _ = begin(task.functions, task.arrays, task.splits, KEY)
-    broken = task.functions._replace(loss=lambda arrays, params, batch: jnp.nan * params.sum())
+
+    def loss(arrays, params, batch):
+        return jnp.nan * params.sum()
+
+    broken = task.functions._replace(loss=loss)
     after = one_epoch(broken, task.arrays, run, jnp.asarray(0.1), jnp.asarray(0))
     assert np.isnan(after.seen.loss)
     assert after.best == run.best
