@@ -25,7 +25,8 @@ def cross_entropy(
 ) -> Float[Array, ""]:
     """Mean of −Σ_c q_c log softmax(logits)_c, q = (1 − smoothing) onehot(y) + smoothing/classes.
 
-    The mean is over the rows that are `real` (not padding), in nats. Label smoothing after Szegedy et al. 2016 (arXiv 1512.00567).
+    In nats, over the rows that are not padding. Label smoothing after Szegedy et al. 2016 (arXiv
+    1512.00567).
     """
     shifted = logits - jax.lax.stop_gradient(logits.max(0, keepdims=True))
     hot = jax.nn.one_hot(y, logits.shape[0], axis=0, dtype=logits.dtype)
