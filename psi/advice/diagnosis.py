@@ -9,7 +9,7 @@ from psi.advice.course import course, rate_cuts, rising
 from psi.advice.finding import Finding, at_rates, where
 from psi.advice.log import Log
 from psi.advice.trend import LEAST, trend, usable
-from psi.law.clock import positive
+from psi.law.clock import check_positive
 
 ABOVE = 1.3  # times ε_0: single minibatches may well be somewhat above it
 NEAR = 31  # lines: where a jump is compared with the usual changes
@@ -23,7 +23,7 @@ def diagnose(log: Log, initial_loss: float | None = None) -> list[Finding]:
     worse than none had been learnt. Raises ValueError unless it is positive.
     """
     if initial_loss is not None:
-        positive("initial_loss", initial_loss)
+        check_positive("initial_loss", initial_loss)
     curve = trend(log)
     found = [_not_finite(log), _above(log, initial_loss)]
     if curve is None:

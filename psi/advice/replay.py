@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from psi.advice.log import Log, Values
-from psi.law.clock import Clock, start, whole
+from psi.law.clock import Clock, start, whole_number
 from psi.law.law import Law
 from psi.schedulers import host
 
@@ -46,15 +46,15 @@ def replay(
     """
     period = _periods(log, steps_per_epoch)
     begins = np.flatnonzero(np.diff(period, prepend=period[0] - 1))
-    horizon = int(period[-1]) + 1 if epochs is None else epochs
-    clock = Clock(law, horizon, initial_loss, scale=scale, parameters=parameters)
-    if horizon <= period[-1]:
+    budget = int(period[-1]) + 1 if epochs is None else epochs
+    clock = Clock(law, budget, initial_loss, scale=scale, parameters=parameters)
+    if budget <= period[-1]:
         most = int(period[-1]) + 1
         raise ValueError(f"epochs must be those of the log, {most}, or more, got {epochs}")
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "psi: epoch", UserWarning)  # the diagnosis says it
         rates = _rates(clock, np.split(log.loss, begins[1:]), period[begins])
-    return Replay(log.at[begins], rates, log.rate[begins], horizon)
+    return Replay(log.at[begins], rates, log.rate[begins], budget)
 
 
 def _rates(clock: Clock, periods: Sequence[Values], numbers: Values) -> Values:
@@ -63,19 +63,19 @@ def _rates(clock: Clock, periods: Sequence[Values], numbers: Values) -> Values:
     for number, losses in zip(numbers, periods, strict=True):
         if state.epoch < number:
             before = state._replace(epoch=np.asarray(int(number) - 1))
-            state = host.ended(clock, before, float(state.loss))
+            state = host.end_epoch(clock, before, float(state.loss))
         if len(losses) > 1:
             for k, loss in enumerate(losses):
-                state = host.seen(clock, state, loss, begins=len(rates) + k == 0)
+                state = host.observe(clock, state, loss, begins=len(rates) + k == 0)
         rates.append(float(state.learning_rate))
-        state = host.ended(clock, state, None if len(losses) > 1 else losses[0])
+        state = host.end_epoch(clock, state, None if len(losses) > 1 else losses[0])
     return np.array(rates)
 
 
 def _periods(log: Log, steps_per_epoch: int | None) -> Values:
     """The number of each line's period, rising, that of the first epoch 0."""
     if steps_per_epoch is not None:
-        whole("steps_per_epoch", steps_per_epoch)
+        whole_number("steps_per_epoch", steps_per_epoch)
         if log.epoch is not None:
             raise ValueError(f"this log says its epochs: no steps_per_epoch, got {steps_per_epoch}")
         return np.floor((log.at - (log.at[0] == 1)) / steps_per_epoch)

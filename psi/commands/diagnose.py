@@ -78,8 +78,8 @@ class DiagnoseCommand:
         }
 
     def _along(self, law: psi.Law, log: Log) -> Replay:
-        horizon, steps = self.epochs, self.steps_per_epoch
-        return replay(log, law, horizon, steps, self.initial_loss, self.scale, self.parameters)
+        budget, steps = self.epochs, self.steps_per_epoch
+        return replay(log, law, budget, steps, self.initial_loss, self.scale, self.parameters)
 
 
 def _columns(log: Log) -> str:

@@ -55,11 +55,11 @@ class Clock:
         if not isinstance(self.law, Law):
             raise ValueError(f"law must be a psi.Law (psi.load reads one), got {self.law!r:.60}")
         if self.epochs is not None:
-            object.__setattr__(self, "epochs", whole("epochs", self.epochs))
+            object.__setattr__(self, "epochs", whole_number("epochs", self.epochs))
         elif "progress" in self.law.features:
             raise ValueError("this law sees i/T: epochs must be given, got None")
         if self.initial_loss is not None:
-            positive("initial_loss", self.initial_loss)
+            check_positive("initial_loss", self.initial_loss)
         if not 0 <= self.min_lr <= self.max_lr < math.inf or self.max_lr == 0:
             raise ValueError(
                 f"rates must be 0 <= min_lr <= max_lr, got {self.min_lr} and {self.max_lr}"
@@ -70,10 +70,10 @@ class Clock:
             )
         # A traced scalar shows its value to nobody.
         if isinstance(self.scale, int | float):
-            positive("scale", self.scale)
+            check_positive("scale", self.scale)
         if self.parameters is not None and not self.parameters >= 1:
             raise ValueError(f"parameters must be >= 1, got {self.parameters}")
-        object.__setattr__(self, "warmup", whole("warmup", self.warmup, least=0))
+        object.__setattr__(self, "warmup", whole_number("warmup", self.warmup, least=0))
         if self.max_change is not None and not 1 < self.max_change < math.inf:
             raise ValueError(f"max_change must be a factor above 1, got {self.max_change}")
 
@@ -82,12 +82,12 @@ class Clock:
         return self if self.law.scale is None else replace(self, scale=scale)
 
     @property
-    def times(self) -> Array:
+    def multiplier(self) -> Array:
         """What Ψ is multiplied by: α_0, 1 for a law without a scale."""
         return (self.law.scale or 1.0) if self.scale is None else self.scale
 
     @property
-    def size(self) -> float:
+    def parameter_count(self) -> float:
         """P as the law is told it: given, or the geometric middle of its domain."""
         if self.parameters is not None or "parameters" not in self.law.features:
             return float(self.parameters or 1)
@@ -95,14 +95,14 @@ class Clock:
         return math.sqrt(low) * math.sqrt(high)
 
     @property
-    def horizon(self) -> float:
+    def budget(self) -> float:
         """T, NaN where it is not known."""
         return math.nan if self.epochs is None else float(self.epochs)
 
     @property
-    def lowest(self) -> Array:
+    def lowest_rate(self) -> Array:
         """The lowest rate of the law, what a run has before its first finite loss."""
-        return self.times * self.law.rates.low
+        return self.multiplier * self.law.rates.low
 
 
 class ClockState(NamedTuple):
@@ -124,11 +124,11 @@ class ClockState(NamedTuple):
     """Epochs whose mean loss was not finite; dtype=int"""
     parameters: Array
     """P"""
-    horizon: Array
+    budget: Array
     """T, NaN where it is not known; a run that goes on for longer may change it at any time."""
 
 
-def whole(name: str, number: object, least: int = 1) -> int:
+def whole_number(name: str, number: object, least: int = 1) -> int:
     """The number as an int. Raises ValueError unless it is a whole number >= least."""
     # numpy's whole numbers are Integral too, and so is True.
     if isinstance(number, bool) or not isinstance(number, Integral) or number < least:
@@ -136,7 +136,7 @@ def whole(name: str, number: object, least: int = 1) -> int:
     return int(number)
 
 
-def positive(name: str, number: float) -> None:
+def check_positive(name: str, number: float) -> None:
     """Raises ValueError unless the number is positive and finite."""
     if not 0 < number < math.inf:
         raise ValueError(f"{name} must be positive and finite, got {number}")
@@ -161,7 +161,7 @@ def decide(
     with np.errstate(all="ignore"):
         features = [FEATURES[name](seen) for name in law.features]
         clipped = [_clip(f, each, xp) for f, each in zip(features, law.domain, strict=True)]
-        rate = clock.times * _clip(psi(xp.stack(clipped), xp), law.rates, xp)
+        rate = clock.multiplier * _clip(psi(xp.stack(clipped), xp), law.rates, xp)
         if clock.warmup:
             rate = rate * xp.minimum((observation.epoch + 1) / (clock.warmup + 1), 1.0)
         rate = xp.where(fine & xp.isfinite(rate), rate, last)
@@ -188,9 +188,17 @@ def rates_over(clock: Clock, loss: np.ndarray, epoch: np.ndarray) -> np.ndarray:
     initial = same + (clock.initial_loss or clock.law.initial_loss)
     best = np.minimum(loss, initial)
     seen = Observation(
-        epoch, same + clock.horizon, loss, initial, best, same, same, same, same + clock.size
+        epoch,
+        same + clock.budget,
+        loss,
+        initial,
+        best,
+        same,
+        same,
+        same,
+        same + clock.parameter_count,
     )
-    return decide(clock, seen, same + clock.lowest, np)
+    return decide(clock, seen, same + clock.lowest_rate, np)
 
 
 def start(clock: Clock, xp: Namespace) -> ClockState:
@@ -198,7 +206,7 @@ def start(clock: Clock, xp: Namespace) -> ClockState:
     zero = xp.asarray(0)
     loss = xp.asarray(clock.initial_loss or clock.law.initial_loss, dtype=float)
     state = ClockState(
-        learning_rate=xp.asarray(clock.lowest, dtype=float),
+        learning_rate=xp.asarray(clock.lowest_rate, dtype=float),
         epoch=zero,
         count=zero,
         total=xp.asarray(0.0, dtype=float),
@@ -206,8 +214,8 @@ def start(clock: Clock, xp: Namespace) -> ClockState:
         initial_loss=loss,
         best_loss=loss,
         skipped=zero,
-        parameters=xp.asarray(clock.size, dtype=float),
-        horizon=xp.asarray(clock.horizon, dtype=float),
+        parameters=xp.asarray(clock.parameter_count, dtype=float),
+        budget=xp.asarray(clock.budget, dtype=float),
     )
     return _with_rate(clock, state, loss, xp)
 
@@ -278,7 +286,7 @@ def _where(when: Array, one: ClockState, other: ClockState, xp: Namespace) -> Cl
 def _with_rate(clock: Clock, state: ClockState, loss: Array, xp: Namespace) -> ClockState:
     observation = Observation(
         epoch=state.epoch,
-        horizon=state.horizon,
+        budget=state.budget,
         loss=loss,
         initial_loss=state.initial_loss,
         best_loss=state.best_loss,

@@ -16,7 +16,7 @@ class Observation(NamedTuple):
 
     epoch: Array
     """i, epochs finished so far."""
-    horizon: Array
+    budget: Array
     """T, the budget in epochs."""
     loss: Array
     """ε_i in nats: the mean minibatch loss of epoch i−1; ε_0 for i = 0."""
@@ -39,7 +39,7 @@ FEATURES: Mapping[str, Callable[[Observation], Array]] = MappingProxyType(
         "loss": lambda o: o.loss,
         "epoch": lambda o: o.epoch,
         "loss_ratio": lambda o: o.loss / o.initial_loss,
-        "progress": lambda o: o.epoch / o.horizon,
+        "progress": lambda o: o.epoch / o.budget,
         "parameters": lambda o: o.parameters,
     }
 )

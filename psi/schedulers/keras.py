@@ -10,10 +10,9 @@ from typing import Any
 import keras
 import numpy as np
 
-from psi.law.clock import Clock, start, whole
+from psi.law.clock import Clock, start, whole_number
 from psi.law.law import Law
 from psi.schedulers import host
-from psi.schedulers.saved import Saved, restored, saved
 
 
 class PsiSchedule(keras.callbacks.Callback):
@@ -51,7 +50,7 @@ class PsiSchedule(keras.callbacks.Callback):
         self._clock = Clock(
             law, epochs, initial_loss, min_lr, max_lr, scale, None, warmup, max_change
         )
-        self._every = None if every is None else whole("every", every)
+        self._every = None if every is None else whole_number("every", every)
         self._state = start(self._clock, np)
         self._sum = 0.0  # of this epoch's losses, and how many they are
         self._batches = 0
@@ -75,13 +74,13 @@ class PsiSchedule(keras.callbacks.Callback):
         if self._every is None:
             return
         steps = batch + 1 - self._batches  # more than one with steps_per_execution
-        total = host.number(_loss(logs)) * (batch + 1)
+        total = host.as_float(_loss(logs)) * (batch + 1)
         begins = self._begins()
-        self._state = host.seen(self._clock, self._state, (total - self._sum) / steps, begins)
+        self._state = host.observe(self._clock, self._state, (total - self._sum) / steps, begins)
         self._sum, self._batches = total, batch + 1
         ends = self._state.count * steps >= self._every
         if ends:
-            self._state = host.ended(self._clock, self._state)
+            self._state = host.end_epoch(self._clock, self._state)
         if ends or begins:
             self._set()
 
@@ -90,27 +89,27 @@ class PsiSchedule(keras.callbacks.Callback):
         del epoch
         had = float(self._state.learning_rate)
         if self._every is None:
-            self._state = host.ended(self._clock, self._state, host.number(_loss(logs)))
+            self._state = host.end_epoch(self._clock, self._state, host.as_float(_loss(logs)))
             self._set()
         if logs is not None:
             logs["learning_rate"] = had
 
     def extend(self, epochs: int) -> None:
         """Go on to another budget: T from the next period on."""
-        self._state = host.extended(self._state, epochs)
+        self._state = host.extend(self._state, epochs)
 
     @property
     def skipped(self) -> int:
         """Periods so far whose loss was not finite."""
         return int(self._state.skipped)
 
-    def state_dict(self) -> Saved:
+    def state_dict(self) -> host.StateDict:
         """Plain numbers, without the law; to be taken between epochs."""
-        return saved(self._state)
+        return host.state_dict(self._state)
 
-    def load_state_dict(self, state: Saved) -> None:
+    def load_state_dict(self, state: host.StateDict) -> None:
         """Go on from what `state_dict` gave. Raises ValueError with the key that is of no use."""
-        self._state = restored(state)
+        self._state = host.from_state_dict(state)
         self._clock = replace(self._clock, parameters=int(self._state.parameters))
 
     @property

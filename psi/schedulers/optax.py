@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from psi.law.clock import Clock, ClockState, observe, start, turn, whole
+from psi.law.clock import Clock, ClockState, observe, start, turn, whole_number
 from psi.law.law import Law
 
 
@@ -38,13 +38,13 @@ def scale_by_psi(
 
     The state is a `ClockState`. `optax.tree.get(state, "learning_rate")` is the rate last used,
     `"skipped"` how many epochs had a mean loss that is not finite and so kept the rate before;
-    `optax.tree.set(state, horizon=40.0)` goes on to another budget T.
+    `optax.tree.set(state, budget=40.0)` goes on to another budget T.
 
     Raises ValueError for numbers that make no sense, and at `update` where `value` is missing or
     no scalar.
     """
     clock = Clock(law, epochs, initial_loss, min_lr, max_lr, scale, None, warmup, max_change)
-    steps_per_epoch = whole("steps_per_epoch", steps_per_epoch)
+    steps_per_epoch = whole_number("steps_per_epoch", steps_per_epoch)
 
     @jax.jit  # for loops that are not: compiled once, not operation by operation
     def turned(state: ClockState, loss: jax.Array) -> ClockState:

@@ -13,10 +13,9 @@ import torch
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from psi.law.clock import Clock, ClockState, start, whole
+from psi.law.clock import Clock, ClockState, start, whole_number
 from psi.law.law import Law
 from psi.schedulers import host
-from psi.schedulers.saved import restored, saved
 
 PENDING = 256  # losses kept on their device before they are read: reading one waits for it
 COUNTS = ("calls", "observed")
@@ -62,7 +61,7 @@ class PsiLR(LRScheduler):
             law, epochs, initial_loss, min_lr, max_lr, scale, counted, warmup, max_change
         )
         self._per_epoch = (
-            1 if steps_per_epoch is None else whole("steps_per_epoch", steps_per_epoch)
+            1 if steps_per_epoch is None else whole_number("steps_per_epoch", steps_per_epoch)
         )
         ratios(optimizer, "lr")
         self._state = start(self._clock, np)
@@ -80,12 +79,12 @@ class PsiLR(LRScheduler):
         if isinstance(loss, int) and not isinstance(loss, bool):
             self._update_lr(loss)
         else:
-            self._end(None if loss is None else host.number(loss))
+            self._end(None if loss is None else host.as_float(loss))
 
     def observe(self, loss: Any) -> None:
         """Take the loss of one minibatch: a number, or a tensor of one, also on a device."""
         one = isinstance(loss, torch.Tensor) and loss.numel() == 1
-        self._pending.append(loss.detach() if one else host.number(loss))
+        self._pending.append(loss.detach() if one else host.as_float(loss))
         begins = self._observed == 0
         if begins or len(self._pending) >= PENDING:
             self._read()
@@ -95,7 +94,7 @@ class PsiLR(LRScheduler):
 
     def extend(self, epochs: int) -> None:
         """Go on to another budget: T from the next epoch on."""
-        self._state = host.extended(self._state, epochs)
+        self._state = host.extend(self._state, epochs)
 
     @property
     def skipped(self) -> int:
@@ -110,7 +109,7 @@ class PsiLR(LRScheduler):
         """Plain numbers, without law and optimizer: `torch.load(weights_only=True)` reads them."""
         self._read()
         return {
-            "clock": saved(self._state),
+            "clock": host.state_dict(self._state),
             "last_epoch": self.last_epoch,
             "calls": self._calls,
             "observed": self._observed,
@@ -126,9 +125,11 @@ class PsiLR(LRScheduler):
         if different := set(state_dict) ^ set(KEYS):
             named = sorted(map(str, different))
             raise ValueError(f"state of a PsiLR: missing or unknown keys {named}")
-        state = restored(state_dict["clock"])
-        last = whole("last_epoch", state_dict["last_epoch"], least=-1)
-        self._calls, self._observed = (whole(key, state_dict[key], least=0) for key in COUNTS)
+        state = host.from_state_dict(state_dict["clock"])
+        last = whole_number("last_epoch", state_dict["last_epoch"], least=-1)
+        self._calls, self._observed = (
+            whole_number(key, state_dict[key], least=0) for key in COUNTS
+        )
         self._state, self.last_epoch, self._pending = state, last, []
         self._last_lr = self.get_lr()
 
@@ -143,7 +144,7 @@ class PsiLR(LRScheduler):
             raise ValueError(f"a PsiLR goes on epoch by epoch from 0, cannot go to {epoch}")
         self._read()
         self.last_epoch = 0
-        self._set(host.restarted(self._clock, self._state))
+        self._set(host.restart(self._clock, self._state))
 
     def _end(self, loss: float | None) -> None:
         self._step_count += 1
@@ -153,12 +154,12 @@ class PsiLR(LRScheduler):
         self._read()
         self.last_epoch += 1
         self._observed += loss is not None
-        self._set(host.ended(self._clock, self._state, loss))
+        self._set(host.end_epoch(self._clock, self._state, loss))
 
     def _read(self) -> None:
         """Take what is pending into the state."""
-        for loss in map(host.number, self._pending):
-            self._state = host.seen(self._clock, self._state, loss, begins=self._observed == 0)
+        for loss in map(host.as_float, self._pending):
+            self._state = host.observe(self._clock, self._state, loss, begins=self._observed == 0)
             self._observed += 1
         self._pending = []
 

@@ -50,7 +50,7 @@ print(float(law(np.array([0.5] * len(law.features)))) > 0)
 from psi.law.clock import Clock, start, tick
 from psi.schedulers import host
 clock = Clock(psi.load("momentum"), 5)
-print(float(host.ended(clock, start(clock, np), 1.0).learning_rate) > 0)
+print(float(host.end_epoch(clock, start(clock, np), 1.0).learning_rate) > 0)
 """
 
 

@@ -54,7 +54,7 @@ def observe(run: Run, i: Int[Array, ""], epochs: Int[Array, ""] | int) -> Observ
     """What a policy sees before epoch i of a budget of T = `epochs`."""
     return Observation(
         epoch=i,
-        horizon=jnp.asarray(epochs),
+        budget=jnp.asarray(epochs),
         loss=run.seen.loss,
         initial_loss=run.initial,
         best_loss=run.best,
