@@ -9,7 +9,7 @@ from psi.advice.course import course, rate_cuts, rising
 from psi.advice.finding import Finding, at_rates, where
 from psi.advice.log import Log
 from psi.advice.trend import LEAST, trend, usable
-from psi.law.clock import check_positive
+from psi.law.checks import check_positive
 
 ABOVE = 1.3  # times ε_0: single minibatches may well be somewhat above it
 NEAR = 31  # lines: where a jump is compared with the usual changes

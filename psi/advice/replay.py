@@ -7,7 +7,8 @@ from typing import NamedTuple
 import numpy as np
 
 from psi.advice.log import Log, Values
-from psi.law.clock import Clock, start, whole_number
+from psi.law.checks import whole_number
+from psi.law.clock import Clock, start
 from psi.law.law import Law
 from psi.schedulers import host
 

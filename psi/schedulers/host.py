@@ -15,7 +15,8 @@ from dataclasses import replace
 import numpy as np
 
 from psi.law import clock as clock_
-from psi.law.clock import Clock, ClockState, whole_number
+from psi.law.checks import whole_number
+from psi.law.clock import Clock, ClockState
 
 COUNTS = ("epoch", "count", "skipped")
 POSITIVE = ("learning_rate", "initial_loss", "parameters")

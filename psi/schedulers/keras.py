@@ -10,7 +10,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from psi.law.clock import Clock, start, whole_number
+from psi.law.checks import whole_number
+from psi.law.clock import Clock, start
 from psi.law.law import Law
 from psi.schedulers import host
 

@@ -11,7 +11,8 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from psi.law.clock import Clock, ClockState, observe, start, turn, whole_number
+from psi.law.checks import whole_number
+from psi.law.clock import Clock, ClockState, observe, start, turn
 from psi.law.law import Law
 
 

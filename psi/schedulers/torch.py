@@ -13,7 +13,8 @@ import torch
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from psi.law.clock import Clock, ClockState, start, whole_number
+from psi.law.checks import whole_number
+from psi.law.clock import Clock, ClockState, start
 from psi.law.law import Law
 from psi.schedulers import host
 
