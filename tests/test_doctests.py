@@ -95,9 +95,8 @@ def test_a_public_name_says_what_it_takes_and_gives(name: str) -> None:
     if takes:
         assert "Args:\n" in text, f"{name} takes {takes}, its docstring has no Args:"
         section = text.split("Args:\n")[1].split("\n\n")[0]
-        given = re.findall(r"^ {4}([\w, *]+):", section, re.M)
-        said = [each.strip(" *") for names in given for each in names.split(",")]
-        assert said == takes, f"{name} takes {takes}, its docstring says {said}"
+        described = re.findall(r"^ {4}[*]{0,2}(\w+):", section, re.M)
+        assert described == takes, f"{name} takes {takes}, its docstring describes {described}"
     gives = not inspect.isclass(found) and inspect.signature(found).return_annotation
     assert "Returns:\n" in text or gives in (False, None, "None"), f"{name}: no Returns:"
     assert ">>> " in text, f"{name} has no example"
@@ -108,9 +107,9 @@ def test_the_example_runs(name: str) -> None:
     found = named(name)
     text = inspect.getdoc(found) or ""
     test = doctest.DocTestParser().get_doctest(text, {}, name, None, 0)
-    said: list[str] = []
-    failed = doctest.DocTestRunner(verbose=False).run(test, out=said.append).failed
-    assert not failed, "".join(said)
+    output: list[str] = []
+    failed = doctest.DocTestRunner(verbose=False).run(test, out=output.append).failed
+    assert not failed, "".join(output)
 
 
 @pytest.mark.parametrize("room", ROOMS)

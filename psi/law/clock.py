@@ -36,7 +36,8 @@ class Clock:
         law: the law Ψ.
         epochs: T, the budget in epochs; None only for a law that does not see i/T.
         initial_loss: ε_0 in nats, log(classes) for cross-entropy; None: the first minibatch's loss.
-        min_lr, max_lr: limits of the rate, which always hold.
+        min_lr: lower limit of the rate, which always holds.
+        max_lr: upper limit of the rate, which always holds.
         scale: α_0 of a law that is scale × shape, a number or a traced scalar; None: the law's own.
         parameters: P, for a law that sees it; None: the middle of the law's domain.
         warmup: epochs of a ramp: α_i is multiplied by min((i + 1)/(warmup + 1), 1).
