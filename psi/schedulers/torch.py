@@ -28,8 +28,8 @@ class PsiLR(LRScheduler):
     * `observe(loss)` for every minibatch before its update, and `step()` after every epoch.
 
     A loss that is not finite keeps the rate and warns once. A law that sees the number of
-    parameters counts the optimizer's. With several processes give all of them the same, reduced loss: then
-    the rate is the same too.
+    parameters counts the optimizer's. Several processes have the same rate if all of them are given
+    the same, reduced loss.
 
     Args:
         optimizer: the optimizer that the law is for; its rate is replaced.
