@@ -17,7 +17,8 @@ class PsiSchedule(keras.callbacks.Callback):
 
     The rate replaces the optimizer's when `fit` begins, and is logged as `learning_rate`. A loss
     that is not finite keeps the rate and warns once. A law that sees the number of parameters
-    counts the model's trainable ones. A second `fit` with the same object goes on where the first ended.
+    counts the model's trainable ones. A second `fit` with the same object goes on where the first
+    ended.
 
     With `every` = N a decision period is N minibatches instead of an epoch, and `epochs` and
     `warmup` count periods. Keras reports the mean loss since the epoch began, so that a loss that
