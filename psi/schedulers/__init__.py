@@ -8,12 +8,22 @@ if TYPE_CHECKING:
     from psi.schedulers.optax import scale_by_psi
     from psi.schedulers.torch import PsiLR
 
-FRAMEWORKS = {"PsiLR": "torch", "PsiSchedule": "keras", "scale_by_psi": "optax"}
+# name → module of this room, extra that installs the framework
+FRAMEWORKS = {
+    "PsiLR": ("torch", "torch"),
+    "PsiSchedule": ("keras", "keras"),
+    "scale_by_psi": ("optax", "lab"),
+}
 
 __all__ = ["PsiLR", "PsiSchedule", "scale_by_psi"]
 
 
 def __getattr__(name: str) -> Any:
-    if name in FRAMEWORKS:
-        return getattr(import_module(f"psi.schedulers.{FRAMEWORKS[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name not in FRAMEWORKS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module, extra = FRAMEWORKS[name]
+    try:
+        return getattr(import_module(f"psi.schedulers.{module}"), name)
+    except ModuleNotFoundError as error:
+        needs = f"{name} needs {error.name}: pip install 'psi-lr[{extra}]'"
+        raise ModuleNotFoundError(needs, name=error.name) from error

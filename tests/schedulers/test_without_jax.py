@@ -45,6 +45,11 @@ try:
     psi.schedulers.PsiRate
 except AttributeError as error:
     print(str(error).split()[-1])
+sys.modules["torch"] = None
+try:
+    psi.schedulers.PsiLR
+except ModuleNotFoundError as error:
+    print(error.name, str(error).split()[-1])
 """
 
 BARE = """
@@ -82,7 +87,12 @@ def test_scheduling_imports_no_jax(framework: str, program: str) -> None:
 
 def test_the_rooms_of_schedulers_and_advice_import_no_framework() -> None:
     names = ["jax", "optax", "torch", "keras", "pandas", "scipy", "matplotlib"]
-    assert output(sys.executable, ROOMS, *names, PYTHONPATH=str(ROOT)) == ["[]", "'PsiRate'"]
+    assert output(sys.executable, ROOMS, *names, PYTHONPATH=str(ROOT)) == [
+        "[]",
+        "'PsiRate'",
+        "torch",
+        "'psi-lr[torch]'",
+    ]
 
 
 @pytest.mark.slow
