@@ -70,7 +70,7 @@ def test_above_the_loss_before_training() -> None:
 
 
 @pytest.mark.parametrize(
-    ("ratio", "said"),
+    ("ratio", "ending"),
     [
         (5e-2, "far above it: the rate is rather too high"),
         (5e-3, "is above it"),
@@ -78,7 +78,7 @@ def test_above_the_loss_before_training() -> None:
         (2e-5, "far below it: the rate is rather too low"),
     ],
 )
-def test_updates_beside_weights(ratio: float, said: str) -> None:
+def test_updates_beside_weights(ratio: float, ending: str) -> None:
     found = diagnose(log_of(np.geomspace(2, 0.1, 20), 0.1, ratio))[-1]
     assert found.name == "update-to-weight ratio"
-    assert found.text.endswith(f"{said}.")
+    assert found.text.endswith(f"{ending}.")
