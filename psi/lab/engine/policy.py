@@ -68,4 +68,4 @@ def clock_policy(clock: Clock, psi: Callable[[Array, Namespace], Array] | None =
         rate = decide(clock, seen, last, jnp, psi)
         return rate, rate
 
-    return Policy(init=lambda _: jnp.asarray(clock.lowest, dtype=float), step=step)
+    return Policy(init=lambda _: jnp.asarray(clock.lowest_rate, dtype=float), step=step)

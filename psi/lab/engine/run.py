@@ -67,7 +67,7 @@ def observe(run: Run, i: Int[Array, ""], epochs: Int[Array, ""] | int) -> Observ
     """What a policy sees of a run before epoch i, T = `epochs` being its budget."""
     return Observation(
         epoch=i,
-        horizon=jnp.asarray(epochs),
+        budget=jnp.asarray(epochs),
         loss=run.seen.loss,
         initial_loss=run.initial,
         best_loss=run.best,
