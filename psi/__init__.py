@@ -8,11 +8,12 @@ framework, the rooms that make a law the extra `lab` (pip install 'psi-lr[lab]')
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from psi.law.errors import LawFileError
+from psi.law.file import LawFileError
 from psi.law.law import Law
 from psi.law.load import load
 
 if TYPE_CHECKING:
+    from psi.advice.diagnosis import diagnose
     from psi.advice.range_test import suggest_lr
     from psi.fit.config import FitConfig
     from psi.fit.dataset import fit_law
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "psi.advice.diagnosis": ("diagnose",),
     "psi.advice.range_test": ("suggest_lr",),
     "psi.fit.config": ("FitConfig",),
     "psi.fit.dataset": ("fit_law",),
@@ -89,6 +91,7 @@ __all__ = [
     "TaskSource",
     "TrajectoryFamily",
     "__version__",
+    "diagnose",
     "estimate",
     "fit_law",
     "fixed_task",
