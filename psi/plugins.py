@@ -32,9 +32,23 @@ class Plugin(NamedTuple):
 
 
 def use(plugin: Plugin) -> None:
-    """Add a plugin's rows to the tables, for as long as this process runs.
+    """Add a plugin's rows to the tables of the house, for as long as this process runs.
 
-    Twice is as good as once. Raises ValueError where a name stands for something else.
+    Args:
+        plugin: its rows; those that are there already are passed over.
+
+    Returns:
+        None.
+
+    Raises:
+        ValueError: where a name stands for something else.
+
+    Example:
+        >>> import psi
+        >>> rings = psi.TaskSource("doctest-wine", lambda hyper: psi.make_task("wine", hyper))
+        >>> psi.use(psi.Plugin(tasks=(rings,)))
+        >>> psi.make_task("doctest-wine", psi.Hyper(epochs=5)).facts.epochs
+        5
     """
     if not isinstance(plugin, Plugin):
         raise ValueError(f"a plugin must be a psi.Plugin, got {type(plugin).__name__}")
