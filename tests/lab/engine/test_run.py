@@ -36,7 +36,7 @@ def test_before_the_first_epoch_a_policy_sees_the_training_loss(task):
     np.testing.assert_array_equal(run.progress.params, params)
     assert seen.loss == seen.initial_loss == seen.best_loss == losses.full
     assert float(losses.full) == pytest.approx(float(task.loss(params, task.splits.train)))
-    assert (int(seen.epoch), int(seen.horizon)) == (0, EPOCHS)
+    assert (int(seen.epoch), int(seen.budget)) == (0, EPOCHS)
     assert float(seen.parameters) == task.facts.parameters
     assert float(seen.weight_norm) == pytest.approx(norm(params))
     assert seen.grad_norm == seen.update_norm == 0
