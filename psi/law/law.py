@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -14,6 +15,8 @@ from psi.law.file import FORMAT, VERSION, Document, pack, write_atomic
 from psi.law.namespace import Array, Namespace
 from psi.law.network import Network
 from psi.law.printing import text
+
+OPTIMIZER = r"[a-z][a-z0-9_-]{0,63}"
 
 
 class Range(NamedTuple):
@@ -63,7 +66,8 @@ class Law:
             "progress" i/T and "parameters" P.
         domain: for each feature the range [low, high] seen in training.
         rates: the range of ideal rates seen in training.
-        optimizer: the optimizer it was fitted for, "sgd", "momentum" (heavy ball, 0.9) or "adam".
+        optimizer: the optimizer it was fitted for: "sgd", "momentum" (heavy ball, 0.9), "adam", or
+            another by the name it was trained under.
         initial_loss: the typical ε_0 of the training tasks, in nats.
         constants: fitted constants with 95 % intervals over tasks.
         scores: what was measured, on tasks that the fit did not see.
@@ -125,8 +129,11 @@ class Law:
             raise ValueError(f"initial_loss must be positive, got {self.initial_loss}")
         if self.scale is not None and not 0 < self.scale < math.inf:
             raise ValueError(f"scale must be positive and finite, got {self.scale}")
-        if self.optimizer not in ("sgd", "momentum", "adam"):
-            raise ValueError(f"optimizer must be sgd, momentum or adam, got {self.optimizer!r:.60}")
+        if not re.fullmatch(OPTIMIZER, self.optimizer):
+            raise ValueError(
+                "optimizer must be a name such as sgd, momentum or adam (a letter, then letters, "
+                f"digits, - and _; 64 at most), got {self.optimizer!r:.60}"
+            )
 
     def __call__(self, features: Array, xp: Namespace = np) -> Array:
         """Evaluate Ψ. Nothing is clipped: outside `domain` this extrapolates.
