@@ -194,3 +194,29 @@ def test_what_the_pages_say_of_the_held_out_tasks():
             )
     assert left == pytest.approx([0.59, 0.54, 0.10, 0.29, 0.13, 0.71], abs=0.00501)
     assert lost == 7
+
+
+def test_what_the_readme_says_of_when_a_law_helps():
+    pure = LAWS[:3]
+    on = {(law, m): held_out(law, m) for law in pure for m in ("stream", "validation")}
+    tuned = {key: mean(rows, "regret_linear_tuned") for key, rows in on.items()}
+    against = [-mean(on[law, "stream"], "regret_constant_single") for law in pure]
+    assert (min(against), max(against)) == pytest.approx((0.38, 0.40), abs=0.00501)
+    for measure, low, high in (("stream", 0.06, 0.43), ("validation", 0.12, 0.19)):
+        found = [tuned[law, measure] for law in pure]
+        assert (min(found), max(found)) == pytest.approx((low, high), abs=0.00501)
+    told = [mean(on["sgd", "stream"], f"{who}_told_{by}")
+            for who in ("regret", "linear") for by in ("0.5", "2")]  # fmt: skip
+    assert told == pytest.approx([0.49, 1.09, 0.42, 0.53], abs=0.00501)
+    for task, low, high in ((5, 0.24, 0.47), (3, 0.33, 0.74)):  # the text; iris
+        found = [on[law, "validation"][task]["regret_linear_tuned"] for law in pure]
+        assert (min(found), max(found)) == pytest.approx((low, high), abs=0.00501)
+
+
+def test_what_the_pages_say_of_headroom():
+    with (ROOT / "paper" / "ideal" / "headroom.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    headroom = sorted(float(row["headroom"]) for row in rows)
+    assert len(rows) == 12
+    assert headroom[3] < 0.1
+    assert (headroom[4], headroom[-1]) == pytest.approx((0.29, 0.86), abs=0.00501)
