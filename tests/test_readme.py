@@ -96,6 +96,25 @@ def test_every_path_and_module_exists(page):
             assert defined(word), f"{page}: {word}"
 
 
+def test_every_option_of_a_command_exists(capsys):
+    """`psi fit out/data --kind symbolic`, in a code block or in a sentence."""
+    code = "\n".join(map(commands, PAGES))
+    named = re.findall(r"psi (\w+)([^`\n#]*)", code)
+    assert {command for command, _ in named} >= {"generate", "ideal", "fit", "diagnose", "verify"}
+    for command in {command for command, _ in named}:
+        with pytest.raises(SystemExit):
+            run([command, "--help"])
+        known = capsys.readouterr().out
+        options = {o for c, rest in named if c == command for o in re.findall(r"--[\w-]+", rest)}
+        assert not [o for o in options if o not in known], f"psi {command} has not all of {options}"
+
+
+def commands(page: str) -> str:
+    """The code of a page alone: blocks and what stands between backquotes."""
+    blocks = re.findall(r"```\w*\n(.*?)```", text(page), re.S)
+    return "\n".join([*blocks, *re.findall(r"`(psi [^`]+)`", text(page))]).replace("psi, ", "")
+
+
 def defined(dotted: str) -> bool:
     """Whether psi.law.clock is a module, or Clock is defined in psi.law.clock."""
     *parents, name = dotted.split(".")
