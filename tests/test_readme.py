@@ -23,8 +23,8 @@ MOST_LINES = {"README.md": 150, "ARCHITECTURE.md": 200}
 LAWS = ("sgd", "momentum", "adam", "sgd-scaled", "momentum-scaled", "adam-scaled")
 CLOSED_FORMS = "paper/closed_forms/README.md"
 COMING = ("psi/plugins.py", "psi/bench/baselines.py", "psi/lab/engine/seeds.py",
-          "psi/verify/problems.md", "psi/fit/symbolic/regression.py", "psi/fit/search/arena.py",
-          "psi/advice/findings.py")  # fmt: skip
+          "psi/verify/problems.md", "psi/fit/symbolic/regression.py",
+          "psi/fit/search/arena.py")  # fmt: skip
 """Files that are being made; to be emptied when they are there."""
 
 
