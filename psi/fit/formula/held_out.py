@@ -9,9 +9,10 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
+from psi.fit.formula.formula import Vector
 from psi.fit.formula.points import Points
-from psi.fit.formula.refit import Refitted, log_apart, refit
-from psi.law.law import Constant
+from psi.fit.formula.refit import Fit, log_residuals, refit
+from psi.law.law import Constant as FittedConstant
 
 TINY = 1e-300
 
@@ -91,41 +92,40 @@ def folds(points: Points, count: int, seed: int) -> Int[np.ndarray, " point"]:
     return np.random.default_rng(seed).permutation(total)[number] % min(count, total)
 
 
-def held_out(fitted: Refitted, points: Points, fold: Int[np.ndarray, " point"]) -> HeldOut:
-    """Each fold's points against a fit to the others, started from `fitted`.
+def held_out(fit: Fit, points: Points, fold: Int[np.ndarray, " point"]) -> HeldOut:
+    """The error on each fold's points of a fit to the others that starts from `fit`.
 
     ∞ where fewer points are left to a fit than there are constants.
     """
     squares = np.full(len(fold), np.inf)
     for k in range(fold.max() + 1):
         out = fold == k
-        if (points.weight[~out] > 0).sum() < max(len(fitted.names), 1):
+        if (points.weight[~out] > 0).sum() < max(len(fit.fitted), 1):
             continue
-        again = refit(fitted.form, points.take(~out))
-        apart = log_apart(again, points.take(out))
-        squares[out] = np.where(np.isfinite(apart), apart**2, np.inf)
+        again = refit(fit.candidate, points.take(~out))
+        residuals = log_residuals(again, points.take(out))
+        squares[out] = np.where(np.isfinite(residuals), residuals**2, np.inf)
     number, counts = units(points), points.weight > 0
     squares = np.where(counts, points.weight, 1.0) * np.where(counts, squares, 0.0)
     return HeldOut(np.bincount(number, squares), np.bincount(number, points.weight))
 
 
-def intervals(fitted: Refitted, points: Points, resamples: int, seed: int) -> tuple[Constant, ...]:
+def intervals(fit: Fit, points: Points, resamples: int, seed: int) -> tuple[FittedConstant, ...]:
     """Constants with 95 % percentile intervals of a bootstrap that draws whole units."""
     drawn = resampled(points, resamples, np.random.default_rng(seed))
-    found = [_again(fitted, points, counts) for counts in drawn]
-    spread = np.array([each for each in found if np.isfinite(each).all()])
-    if not len(spread):
-        spread = np.full((1, len(fitted.names)), np.nan)
-    low, high = np.quantile(spread, [0.025, 0.975], axis=0)
-    rows = zip(fitted.names, fitted.values, low, high, strict=True)
-    return tuple(Constant(name, float(v), float(lo), float(hi)) for name, v, lo, hi in rows)
+    each = [_again(fit, points, counts) for counts in drawn]
+    kept = np.array([constants for constants in each if np.isfinite(constants).all()])
+    if not len(kept):
+        kept = np.full((1, len(fit.fitted)), np.nan)
+    low, high = np.quantile(kept, [0.025, 0.975], axis=0)
+    best = fit.formula.constants(fit.fitted)
+    rows = zip(fit.formula.names, best, low, high, strict=True)
+    return tuple(FittedConstant(name, float(v), float(lo), float(hi)) for name, v, lo, hi in rows)
 
 
-def _again(
-    fitted: Refitted, points: Points, counts: Int[np.ndarray, " point"]
-) -> Float[np.ndarray, " constant"]:
+def _again(fit: Fit, points: Points, counts: Int[np.ndarray, " point"]) -> Vector:
     """The constants where each point stands `counts` times; NaN where too few are left."""
     resample = points._replace(weight=points.weight * counts)
-    if (resample.weight > 0).sum() < len(fitted.names):
-        return np.full(len(fitted.names), np.nan)
-    return refit(fitted.form, resample).values
+    if (resample.weight > 0).sum() < len(fit.fitted):
+        return np.full(len(fit.fitted), np.nan)
+    return np.array(fit.formula.constants(refit(fit.candidate, resample).fitted), float)

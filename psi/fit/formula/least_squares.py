@@ -20,9 +20,8 @@ import numpy as np
 import optimistix
 from jaxtyping import Array, Float, Int
 
-from psi.fit.formula.families import Factor, Family, factor_tree, tables, values
+from psi.fit.formula.families import Factor, Family, factor_formula, tables
 from psi.fit.formula.points import Points
-from psi.law.expression import evaluate
 
 LANES = 64  # fits at a time
 PAD = 256  # points
@@ -53,7 +52,7 @@ def solve(
 
 def _widths(names: tuple[str, ...]) -> list[int]:
     """Slots of each table."""
-    return [max(len(factor.constants) for factor in table) for table in tables(names)]
+    return [max(len(factor.parameters) for factor in table) for table in tables(names)]
 
 
 def _count(names: tuple[str, ...]) -> int:
@@ -64,7 +63,7 @@ def _slots(family: Family, names: tuple[str, ...]) -> list[int]:
     """Where the family's constants are among all: a, then those of each table's factor."""
     slots, first = [0], 1
     for table, row, width in zip(tables(names), family.rows, _widths(names), strict=True):
-        slots += range(first, first + len(table[row].constants))
+        slots += range(first, first + len(table[row].parameters))
         first += width
     return slots
 
@@ -75,12 +74,12 @@ def _program(names: tuple[str, ...]) -> Callable[..., Any]:
     def program(
         rows: Int[Array, " table"],
         starts: Float[Array, "lane slot"],
-        seen: Float[Array, "feature point"],
+        values: Float[Array, "feature point"],
         log_rate: Float[Array, " point"],
         weight: Float[Array, "lane point"],
     ) -> tuple[Array, Array]:
         def objective(found: Float[Array, " slot"], weight: Array) -> Array:
-            square = weight * jnp.square(_log_rate(names, rows, found, seen) - log_rate)
+            square = weight * jnp.square(_log_rate(names, rows, found, values) - log_rate)
             # 2(√(1 + r²) − 1) without its cancellation
             return jnp.where(weight > 0, 2 * square / (1 + jnp.sqrt(1 + square)), 0.0).sum()
 
@@ -98,21 +97,19 @@ def _program(names: tuple[str, ...]) -> Callable[..., Any]:
 
 
 def _log_rate(
-    names: tuple[str, ...], rows: Int[Array, " table"], found: Float[Array, " slot"], seen: Array
+    names: tuple[str, ...], rows: Int[Array, " table"], found: Float[Array, " slot"], values: Array
 ) -> Float[Array, " point"]:
     rate, first = jnp.exp(found[0]), 1
     for row, table, width in zip(rows, tables(names), _widths(names), strict=True):
         branches = [partial(_factor, factor, names) for factor in table]
-        rate = rate * jax.lax.switch(row, branches, found[first : first + width], seen)
+        rate = rate * jax.lax.switch(row, branches, found[first : first + width], values)
         first += width
-    return jnp.log(jnp.broadcast_to(rate, seen.shape[1:]))
+    return jnp.log(jnp.broadcast_to(rate, values.shape[1:]))
 
 
 def _factor(
-    factor: Factor, names: tuple[str, ...], found: Float[Array, " slot"], seen: Array
+    factor: Factor, names: tuple[str, ...], found: Float[Array, " slot"], values: Array
 ) -> Float[Array, " point"]:
-    free = factor.constants
-    own = values(free, found[: len(free)], jnp)
-    every = (*names, *(each.name for each in free))
-    of = evaluate(factor_tree(factor, names), every, [*seen, *own], jnp)
-    return jnp.broadcast_to(jnp.asarray(of, found.dtype), seen.shape[1:])
+    formula = factor_formula(factor, names)
+    value = formula.value(names, values, found[: len(formula.parameters)], jnp)
+    return jnp.broadcast_to(jnp.asarray(value, found.dtype), values.shape[1:])
