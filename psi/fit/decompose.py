@@ -16,6 +16,7 @@ import numpy as np
 from jaxtyping import Float
 
 from psi.fit.cells import Cells, log_rates
+from psi.ideal.resampling import numbered
 from psi.law.law import Law, Score
 
 
@@ -30,7 +31,7 @@ def split_error(
     residual: Float[np.ndarray, " point"], weight: Float[np.ndarray, " point"], task: np.ndarray
 ) -> ErrorParts:
     """The two parts of weighted residuals, by the formula of this module."""
-    number = np.unique(task, return_inverse=True)[1]
+    number = numbered(task)
     total = np.bincount(number, weight)
     mean = np.bincount(number, weight * residual) / np.maximum(total, 1e-300)
     scale = np.average((mean - np.average(mean, weights=total)) ** 2, weights=total)

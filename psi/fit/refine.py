@@ -18,6 +18,7 @@ from scipy.optimize import minimize
 from psi.fit.cells import Cells, domain, lost_at, rates
 from psi.fit.formula.formula import Candidate, Formula, Vector
 from psi.fit.formula.refit import refit
+from psi.ideal.resampling import bootstrap, numbered, percentiles
 from psi.law.law import Constant as FittedConstant
 from psi.law.law import Law
 from psi.progress import Report, silent
@@ -106,7 +107,7 @@ def intervals(
             resampled.append(formula.constants(again))
         report(len(resampled), resamples, "")
     best = np.array(formula.constants(fitted), float)
-    low, high = np.quantile(np.clip([*resampled, best], -LARGE, LARGE), [0.025, 0.975], axis=0)
+    low, high = percentiles(np.clip([*resampled, best], -LARGE, LARGE))
     # Of very few tasks the resamples may all lie on one side.
     rows = zip(formula.names, best, np.minimum(low, best), np.maximum(high, best), strict=True)
     return tuple(FittedConstant(name, float(v), float(lo), float(hi)) for name, v, lo, hi in rows)
@@ -130,8 +131,9 @@ def _resamples(
     cells: Cells, count: int, rng: np.random.Generator
 ) -> Iterator[Int[np.ndarray, " drawn"]]:
     """Positions of the cells of whole tasks, drawn with replacement."""
-    number = np.unique(cells.task, return_inverse=True)[1]
+    number = numbered(cells.task)
     rows = [np.flatnonzero(number == k) for k in range(number.max() + 1)]
     for _ in range(count):
-        drawn = np.concatenate([rows[k] for k in rng.integers(0, len(rows), len(rows))])
+        (tasks,) = bootstrap(len(rows), 1, rng)
+        drawn = np.concatenate([rows[k] for k in tasks])
         yield drawn if len(drawn) <= MANY else rng.choice(drawn, MANY)

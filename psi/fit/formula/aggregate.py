@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Int
 
 from psi.fit.formula.points import Points
+from psi.ideal.resampling import numbered
 
 MANY = 20_000  # points
 BOXES = 32  # along each feature
@@ -18,7 +19,7 @@ def aggregated(points: Points) -> Points:
     """The points themselves where they are at most MANY, else weighted means over boxes."""
     if len(points.task) <= MANY:
         return points
-    task = np.unique(points.task, return_inverse=True)[1]
+    task = numbered(points.task)
     columns = [_box(column) for column in points.values]
     key = np.ravel_multi_index((task, *columns), (task.max() + 1, *[BOXES] * len(columns)))
     first, box = np.unique(key, return_index=True, return_inverse=True)[1:]

@@ -16,6 +16,7 @@ from psi.fit.formula.formula import Parameter, Vector
 from psi.fit.formula.held_out import unit, units
 from psi.fit.formula.least_squares import LANES, Table, solve
 from psi.fit.formula.points import Points
+from psi.ideal.resampling import folds
 from psi.law.expression import Apply, Expression, Variable, nodes
 from psi.progress import Report, silent
 
@@ -172,13 +173,11 @@ def _folds(
     points: Points, rng: np.random.Generator
 ) -> tuple[Float[np.ndarray, "lane point"], Float[np.ndarray, "lane point"]]:
     """(which points each lane fits, the share of each among those it leaves out)."""
-    task = units(points)
-    kept = np.ones((LANES, len(task)))
+    kept = np.ones((LANES, len(points.task)))
     if not one_task(points):
-        count = task.max() + 1
-        folds = min(count, LANES)
-        fold = rng.permutation(count)[task] % folds
-        kept[:folds] = fold[None] != np.arange(folds)[:, None]
+        task = units(points)
+        fold = folds(task.max() + 1, LANES, rng)[task]
+        kept[: fold.max() + 1] = fold[None] != np.arange(fold.max() + 1)[:, None]
     out = (1 - kept) * points.weight
     return kept, out / np.maximum(out.sum(1, keepdims=True), 1e-300)
 

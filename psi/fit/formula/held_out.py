@@ -12,6 +12,8 @@ from jaxtyping import Float, Int
 from psi.fit.formula.formula import Vector
 from psi.fit.formula.points import Points
 from psi.fit.formula.refit import Fit, log_residuals, refit
+from psi.ideal import resampling
+from psi.ideal.resampling import bootstrap_counts, numbered, percentiles
 from psi.law.law import Constant as FittedConstant
 
 TINY = 1e-300
@@ -68,18 +70,7 @@ def unit(points: Points) -> str:
 
 def units(points: Points) -> Int[np.ndarray, " point"]:
     """The number of each point's unit."""
-    if unit(points) == "point":
-        return np.arange(len(points.task))
-    return np.unique(points.task, return_inverse=True)[1]
-
-
-def resampled(
-    points: Points, count: int, rng: np.random.Generator
-) -> Int[np.ndarray, "resample point"]:
-    """How often each point counts in each of `count` resamples of whole units."""
-    number = units(points)
-    total = number.max() + 1
-    return rng.multinomial(total, np.full(total, 1 / total), size=count)[:, number]
+    return np.arange(len(points.task)) if unit(points) == "point" else numbered(points.task)
 
 
 def folds(points: Points, count: int, seed: int) -> Int[np.ndarray, " point"]:
@@ -88,8 +79,7 @@ def folds(points: Points, count: int, seed: int) -> Int[np.ndarray, " point"]:
     As many folds as there are units where these are fewer.
     """
     number = units(points)
-    total = number.max() + 1
-    return np.random.default_rng(seed).permutation(total)[number] % min(count, total)
+    return resampling.folds(number.max() + 1, count, np.random.default_rng(seed))[number]
 
 
 def held_out(fit: Fit, points: Points, fold: Int[np.ndarray, " point"]) -> HeldOut:
@@ -112,12 +102,13 @@ def held_out(fit: Fit, points: Points, fold: Int[np.ndarray, " point"]) -> HeldO
 
 def intervals(fit: Fit, points: Points, resamples: int, seed: int) -> tuple[FittedConstant, ...]:
     """Constants with 95 % percentile intervals of a bootstrap that draws whole units."""
-    drawn = resampled(points, resamples, np.random.default_rng(seed))
-    each = [_again(fit, points, counts) for counts in drawn]
+    number, rng = units(points), np.random.default_rng(seed)
+    drawn = bootstrap_counts(number.max() + 1, resamples, rng)
+    each = [_again(fit, points, counts[number]) for counts in drawn]
     kept = np.array([constants for constants in each if np.isfinite(constants).all()])
     if not len(kept):
         kept = np.full((1, len(fit.fitted)), np.nan)
-    low, high = np.quantile(kept, [0.025, 0.975], axis=0)
+    low, high = percentiles(kept)
     best = fit.formula.constants(fit.fitted)
     rows = zip(fit.formula.names, best, low, high, strict=True)
     return tuple(FittedConstant(name, float(v), float(lo), float(hi)) for name, v, lo, hi in rows)

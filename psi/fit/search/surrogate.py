@@ -8,6 +8,8 @@ surface of second order, Box & Wilson 1951.)
 import numpy as np
 from jaxtyping import Float
 
+from psi.ideal.resampling import bootstrap, percentiles
+
 RESAMPLES = 400
 
 
@@ -28,9 +30,9 @@ def task_intervals(
     """
     centre, scale = lanes.mean(0), lanes.std(0)
     z = (lanes - centre) / scale
-    picks = np.random.default_rng(0).integers(0, len(regrets), (RESAMPLES, len(regrets)))
+    picks = bootstrap(len(regrets), RESAMPLES, np.random.default_rng(0))
     lowest = np.array([_lowest(z, regrets[pick].mean(0)) for pick in picks])
-    low, high = np.quantile(lowest, [0.025, 0.975], axis=0)
+    low, high = percentiles(lowest)
     return centre + scale * low, centre + scale * high
 
 
