@@ -37,7 +37,7 @@ def fit_dataset(
 ) -> Fitted:
     """The law fitted to the ideal rates of all domains but `held_out`.
 
-    With `schedule` formulas are played in whole trainings of the training tasks, and chosen by
+    With `schedule` formulas are tried in whole trainings of the training tasks, and chosen by
     that. `command` is noted in the law. Raises ValueError where the folder is no data set, was
     trained with another optimizer, does not hold a domain named, or holds too little for a fit.
     """

@@ -1,8 +1,8 @@
-"""Very many points as few: means over small boxes of each task's features.
+"""Very many points reduced to few: means over small boxes of each task's features.
 
 Within a box log Ψ is nearly linear in its features (log ε, i), so that the weighted mean of log α
-belongs to the weighted mean of the features, with the sum of the weights. It serves for starts and
-resampling alone: a fit to very many points ends with all of them.
+belongs to the weighted mean of the features, with the sum of the weights. Only starts and resamples
+use it: a fit to very many points ends with all of them.
 """
 
 import numpy as np

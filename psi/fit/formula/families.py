@@ -31,7 +31,7 @@ class Family(NamedTuple):
     formula: Formula
     source: str
     rows: tuple[int, ...]
-    """Which factor of each of `tables`."""
+    """The number of its factor in each of `tables`."""
 
 
 RAW = ("loss", "epoch")
@@ -124,13 +124,13 @@ def tables(features: tuple[str, ...]) -> tuple[tuple[Factor, ...], ...]:
 
 
 def families(features: tuple[str, ...]) -> tuple[Family, ...]:
-    """All products of the factors."""
+    """All families: the products of one factor of each table."""
     every = product(*(range(len(table)) for table in tables(features)))
     return tuple(_family(rows, features) for rows in every)
 
 
 def family(name: str, features: tuple[str, ...]) -> Family:
-    """One of them: `constant`, or names of factors joined by `*`, the loss's first.
+    """One family by name: `constant`, or names of factors joined by `*`, the loss's first.
 
     Raises ValueError for an unknown name.
     """

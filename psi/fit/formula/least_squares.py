@@ -5,9 +5,9 @@
 w of mean 1, so that a label a nat or more off its curve counts linearly (soft L1). BFGS
 (optimistix) in float64; constants that must be positive are searched as logarithms.
 
-One program serves the whole table of families: it is told which row of each table of factors a
-family has, and every table has slots for the constants of its longest factor. What a factor does
-not use has no slope, and stays where it is.
+One program serves the whole table of families: it gets the number of each table's factor, and
+every table has slots for the constants of its longest factor. The objective has no slope in a slot
+that a factor does not use, which stays where it is.
 """
 
 from collections.abc import Callable
@@ -46,8 +46,8 @@ def solve(
     with jax.enable_x64(True):
         columns = (begin, points.values[:, index], points.log_rate[index], padded)
         rows = jnp.asarray(np.array(family.rows, np.int32))
-        found, objective = _program(points.names)(rows, *map(jnp.asarray, columns))
-        return np.asarray(found)[:, slots], np.asarray(objective)
+        searched, objective = _program(points.names)(rows, *map(jnp.asarray, columns))
+        return np.asarray(searched)[:, slots], np.asarray(objective)
 
 
 def _widths(names: tuple[str, ...]) -> list[int]:
@@ -78,18 +78,18 @@ def _program(names: tuple[str, ...]) -> Callable[..., Any]:
         log_rate: Float[Array, " point"],
         weight: Float[Array, "lane point"],
     ) -> tuple[Array, Array]:
-        def objective(found: Float[Array, " slot"], weight: Array) -> Array:
-            square = weight * jnp.square(_log_rate(names, rows, found, values) - log_rate)
+        def objective(searched: Float[Array, " slot"], weight: Array) -> Array:
+            square = weight * jnp.square(_log_rate(names, rows, searched, values) - log_rate)
             # 2(√(1 + r²) − 1) without its cancellation
             return jnp.where(weight > 0, 2 * square / (1 + jnp.sqrt(1 + square)), 0.0).sum()
 
         def lane(start: Float[Array, " slot"], weight: Array) -> tuple[Array, Array]:
             method = optimistix.BFGS(TOLERANCE, TOLERANCE)
-            found = optimistix.minimise(
+            searched = optimistix.minimise(
                 objective, method, start, weight, max_steps=STEPS, throw=False
             ).value
-            end = objective(found, weight)
-            return found, jnp.where(jnp.isfinite(end), end, jnp.inf)
+            end = objective(searched, weight)
+            return searched, jnp.where(jnp.isfinite(end), end, jnp.inf)
 
         return jax.vmap(lane)(starts, weight)
 
@@ -97,19 +97,22 @@ def _program(names: tuple[str, ...]) -> Callable[..., Any]:
 
 
 def _log_rate(
-    names: tuple[str, ...], rows: Int[Array, " table"], found: Float[Array, " slot"], values: Array
+    names: tuple[str, ...],
+    rows: Int[Array, " table"],
+    searched: Float[Array, " slot"],
+    values: Array,
 ) -> Float[Array, " point"]:
-    rate, first = jnp.exp(found[0]), 1
+    rate, first = jnp.exp(searched[0]), 1
     for row, table, width in zip(rows, tables(names), _widths(names), strict=True):
         branches = [partial(_factor, factor, names) for factor in table]
-        rate = rate * jax.lax.switch(row, branches, found[first : first + width], values)
+        rate = rate * jax.lax.switch(row, branches, searched[first : first + width], values)
         first += width
     return jnp.log(jnp.broadcast_to(rate, values.shape[1:]))
 
 
 def _factor(
-    factor: Factor, names: tuple[str, ...], found: Float[Array, " slot"], values: Array
+    factor: Factor, names: tuple[str, ...], searched: Float[Array, " slot"], values: Array
 ) -> Float[Array, " point"]:
     formula = factor_formula(factor, names)
-    value = formula.value(names, values, found[: len(formula.parameters)], jnp)
-    return jnp.broadcast_to(jnp.asarray(value, found.dtype), values.shape[1:])
+    value = formula.value(names, values, searched[: len(formula.parameters)], jnp)
+    return jnp.broadcast_to(jnp.asarray(value, searched.dtype), values.shape[1:])

@@ -56,7 +56,7 @@ def polish(
 ) -> list[np.ndarray]:
     """Where CMA-ES ends from each start: the mean of its last distribution.
 
-    Searches run beside each other, over the same seeds. Raises ValueError for more than 8
+    The searches go through the same seeds at the same time. Raises ValueError for more than 8
     dimensions, which this population is too small for.
     """
     for start in starts:

@@ -16,7 +16,7 @@ RESAMPLES = 400
 def scattered(
     centre: Float[np.ndarray, " dim"], count: int, spread: float
 ) -> Float[np.ndarray, "lane dim"]:
-    """Laws around one: normal, in pairs on opposite sides of it."""
+    """Laws scattered around one, normally, in pairs on opposite sides of it."""
     half = np.random.default_rng(0).normal(size=(-(-count // 2), len(centre)))
     return centre + spread * np.concatenate([half, -half])[:count]
 
