@@ -1,1 +1,1 @@
-"""Search over whole trainings: candidates, the losses they end at, and evolution of their constants."""
+"""Search over whole trainings: candidates, their final losses, their evolution."""
