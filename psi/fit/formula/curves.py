@@ -176,7 +176,7 @@ def _folds(
     kept = np.ones((LANES, len(points.task)))
     if not one_task(points):
         task = units(points)
-        fold = folds(task.max() + 1, LANES, rng)[task]
+        fold = folds(int(task.max()) + 1, LANES, rng)[task]
         kept[: fold.max() + 1] = fold[None] != np.arange(fold.max() + 1)[:, None]
     out = (1 - kept) * points.weight
     return kept, out / np.maximum(out.sum(1, keepdims=True), 1e-300)

@@ -79,7 +79,7 @@ def folds(points: Points, count: int, seed: int) -> Int[np.ndarray, " point"]:
     As many folds as there are units where these are fewer.
     """
     number = units(points)
-    return resampling.folds(number.max() + 1, count, np.random.default_rng(seed))[number]
+    return resampling.folds(int(number.max()) + 1, count, np.random.default_rng(seed))[number]
 
 
 def held_out(fit: Fit, points: Points, fold: Int[np.ndarray, " point"]) -> HeldOut:
@@ -103,7 +103,7 @@ def held_out(fit: Fit, points: Points, fold: Int[np.ndarray, " point"]) -> HeldO
 def intervals(fit: Fit, points: Points, resamples: int, seed: int) -> tuple[FittedConstant, ...]:
     """Constants with 95 % percentile intervals of a bootstrap that draws whole units."""
     number, rng = units(points), np.random.default_rng(seed)
-    drawn = bootstrap_counts(number.max() + 1, resamples, rng)
+    drawn = bootstrap_counts(int(number.max()) + 1, resamples, rng)
     each = [_again(fit, points, counts[number]) for counts in drawn]
     kept = np.array([constants for constants in each if np.isfinite(constants).all()])
     if not len(kept):
