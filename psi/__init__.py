@@ -5,7 +5,7 @@ Importing this package needs numpy alone. `psi.load` reads a fitted law; the roo
 """
 
 from psi.advice.range_test import suggest_lr
-from psi.law.errors import LawFileError
+from psi.law.file import LawFileError
 from psi.law.law import Law
 from psi.law.load import load
 

@@ -20,7 +20,7 @@ from psi.fit.formula.formula import Candidate, Formula, Parameter
 from psi.fit.search.arena import Arena
 from psi.fit.search.surrogate import scattered, task_intervals
 from psi.law.expression import Apply, evaluate
-from psi.law.law import Constant, Law, Provenance, Range, Score
+from psi.law.law import FittedConstant, Law, Provenance, Range, Score
 from psi.law.parsing import parse
 
 SCATTERED = 64
@@ -88,7 +88,9 @@ def of_family(of: Family, found: Float[np.ndarray, " constant"]) -> Candidate:
     return Candidate(of.formula, found, of.name)
 
 
-def _constants(place: Arena, winner: Finalist, domain: tuple[Range, ...]) -> tuple[Constant, ...]:
+def _constants(
+    place: Arena, winner: Finalist, domain: tuple[Range, ...]
+) -> tuple[FittedConstant, ...]:
     lanes = scattered(winner.found, SCATTERED, SPREAD)
     low, high = task_intervals(place.regrets([winner.number], [lanes], SEEDS), lanes)
     kind = tidied(winner.candidate._replace(start=winner.found), domain)
@@ -98,7 +100,7 @@ def _constants(place: Arena, winner: Finalist, domain: tuple[Range, ...]) -> tup
     every = (kind.start, *(end[:count] + shift for end in (low, high)))
     rows = (kind.formula.constants(each) for each in every)
     return tuple(
-        Constant(name, float(value), float(a), float(b))
+        FittedConstant(name, float(value), float(a), float(b))
         for name, value, a, b in zip(kind.formula.names, *rows, strict=True)
     )
 

@@ -19,8 +19,7 @@ from psi.fit.cells import Cells, domain, lost_at, rates
 from psi.fit.formula.formula import Candidate, Formula, Vector
 from psi.fit.formula.refit import refit
 from psi.ideal.resampling import bootstrap, numbered, percentiles
-from psi.law.law import Constant as FittedConstant
-from psi.law.law import Law
+from psi.law.law import FittedConstant, Law
 from psi.progress import Report, silent
 
 MANY = 5000  # cells of a resample: beyond them the tasks are what there are too few of

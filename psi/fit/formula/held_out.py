@@ -14,7 +14,7 @@ from psi.fit.formula.points import Points
 from psi.fit.formula.refit import Fit, log_residuals, refit
 from psi.ideal import resampling
 from psi.ideal.resampling import bootstrap_counts, numbered, percentiles
-from psi.law.law import Constant as FittedConstant
+from psi.law.law import FittedConstant
 
 TINY = 1e-300
 

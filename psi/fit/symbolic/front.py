@@ -21,7 +21,7 @@ from psi.fit.formula.formula import Formula, Vector
 from psi.fit.formula.held_out import HeldOut, gap
 from psi.fit.formula.refit import Fit
 from psi.law.expression import Expression, size
-from psi.law.law import Constant as FittedConstant
+from psi.law.law import FittedConstant
 from psi.law.printing import text
 
 ERRORS = 2.0
