@@ -7,7 +7,7 @@ from psi.fit.formula.curves import fit_curve
 from psi.fit.formula.families import LOSS_ALONE, family
 from psi.fit.formula.points import Points, points
 from psi.fit.symbolic.config import SymbolicConfig
-from psi.fit.symbolic.search import search
+from psi.fit.symbolic.regression import symbolic_regression
 from psi.law.expression import evaluate
 from psi.law.printing import text
 from psi.verify.greedy import (
@@ -63,10 +63,10 @@ def _saturating(
 ) -> list[Row]:
     """Whether the chosen formula is some a ε/(ε + c) to 1 %, with a = `top` and c = `middle`."""
     there = _points(excess, rates)
-    found = search(there, SymbolicConfig()).chosen.formula
+    found = symbolic_regression(there, SymbolicConfig()).chosen.expression
     said = np.broadcast_to(evaluate(found, LOSS_ALONE, there.values, np), rates.shape)
     curve = fit_curve(family("saturating", LOSS_ALONE), _points(excess, said))
-    again = evaluate(curve.formula, LOSS_ALONE, there.values, np)
+    again = evaluate(curve.expression, LOSS_ALONE, there.values, np)
     form = f"{text(found, 4)} is a ε/(ε + c) to {SAME:.0%}"
     apart = float(np.abs(again / said - 1).max())
     return [

@@ -1,11 +1,11 @@
-"""Direct search: the numbers of a law are chosen by what whole trainings under it end at.
+"""Search over whole trainings: the numbers of a law are chosen by the losses its trainings end at.
 
 Ideal rates are estimates, cell by cell, of what a law should do; a law that fits them well may
-still schedule badly, because losses just beyond a cliff count for little in a fit and for all in a
+still schedule badly, because a rate just beyond a cliff costs little in a fit and everything in a
 training. So after the fit CMA-ES moves the numbers, constants of a formula or weights of a network,
 to where the mean regret over training tasks and seeds is least. Every generation trains its whole
-population on all tasks from seeds that are new each time, so that no law is good at one set of
-batches alone. One compiled program a bucket of tasks.
+population on all tasks from new seeds, so that no law is good at one set of batches alone. One
+compiled program serves a bucket of tasks.
 """
 
 from collections.abc import Callable, Sequence
@@ -25,7 +25,7 @@ MOST_DIMENSIONS = 8
 
 Vectors = Float[np.ndarray, "lane dim"]
 Objective = Callable[[Sequence[Vectors], Int[np.ndarray, " seed"]], Sequence[np.ndarray]]
-"""(a population of each kind of law, seeds) → mean regret of each law; lower is better"""
+"""(a population for each formula or network, seeds) → mean regret of each law; lower is better"""
 
 
 @dataclass(frozen=True)
@@ -50,28 +50,28 @@ class PolishConfig:
 def polish(
     objective: Objective,
     starts: Sequence[np.ndarray],
-    how: PolishConfig,
+    config: PolishConfig,
     key: Key[Array, ""],
     report: Report = silent,
 ) -> list[np.ndarray]:
-    """Where CMA-ES ends for each kind of law: the mean of its last distribution.
+    """Where CMA-ES ends from each start: the mean of its last distribution.
 
-    Kinds are searched beside each other, over the same seeds. Raises ValueError for more than 8
+    The searches go through the same seeds at the same time. Raises ValueError for more than 8
     dimensions, which this population is too small for.
     """
     for start in starts:
         if not 1 <= len(start) <= MOST_DIMENSIONS:
             raise ValueError(f"a search has 1 to {MOST_DIMENSIONS} dimensions, got {len(start)}")
-    searches = [strategy(how.population, how.spread, start[None], key) for start in starts]
+    searches = [strategy(config.population, config.spread, start[None], key) for start in starts]
     states = [state for _, _, state in searches]
-    for generation in range(how.generations):
+    for generation in range(config.generations):
         draw = jax.random.fold_in(key, generation)
         asked = [ask(draw, state) for (ask, _, _), state in zip(searches, states, strict=True)]
-        seeds = FIRST_SEED + generation * how.seeds + np.arange(how.seeds)
+        seeds = FIRST_SEED + generation * config.seeds + np.arange(config.seeds)
         fitness = objective([np.asarray(found)[0] for found, _ in asked], seeds)
         states = [
             tell(draw, found, jnp.asarray(np.nan_to_num(fit, nan=np.inf)[None], float), state)
             for (_, tell, _), (found, state), fit in zip(searches, asked, fitness, strict=True)
         ]
-        report(generation + 1, how.generations, "generations")
+        report(generation + 1, config.generations, "generations")
     return [np.asarray(state.mean, np.float64)[0] for state in states]
