@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from psi.lab.data.trajectories import PLAIN
+from psi.bench.baselines import SCHEDULES
 
 FILE = Path(__file__).with_name("references.csv")
 KEYS = ["optimizer", "task"]
@@ -34,7 +34,7 @@ def reference(optimizer: str, task: str, file: Path = FILE) -> Reference:
     if len(rows) != 1:
         raise ValueError(f"{file.name} must have one row of {optimizer}, {task}; got {len(rows)}")
     row = rows.iloc[0]
-    return Reference(float(row.floor), {name: float(row[name]) for name, _ in PLAIN})
+    return Reference(float(row.floor), {name: float(row[name]) for name in SCHEDULES})
 
 
 def headroom(file: Path = FILE) -> pd.DataFrame:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from psi.bench.training import SCHEDULES
+from psi.bench.baselines import SCHEDULES
 from psi.lab.data import shapes, trajectories
 from psi.lab.data.shapes import FAMILIES, chance
 from psi.lab.data.trajectories import branched, free, pilot_family, plain
