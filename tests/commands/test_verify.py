@@ -1,0 +1,27 @@
+"""`psi verify` says what was estimated and what is true."""
+
+import json
+
+import pytest
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["G99"], ["G99", "G1, G2"]),
+    ],
+    ids=" ".join,
+)
+def test_a_mistake_is_one_line_and_exit_2(arguments, words, refused):
+    refused(["verify", *arguments], words)
+
+
+def test_verify_says_what_was_estimated_and_what_is_true(run):
+    code, out, err = run("verify", "G8", "G9", "--json")
+    assert code == 0, err
+    rows = json.loads(out)["rows"]
+    assert [row["problem"] for row in rows] == ["G8", "G9"]
+    for row in rows:
+        assert row["ok"] is True
+        assert row["relative_error"] == abs(row["estimate"] - row["truth"]) <= row["tolerance"]
+        assert row["seconds"] > 0
