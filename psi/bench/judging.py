@@ -18,7 +18,8 @@ from jaxtyping import Array, Float, Key
 
 from psi.bench.contestants import BUDGETS, budget_name, cohort_losses, cohorts
 from psi.bench.references import Reference
-from psi.ideal.returns import RESOLUTION, left_out_means, score
+from psi.ideal.resampling import jackknife_error, left_out_means
+from psi.ideal.returns import RESOLUTION, score
 from psi.lab.engine.population import MakePolicy
 from psi.lab.tasks.task import Task
 from psi.law.law import Law
@@ -54,7 +55,7 @@ class Judged(NamedTuple):
     def left_out(self, name: str, reference: str) -> Float[np.ndarray, " seed"]:
         """The same with each seed left out."""
         pair = self._pair(name, reference)
-        scores = self._scores(left_out_means(pair, np.ones(len(pair))), RESOLUTION)
+        scores = self._scores(left_out_means(pair), RESOLUTION)
         return scores[:, 0] - scores[:, 1]
 
     def budget_ratio(self, name: str) -> float:
@@ -135,11 +136,10 @@ class Gain(NamedTuple):
 
 def gain(group: Sequence[Judged], name: str, other: str) -> Gain:
     """Regret of `other` minus that of `name`: positive where `name` is better."""
-    means, variances = [], []
+    means, errors = [], []
     for judged in group:
         means.append(-judged.regret(name, other))
-        left_out = judged.left_out(name, other)
-        variances.append((len(left_out) - 1) * left_out.var())
+        errors.append(jackknife_error(judged.left_out(name, other)))
     mean = float(np.mean(means))
-    error = 1.96 * float(np.sqrt(np.sum(variances))) / len(means)
+    error = 1.96 * float(np.sqrt(np.sum(np.square(errors)))) / len(means)
     return Gain(mean, mean - error, mean + error, int((np.array(means) > 0).sum()), len(means))

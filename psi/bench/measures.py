@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Float
 
 from psi.bench.training import Curves
+from psi.ideal.resampling import bootstrap, percentiles
 from psi.ideal.returns import capped, score
 from psi.lab.tasks.task import Facts
 
@@ -111,14 +112,14 @@ def regret(one: Result, reference: Result, facts: Facts) -> Regret:
     """
     if one.seeds != reference.seeds:
         raise ValueError(f"paired methods need the same seeds: {one.seeds}, {reference.seeds}")
-    pick = np.random.default_rng(0).integers(0, len(one.seeds), (RESAMPLES, len(one.seeds)))
+    pick = bootstrap(len(one.seeds), RESAMPLES, np.random.default_rng(0))
 
     def scores(which: Result) -> Float[np.ndarray, " resample"]:
         losses = np.array(which.final_val_losses, np.float64)  # None becomes NaN
         means = capped(losses, facts.chance_loss)[pick].mean(1)
         return score(means, facts.floor, facts.chance_loss)
 
-    low, high = np.quantile(scores(one) - scores(reference), [0.025, 0.975])
+    low, high = percentiles(scores(one) - scores(reference))
     return Regret(one.score - reference.score, float(low), float(high))
 
 

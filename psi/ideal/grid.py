@@ -1,7 +1,7 @@
 """Bins over several quantities at once, and what is resampled in them.
 
-Intervals come from a Poisson bootstrap over runs (Hanley & MacGibbon 2006): in each resample a run
-counts Poisson(1) times, wherever it went. A run that visits a bin in many epochs is one.
+Intervals come from a Poisson bootstrap over runs (psi.ideal.resampling): in each resample a run
+counts Poisson(1) times in all the bins that it visits, however many of its epochs fall into one.
 """
 
 from collections.abc import Iterator, Sequence
@@ -10,6 +10,8 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 from jaxtyping import Float, Int
+
+from psi.ideal.resampling import TAILS, poisson_counts
 
 RESAMPLES = 100
 
@@ -77,12 +79,11 @@ def runs_in(points: Binned) -> Int[np.ndarray, " bin"]:
 
 
 def weights(points: Binned, resamples: int = RESAMPLES) -> Iterator[Float[np.ndarray, " point"]]:
-    """All points once, then so many times their runs' Poisson counts."""
+    """The original sample, then `resamples` Poisson bootstrap weights, drawn per run."""
     yield np.ones(len(points.run))
-    rng = np.random.default_rng(0)
     runs = int(points.run.max(initial=-1)) + 1
-    for _ in range(resamples):
-        yield rng.poisson(1.0, runs).astype(float)[points.run]
+    for counts in poisson_counts(runs, resamples, np.random.default_rng(0)):
+        yield counts[points.run]
 
 
 def means(
@@ -113,5 +114,5 @@ def intervals(
     table = np.where(empty, 0.0, table)
     nothing = np.where(empty, np.nan, 0.0)
     with np.errstate(invalid="ignore"):  # the log of a mean of 0 is infinite
-        low, high = np.nanquantile(table, [0.025, 0.975], axis=0)
+        low, high = np.nanquantile(table, TAILS, axis=0)
         return np.nanstd(table, axis=0) + nothing, low + nothing, high + nothing

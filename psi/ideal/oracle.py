@@ -17,10 +17,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, Key
-from scipy.stats import t as student
 
 from psi.ideal.branched import final_losses
-from psi.ideal.returns import left_out_means, score
+from psi.ideal.resampling import jackknife_error, left_out_means, student_width
+from psi.ideal.returns import score
 from psi.lab.checks import at_least
 from psi.lab.data.trajectories import PLAIN, plain
 from psi.lab.engine.branch import play, repeated, starts
@@ -200,9 +200,8 @@ def difference(
     """Score of one minus that of another on the same seeds, with a 95 % jackknife interval."""
     both = np.stack([losses, reference], axis=1)
     one, other = _scores(both, task)
-    left_out = _of_means(left_out_means(both, np.ones(len(both))), task)
-    apart = left_out[:, 0] - left_out[:, 1]
-    error = np.sqrt(len(both) - 1) * apart.std() * student.ppf(0.975, len(both) - 1)
+    left_out = _of_means(left_out_means(both), task)
+    error = jackknife_error(left_out[:, 0] - left_out[:, 1]) * student_width(len(both))
     return float(one - other), float(one - other - error), float(one - other + error)
 
 

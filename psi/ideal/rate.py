@@ -27,8 +27,8 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 from scipy.interpolate import CubicSpline
-from scipy.stats import t as student
 
+from psi.ideal.resampling import bootstrap_error, student_width
 from psi.ideal.returns import score
 
 FLAT = 0.05  # nats
@@ -111,7 +111,7 @@ def interval(
     best = float(peak(x, y))
     if groups < 2:
         return best, np.nan, np.nan
-    error = float(np.sqrt(groups / (groups - 1)) * peak(x, resampled).std())
+    error = float(bootstrap_error(peak(x, resampled), groups))
     every_other = slice(int(y.argmax()) % 2, None, 2)  # the best among them
     coarse = float(peak(x[every_other], y[every_other])) if len(x) >= 2 * LEAST else best
-    return best, error, error * float(student.ppf(0.975, groups - 1)) + abs(best - coarse) / 8
+    return best, error, error * student_width(groups) + abs(best - coarse) / 8

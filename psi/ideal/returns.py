@@ -55,11 +55,3 @@ def returned(loss: Losses, error: Losses, floor: Losses | float, chance: Losses 
     excess = np.minimum(loss - floor, 2 * (chance - floor))
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(excess > RESOLVED * error, -np.log(excess), np.nan)
-
-
-def left_out_means(
-    losses: Float[np.ndarray, "group rate"], size: Float[np.ndarray, " group"]
-) -> Float[np.ndarray, "group rate"]:
-    """The mean over all groups but one, for each; `losses` are means of groups of `size` runs."""
-    total = (losses * size[:, None]).sum(0)
-    return (total - losses * size[:, None]) / (size.sum() - size)[:, None]

@@ -11,6 +11,7 @@ import pandas as pd
 from jaxtyping import Float
 
 from psi.ideal.features import check_features
+from psi.ideal.resampling import bootstrap
 from psi.ideal.returns import cap, capped, returned, score
 from psi.lab.tasks.task import Facts
 
@@ -75,7 +76,7 @@ def candidates(
     """
     parts = np.array_split(losses, min(len(losses), GROUPS))
     means = np.stack([part.mean(0) for part in parts])
-    pick = np.random.default_rng(0).integers(0, len(parts), (RESAMPLES, len(parts)))
+    pick = bootstrap(len(parts), RESAMPLES, np.random.default_rng(0))
     mean, error = losses.mean(0), losses.std(0) / np.sqrt(len(losses))
     return pd.DataFrame(
         {
