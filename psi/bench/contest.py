@@ -60,7 +60,7 @@ def contest(
         grid: Peak rates to tune over, of equal ratio; extended until the best is inside.
         criterion: The validation loss in nats whose first epoch is noted.
         key: Of initialisations and batch orders: a run starts from fold_in(key, seed).
-        report: Is told the steps done and what comes next.
+        report: Called with the steps done, all steps, and what comes next.
         baselines: Names of rows of BASELINES.
 
     Returns:

@@ -1,4 +1,4 @@
-"""Time, accuracy, reliability, and the score: what is said of a method's trainings."""
+"""Time, accuracy, reliability, and the score: the measures of a method's trainings."""
 
 from typing import NamedTuple
 

@@ -22,6 +22,8 @@ from psi.law.law import Law
 DPI = 130
 FONT = 9
 WIDE = 60  # characters of a title's line
+NOTHING = "0.85"
+"""Grey, where nothing was visited."""
 
 
 class Line(NamedTuple):
@@ -71,12 +73,25 @@ def surface_figure(surface: pd.DataFrame, ideal: pd.DataFrame, path: Path) -> No
 
 
 def _binned(axis: Axes, x: pd.Series, x_edges: np.ndarray, table: pd.DataFrame, rates: np.ndarray):
-    total, *_ = np.histogram2d(x, table.lr, (x_edges, rates), weights=table.lost)
-    count, *_ = np.histogram2d(x, table.lr, (x_edges, rates))
-    mean = np.ma.masked_invalid(total / np.where(count > 0, count, np.nan))
-    axis.set_facecolor("0.85")
+    axis.set_facecolor(NOTHING)
     axis.set_yscale("log")
+    mean = binned_mean(x, table.lr, (x_edges, rates), table.lost)
     return axis.pcolormesh(x_edges, rates, mean.T, cmap="viridis_r", vmin=0, vmax=2.5)
+
+
+def binned_mean(
+    x: pd.Series,
+    y: pd.Series,
+    edges: tuple[Float[np.ndarray, " x_edge"], Float[np.ndarray, " y_edge"]],
+    values: pd.Series,
+    weights: pd.Series | float = 1.0,
+) -> Float[np.ndarray, "x y"]:
+    """Weighted mean of the values whose (x, y) is in each bin; NaN where there is none."""
+    weight = np.broadcast_to(weights, len(x))
+    total, *_ = np.histogram2d(x, y, edges, weights=weight)
+    summed, *_ = np.histogram2d(x, y, edges, weights=weight * values)
+    with np.errstate(invalid="ignore"):
+        return summed / total
 
 
 def psi_figure(
@@ -110,14 +125,29 @@ def psi_figure(
 
 
 def law_figure(law: Law, epochs: int, path: Path, parameters: int | None = None) -> None:
-    """Ψ over loss and epoch for the law's typical ε_0, a budget of `epochs` and P."""
+    """Draw Ψ over the loss, from ε_0/100 to the law's typical ε_0, and over the epoch.
+
+    Args:
+        law: The law.
+        epochs: T, the budget in epochs.
+        path: Where the PNG goes.
+        parameters: P, the network's size, where the law sees it; by default its domain's middle.
+
+    >>> import psi, tempfile
+    >>> from pathlib import Path
+    >>> from psi.report.figures import law_figure
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     law_figure(psi.load("sgd"), 20, path := Path(folder) / "law.png")
+    ...     path.read_bytes()[1:4]
+    b'PNG'
+    """
     clock = Clock(law, epochs, parameters=parameters)
-    where = f", P = {clock.size:.0f}" if "parameters" in law.features else ""
-    title = "\n".join(wrap(f"Ψ: {law}{where}", WIDE))
+    size = f", P = {clock.size:.0f}" if "parameters" in law.features else ""
+    title = "\n".join(wrap(f"Ψ: {law}{size}", WIDE))
     surface = Surface(title, partial(rates_over, clock))
-    nowhere = pd.DataFrame({"epoch": [], "loss": []})
+    unvisited = pd.DataFrame({"epoch": [], "loss": []})
     losses = (law.initial_loss / 100, law.initial_loss)
-    psi_figure([surface], losses, epochs, nowhere, path)
+    psi_figure([surface], losses, epochs, unvisited, path)
 
 
 def curves_figure(lines: Sequence[Line], criterion: float, path: Path) -> None:
@@ -167,6 +197,11 @@ def _styles(lines: Sequence[Line]) -> list[dict]:
 
 def _epoch_axis(axis: Axes) -> None:
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+    faint_grid(axis)
+
+
+def faint_grid(axis: Axes) -> None:
+    """Grid lines that do not stand before what is drawn."""
     axis.grid(alpha=0.25, lw=0.5)
 
 

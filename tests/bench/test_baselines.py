@@ -32,7 +32,7 @@ def test_by_step_it_is_the_same_schedule(name):
     by_step = BASELINES[name].by_step
     assert by_step is not None
     schedule = by_step(0.4, 1000 * T)
-    rates = [schedule(1000 * i) for i in range(T)]
+    rates = np.array([schedule(1000 * i) for i in range(T)])
     np.testing.assert_allclose(rates, 0.4 * plain_rates(name, T), rtol=1e-5)
 
 

@@ -32,7 +32,7 @@ def wine():
 
 def plain(task):
     steps = task.facts.steps * task.facts.epochs
-    by_steps = [BASELINES[name].by_step for name in SCHEDULES]
+    by_steps = [each.by_step for each in BASELINES if each.by_step]
     return lambda lane: with_schedule(task.functions.optimizer, by_steps, steps, lane)
 
 

@@ -122,8 +122,8 @@ def _result(
     row = front.chosen
     again = refit(Form(row.tree, row.start), clean, starts=4)
     worst = float(np.abs(np.expm1(log_apart(again, clean))).max())
-    said = np.broadcast_to(evaluate(row.formula, NAMES, clean.values, np), clean.log_rate.shape)
-    constants = dict(refit(truth, clean._replace(log_rate=np.log(said))).start)
+    rates = np.broadcast_to(evaluate(row.formula, NAMES, clean.values, np), clean.log_rate.shape)
+    constants = dict(refit(truth, clean._replace(log_rate=np.log(rates))).start)
     return PlantedResult(
         recovered=worst <= SAME,
         formula=text(row.formula, 4),

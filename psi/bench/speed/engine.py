@@ -2,8 +2,8 @@
 
 Canonical case: scikit-learn's digits (first 1,536 rows, pixels / 16), a 64-32-10 ReLU network,
 cross-entropy, SGD, batch 64, 10 epochs of 24 steps, one learning rate a run between 1e-2 and 1. A
-run is one network trained for all 10 epochs. Times exclude compilation, which is given apart, and
-are the best of three.
+run is one network trained for all 10 epochs. Times exclude compilation, which is given separately,
+and are the best of three.
 """
 
 import tempfile

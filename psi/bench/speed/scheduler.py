@@ -121,10 +121,10 @@ def _run(program: tuple[Any, Any]) -> Run:
     carry = [start]
 
     def run(calls: int) -> None:
-        now = carry.pop()
+        state = carry.pop()
         for _ in range(calls):
-            now = step(now)
-        carry.append(jax.block_until_ready(now))
+            state = step(state)
+        carry.append(jax.block_until_ready(state))
 
     return run
 
