@@ -7,7 +7,7 @@ scored on seeds 100–109.
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache, partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import optax
@@ -32,13 +32,6 @@ EXTENSIONS = 20
 STEP = 3  # rates added at an edge at a time
 
 Baselines = tuple[Baseline, ...]
-
-
-class Tuned(NamedTuple):
-    """What tuning a baseline on a task found and cost."""
-
-    peak: float
-    runs: int
 
 
 def contest(
@@ -101,14 +94,17 @@ def contest(
 
 def tune(
     task: Task, baselines: Baselines, grid: Float[np.ndarray, " rate"], key: Key[Array, ""]
-) -> list[Tuned]:
-    """The best peak rate of each baseline on the task, and the runs it took.
+) -> list[Entry]:
+    """Each baseline at its best peak rate on the task, and the runs that it took to find it.
 
     The baselines are trained together: either each has `by_step`, or there is one.
     """
     grid, scores = interior(partial(_scores, task, baselines, key), grid, STEP, EXTENSIONS)
     runs = len(grid) * len(TUNING_SEEDS)
-    return [Tuned(float(grid[k]), runs) for k in scores.argmin(1)]
+    return [
+        Entry(f"{baseline.name}, tuned", True, runs, float(grid[k]))
+        for baseline, k in zip(baselines, scores.argmin(1), strict=True)
+    ]
 
 
 def untuned_rates(records: pd.DataFrame, tasks: pd.DataFrame) -> dict[str, float]:
@@ -141,21 +137,21 @@ def _groups(baselines: Sequence[Baseline]) -> list[Baselines]:
 def _scored(
     task: Task,
     baselines: Baselines,
-    tuned: Sequence[Tuned],
+    tuned: Sequence[Entry],
     untuned: Mapping[str, float],
     criterion: float,
     key: Key[Array, ""],
 ) -> list[Result]:
     entries: list[tuple[int, Entry]] = []
-    for number, (baseline, best) in enumerate(zip(baselines, tuned, strict=True)):
+    for number, (baseline, entry) in enumerate(zip(baselines, tuned, strict=True)):
         if (peak := untuned.get(baseline.name)) is not None:
-            entries.append((number, Entry(f"{baseline.name}, untuned", False, 0, float(peak))))
-        entries.append((number, Entry(f"{baseline.name}, tuned", True, best.runs, best.peak)))
+            entries.append((number, Entry(f"{baseline.name}, untuned", peak_rate=float(peak))))
+        entries.append((number, entry))
     numbers = np.array([number for number, _ in entries])
     peaks = np.array([entry.peak_rate for _, entry in entries])
     curves = _train(task, baselines, numbers, peaks, SCORING_SEEDS, key)
     return [
-        _measured(entry, curves, lane, task, criterion) for lane, (_, entry) in enumerate(entries)
+        _measured(each, curves, lane, task, criterion) for lane, (_, each) in enumerate(entries)
     ]
 
 

@@ -5,19 +5,17 @@ what `psi ideal` makes in psi.report.ideal, of fits in psi.report.front, of data
 psi.report.records, of logs in psi.report.diagnosis, of range tests in psi.report.range_test.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from psi.report.figures import law_figure
     from psi.report.progress import bar
 
-_HOMES = {"bar": "progress", "law_figure": "figures"}
-
-__all__ = ["bar", "law_figure"]
+__all__ = ["bar"]
 
 
 def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(import_module(f"psi.report.{_HOMES[name]}"), name)
+    if name in __all__:
+        from psi.report.progress import bar
+
+        return bar
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -125,22 +125,7 @@ def psi_figure(
 
 
 def law_figure(law: Law, epochs: int, path: Path, parameters: int | None = None) -> None:
-    """Draw Ψ over the loss, from ε_0/100 to the law's typical ε_0, and over the epoch.
-
-    Args:
-        law: The law.
-        epochs: T, the budget in epochs.
-        path: Where the PNG goes.
-        parameters: P, the network's size, where the law sees it; by default its domain's middle.
-
-    >>> import psi, tempfile
-    >>> from pathlib import Path
-    >>> from psi.report.figures import law_figure
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     law_figure(psi.load("sgd"), 20, path := Path(folder) / "law.png")
-    ...     path.read_bytes()[1:4]
-    b'PNG'
-    """
+    """Ψ over the epoch and the loss, up to the law's typical ε_0; T = `epochs`, P = `parameters`."""
     clock = Clock(law, epochs, parameters=parameters)
     size = f", P = {clock.size:.0f}" if "parameters" in law.features else ""
     title = "\n".join(wrap(f"Ψ: {law}{size}", WIDE))
@@ -197,11 +182,6 @@ def _styles(lines: Sequence[Line]) -> list[dict]:
 
 def _epoch_axis(axis: Axes) -> None:
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
-    faint_grid(axis)
-
-
-def faint_grid(axis: Axes) -> None:
-    """Grid lines that do not stand before what is drawn."""
     axis.grid(alpha=0.25, lw=0.5)
 
 

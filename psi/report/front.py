@@ -10,7 +10,7 @@ from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, ScalarForm
 
 from psi.law.parsing import parse
 from psi.law.printing import latex, text
-from psi.report.figures import FONT, faint_grid, save
+from psi.report.figures import FONT, save
 
 DIGITS = 3
 LONG = 52  # characters of a formula in the list
@@ -59,7 +59,7 @@ def _axes(axis: Axes, front: pd.DataFrame) -> None:
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     axis.set_ylim(front.error.min() / 1.2, front.held_out.max() * 1.2)
     axis.set_xlim(0, front.complexity.max() * 1.06 + 1)
-    faint_grid(axis)
+    axis.grid(alpha=0.25, lw=0.5)
     axis.legend(fontsize=FONT - 1, frameon=False)
 
 

@@ -13,7 +13,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator
 
-from psi.report.figures import NOTHING, binned_mean, faint_grid, save
+from psi.report.figures import NOTHING, binned_mean, save
 
 SHOWN = 4  # tasks
 BLOWN_UP = 2.0  # times ε_0
@@ -222,7 +222,7 @@ def bias_figure(bias: pd.DataFrame, path: Path) -> None:
             sorted(set(bias.horizon)), labels=[str(h) for h in sorted(set(bias.horizon))]
         )
         axis.minorticks_off()
-        faint_grid(axis)
+        axis.grid(alpha=0.25, lw=0.5)
     figure.legend(*left.get_legend_handles_labels(), loc="outside right upper", fontsize=FONT)
     save(figure, path)
 
