@@ -25,13 +25,13 @@ from psi.lab.tasks.task import Task
 from psi.law.law import Law
 
 OTHER_RESOLUTIONS = (0.001, 0.1)
-"""In place of the score's 0.01."""
+"""Shares of Δ in the score, to see what depends on its 0.01."""
 
 Losses = Float[np.ndarray, " seed"]
 
 
 class Method(NamedTuple):
-    """A schedule and what its trainings ended at."""
+    """A schedule and the losses at which its trainings ended."""
 
     name: str
     losses: Losses
@@ -45,15 +45,15 @@ class Judged(NamedTuple):
     methods: tuple[Method, ...]
 
     def losses(self, name: str) -> Losses:
-        """Of the method of that name."""
+        """Final losses of the method of that name."""
         return next(method.losses for method in self.methods if method.name == name)
 
     def regret(self, name: str, reference: str, resolution: float = RESOLUTION) -> float:
-        """Score of one method minus that of another."""
+        """The score of one method minus that of another [nats]."""
         return float(np.subtract(*self._scores(self._pair(name, reference).mean(0), resolution)))
 
     def left_out(self, name: str, reference: str) -> Float[np.ndarray, " seed"]:
-        """The same with each seed left out."""
+        """The regret of one method against another with each seed left out in turn."""
         pair = self._pair(name, reference)
         scores = self._scores(left_out_means(pair), RESOLUTION)
         return scores[:, 0] - scores[:, 1]

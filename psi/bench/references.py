@@ -19,7 +19,7 @@ HEADROOM = ["headroom", "headroom_low", "headroom_high"]
 
 
 class Reference(NamedTuple):
-    """Of one task under one optimizer."""
+    """What laws are compared with on one task under one optimizer."""
 
     floor: float
     """L*: 0 on fixed data, a stream's Bayes loss; of text what ten times the budget reaches."""
@@ -38,5 +38,5 @@ def reference(optimizer: str, task: str, file: Path = FILE) -> Reference:
 
 
 def headroom(file: Path = FILE) -> pd.DataFrame:
-    """optimizer, task, and how much a schedule can matter there, with its interval [nats]."""
+    """Table of how much a schedule can matter [nats], with its interval, by optimizer and task."""
     return pd.read_csv(file)[[*KEYS, *HEADROOM]]

@@ -59,12 +59,12 @@ def judged_laws(
 
 
 def key_of(number: int) -> Key[Array, ""]:
-    """Of the held-out task of this number: its runs' initialisations and batch orders."""
+    """The key of all runs on the held-out task of that number: initialisation and batch order."""
     return jax.random.fold_in(jax.random.key(SEED), number)
 
 
 def rows_of(name: str, judged: Sequence[tuple[bool, Judged]]) -> list[Row]:
-    """What the law of that name must reach: gains over single rates with intervals above 0."""
+    """What a law must gain over each plain schedule at its single rate; intervals above zero."""
     rows = []
     for fixed, least in ((False, STREAMS_GAIN), (True, FIXED_GAIN)):
         group = [each for is_fixed, each in judged if is_fixed == fixed]
@@ -82,7 +82,7 @@ def _interval(better: Gain) -> str:
 
 
 def table(names: Sequence[str], judged: Sequence[tuple[bool, Judged]]) -> pd.DataFrame:
-    """One row a law and task: losses, regrets against tuned and single rates, wins, budgets."""
+    """A row for each law and task: loss, regrets against tuned and single rates, win, budget."""
     found = pd.DataFrame([_entry(name, fixed, each) for name in names for fixed, each in judged])
     return found.merge(headroom(), on=KEYS, how="left")
 

@@ -125,7 +125,7 @@ def psi_figure(
 
 
 def law_figure(law: Law, epochs: int, path: Path, parameters: int | None = None) -> None:
-    """Ψ over the epoch and the loss, up to the law's typical ε_0; T = `epochs`, P = `parameters`."""
+    """Ψ over epoch and loss, up to the law's typical ε_0, of a budget T and P parameters."""
     clock = Clock(law, epochs, parameters=parameters)
     size = f", P = {clock.size:.0f}" if "parameters" in law.features else ""
     title = "\n".join(wrap(f"Ψ: {law}{size}", WIDE))
@@ -136,7 +136,7 @@ def law_figure(law: Law, epochs: int, path: Path, parameters: int | None = None)
 
 
 def curves_figure(lines: Sequence[Line], criterion: float, path: Path) -> None:
-    """Mean validation loss over the epochs."""
+    """Mean validation loss of each method over the epochs, and the criterion."""
     figure, axes = _figure(1, 1, (7.6, 4.4))
     for line, style in zip(lines, _styles(lines), strict=True):
         losses = np.array(line.losses, np.float64)
@@ -150,7 +150,7 @@ def curves_figure(lines: Sequence[Line], criterion: float, path: Path) -> None:
 
 
 def rates_figure(lines: Sequence[Line], path: Path) -> None:
-    """The rate at the end of each epoch."""
+    """The learning rate of each method at the end of each epoch."""
     figure, axes = _figure(1, 1, (7.6, 4.0))
     for line, style in zip(lines, _styles(lines), strict=True):
         rates = np.array(line.rates, np.float64)

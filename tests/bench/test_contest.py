@@ -14,8 +14,7 @@ from psi.lab.data.trajectories import pilot_family
 from psi.lab.engine.policy import Policy
 from psi.lab.hyper import Hyper
 from psi.lab.tasks.table import make_task
-from psi.law.law import Law, Range
-from psi.law.parsing import parse
+from tests.bench.cases import law
 
 
 class Row:
@@ -29,14 +28,7 @@ KEY = jax.random.key(4)
 EPOCHS = 5
 GRID = np.geomspace(0.02, 8, 8)
 PLAIN = tuple(BASELINES[name] for name in SCHEDULES)
-LAW = Law(
-    parse("0.3*(1 - progress)"),
-    ("loss_ratio", "progress"),
-    (Range(0.01, 1.0), Range(0.0, 0.9)),
-    Range(1e-3, 1.0),
-    "sgd",
-    1.5,
-)
+LAW = law("0.3*(1 - progress)")
 
 
 @pytest.fixture(scope="module")

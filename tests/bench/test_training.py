@@ -10,19 +10,11 @@ from psi.lab.engine.policy import law_policy, trajectory
 from psi.lab.engine.population import population
 from psi.lab.hyper import Hyper
 from psi.lab.tasks.table import make_task
-from psi.law.law import Law, Range
-from psi.law.parsing import parse
+from tests.bench.cases import law
 
 KEY = jax.random.key(4)
 EPOCHS = 5
-LAW = Law(
-    parse("0.3*(1 - progress)"),
-    ("loss_ratio", "progress"),
-    (Range(0.01, 1.0), Range(0.0, 0.9)),
-    Range(1e-3, 1.0),
-    "sgd",
-    1.5,
-)
+LAW = law("0.3*(1 - progress)")
 
 
 @pytest.fixture(scope="module")

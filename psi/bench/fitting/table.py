@@ -1,4 +1,4 @@
-"""All that `psi bench fit` measures, a group after the other."""
+"""`psi bench fit`: one group of measurements after the other."""
 
 from functools import partial
 from typing import NamedTuple
@@ -18,7 +18,7 @@ EXPONENTS = (1 / 3, -1 / 2, 1 / 2, -1.0)
 
 
 class Bench(NamedTuple):
-    """What was found."""
+    """Everything that `psi bench fit` measures."""
 
     rows: list[Row]
     tasks: pd.DataFrame
