@@ -2,20 +2,11 @@
 
 import json
 
-import pytest
-
 from tests.commands.conftest import SAMPLE
 
 
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
-        (["EMPTY"], ["holds no records"]),
-    ],
-    ids=" ".join,
-)
-def test_a_mistake_is_one_line_and_exit_2(arguments, words, refused):
-    refused(["records", *arguments], words)
+def test_a_folder_without_records_is_refused(refused):
+    refused(["records", "EMPTY"], ["holds no records"])
 
 
 def test_the_sample_s_records_are_counted_by_task(run, tmp_path):

@@ -2,18 +2,9 @@
 
 import json
 
-import pytest
 
-
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
-        (["G99"], ["G99", "G1, G2"]),
-    ],
-    ids=" ".join,
-)
-def test_a_mistake_is_one_line_and_exit_2(arguments, words, refused):
-    refused(["verify", *arguments], words)
+def test_an_unknown_problem_is_refused(refused):
+    refused(["verify", "G99"], ["G99", "G1, G2"])
 
 
 def test_verify_says_what_was_estimated_and_what_is_true(run):
