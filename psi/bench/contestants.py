@@ -72,7 +72,7 @@ def policies(laws: Sequence[Law]) -> MakePolicy:
         steps = [each.step for each in (trajectory(lane.rates), *ruled)]
 
         def step(last: Array, seen: Observation) -> tuple[Array, Array]:
-            assumed = seen._replace(horizon=lane.assumed_budget * seen.horizon)
+            assumed = seen._replace(budget=lane.assumed_budget * seen.budget)
             return jax.lax.switch(lane.policy, steps, last, assumed)
 
         return Policy(init=lambda _: jnp.asarray(1e-6, dtype=float), step=step)

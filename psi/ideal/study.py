@@ -56,16 +56,20 @@ def parts(data: GenerateConfig, how: IdealConfig) -> list[Part]:
     continuation that is no law file.
     """
     continuation_of(how.continuation, data.hyper.epochs)
-    unknown = set(how.tasks) - set(data.tasks)
+    labels = [data.label(number) for number in range(len(data.specs()))]
+    unknown = set(how.tasks) - {*labels, *data.tasks}
     if unknown:
-        raise ValueError(f"no task {sorted(unknown)} there; there are: {', '.join(data.tasks)}")
+        raise ValueError(f"no task {sorted(unknown)} there; there are: {', '.join(labels)}")
     for horizon in how.horizon:
         if horizon != "end" and horizon > data.hyper.epochs:
             raise ValueError(
                 f"a horizon must be <= {data.hyper.epochs} epochs, the length of the data set's "
                 f"runs, got {horizon}"
             )
-    chosen = [k for k, name in enumerate(data.tasks) if name in (how.tasks or data.tasks)]
+    chosen = [
+        k for k, spec in enumerate(data.specs())
+        if not how.tasks or spec.name in how.tasks or labels[k] in how.tasks
+    ]  # fmt: skip
     made = [Part("branched", task, horizon) for task in chosen for horizon in how.horizon]
     made += [Part("bias", task) for task in chosen if how.bias]
     return made + [Part("headroom", task) for task in chosen if how.oracle]
@@ -78,11 +82,13 @@ def make(
     task = _task(data, part.task)
     key = jax.random.fold_in(task_key(how.seed, part.task), 2**30)
     if part.kind == "headroom":
-        found = headroom(task, data.rates(), key, report=report)
+        found = headroom(task, data.rates(part.task), key, report=report)
         return headroom_table(task, found)
     if part.kind == "bias":
         continuation = continuation_of(how.continuation, data.hyper.epochs)
-        return horizon_bias(task, _rates(data, how), key, continuation=continuation, report=report)
+        return horizon_bias(
+            task, _rates(data, how, part), key, continuation=continuation, report=report
+        )
     return _branched(data, how, part, task, key, report)
 
 
@@ -97,7 +103,7 @@ def size(data: GenerateConfig, how: IdealConfig, part: Part) -> int:
     if part.kind == "bias":
         left = epochs - np.arange(epochs)
         ahead = [np.minimum(left, h).sum() for h in horizons_of(epochs)]
-        many = MANY if data.tasks[part.task] in PROBLEM_NAMES else POPULATION * ORDERS
+        many = MANY if data.specs()[part.task].name in PROBLEM_NAMES else POPULATION * ORDERS
         return int(sum(ahead)) * many * rates
     return 25_000 * epochs
 
@@ -168,12 +174,12 @@ def _branched(
     )
     if not np.isfinite(states.loss).all(axis=1).any():
         return pd.DataFrame()  # no data: every network has diverged
-    table = branch_surface(task, states, _rates(data, how), branching, key, report)
+    table = branch_surface(task, states, _rates(data, how, part), branching, key, report)
     return table.assign(label=f"{branching.continuation.name}-{part.horizon}")
 
 
-def _rates(data: GenerateConfig, how: IdealConfig) -> Float[np.ndarray, " rate"]:
-    return np.geomspace(*data.rates(), how.rates)
+def _rates(data: GenerateConfig, how: IdealConfig, part: Part) -> Float[np.ndarray, " rate"]:
+    return np.geomspace(*data.rates(part.task), how.rates)
 
 
 @lru_cache(maxsize=1)

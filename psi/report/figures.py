@@ -127,7 +127,7 @@ def psi_figure(
 def law_figure(law: Law, epochs: int, path: Path, parameters: int | None = None) -> None:
     """Ψ over epoch and loss, up to the law's typical ε_0, of a budget T and P parameters."""
     clock = Clock(law, epochs, parameters=parameters)
-    size = f", P = {clock.size:.0f}" if "parameters" in law.features else ""
+    size = f", P = {clock.parameter_count:.0f}" if "parameters" in law.features else ""
     title = "\n".join(wrap(f"Ψ: {law}{size}", WIDE))
     surface = Surface(title, partial(rates_over, clock))
     unvisited = pd.DataFrame({"epoch": [], "loss": []})

@@ -15,11 +15,12 @@ from psi.ideal.rate import ideal_rates
 from psi.ideal.receding import recede
 from psi.lab.engine.branch import States, along, starts
 from psi.lab.hyper import Hyper
-from psi.lab.tasks.closed_forms import drift_rate, greedy_rates, noisy_quadratic_rate
+from psi.lab.tasks.closed_forms import drift_rate, noisy_quadratic_rate
 from psi.lab.tasks.noisy_problems import Drift, NoisyQuadratic
 from psi.lab.tasks.table import make_task
 from psi.law.expression import Apply, Constant, Variable
 from psi.law.law import Law, Range
+from tests.lab.tasks.exact import greedy_rates
 
 KEY = jax.random.key(5)
 GRID = np.geomspace(0.01, 1.0, 10)

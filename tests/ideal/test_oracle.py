@@ -14,15 +14,10 @@ from psi.ideal.oracle import (
     tuned_peaks,
 )
 from psi.lab.hyper import Hyper
-from psi.lab.tasks.closed_forms import (
-    chebyshev_error,
-    chebyshev_rates,
-    greedy_rates,
-    moment_losses,
-    noisy_quadratic_losses,
-)
+from psi.lab.tasks.closed_forms import chebyshev_error, noisy_quadratic_losses
 from psi.lab.tasks.noisy_problems import NoisyQuadratic
 from psi.lab.tasks.table import make_task
+from tests.lab.tasks.exact import chebyshev_rates, greedy_rates, moment_losses
 
 KEY = jax.random.key(7)
 REFERENCE = NoisyQuadratic(
