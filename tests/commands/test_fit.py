@@ -51,7 +51,7 @@ def test_a_mistake_is_one_line_and_exit_2(arguments, words, refused):
 
 def test_the_command_that_would_make_a_law_again_holds_what_is_not_default():
     config = FitConfig("symbolic", features="raw", scaled=True, seed=3)
-    command = FitCommand(Path("a b"), Path("law.json"), config, ("wine",), schedule=False)
+    command = FitCommand(Path("a b"), Path("law.json"), config, hold_out=("wine",), schedule=False)
     assert command.command() == (
         "psi fit 'a b' --kind symbolic --features raw --scaled --seed 3 --hold-out wine"
         " --no-schedule --out law.json"

@@ -10,7 +10,7 @@ import time
 import pandas as pd
 import pytest
 
-from psi.commands.ideal import PRODUCTS
+from psi.ideal.estimate import PRODUCTS
 from tests.commands.conftest import SAMPLE
 
 
