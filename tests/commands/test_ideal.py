@@ -6,10 +6,12 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from psi.commands.ideal import IdealCommand
 from psi.ideal.estimate import PRODUCTS
 from tests.commands.conftest import SAMPLE
 
@@ -35,7 +37,8 @@ def test_a_mistake_is_one_line_and_exit_2(arguments, words, refused):
 def test_a_dry_run_says_how_much_it_would_be_and_writes_nothing(run, tmp_path):
     code, out, err = run("ideal", SAMPLE, "--out", "x", "--dry-run")
     assert (code, err) == (0, "")
-    assert "epochs of training" in out
+    found = IdealCommand(Path(SAMPLE), tmp_path / "x", dry_run=True, json=True).run()
+    assert f"{found['tables']} tables, {found['epochs']:,} epochs of training" in out
     assert "nothing was written" in out
     assert not (tmp_path / "x").exists()
 
