@@ -57,11 +57,16 @@ PUBLIC = (
     "psi.lab.tasks.task.Batch",
     "psi.lab.tasks.task.Splits",
     "psi.lab.tasks.task.Task",
+    "psi.bench.Baseline",
+    "psi.bench.contest.contest",
+    "psi.bench.judge",
+    "psi.bench.regret",
+    "psi.report.bar",
 )
 """Dotted names; a room adds its own."""
 ROOMS = (
     "psi", "psi.law", "psi.advice", "psi.schedulers", "psi.lab.engine", "psi.lab.networks",
-    "psi.lab.tasks",
+    "psi.lab.tasks", "psi.bench", "psi.report",
 )  # fmt: skip
 """Packages whose `__all__` is held to the rule; a room adds itself."""
 FRAMEWORK = {

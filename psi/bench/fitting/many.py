@@ -19,11 +19,11 @@ NOISE = 0.3
 
 def million(rows: int = ROWS) -> list[Row]:
     """The planted a ε/(ε + c)/(1 + i/d): seconds of a curve and of a search, memory, constants."""
-    there = sample(saturating, 0, NOISE, rows)
+    planted = sample(saturating, 0, NOISE, rows)
     start = time.perf_counter()
-    curve = fit_curve(family("saturating*inverse_time", RAW), there)
+    curve = fit_curve(family("saturating*inverse_time", RAW), planted)
     fitted = time.perf_counter()
-    symbolic_regression(there, SymbolicConfig())
+    symbolic_regression(planted, SymbolicConfig())
     searched = time.perf_counter()
     error = NOISE / np.sqrt(rows) * 10  # ten standard errors of a mean, as c and d share the rows
     constants = [

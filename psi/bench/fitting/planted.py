@@ -37,7 +37,7 @@ Rate = Callable[[Float[np.ndarray, " point"], Float[np.ndarray, " point"]], np.n
 
 
 class PlantedResult(NamedTuple):
-    """What the search made of one planted form."""
+    """What the symbolic search found where one form was planted."""
 
     recovered: bool
     """The chosen form, refitted to noise-free values, is the planted one to 1 % on a grid."""
@@ -50,7 +50,7 @@ class PlantedResult(NamedTuple):
     constants: dict[str, float]
     """(a, c, d) of a·ε/(ε + c)/(1 + i/d), or (a, p) of a·ε^p, that say the same as the row."""
     off: float
-    """Largest deviation of a constant: relative, of p absolute."""
+    """Largest deviation of a constant from the planted one; relative, but absolute for p."""
     front: int
     """Rows of the front."""
     seconds: float
@@ -90,7 +90,7 @@ def power_law(
 
 
 def sample(rate: Rate, seed: int, noise: float, count: int = POINTS) -> Points:
-    """Noisy points of a planted rate."""
+    """Points at random losses and epochs of a planted rate, with log-normal noise."""
     rng = np.random.default_rng(seed)
     low, high = np.log(LOSSES)
     loss = np.exp(rng.uniform(low, high, count))
@@ -122,8 +122,10 @@ def _result(
     row = front.chosen
     again = refit(Candidate(row.formula, row.fitted), clean, starts=4)
     worst = float(np.abs(np.expm1(log_residuals(again, clean))).max())
-    said = np.broadcast_to(evaluate(row.expression, NAMES, clean.values, np), clean.log_rate.shape)
-    fit = refit(truth, clean._replace(log_rate=np.log(said)))
+    rate_found = np.broadcast_to(
+        evaluate(row.expression, NAMES, clean.values, np), clean.log_rate.shape
+    )
+    fit = refit(truth, clean._replace(log_rate=np.log(rate_found)))
     constants = dict(zip(fit.formula.names, map(float, fit.fitted), strict=True))
     return PlantedResult(
         recovered=worst <= SAME,
