@@ -134,7 +134,7 @@ def measure(config: StudyConfig, optimizer: str, report: Note) -> Data:
     key = jax.random.key(config.seed)
     tasks = [spec.task(optimizer) for spec in config.tasks]
     found = []
-    made = beside(partial(_rows, config.labelling, key), tasks)
+    made = beside(partial(_rows, config.labelling, key), enumerate(tasks))
     for task, rows in zip(tasks, made, strict=True):
         report(f"measured {task.name}")
         found.append(rows)
@@ -142,8 +142,12 @@ def measure(config: StudyConfig, optimizer: str, report: Note) -> Data:
     return Data(tuple(tasks), plain, ideal)
 
 
-def _rows(how: Labelling, key: Key[Array, ""], task: Task) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Of one task, for the two tables of Data."""
+def _rows(
+    config: Labelling, root: Key[Array, ""], numbered: tuple[int, Task]
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The rows of one task in the two tables of Data."""
+    number, task = numbered
+    key = jax.random.fold_in(root, number)  # prefixes of its own: epoch and past rate are crossed
     grid, scores = plain_scores(task, bounds(task.facts.optimizer), key)
     plain = [
         {"task": task.name, "schedule": name, "lr": lr, "score": score}
@@ -151,8 +155,8 @@ def _rows(how: Labelling, key: Key[Array, ""], task: Task) -> tuple[pd.DataFrame
         for lr, score in zip(grid, row, strict=True)
     ]
     scale = float(np.nanmedian(probed_scale(task, np.arange(PROBES), key)))
-    told = {"scale": scale, "task": task.name, "parameters": float(task.facts.parameters)}
-    return pd.DataFrame(plain), label_task(task, how, key).assign(**told)
+    facts = {"scale": scale, "task": task.name, "parameters": float(task.facts.parameters)}
+    return pd.DataFrame(plain), label_task(task, config, key).assign(**facts)
 
 
 def fit(config: StudyConfig, data: Data, scaled: bool, report: Note) -> Fits:
