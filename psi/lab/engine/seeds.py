@@ -7,13 +7,14 @@ what is compared in pairs must. So the ranges have names, are disjoint, and stan
 `psi verify` and the speed benchmarks have roots of their own and count their runs from 0.
 """
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Int
 
 
-class Seeds(NamedTuple):
+@dataclass(frozen=True)
+class Seeds:
     """A range of seeds with one purpose."""
 
     first: int
