@@ -76,10 +76,10 @@ def test_labels_of_a_task_go_to_the_end_of_its_budget():
 
 
 def test_every_state_diverged_is_no_label():
-    task = make_task("wine", Hyper(epochs=3))
-    prefixes = random_prefixes(task, 1, 2, ROOT)
-    dead = prefixes._replace(rates=np.full((1, 3), 1e20), at=np.array([2]))
-    assert labelled_surface(task, dead, RATES, Branching(orders=2), ROOT).empty
+    task = make_task("noisy_quadratic", Hyper(epochs=4))
+    prefixes = random_prefixes(task, 2, 8, ROOT)
+    dead = prefixes._replace(rates=np.full((2, 4), 1e20), at=np.array([2, 2]))
+    assert labelled_surface(task, dead, RATES, Branching(1, CONSTANT, 2), ROOT).empty
 
 
 def test_labellings_that_make_no_sense():

@@ -89,18 +89,3 @@ def test_what_the_data_set_cannot_answer(change, words):
 def test_no_data_set(tmp_path):
     with pytest.raises(ValueError, match="is no data set"):
         read_config(tmp_path)
-
-
-@pytest.mark.parametrize(
-    ("change", "words"),
-    [
-        ({"cells": 0}, "cells must be >= 1, got 0"),
-        ({"orders": 1}, "orders must be >= 2"),
-        ({"horizon": ()}, "horizon must be distinct"),
-        ({"horizon": (2, 2)}, "horizon must be distinct"),
-        ({"continuation": "exponential"}, "constant, linear or a law file"),
-    ],
-)
-def test_configs_that_make_no_sense(change, words):
-    with pytest.raises(ValueError, match=words):
-        IdealConfig(**change)
