@@ -10,7 +10,7 @@ For each optimizer, for Ψ as a rate (pure) and as scale × shape (scaled):
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from typing import NamedTuple
 
@@ -34,15 +34,16 @@ from psi.ideal.oracle import plain_scores
 from psi.lab.data.trajectories import PLAIN
 from psi.lab.engine.devices import beside
 from psi.lab.engine.probe import probed_scale
+from psi.lab.engine.seeds import JUDGING, LEVELS, TUNING
 from psi.lab.optimizers import bounds
 from psi.lab.tasks.table import Spec
 from psi.lab.tasks.task import Task
 from psi.law.expression import evaluate
 from psi.law.law import Range
 
-LEVEL_SEEDS = np.arange(1500, 1516)
-JUDGING_SEEDS = np.arange(3000, 3032)
-PROBES = 16
+LEVEL_SEEDS = LEVELS.array(16)
+JUDGING_SEEDS = JUDGING.array(32)
+PROBES = TUNING.array(16)
 ALWAYS = ("loss_power*polynomial*size_power", "loss_power*polynomial*size_power*warmup")
 """Families that are polished whatever their fit to labels: the closest kin of a plain schedule
 that see the loss and the network's size."""
@@ -154,7 +155,7 @@ def _rows(
         for (name, _), row in zip(PLAIN, scores, strict=True)
         for lr, score in zip(grid, row, strict=True)
     ]
-    scale = float(np.nanmedian(probed_scale(task, np.arange(PROBES), key)))
+    scale = float(np.nanmedian(probed_scale(task, PROBES, key)))
     facts = {"scale": scale, "task": task.name, "parameters": float(task.facts.parameters)}
     return pd.DataFrame(plain), label_task(task, config, key).assign(**facts)
 
@@ -221,7 +222,8 @@ def compete(
     ends = _searched(config.first, place, begin, report)
     judged = _judge(place, ends)
     better = sorted(numbers, key=lambda k: judged[k].mean())[: max(1, len(numbers) // 2)]
-    more = _searched(config.then, place, {k: ends[k] for k in better}, report)
+    used = config.first.generations * config.first.seeds
+    more = _searched(replace(config.then, skip=used), place, {k: ends[k] for k in better}, report)
     after = _judge(place, more)
     # A search that made it worse on fresh seeds is not taken.
     for k, found in more.items():

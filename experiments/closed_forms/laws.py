@@ -18,13 +18,14 @@ from experiments.closed_forms.compute import (
 from psi.fit.formula.families import SIZED, Family, Free, family, values
 from psi.fit.search.candidates import Arena, Kind
 from psi.fit.search.surrogate import scattered, task_intervals
+from psi.lab.engine.seeds import INTERVALS
 from psi.law.expression import Apply, evaluate
 from psi.law.law import Constant, Law, Provenance, Range, Score
 from psi.law.parsing import parse
 
 SCATTERED = 64
 SPREAD = 0.15
-SEEDS = np.arange(4000, 4016)
+SEEDS = INTERVALS.array(16)
 GRID = 64
 WARMUP = "*warmup"
 PACKAGES = ("numpy", "scipy", "jax", "optax", "evosax", "optimistix", "pyoperon")

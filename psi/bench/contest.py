@@ -27,13 +27,14 @@ from psi.bench.training import (
 )
 from psi.ideal.returns import capped, score
 from psi.lab.data.trajectories import pilot_family
+from psi.lab.engine import seeds
 from psi.lab.engine.interior import interior
 from psi.lab.tasks.task import Task
 from psi.law.law import Law
 from psi.progress import Report, silent
 
-TUNING_SEEDS = np.arange(5)
-SCORING_SEEDS = np.arange(100, 110)
+TUNING_SEEDS = seeds.TUNING.array(5)
+SCORING_SEEDS = seeds.SCORING.array(10)
 EXTENSIONS = 20
 STEP = 3  # rates added at an edge at a time
 
