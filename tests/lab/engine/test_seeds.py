@@ -13,7 +13,7 @@ from psi.lab.engine.seeds import Seeds
 ROOT = Path(__file__).parents[3]
 RANGES = {name: each for name, each in vars(seeds).items() if isinstance(each, Seeds)}
 OWN = re.compile(
-    r"^_?[A-Z_]*(SEED|SEEDS|PROBES)[A-Z_]* *= *(np\.(arange|array)|range|\d{2,}$)", re.M
+    r"^_?[A-Z_]*(SEED|SEEDS|PROBES)[A-Z_]* *= *(np\.(arange|array)|range|[\d_]{2,}$)", re.M
 )
 """A module's own range: NAME_SEEDS = np.arange(…), or a first seed."""
 ELSEWHERE = {
