@@ -1,14 +1,121 @@
 """Psi: the ideal learning rate α_i = Ψ(ε, i) as a function of the loss ε and the epoch i.
 
-Importing this package needs numpy alone. `psi.load` reads a fitted law; the rooms that make one
-(`psi.lab`, `psi.ideal`, `psi.fit`, …) need the extra `lab` and are imported by name.
+`import psi`, `psi.load` and evaluating a law need numpy and safetensors alone. Every other name
+below is imported when it is first asked for, and needs what its room needs: the schedulers their
+framework, the rooms that make a law the extra `lab` (pip install 'psi-lr[lab]').
 """
 
-from psi.advice.range_test import suggest_lr
-from psi.law.errors import LawFileError
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from psi.law.file import LawFileError
 from psi.law.law import Law
 from psi.law.load import load
 
+if TYPE_CHECKING:
+    from psi.advice.diagnosis import diagnose
+    from psi.advice.range_test import suggest_lr
+    from psi.fit.config import FitConfig
+    from psi.fit.dataset import fit_law
+    from psi.ideal.config import IdealConfig
+    from psi.ideal.estimate import estimate
+    from psi.lab.data.config import GenerateConfig
+    from psi.lab.data.families import TrajectoryFamily
+    from psi.lab.data.generate import generate
+    from psi.lab.engine.policy import Policy, law_policy, trajectory
+    from psi.lab.engine.population import population
+    from psi.lab.hyper import Hyper
+    from psi.lab.networks.flax import from_flax
+    from psi.lab.networks.mlp import mlp
+    from psi.lab.networks.network import Network
+    from psi.lab.optimizers import own_optimizer
+    from psi.lab.tasks.build import fixed_task
+    from psi.lab.tasks.drawn import sample_tasks
+    from psi.lab.tasks.names import TaskSource
+    from psi.lab.tasks.table import make_task
+    from psi.lab.tasks.task import Batch, Splits, Task
+    from psi.law.clock import Clock
+    from psi.plugins import Plugin, use
+    from psi.schedulers.keras import PsiSchedule
+    from psi.schedulers.optax import scale_by_psi
+    from psi.schedulers.torch import PsiLR
+
 __version__ = "0.1.0"
 
-__all__ = ["Law", "LawFileError", "__version__", "load", "suggest_lr"]
+_HOMES = {
+    "psi.advice.diagnosis": ("diagnose",),
+    "psi.advice.range_test": ("suggest_lr",),
+    "psi.fit.config": ("FitConfig",),
+    "psi.fit.dataset": ("fit_law",),
+    "psi.ideal.config": ("IdealConfig",),
+    "psi.ideal.estimate": ("estimate",),
+    "psi.lab.data.config": ("GenerateConfig",),
+    "psi.lab.data.families": ("TrajectoryFamily",),
+    "psi.lab.data.generate": ("generate",),
+    "psi.lab.engine.policy": ("Policy", "law_policy", "trajectory"),
+    "psi.lab.engine.population": ("population",),
+    "psi.lab.hyper": ("Hyper",),
+    "psi.lab.networks.flax": ("from_flax",),
+    "psi.lab.networks.mlp": ("mlp",),
+    "psi.lab.networks.network": ("Network",),
+    "psi.lab.optimizers": ("own_optimizer",),
+    "psi.lab.tasks.build": ("fixed_task",),
+    "psi.lab.tasks.drawn": ("sample_tasks",),
+    "psi.lab.tasks.names": ("TaskSource",),
+    "psi.lab.tasks.table": ("make_task",),
+    "psi.lab.tasks.task": ("Batch", "Splits", "Task"),
+    "psi.law.clock": ("Clock",),
+    "psi.plugins": ("Plugin", "use"),
+    "psi.schedulers.keras": ("PsiSchedule",),
+    "psi.schedulers.optax": ("scale_by_psi",),
+    "psi.schedulers.torch": ("PsiLR",),
+}
+_HOME = {name: module for module, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "Batch",
+    "Clock",
+    "FitConfig",
+    "GenerateConfig",
+    "Hyper",
+    "IdealConfig",
+    "Law",
+    "LawFileError",
+    "Network",
+    "Plugin",
+    "Policy",
+    "PsiLR",
+    "PsiSchedule",
+    "Splits",
+    "Task",
+    "TaskSource",
+    "TrajectoryFamily",
+    "__version__",
+    "diagnose",
+    "estimate",
+    "fit_law",
+    "fixed_task",
+    "from_flax",
+    "generate",
+    "law_policy",
+    "load",
+    "make_task",
+    "mlp",
+    "own_optimizer",
+    "population",
+    "sample_tasks",
+    "scale_by_psi",
+    "suggest_lr",
+    "trajectory",
+    "use",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'psi' has no attribute {name!r}")
+    return getattr(import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -12,6 +12,7 @@ import os
 import re
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Any, Union
 
 import tyro
@@ -30,6 +31,7 @@ from psi.commands.report import ReportCommand
 from psi.commands.show import ShowCommand
 from psi.commands.verify import VerifyCommand
 from psi.lab.data.config import PRESETS
+from psi.plugins import use_file
 
 COMMANDS = {
     "demo": DemoCommand,
@@ -50,6 +52,8 @@ COMMANDS = {
 def run(arguments: Sequence[str]) -> int:
     """Run one command; returns the exit code. Set PSI_TRACEBACK to see where an error came from."""
     try:
+        for path in _plugins(arguments):
+            use_file(path)
         command = _parse(arguments)
         result = command.run()
         if command.json:
@@ -89,6 +93,20 @@ def _commands(preset: str) -> Any:
         for name, command in COMMANDS.items()
     ]
     return Union[tuple(rows)]  # noqa: UP007
+
+
+def _plugins(arguments: Sequence[str]) -> list[Path]:
+    """What --plugin names: used before anything else, so that the names in it may be asked for."""
+    found: list[Path] = []
+    values = False
+    for argument in arguments:
+        flag, equals, value = argument.partition("=")
+        if argument.startswith("--"):
+            values = flag == "--plugin"
+            found += [Path(value)] if values and equals else []
+        elif values:
+            found.append(Path(argument))
+    return found
 
 
 def _preset(arguments: Sequence[str]) -> str:

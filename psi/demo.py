@@ -31,6 +31,7 @@ from psi.fit.dataset import PACKAGES, fit_surface
 from psi.ideal.rate import ideal_rates
 from psi.ideal.surface import response_surface
 from psi.lab.data import store
+from psi.lab.data.folder import publish, work_folder
 from psi.lab.data.generate import generate
 from psi.lab.data.sweep import peaks, task_key
 from psi.lab.tasks.table import make_task
@@ -38,7 +39,6 @@ from psi.lab.tasks.task import Task
 from psi.law.clock import Clock, rates_over
 from psi.law.law import Law
 from psi.report import figures
-from psi.report.folder import publish, work_folder
 from psi.report.page import page
 from psi.report.progress import bar
 

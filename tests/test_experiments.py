@@ -18,7 +18,7 @@ from psi.fit.search.evolution import PolishConfig
 from psi.fit.symbolic.config import SymbolicConfig
 from psi.ideal.labelling import Labelling
 from psi.lab.hyper import Hyper
-from psi.lab.tasks.table import Spec
+from psi.lab.tasks.names import Spec
 from psi.law.expression import evaluate
 from psi.law.law import Law, Range, Score
 from psi.law.load import shipped

@@ -31,10 +31,11 @@ ALLOWED: dict[str, set[str]] = {
 }
 BELOW = {room for room in ALLOWED if room != "psi.pretrained"}
 ALLOWED |= {
+    "psi.plugins": {*LAB, *FIT, "psi.bench"},
     "psi.demo": BELOW | {"psi"},
-    "psi.commands": BELOW | {"psi", "psi.demo"},
-    "psi.cli": {"psi", "psi.commands", *LAB},
-    "psi": {"psi.law", "psi.advice"},
+    "psi.commands": BELOW | {"psi", "psi.demo", "psi.plugins"},
+    "psi.cli": {"psi", "psi.commands", "psi.plugins", *LAB},
+    "psi": {"psi.law"},
     "psi.__main__": {"psi.cli"},
 }
 FRAMEWORKS = {"jax", "flax", "optax", "pandas", "scipy", "sklearn", "sympy", "torch", "keras"}
@@ -58,9 +59,15 @@ ROOMS = {module for module, file in MODULES.items() if file.name == "__init__.py
 
 
 def imported(file: Path) -> set[str]:
-    """Modules of psi, and top-level packages, that a file imports, anywhere in it."""
+    """Modules of psi, and top-level packages, that a file imports, anywhere in it.
+
+    Of psi/__init__.py without what is for type checkers alone: it names what every room offers.
+    """
     found = set()
-    for node in ast.walk(ast.parse(file.read_text())):
+    tree = ast.parse(file.read_text())
+    if file == PACKAGE / "__init__.py":
+        tree.body = [node for node in tree.body if not isinstance(node, ast.If)]
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):

@@ -9,7 +9,10 @@ TESTS = Path(__file__).parent
 PACKAGE = TESTS.parent / "psi"
 SHORT = 60
 """Lines below which a module may be tested through the one that uses it."""
-ACROSS: dict[str, tuple[str, ...]] = {}
+ACROSS: dict[str, tuple[str, ...]] = {
+    "law": ("shipped",),
+    "schedulers": ("pages", "streams", "without_jax"),
+}
 """Test files that are about several modules of their room: (room, names without test_)."""
 
 

@@ -36,7 +36,8 @@ from psi.lab.engine.devices import beside
 from psi.lab.engine.probe import probed_scale
 from psi.lab.engine.seeds import JUDGING, LEVELS, TUNING
 from psi.lab.optimizers import bounds
-from psi.lab.tasks.table import Spec
+from psi.lab.tasks.names import Spec
+from psi.lab.tasks.table import spec_task
 from psi.lab.tasks.task import Task
 from psi.law.expression import evaluate
 from psi.law.law import Range
@@ -133,7 +134,7 @@ class Candidate(NamedTuple):
 def measure(config: StudyConfig, optimizer: str, report: Note) -> Data:
     """References, labels and scales of the training tasks."""
     key = jax.random.key(config.seed)
-    tasks = [spec.task(optimizer) for spec in config.tasks]
+    tasks = [spec_task(spec, optimizer) for spec in config.tasks]
     found = []
     made = beside(partial(_rows, config.labelling, key), enumerate(tasks))
     for task, rows in zip(tasks, made, strict=True):

@@ -20,7 +20,7 @@ from psi.fit.search.candidates import Arena, Kind
 from psi.fit.search.surrogate import scattered, task_intervals
 from psi.lab.engine.seeds import INTERVALS
 from psi.law.expression import Apply, evaluate
-from psi.law.law import Constant, Law, Provenance, Range, Score
+from psi.law.law import FittedConstant, Law, Provenance, Range, Score
 from psi.law.parsing import parse
 
 SCATTERED = 64
@@ -88,7 +88,9 @@ def of_family(of: Family, found: Float[np.ndarray, " constant"]) -> Kind:
     return Kind(of.name, of.tree, of.constants, found)
 
 
-def _constants(place: Arena, winner: Candidate, domain: tuple[Range, ...]) -> tuple[Constant, ...]:
+def _constants(
+    place: Arena, winner: Candidate, domain: tuple[Range, ...]
+) -> tuple[FittedConstant, ...]:
     lanes = scattered(winner.found, SCATTERED, SPREAD, seed=0)
     low, high = task_intervals(place.regrets([winner.number], [lanes], SEEDS), lanes)
     kind = tidied(winner.kind._replace(start=winner.found), domain)
@@ -98,7 +100,7 @@ def _constants(place: Arena, winner: Candidate, domain: tuple[Range, ...]) -> tu
     every = (kind.start, *(end[:count] + shift for end in (low, high)))
     rows = (values(kind.constants, each, np) for each in every)
     return tuple(
-        Constant(each.name, float(value), float(a), float(b))
+        FittedConstant(each.name, float(value), float(a), float(b))
         for each, value, a, b in zip(kind.constants, *rows, strict=True)
     )
 

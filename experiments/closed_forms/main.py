@@ -34,6 +34,7 @@ from psi.fit.formula.points import points_of
 from psi.fit.symbolic.front import table
 from psi.fit.symbolic.search import STEPS
 from psi.lab.engine.devices import beside
+from psi.lab.tasks.table import spec_task
 from psi.law.file import write_atomic
 from psi.law.printing import text
 from psi.report.progress import bar
@@ -124,7 +125,7 @@ def _measured(
         data = measure(config, optimizer, report)
         data.plain.to_parquet(plain)
         data.ideal.to_parquet(ideal)
-    tasks = tuple(spec.task(optimizer) for spec in config.tasks)
+    tasks = tuple(spec_task(spec, optimizer) for spec in config.tasks)
     return Data(tasks, pd.read_parquet(plain), pd.read_parquet(ideal))
 
 

@@ -25,7 +25,8 @@ from psi.bench.suites import HELD_OUT
 from psi.ideal.oracle import Search, headroom_over, plain_scores, trajectory_losses
 from psi.lab.data.trajectories import PLAIN
 from psi.lab.optimizers import bounds
-from psi.lab.tasks.table import Spec
+from psi.lab.tasks.names import Spec
+from psi.lab.tasks.table import spec_task
 from psi.lab.tasks.task import Task
 from psi.report.progress import bar
 
@@ -56,7 +57,7 @@ class Main:
         work = [(o, n, spec) for o in self.optimizers for n, spec in enumerate(HELD_OUT)]
         with bar("references") as update:
             for done, (optimizer, number, spec) in enumerate(work):
-                task = spec.task(optimizer)
+                task = spec_task(spec, optimizer)
                 update(done, len(work), f"{optimizer}: {task.name}")
                 if (optimizer, task.name) not in known:
                     rows.append(pd.DataFrame([_row(task, spec, key_of(number))]))

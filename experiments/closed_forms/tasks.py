@@ -6,7 +6,7 @@ differ in their generator and their budget alone share their compiled programs.
 """
 
 from psi.lab.hyper import Hyper
-from psi.lab.tasks.table import Spec
+from psi.lab.tasks.names import Spec
 
 SMALL = Hyper(batch=8, width=64)
 DEEP = Hyper(batch=64, depth=2, init_scale=1.5)

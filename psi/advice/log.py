@@ -1,7 +1,7 @@
-"""A user's training log, a CSV file with one line per epoch or per step.
+"""Reading a user's training log, a CSV file with one line per epoch or per step.
 
-Columns are found by the names that trainers give them, in any case: the log of Keras's CSVLogger,
-of Lightning's, or a table of one's own.
+Columns are found by the names that trainers give them, in any letter case: in a log of Keras's
+CSVLogger, of Lightning's, or in a table of one's own.
 """
 
 import csv
@@ -30,12 +30,12 @@ RATE = (
     r"lr_(\w*(ada|sgd|prop|opt)\w*|\w*\d)",
 )
 RATIO = ("update_ratio", r"update_(to_)?weights?(_ratio)?")
-NOTHING = ("", "none", "null", "na", "n/a")
+EMPTY = ("", "none", "null", "na", "n/a")
 
 
 @dataclass(frozen=True)
 class Columns:
-    """Names of columns, where they are not to be guessed."""
+    """Names of a log's columns, where they are not the usual ones."""
 
     at: str | None = None
     """Of the count of steps or epochs. None: step, global_step, iteration, …, epoch."""
@@ -48,7 +48,7 @@ class Columns:
 
 
 class Log(NamedTuple):
-    """The lines that have a loss, in their order; shape=(lines,) each."""
+    """The lines of a training log that have a loss; shape=(lines,) each."""
 
     unit: str
     """What `at` counts: the column's name, "line" where there is none."""
@@ -56,52 +56,75 @@ class Log(NamedTuple):
     loss: Values
     """In nats, NaN or infinite where it was logged so."""
     rate: Values
-    """In force at that line: the last one logged; NaN where none is."""
+    """Learning rate in force at that line: the last one logged; NaN where none is."""
     update_ratio: Values
     """‖update‖/‖weights‖, NaN where there is none."""
     epoch: Values | None
-    """Of each line, where the log says it."""
+    """Epoch of each line; None where the log has none."""
     columns: Columns = Columns()
-    """Where it was read from."""
+    """The columns that it was read from."""
 
 
 def read_log(path: Path, columns: Columns | None = None) -> Log:
-    """Read a log. An empty cell is nothing logged, nan and inf are losses.
+    """Read a training log from a CSV file.
 
-    Of the usual names the first one is taken whose cells are numbers, and for `at` never fall.
-    Raises ValueError with the line where a loss or a named column is no number, where a named `at`
-    falls, where no column is a loss or where none holds one; OSError where the file cannot be read.
+    An empty cell means that nothing was logged; nan and inf are losses. Of a quantity's usual names
+    the first is taken whose cells are numbers; a count of steps or epochs must also never fall.
+
+    Args:
+        path: the file; cells are separated by commas, semicolons or tabs.
+        columns: names of its columns, where they are not the usual ones.
+
+    Returns:
+        The lines that have a loss.
+
+    Raises:
+        ValueError: a loss or a named column is no number, a named `at` falls, or there is no loss;
+            the message gives the line and the column.
+        OSError: the file cannot be read.
+
+    Example:
+        >>> import pathlib, tempfile
+        >>> from psi.advice import read_log
+        >>> path = pathlib.Path(tempfile.mkdtemp(), "log.csv")
+        >>> with path.open("w") as file:
+        ...     print("step", "train/loss", "lr-Adam", sep=",", file=file)
+        ...     print(100, 2.1, 0.01, sep=",", file=file)
+        ...     print(200, 1.7, 0.01, sep=",", file=file)
+        >>> log = read_log(path)
+        >>> log.unit, log.loss.tolist(), log.rate.tolist()
+        ('step', [2.1, 1.7], [0.01, 0.01])
     """
     table, wanted = _table(path), columns or Columns()
-    # The first loss by name, for what is no number in it the user should hear of.
+    # The first loss by name, even if it holds what is no number: the user should hear of that.
     if (loss := wanted.loss or next(iter(_usual(table, LOSS)), None)) is None:
         raise ValueError(
             f"{path}: no column is a loss: name one with --loss; there are {list(table.names)}"
         )
     losses = table.values(loss)
-    told = ~np.array([_nothing(cell) for cell in table.cells(loss)], bool)
-    if not told.any():
+    logged = ~np.array([_is_empty(cell) for cell in table.cells(loss)], bool)
+    if not logged.any():
         raise ValueError(f"{path}: column {loss!r} holds no loss")
 
     def rises(values: Values) -> bool:
-        return bool((np.diff(values[told]) >= 0).all())
+        return bool((np.diff(values[logged]) >= 0).all())
 
-    at, places = _column(table, wanted.at, (*STEP, *EPOCH), rises)
+    at, positions = _column(table, wanted.at, (*STEP, *EPOCH), rises)
     rate, rates = _column(table, wanted.rate, RATE)
     ratio, ratios = _column(table, wanted.update_ratio, RATIO, hold=False)
     epoch, epochs = _column(table, None, EPOCH, rises)
-    places = places if at else np.arange(1.0, len(told) + 1)
-    if not rises(places):
-        k = int(np.argmax(np.diff(places[told]) < 0))
-        before, after = places[told][[k, k + 1]]
+    positions = positions if at else np.arange(1.0, len(logged) + 1)
+    if not rises(positions):
+        k = int(np.argmax(np.diff(positions[logged]) < 0))
+        before, after = positions[logged][[k, k + 1]]
         raise ValueError(f"{path}: one run a log, but {at} falls from {before:g} to {after:g}")
     return Log(
         unit=at or "line",
-        at=places[told],
-        loss=losses[told],
-        rate=rates[told],
-        update_ratio=ratios[told],
-        epoch=epochs[told] if epoch and rises(epochs) else None,
+        at=positions[logged],
+        loss=losses[logged],
+        rate=rates[logged],
+        update_ratio=ratios[logged],
+        epoch=epochs[logged] if epoch and rises(epochs) else None,
         columns=Columns(at, loss, rate, ratio),
     )
 
@@ -112,13 +135,13 @@ class _Table:
     names: tuple[str, ...]
     rows: list[list[str]]
     lines: list[int]
-    """Where a row ends in the file."""
+    """Number of each row's last line in the file."""
 
     def cells(self, name: str) -> list[str]:
         if name not in self.names:
             raise ValueError(f"{self.path} has no column {name!r}; there are {list(self.names)}")
-        place = self.names.index(name)
-        return [row[place] for row in self.rows]
+        column = self.names.index(name)
+        return [row[column] for row in self.rows]
 
     def values(self, name: str) -> Values:
         cells = self.cells(name)
@@ -151,7 +174,7 @@ def _table(path: Path) -> _Table:
 
 
 def _usual(table: _Table, patterns: Sequence[str]) -> list[str]:
-    """The columns whose names are among the usual ones, in the order of these."""
+    """The columns whose names match a pattern, in the order of the patterns."""
     plain: dict[str, str] = {}
     for name in table.names:
         plain.setdefault(re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_"), name)
@@ -166,9 +189,10 @@ def _column(
     serves: Callable[[Values], bool] = lambda _: True,
     hold: bool = True,
 ) -> tuple[str | None, Values]:
-    """The column that is named, or else the first usual one of numbers, rather one that serves.
+    """Name and values of the wanted column, or else of the first usual one that holds numbers.
 
-    With its values, where `hold` says so the last one for what is not logged; NaN without a column.
+    One that `serves` is preferred. With `hold`, empty cells get the last value before them. Without
+    a column: None and NaN.
     """
     found: list[tuple[str, Values]] = []
     for name in [wanted] if wanted is not None else _usual(table, patterns):
@@ -187,20 +211,20 @@ def _column(
     return found[0] if found else (None, np.full(len(table.rows), np.nan))
 
 
-def _nothing(cell: str) -> bool:
-    return cell.strip().lower() in NOTHING
+def _is_empty(cell: str) -> bool:
+    return cell.strip().lower() in EMPTY
 
 
-def _number(cell: str, where: str, name: str) -> float:
-    if _nothing(cell):
+def _number(cell: str, line: str, name: str) -> float:
+    if _is_empty(cell):
         return np.nan
     try:
         return float(cell)
     except ValueError:
-        raise ValueError(f"{where}: {name} must be a number, got {cell!r:.40}") from None
+        raise ValueError(f"{line}: {name} must be a number, got {cell!r:.40}") from None
 
 
 def _held(values: Values) -> Values:
-    """Where nothing is logged, the last value that was; before the first one, the first."""
+    """Replace what is not logged by the last value before it, or else by the first one."""
     known = np.flatnonzero(np.isfinite(values))
     return values[known[np.maximum(np.searchsorted(known, np.arange(len(values)), "right") - 1, 0)]]

@@ -1,4 +1,4 @@
-"""A range test with optax: psi.suggest_lr(range_steps(loss, init, batches, optimizer))."""
+"""A learning-rate range test of a training with optax."""
 
 from collections.abc import Callable
 from typing import Any
@@ -17,12 +17,29 @@ def range_steps(
     batches: Any,
     optimizer: optax.GradientTransformation,
 ) -> Callable[[int], Step]:
-    """What begins a training with a seed, for `psi.suggest_lr`.
+    """Make the trainings with optax that `psi.suggest_lr` runs. The step is compiled once.
 
-    `loss(params, batch)` is a minibatch's mean loss, `init(key)` makes params, `batches` is a
-    pytree of minibatches with a leading axis for their number, which are taken in an order drawn
-    from the seed, and `optimizer` is without its rate: `optax.identity()` for SGD,
-    `optax.trace(0.9)` for heavy ball, `optax.scale_by_adam()`. Compiled once.
+    Args:
+        loss: `loss(params, batch)` is a minibatch's mean loss, a scalar.
+        init: `init(key)` makes the initial params.
+        batches: a pytree of minibatches, whose leading axis is their number; they are taken in an
+            order that depends on the seed.
+        optimizer: the optimizer without its rate: `optax.identity()` for SGD, `optax.trace(0.9)`
+            for heavy ball, `optax.scale_by_adam()`.
+
+    Returns:
+        `begin`, of which `begin(seed)` starts a training and returns its step: `step(lr)` trains on
+        one minibatch and returns its loss.
+
+    Example:
+        >>> import jax, jax.numpy as jnp, optax, psi
+        >>> from psi.advice.range_optax import range_steps
+        >>> x = jax.random.normal(jax.random.key(0), (4, 16, 2))  # four minibatches of 16 rows
+        >>> def loss(w, batch):
+        ...     return jnp.mean((batch @ w - batch.sum(1)) ** 2)
+        >>> begin = range_steps(loss, lambda key: jnp.zeros(2), x, optax.trace(0.9))
+        >>> psi.suggest_lr(begin, steps=40).losses.shape
+        (3, 40)
     """
     count = len(jax.tree.leaves(batches)[0])
     tx = optax.with_extra_args_support(optimizer)

@@ -1,4 +1,4 @@
-"""A range test of a PyTorch model: psi.suggest_lr(range_steps(model, optimizer, batches, loss))."""
+"""A learning-rate range test of a PyTorch model."""
 
 from collections.abc import Callable, Iterable, Iterator
 from copy import deepcopy
@@ -17,11 +17,36 @@ def range_steps(
     batches: Iterable[Any],
     loss: Callable[[torch.nn.Module, Any], torch.Tensor],
 ) -> Callable[[int], Step]:
-    """What begins a training of `model` with a seed, for `psi.suggest_lr`.
+    """Make the trainings of a PyTorch model that `psi.suggest_lr` runs.
 
-    `batches` is gone through again and again (a DataLoader shuffles by the seed), `loss(model,
-    batch)` the minibatch's mean loss. Each beginning puts model and optimizer back to what they
-    were when this was called. The first parameter group gets the rate, the others keep their ratio.
+    Each one first puts model and optimizer back to what they were at this call.
+
+    Args:
+        model: the model.
+        optimizer: its optimizer. The first parameter group gets the rate, the others keep their
+            ratio to it.
+        batches: minibatches, gone through again and again; a DataLoader shuffles by the seed.
+        loss: `loss(model, batch)` is the minibatch's mean loss, a tensor of one number.
+
+    Returns:
+        `begin`, of which `begin(seed)` starts a training and returns its step: `step(lr)` trains on
+        one minibatch and returns its loss.
+
+    Raises:
+        ValueError: the first parameter group's rate is not positive, or (in a step) batches cannot
+            be gone through again.
+
+    Example:
+        >>> import torch, psi
+        >>> from psi.advice.range_torch import range_steps
+        >>> model = torch.nn.Linear(2, 1)
+        >>> optimizer = torch.optim.SGD(model.parameters(), lr=1.0, momentum=0.9)
+        >>> batches = torch.randn(4, 16, 2)  # four minibatches of 16 rows
+        >>> def loss(model, batch):
+        ...     return ((model(batch)[:, 0] - batch.sum(1)) ** 2).mean()
+        >>> found = psi.suggest_lr(range_steps(model, optimizer, batches, loss), steps=40)
+        >>> found.losses.shape
+        (3, 40)
     """
     kept = deepcopy(model.state_dict()), deepcopy(optimizer.state_dict())
     shares = ratios(optimizer, "lr")
@@ -30,7 +55,7 @@ def range_steps(
         model.load_state_dict(kept[0])
         optimizer.load_state_dict(deepcopy(kept[1]))
         torch.manual_seed(seed)
-        every = _again_and_again(batches)
+        every = _repeated(batches)
 
         def step(lr: float) -> float:
             set_rates(optimizer, [lr * share for share in shares])
@@ -45,7 +70,7 @@ def range_steps(
     return begin
 
 
-def _again_and_again(batches: Iterable[Any]) -> Iterator[Any]:
+def _repeated(batches: Iterable[Any]) -> Iterator[Any]:
     while True:
         empty = True
         for batch in batches:

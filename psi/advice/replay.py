@@ -1,4 +1,4 @@
-"""What Ψ would have chosen, given the losses that a log holds."""
+"""The rates that a law would have chosen, given the losses of a training log."""
 
 import warnings
 from collections.abc import Sequence
@@ -7,7 +7,8 @@ from typing import NamedTuple
 import numpy as np
 
 from psi.advice.log import Log, Values
-from psi.law.clock import Clock, start, whole
+from psi.law.checks import whole_number
+from psi.law.clock import Clock, start
 from psi.law.law import Law
 from psi.schedulers import host
 
@@ -15,19 +16,19 @@ PERIODS = 50  # of a log that does not say what an epoch is
 
 
 class Replay(NamedTuple):
-    """Rates of each decision period; shape=(periods,) each."""
+    """A law's rates and the log's own, in each decision period; shape=(periods,) each."""
 
     at: Values
-    """Where it begins, as the log counts."""
-    psi: Values
+    """Where the period begins, in the log's unit."""
+    law_rate: Values
     """α_i = Ψ(ε, i)"""
-    yours: Values
-    """The log's own, at the period's beginning; NaN where it has none."""
+    logged_rate: Values
+    """The log's rate at the period's beginning; NaN where it has none."""
     epochs: int
-    """T"""
+    """T, the budget in epochs."""
 
 
-def replay(
+def replay_log(
     log: Log,
     law: Law,
     epochs: int | None = None,
@@ -36,71 +37,94 @@ def replay(
     scale: float | None = None,
     parameters: int | None = None,
 ) -> Replay:
-    """Ψ along a log, its losses taken as they are: under other rates they would be others.
+    """Ask a law for its rates along a log. The losses stay: under other rates they would differ.
 
-    A period is an epoch of the log's, the first one 0 or 1; where it counts steps alone,
-    `steps_per_epoch` of them, or else a fiftieth of the log. T is `epochs`, or else as far as the
-    log goes. Its first loss is ε_0, unless `initial_loss` gives it or a period is a single line.
+    A decision period is an epoch of the log, the first one numbered 0 or 1. Where the log counts
+    steps alone it is `steps_per_epoch` of them, or else a fiftieth of the log.
 
-    Raises ValueError for numbers that make no sense.
+    Args:
+        log: what `read_log` returned.
+        law: a law for the log's optimizer.
+        epochs: T, the budget in epochs; None: as far as the log goes.
+        steps_per_epoch: steps of a period, for a log without epochs.
+        initial_loss: ε_0 in nats; None: the log's first loss, or the law's typical one where a
+            period is a single line.
+        scale: α_0 of a law that is scale × shape; None: its typical one.
+        parameters: P, for a law that sees it; None: the middle of its domain.
+
+    Returns:
+        The rates of each period.
+
+    Raises:
+        ValueError: a number makes no sense, or T is shorter than the log.
+
+    Example:
+        >>> import numpy as np
+        >>> import psi
+        >>> from psi.advice import Log, replay_log
+        >>> epoch, unknown = np.arange(5.0), np.full(5, np.nan)
+        >>> log = Log("epoch", epoch, 2 * 0.8**epoch, np.full(5, 0.1), unknown, epoch)
+        >>> found = replay_log(log, psi.load("momentum"), epochs=10)
+        >>> found.law_rate.shape, bool((found.law_rate > 0).all())
+        ((5,), True)
     """
     period = _periods(log, steps_per_epoch)
     begins = np.flatnonzero(np.diff(period, prepend=period[0] - 1))
-    horizon = int(period[-1]) + 1 if epochs is None else epochs
-    clock = Clock(law, horizon, initial_loss, scale=scale, parameters=parameters)
-    if horizon <= period[-1]:
+    budget = int(period[-1]) + 1 if epochs is None else epochs
+    clock = Clock(law, budget, initial_loss, scale=scale, parameters=parameters)
+    if budget <= period[-1]:
         most = int(period[-1]) + 1
         raise ValueError(f"epochs must be those of the log, {most}, or more, got {epochs}")
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "psi: epoch", UserWarning)  # the diagnosis says it
+        warnings.filterwarnings("ignore", "psi: epoch", UserWarning)  # the diagnosis reports it
         rates = _rates(clock, np.split(log.loss, begins[1:]), period[begins])
-    return Replay(log.at[begins], rates, log.rate[begins], horizon)
+    return Replay(log.at[begins], rates, log.rate[begins], budget)
 
 
 def _rates(clock: Clock, periods: Sequence[Values], numbers: Values) -> Values:
-    """α_i of each period; one that the log passes over has the loss of the last before it."""
+    """α_i of each period. A period that the log skips has the loss of the one before it."""
     state, rates = start(clock, np), []
     for number, losses in zip(numbers, periods, strict=True):
         if state.epoch < number:
             before = state._replace(epoch=np.asarray(int(number) - 1))
-            state = host.ended(clock, before, float(state.loss))
+            state = host.end_epoch(clock, before, float(state.loss))
         if len(losses) > 1:
             for k, loss in enumerate(losses):
-                state = host.seen(clock, state, loss, begins=len(rates) + k == 0)
+                state = host.observe(clock, state, loss, begins=len(rates) + k == 0)
         rates.append(float(state.learning_rate))
-        state = host.ended(clock, state, None if len(losses) > 1 else losses[0])
+        state = host.end_epoch(clock, state, None if len(losses) > 1 else losses[0])
     return np.array(rates)
 
 
 def _periods(log: Log, steps_per_epoch: int | None) -> Values:
-    """The number of each line's period, rising, that of the first epoch 0."""
+    """The number of each line's period; 0 for the first epoch."""
     if steps_per_epoch is not None:
-        whole("steps_per_epoch", steps_per_epoch)
+        whole_number("steps_per_epoch", steps_per_epoch)
         if log.epoch is not None:
             raise ValueError(f"this log says its epochs: no steps_per_epoch, got {steps_per_epoch}")
         return np.floor((log.at - (log.at[0] == 1)) / steps_per_epoch)
     if log.epoch is None:
         return np.floor(np.arange(len(log.at)) * min(PERIODS / len(log.at), 1.0))
     counted = np.array_equal(log.epoch, np.round(log.epoch))
-    if counted or log.epoch[0] == 0:  # what has begun, or how much is done before the line
+    if counted or log.epoch[0] == 0:  # epochs begun, or done before the line
         return np.floor(log.epoch) - (log.epoch[0] == 1 and counted)
-    return np.ceil(log.epoch) - 1  # how much is done after it
+    return np.ceil(log.epoch) - 1  # epochs done after the line
 
 
-def compared(found: Replay) -> str:
-    """In words: Ψ's rates, and how far the log's were from them."""
-    text = f"{found.psi[0]:.2g} at the beginning, {found.psi[-1]:.2g} at the end"
-    known = np.isfinite(found.yours) & (found.yours > 0)
+def comparison(found: Replay) -> str:
+    """The law's rates in words, and how far the log's were from them."""
+    text = f"{found.law_rate[0]:.2g} at the beginning, {found.law_rate[-1]:.2g} at the end"
+    known = np.isfinite(found.logged_rate) & (found.logged_rate > 0)
     if not known.any():
         return text
-    ratio = np.sort(found.yours[known] / found.psi[known])
+    ratio = np.sort(found.logged_rate[known] / found.law_rate[known])
     least, most = _times(ratio[0]), _times(ratio[-1])
     between = f"; between {least} and {most}" if least != most else ""
     return f"{text}; yours are {_times(float(np.median(ratio)))} (median{between})"
 
 
 def _times(ratio: float) -> str:
-    """E.g. 4,700 times lower."""
+    """A ratio in words, e.g. "4,700 times lower"."""
     if 0.95 < ratio < 1.05:
         return "as high"
     factor = float(f"{max(ratio, 1 / ratio):.2g}")

@@ -68,7 +68,7 @@ def contestants(laws: Sequence[Law]) -> MakePolicy:
         policies = [trajectory(lane.rates), *ruled]
 
         def step(last: Array, seen: Observation) -> tuple[Array, Array]:
-            told = seen._replace(horizon=lane.told * seen.horizon)
+            told = seen._replace(budget=lane.told * seen.budget)
             return jax.lax.switch(lane.number, [each.step for each in policies], last, told)
 
         return Policy(init=lambda _: jnp.asarray(1e-6, dtype=float), step=step)

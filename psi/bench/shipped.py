@@ -15,7 +15,8 @@ from psi.bench.references import KEYS, headroom, reference
 from psi.bench.suites import HELD_OUT
 from psi.lab.data.trajectories import PLAIN
 from psi.lab.engine.devices import beside
-from psi.lab.tasks.table import Spec
+from psi.lab.tasks.names import Spec
+from psi.lab.tasks.table import spec_task
 from psi.law.law import Law
 from psi.law.load import shipped
 from psi.progress import Report, silent
@@ -47,7 +48,7 @@ def judged_laws(
     policy, single = contestants([law for _, law in laws]), single_rates(optimizer)
 
     def at(number: int) -> Judged:
-        task = specs[number].task(optimizer)
+        task = spec_task(specs[number], optimizer)
         known = reference(optimizer, task.name)
         return judge(task, known, laws, single, policy, key_of(number))
 

@@ -7,7 +7,7 @@ shipped laws are in experiments/closed_forms.
 """
 
 from psi.lab.hyper import Hyper
-from psi.lab.tasks.table import Spec
+from psi.lab.tasks.names import Spec
 
 FIXED: tuple[Spec, ...] = (
     Spec("digits", Hyper()),

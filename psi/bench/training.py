@@ -14,6 +14,7 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float, Key
 
+from psi.lab.engine.run import run_keys
 from psi.lab.engine.training import Losses, Progress, evaluate, train_epoch
 from psi.lab.tasks.task import Arrays, Functions, Splits, Task
 from psi.law.law import Law
@@ -105,8 +106,8 @@ def _run(
     splits: Splits,
     key: Key[Array, ""],
 ) -> tuple[Array, ...]:
-    params = functions.init(arrays, jax.random.fold_in(key, 0))
-    order = jax.random.fold_in(key, 1)
+    initialisation, order = run_keys(key)
+    params = functions.init(arrays, initialisation)
 
     def update(grads, state, params, loss):
         return transform.update(grads, state, params, value=loss)

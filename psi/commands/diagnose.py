@@ -10,8 +10,8 @@ import tyro
 import psi
 from psi.advice.diagnosis import diagnose
 from psi.advice.log import Columns, Log, read_log
-from psi.advice.replay import Replay, compared, replay
-from psi.advice.trend import trend
+from psi.advice.replay import Replay, comparison, replay_log
+from psi.advice.smoothing import trend
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class DiagnoseCommand:
         from psi.report.diagnosis import diagnosis_figure
 
         diagnosis_figure(log, trend(log), found, along, self.law, picture)
-        words = f"Ψ ({self.law}, T = {along.epochs}) along these losses: {compared(along)}."
+        words = f"Ψ ({self.law}, T = {along.epochs}) along these losses: {comparison(along)}."
         if (log.loss <= 0).any():
             words += " Ψ knows positive losses only: it takes others as the lowest it has seen."
         if not self.json:
@@ -66,7 +66,7 @@ class DiagnoseCommand:
                 _say(f"{each.name}: {each.text}")
             _say(words)
             print(f"picture: {picture}")
-        rates = {"at": along.at.tolist(), "rates": along.psi.tolist()}
+        rates = {"at": along.at.tolist(), "rates": along.law_rate.tolist()}
         return {
             "log": str(self.log),
             "lines": len(log.loss),
@@ -78,8 +78,8 @@ class DiagnoseCommand:
         }
 
     def _along(self, law: psi.Law, log: Log) -> Replay:
-        horizon, steps = self.epochs, self.steps_per_epoch
-        return replay(log, law, horizon, steps, self.initial_loss, self.scale, self.parameters)
+        budget, steps = self.epochs, self.steps_per_epoch
+        return replay_log(log, law, budget, steps, self.initial_loss, self.scale, self.parameters)
 
 
 def _columns(log: Log) -> str:

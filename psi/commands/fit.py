@@ -23,6 +23,7 @@ class FitCommand:
     Example: psi fit out/demo --hold-out digits --out law.json
     Example: psi fit out/demo --kind curve --family 'loss_power*polynomial' --out law.json
     Example: psi fit out/demo --kind symbolic --features raw --optimizer sgd --out law.json
+    Example: psi fit out/data --ideal out/ideal --out law.json
     Example: psi fit out/demo --kind symbolic --scaled --no-schedule --out law.json
     """
 
@@ -33,10 +34,14 @@ class FitCommand:
     config: Annotated[FitConfig, tyro.conf.arg(name=""), tyro.conf.OmitArgPrefixes] = field(
         default_factory=FitConfig
     )
+    ideal: Path | None = None
+    """Tables that psi ideal has made of this data set, in place of estimates from its records."""
     hold_out: tuple[str, ...] = ()
     """Domains (data sets or synthetic families) that the fit must not see."""
     schedule: bool = True
     """Also train the data set's own tasks under the formulas: their regret as schedulers."""
+    plugin: tuple[Path, ...] = ()
+    """Python files that the data set was made with (psi generate --plugin)."""
     json: bool = False
     """Print the law as one JSON object."""
 
@@ -49,11 +54,11 @@ class FitCommand:
                 f"cannot write {self.out}: a file name in an existing folder is needed"
             )
         prepare()
-        from psi.fit.dataset import fit_dataset
+        from psi.fit.dataset import fit_law
         from psi.report.progress import bar
 
-        law, kind, front = fit_dataset(
-            self.folder, self.config, self.hold_out, self.schedule, self.command(), bar
+        law, kind, front = fit_law(
+            self.folder, self.config, self.hold_out, self.schedule, self.command(), bar, self.ideal
         )
         law.save(self.out)
         if kind and len(kind.start) and not law.constants:
@@ -73,6 +78,8 @@ class FitCommand:
             value = getattr(self.config, each.name)
             if each.name not in ("kind", "features") and value != each.default:
                 said += [f"--{each.name}"] if value is True else [f"--{each.name}", str(value)]
+        said += ["--ideal", str(self.ideal)] if self.ideal else []
+        said += ["--plugin", *map(str, self.plugin)] if self.plugin else []
         said += ["--hold-out", *self.hold_out] if self.hold_out else []
         said += [] if self.schedule else ["--no-schedule"]
         return shlex.join([*said, "--out", str(self.out)])

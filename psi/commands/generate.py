@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 import tyro
 
 from psi.lab.data.config import PRESETS, GenerateConfig
+from psi.plugins import use_file
 
 PRESET = "smoke"
 
@@ -18,6 +19,9 @@ class GenerateCommand:
     Rerun the same command to go on after an interruption.
     Example: psi generate --preset smoke --out out/data
     Example: psi generate --preset laptop --tasks wine teacher-0 --seeds 8 --out out/data --dry-run
+    Example: psi generate --tasks a.csv:price b.csv:bought --out out/mine
+    Example: psi generate --optimizers sgd adam --vary width=16,64 batch=8,32 --out out/sweep
+    Example: psi generate --plugin mine.py --tasks mine --out out/mine
     """
 
     out: Path
@@ -87,7 +91,7 @@ class GenerateCommand:
             return make
         from psi.lab.data.cluster import ray_engine
 
-        return ray_engine(self.address)
+        return ray_engine(self.address, _make_part)
 
     def _generate(self) -> dict[str, Any]:
         from psi.lab.data import store
@@ -102,3 +106,12 @@ class GenerateCommand:
         if not self.json:
             print(f"{made['runs']:,} runs, {rows:,} rows, {size / 1e6:.1f} MB in {self.out}")
         return made
+
+
+def _make_part(config: GenerateConfig, shape: Any, part: Any, criterion: float) -> Any:
+    """As a worker makes it, which has run no plugin yet."""
+    from psi.lab.data.cluster import make_part
+
+    for path in config.plugin:
+        use_file(path)
+    return make_part(config, shape, part, criterion)

@@ -5,11 +5,10 @@ from typing import Literal
 
 from psi.fit.formula.families import RAW, RELATIVE, SIZED, Family, families, family
 from psi.fit.symbolic.config import SymbolicConfig
+from psi.lab.optimizers import OPTIMIZERS
 
 LawKind = Literal["curve", "symbolic", "network"]
 FEATURES = {"raw": RAW, "relative": RELATIVE, "sized": SIZED}
-OPTIMIZERS = ("sgd", "momentum", "adam")
-"""What a law may be for."""
 AUTO = "auto"
 
 
@@ -28,8 +27,8 @@ class FitConfig:
     are offered."""
     scaled: bool = False
     """Scale × shape: Ψ is fitted to α/α_0, with each task's α_0 from a probe at initialisation."""
-    optimizer: Literal["sgd", "momentum", "adam"] | None = None
-    """Must be the data set's own. None: that."""
+    optimizer: str | None = None
+    """Whose tasks are fitted, where the data set has several. None: its only one."""
     runs: int = 6
     """Genetic searches of a symbolic fit."""
     generations: int = 40
@@ -44,9 +43,8 @@ class FitConfig:
             raise ValueError(f"features must be raw, relative or sized, got {self.features!r:.60}")
         if self.kind not in ("curve", "symbolic", "network"):
             raise ValueError(f"kind must be curve, symbolic or network, got {self.kind!r:.60}")
-        if self.optimizer not in (None, *OPTIMIZERS):
-            allowed = ", ".join(OPTIMIZERS)
-            raise ValueError(f"unknown optimizer {self.optimizer!r:.60}; a law is for: {allowed}")
+        if self.optimizer is not None:
+            OPTIMIZERS[self.optimizer]
         if self.family != AUTO and self.kind == "network":
             raise ValueError(f"a network has no family, got {self.family!r:.60}")
         if self.family != AUTO:

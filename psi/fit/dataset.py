@@ -1,5 +1,6 @@
 """From a data set on disk to a law, with a share of the domains left out of every fit."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
@@ -10,7 +11,7 @@ import pandas as pd
 
 from psi.fit.cells import LEAST, Labels, labels, left_out_scores, provenance, regret
 from psi.fit.closed import Fitted, Play, fit_closed, least
-from psi.fit.config import OPTIMIZERS, FitConfig
+from psi.fit.config import FitConfig
 from psi.fit.decompose import apart_scores
 from psi.fit.network import fit_network
 from psi.fit.search.candidates import Kind
@@ -27,31 +28,71 @@ OWN = {"curve": ("optimistix",), "symbolic": ("optimistix", "pyoperon"), "networ
 """What a kind needs beside PACKAGES."""
 
 
-def fit_dataset(
+def fit_law(
     folder: Path,
     config: FitConfig,
     held_out: tuple[str, ...] = (),
     schedule: bool = True,
     command: str = "",
     bar: Bar = no_bar,
+    estimates: Path | None = None,
 ) -> Fitted:
     """The law fitted to the ideal rates of all domains but `held_out`.
 
-    With `schedule` formulas are played in whole trainings of the training tasks, and chosen by
-    that. `command` is noted in the law. Raises ValueError where the folder is no data set, was
-    trained with another optimizer, does not hold a domain named, or holds too little for a fit.
+    The ideal rates are those of the folder `estimates`, which `psi ideal` has written for this
+    very data set, or else are estimated from the branched runs of the records. With `schedule`
+    formulas are played in whole trainings of the training tasks, and chosen by that. `command` is
+    noted in the law. Raises ValueError where the folder is no data set, was not trained with the
+    optimizer asked for, does not hold a domain named, or holds too little for a fit.
     """
     records, tasks = store.read_records(folder), store.read_tasks(folder)
-    optimizer_of(folder, tasks, config)
+    optimizer = optimizer_of(folder, tasks, config)
+    own = set(tasks.task[tasks.optimizer == optimizer])
+    records = records[records.task.isin(own)]
+    if estimates is None:
+        surface, ideal = _from_records(records, tasks, bar)
+    else:
+        surface, ideal = read_estimates(estimates, folder)
+        surface, ideal = surface[surface.task.isin(own)], ideal[ideal.task.isin(own)]
+    if config.scaled:
+        ideal = ideal.assign(scale=ideal.task.map(probed_scales(folder, optimizer, bar)))
+    play = _player(folder, config, records, optimizer, held_out, bar) if schedule else None
+    return fit_surface(folder, surface, ideal, config, held_out, command, bar, play)
+
+
+def _from_records(
+    records: pd.DataFrame, tasks: pd.DataFrame, bar: Bar
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     many = len(records[["task", "cell"]].drop_duplicates()) > CELLS
-    with (bar if many else no_bar)("estimating ideal rates") as update:
+    with (bar if many else no_bar)("estimating ideal rates") as report:
         surface = response_surface(records, tasks)
         ideal = ideal_rates(surface)
-        update(1, 1, "")
-    if config.scaled:
-        ideal = ideal.assign(scale=ideal.task.map(probed_scales(folder, bar)))
-    play = _player(folder, config, records, held_out, bar) if schedule else None
-    return fit_surface(folder, surface, ideal, config, held_out, command, bar, play)
+        report(1, 1, "")
+    return surface, ideal
+
+
+def read_estimates(estimates: Path, folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """(branched surface, ideal rates) that `psi ideal` has written to `estimates`.
+
+    Of several horizons, those to the end of the budget. Raises ValueError where the folder holds no
+    finished estimates, those of another data set, or several horizons without the end.
+    """
+    try:
+        summary = json.loads((estimates / "summary.json").read_text())
+        surface = pd.read_parquet(estimates / "branched.parquet")
+        ideal = pd.read_parquet(estimates / "ideal.parquet")
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{estimates} holds no finished tables of psi ideal: {error}") from None
+    if summary.get("data") != store.data_hash(folder):
+        raise ValueError(f"the estimates in {estimates} are not of the data set {folder}")
+    labels = list(dict.fromkeys(ideal.label))
+    ends = [each for each in labels if each.endswith("-end")] or labels
+    if len(ends) > 1:
+        raise ValueError(
+            f"{estimates} holds several horizons and none to the end, {', '.join(labels)}: one "
+            "is needed"
+        )
+    return surface[surface.label == ends[0]], ideal[ideal.label == ends[0]]
 
 
 def fit_surface(
@@ -64,7 +105,7 @@ def fit_surface(
     bar: Bar = no_bar,
     play: Play | None = None,
 ) -> Fitted:
-    """As `fit_dataset`, from the response surface and ideal rates of the data set already made.
+    """As `fit_law`, from the response surface and ideal rates of the data set already made.
 
     The law's scores are its regrets in cells, with each training domain left out and on each
     held-out domain, and how far it is from the ideal rates, scale and shape apart. A scaled fit
@@ -102,22 +143,33 @@ def fit_surface(
 
 
 def optimizer_of(folder: Path, tasks: pd.DataFrame, config: FitConfig) -> str:
-    """The data set's optimizer. Raises ValueError where no law is for it, or another was asked."""
-    found = str(tasks.optimizer.iloc[0])
-    if config.optimizer not in (None, found):
-        raise ValueError(f"{folder} was trained with {found}, got optimizer {config.optimizer}")
-    if found not in OPTIMIZERS:
+    """The optimizer whose tasks are fitted: that asked for, or the data set's only one.
+
+    Raises ValueError where the data set was not trained with it, or with several and none is asked
+    for.
+    """
+    found = sorted(set(tasks.optimizer))
+    if config.optimizer is None and len(found) > 1:
+        raise ValueError(f"{folder} was trained with {', '.join(found)}: optimizer must be one")
+    if config.optimizer not in (None, *found):
         raise ValueError(
-            f"{folder} was trained with {found}; a law is for: {', '.join(OPTIMIZERS)}"
+            f"{folder} was trained with {', '.join(found)}, got optimizer {config.optimizer}"
         )
-    return found
+    return config.optimizer or found[0]
 
 
 def _player(
-    folder: Path, config: FitConfig, records: pd.DataFrame, held_out: tuple[str, ...], bar: Bar
+    folder: Path,
+    config: FitConfig,
+    records: pd.DataFrame,
+    optimizer: str,
+    held_out: tuple[str, ...],
+    bar: Bar,
 ) -> Play:
     def play(kinds: Sequence[Kind], domain: tuple[Range, ...]) -> np.ndarray:
-        return schedule_regrets(kinds, domain, folder, config, records, held_out, bar).mean(0)
+        return schedule_regrets(
+            kinds, domain, folder, config, records, optimizer, held_out, bar
+        ).mean(0)
 
     return play
 

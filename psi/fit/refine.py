@@ -21,7 +21,7 @@ from psi.fit.formula.formula import Form
 from psi.fit.formula.refit import refit
 from psi.fit.search.candidates import Kind
 from psi.law.expression import evaluate
-from psi.law.law import Constant, Law
+from psi.law.law import FittedConstant, Law
 from psi.progress import Report, silent
 
 MANY = 5000  # cells of a resample: beyond them the tasks are what there are too few of
@@ -102,7 +102,7 @@ def intervals(
     resamples: int,
     seed: int = 0,
     report: Report = silent,
-) -> tuple[Constant, ...]:
+) -> tuple[FittedConstant, ...]:
     """The constants of a kind with 95 % bootstrap intervals; each resample is fitted as the kind.
 
     From least squares again, as a search that starts at a kink of the objective may stay there.
@@ -121,7 +121,7 @@ def intervals(
     low, high = np.quantile(np.clip([*spread, best], -LARGE, LARGE), [0.025, 0.975], axis=0)
     # Of very few tasks the resamples may all lie on one side.
     rows = zip(_names(kind), best, np.minimum(low, best), np.maximum(high, best), strict=True)
-    return tuple(Constant(name, float(v), float(lo), float(hi)) for name, v, lo, hi in rows)
+    return tuple(FittedConstant(name, float(v), float(lo), float(hi)) for name, v, lo, hi in rows)
 
 
 def closed_form(kind: Kind, names: Sequence[str], cells: Labels, optimizer: str) -> Law:

@@ -38,22 +38,26 @@ class Rebuilt(NamedTuple):
     key: Key[Array, ""]
 
 
-def rebuilt(folder: Path, held_out: Sequence[str] = ()) -> list[Rebuilt]:
-    """The tasks of all domains but `held_out`. Raises ValueError where the folder has no config."""
+def rebuilt(folder: Path, optimizer: str, held_out: Sequence[str] = ()) -> list[Rebuilt]:
+    """The tasks under one optimizer of all domains but `held_out`.
+
+    Raises ValueError where the folder has no config.
+    """
     data = read_config(folder)
     every = (
         Rebuilt(task_of(data, number), task_key(data.seed, number))
-        for number in range(len(data.tasks))
+        for number, spec in enumerate(data.specs())
+        if spec.hyper.optimizer == optimizer
     )
     return [each for each in every if each.task.facts.domain not in held_out]
 
 
-def probed_scales(folder: Path, bar: Bar = no_bar) -> dict[str, float]:
+def probed_scales(folder: Path, optimizer: str, bar: Bar = no_bar) -> dict[str, float]:
     """α_0 of each task by its name: the median over 8 initialisations.
 
     Raises ValueError where no probe of a task finds a curvature.
     """
-    scales, tasks = {}, rebuilt(folder)
+    scales, tasks = {}, rebuilt(folder, optimizer)
     with bar("probing scales") as update:
         for done, (task, key) in enumerate(tasks):
             update(done, len(tasks), task.name)
@@ -86,6 +90,7 @@ def schedule_regrets(
     folder: Path,
     config: FitConfig,
     records: pd.DataFrame,
+    optimizer: str,
     held_out: Sequence[str] = (),
     bar: Bar = no_bar,
 ) -> Float[np.ndarray, "course kind"]:
@@ -93,7 +98,7 @@ def schedule_regrets(
 
     Rates are not clipped to those of a law.
     """
-    tasks = rebuilt(folder, held_out)
+    tasks = rebuilt(folder, optimizer, held_out)
     courses = [Course(t, reference(records, t.name, t.facts)) for t, _ in tasks]
     place = arena(kinds, courses, config.names, domain, config.scaled, tasks[0].key)
     found, starts = [], [kind.start[None] for kind in kinds]

@@ -66,6 +66,6 @@ def law_continuation(name: str, clock: Clock) -> Continuation:
             rate = jnp.where(seen.epoch == candidate.start, candidate.rate, ruled)
             return rate, rate
 
-        return Policy(init=lambda _: jnp.asarray(clock.lowest, dtype=float), step=step)
+        return Policy(init=lambda _: jnp.asarray(clock.lowest_rate, dtype=float), step=step)
 
     return Continuation(name, policy)

@@ -56,16 +56,20 @@ def parts(data: GenerateConfig, config: IdealConfig) -> list[Part]:
     continuation that is no law file.
     """
     continuation_of(config.continuation, data.hyper.epochs)
-    unknown = set(config.tasks) - set(data.tasks)
+    labels = [data.label(number) for number in range(len(data.specs()))]
+    unknown = set(config.tasks) - {*labels, *data.tasks}
     if unknown:
-        raise ValueError(f"no task {sorted(unknown)}; the data set has {', '.join(data.tasks)}")
+        raise ValueError(f"no task {sorted(unknown)}; the data set has {', '.join(labels)}")
     for horizon in config.horizon:
         if horizon != "end" and horizon > data.hyper.epochs:
             raise ValueError(
                 f"a horizon must be <= {data.hyper.epochs} epochs, the length of the data set's "
                 f"runs, got {horizon}"
             )
-    chosen = [k for k, name in enumerate(data.tasks) if name in (config.tasks or data.tasks)]
+    chosen = [
+        k for k, spec in enumerate(data.specs())
+        if not config.tasks or spec.name in config.tasks or labels[k] in config.tasks
+    ]  # fmt: skip
     made = [Part("branched", task, horizon) for task in chosen for horizon in config.horizon]
     made += [Part("bias", task) for task in chosen if config.bias]
     return made + [Part("headroom", task) for task in chosen if config.oracle]
@@ -78,12 +82,12 @@ def make(
     task = _task(data, part.task)
     key = jax.random.fold_in(task_key(config.seed, part.task), 2**30)
     if part.kind == "headroom":
-        found = headroom(task, data.rates(), key, report=report)
+        found = headroom(task, data.rates(part.task), key, report=report)
         return headroom_table(task, found)
     if part.kind == "bias":
         continuation = continuation_of(config.continuation, data.hyper.epochs)
         return horizon_bias(
-            task, _rates(data, config), key, continuation=continuation, report=report
+            task, _rates(data, config, part), key, continuation=continuation, report=report
         )
     return _branched(data, config, part, task, key, report)
 
@@ -99,7 +103,7 @@ def size(data: GenerateConfig, config: IdealConfig, part: Part) -> int:
     if part.kind == "bias":
         left = epochs - np.arange(epochs)
         ahead = [np.minimum(left, h).sum() for h in horizons_of(epochs)]
-        many = MANY if data.tasks[part.task] in PROBLEM_NAMES else POPULATION * ORDERS
+        many = MANY if data.specs()[part.task].name in PROBLEM_NAMES else POPULATION * ORDERS
         return int(sum(ahead)) * many * rates
     return 25_000 * epochs
 
@@ -173,13 +177,13 @@ def _branched(
         config.rounds,
     )
     prefixes = prefixes_of(data, config, part.task, part.horizon)
-    table = labelled_surface(task, prefixes, _rates(data, config), branching, key, report)
+    table = labelled_surface(task, prefixes, _rates(data, config, part), branching, key, report)
     label = f"{branching.continuation.name}-{part.horizon}"
     return table if table.empty else table.assign(label=label)
 
 
-def _rates(data: GenerateConfig, config: IdealConfig) -> Float[np.ndarray, " rate"]:
-    return np.geomspace(*data.rates(), config.rates)
+def _rates(data: GenerateConfig, config: IdealConfig, part: Part) -> Float[np.ndarray, " rate"]:
+    return np.geomspace(*data.rates(part.task), config.rates)
 
 
 @lru_cache(maxsize=1)

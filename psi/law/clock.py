@@ -1,15 +1,15 @@
-"""The clock: how a stream of minibatch losses becomes the inputs of Ψ, and Ψ's value a rate.
+"""The clock: the one rule by which losses become the inputs of Ψ, and Ψ's value a rate.
 
-The one rule for the engine and every adapter, over an array namespace `xp` (numpy or jax.numpy):
+Every scheduler and the training engine follow it, over an array namespace `xp` (numpy, jax.numpy):
 
-* ε_i is the mean of the minibatch losses of epoch i−1; ε_0 is given, or the first minibatch's
-  loss, or else the law's own typical value.
-* α_i = clip(α_0 · clip(Ψ(clip(features, domain)), rates of the law), min_lr, max_lr), with
-  α_0 = 1 unless the law is a shape that has a scale.
-* If asked, the first rates are a ramp, and none is far from the one before: between Ψ and the
-  user's limits, which always win.
+* ε_i is the mean of the minibatch losses of epoch i−1. ε_0 is given, or else the first
+  minibatch's loss, or else the law's typical one.
+* α_i = clip(α_0 · clip(Ψ(clip(features, domain)), rates of the law), min_lr, max_lr), where
+  α_0 = 1 unless the law is scale × shape.
+* If asked, the first rates are multiplied by a ramp, and no rate is far from the one before. The
+  user's limits come after that and always hold.
 * Where ε_i is not finite, or no loss was seen, the last rate stays, the epoch is counted in
-  `skipped`, and the next finite loss takes over.
+  `skipped`, and the next finite loss is used as usual.
 
 `start` → `first` (the first minibatch's loss, before its update) → `observe` (every loss)
 → `tick` (at the end of each epoch).
@@ -18,11 +18,11 @@ The one rule for the engine and every adapter, over an array namespace `xp` (num
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from numbers import Integral
 from typing import NamedTuple
 
 import numpy as np
 
+from psi.law.checks import check_positive, whole_number
 from psi.law.features import FEATURES, Observation
 from psi.law.law import Law
 from psi.law.namespace import Array, Namespace
@@ -30,36 +30,54 @@ from psi.law.namespace import Array, Namespace
 
 @dataclass(frozen=True)
 class Clock:
-    """A law in use: over how many epochs, from which ε_0, within which rates.
+    """A law in use, with the settings of one run.
 
-    Raises ValueError where a number makes no sense.
+    Args:
+        law: the law Ψ.
+        epochs: T, the budget in epochs; None only for a law that does not see i/T.
+        initial_loss: ε_0 in nats, log(classes) for cross-entropy; None: the first minibatch's loss.
+        min_lr: lower limit of the rate, which always holds.
+        max_lr: upper limit of the rate, which always holds.
+        scale: α_0 of a law that is scale × shape, a number or a traced scalar; None: the law's own.
+        parameters: P, for a law that sees it; None: the middle of the law's domain.
+        warmup: epochs of a ramp: α_i is multiplied by min((i + 1)/(warmup + 1), 1).
+        max_change: the factor by which α_i may differ from α_{i−1}, up or down; None: any.
+
+    Raises:
+        ValueError: a setting makes no sense; the message gives the rule and the value.
+
+    Example:
+        >>> import numpy as np
+        >>> import psi
+        >>> from psi.law.clock import Clock, observe, start, tick
+        >>> clock = Clock(psi.load("momentum"), epochs=20, initial_loss=2.3, max_lr=0.5)
+        >>> state = start(clock, np)  # sets α_0
+        >>> for loss in (2.3, 2.0, 1.7):  # of the minibatches of epoch 0
+        ...     state = observe(state, loss)
+        >>> state = tick(clock, state, np)  # sets α_1
+        >>> int(state.epoch), round(float(state.loss), 6), float(state.learning_rate) <= 0.5
+        (1, 2.0, True)
     """
 
     law: Law
     epochs: int | None = None
-    """T, the budget; None where it is not known, for a law that does not see i/T."""
     initial_loss: float | None = None
-    """ε_0 in nats, log(classes) for cross-entropy; None: the first minibatch's loss."""
     min_lr: float = 1e-6
     max_lr: float = 10.0
     scale: Array | None = None
-    """α_0 of a law that is scale × shape, a number or a traced scalar; None: the law's own."""
     parameters: int | None = None
-    """P, for a law that sees it; None: the middle of the law's domain."""
     warmup: int = 0
-    """Epochs of a ramp: α_i is (i + 1)/(warmup + 1) of what it would be, up to 1."""
     max_change: float | None = None
-    """By what factor α_i may differ from α_{i−1}, up or down; None: by any."""
 
     def __post_init__(self) -> None:
         if not isinstance(self.law, Law):
             raise ValueError(f"law must be a psi.Law (psi.load reads one), got {self.law!r:.60}")
         if self.epochs is not None:
-            object.__setattr__(self, "epochs", whole("epochs", self.epochs))
+            object.__setattr__(self, "epochs", whole_number("epochs", self.epochs))
         elif "progress" in self.law.features:
             raise ValueError("this law sees i/T: epochs must be given, got None")
         if self.initial_loss is not None:
-            positive("initial_loss", self.initial_loss)
+            check_positive("initial_loss", self.initial_loss)
         if not 0 <= self.min_lr <= self.max_lr < math.inf or self.max_lr == 0:
             raise ValueError(
                 f"rates must be 0 <= min_lr <= max_lr, got {self.min_lr} and {self.max_lr}"
@@ -68,54 +86,54 @@ class Clock:
             raise ValueError(
                 f"this law gives rates by itself: scale must be None, got {self.scale}"
             )
-        # A traced scalar shows its value to nobody.
+        # A traced scalar has no value to check.
         if isinstance(self.scale, int | float):
-            positive("scale", self.scale)
+            check_positive("scale", self.scale)
         if self.parameters is not None and not self.parameters >= 1:
             raise ValueError(f"parameters must be >= 1, got {self.parameters}")
-        object.__setattr__(self, "warmup", whole("warmup", self.warmup, least=0))
+        object.__setattr__(self, "warmup", whole_number("warmup", self.warmup, least=0))
         if self.max_change is not None and not 1 < self.max_change < math.inf:
             raise ValueError(f"max_change must be a factor above 1, got {self.max_change}")
 
     def at_scale(self, scale: Array) -> "Clock":
-        """The same with another α_0, or itself where the law has no scale."""
+        """The clock with another α_0; the same clock where the law has no scale."""
         return self if self.law.scale is None else replace(self, scale=scale)
 
     @property
-    def times(self) -> Array:
-        """What Ψ is multiplied by: α_0, 1 for a law without a scale."""
+    def multiplier(self) -> Array:
+        """α_0, by which Ψ is multiplied: 1 for a law without a scale."""
         return (self.law.scale or 1.0) if self.scale is None else self.scale
 
     @property
-    def size(self) -> float:
-        """P as the law is told it: given, or the geometric middle of its domain."""
+    def parameter_count(self) -> float:
+        """P, the feature: as given, or else the geometric middle of the law's domain."""
         if self.parameters is not None or "parameters" not in self.law.features:
             return float(self.parameters or 1)
         low, high = self.law.domain[self.law.features.index("parameters")]
         return math.sqrt(low) * math.sqrt(high)
 
     @property
-    def horizon(self) -> float:
-        """T, NaN where it is not known."""
+    def budget(self) -> float:
+        """T in epochs, NaN where it is not known."""
         return math.nan if self.epochs is None else float(self.epochs)
 
     @property
-    def lowest(self) -> Array:
-        """The lowest rate of the law, what a run has before its first finite loss."""
-        return self.times * self.law.rates.low
+    def lowest_rate(self) -> Array:
+        """The law's lowest rate, which a run has before its first finite loss."""
+        return self.multiplier * self.law.rates.low
 
 
 class ClockState(NamedTuple):
-    """Where the clock stands. Scalars; shape=()."""
+    """The rate of a run and what the clock remembers of its losses; shape=() each."""
 
     learning_rate: Array
-    """α_i of the epoch under way."""
+    """α_i of the current epoch."""
     epoch: Array
     """i; dtype=int"""
     count: Array
     """Losses observed in epoch i; dtype=int"""
     total: Array
-    """Their sum."""
+    """Sum of the losses observed in epoch i."""
     loss: Array
     """ε_i, the last finite one."""
     initial_loss: Array
@@ -124,22 +142,8 @@ class ClockState(NamedTuple):
     """Epochs whose mean loss was not finite; dtype=int"""
     parameters: Array
     """P"""
-    horizon: Array
-    """T, NaN where it is not known; a run that goes on for longer may change it at any time."""
-
-
-def whole(name: str, number: object, least: int = 1) -> int:
-    """The number as an int. Raises ValueError unless it is a whole number >= least."""
-    # numpy's whole numbers are Integral too, and so is True.
-    if isinstance(number, bool) or not isinstance(number, Integral) or number < least:
-        raise ValueError(f"{name} must be a whole number >= {least}, got {number!r:.60}")
-    return int(number)
-
-
-def positive(name: str, number: float) -> None:
-    """Raises ValueError unless the number is positive and finite."""
-    if not 0 < number < math.inf:
-        raise ValueError(f"{name} must be positive and finite, got {number}")
+    budget: Array
+    """T in epochs, NaN where it is not known; it may be changed at any time of a run."""
 
 
 def decide(
@@ -149,19 +153,19 @@ def decide(
     xp: Namespace,
     psi: Callable[[Array, Namespace], Array] | None = None,
 ) -> Array:
-    """α_i for one observation; `last` where its loss is not finite or Ψ is not.
+    """α_i for one observation; the rate `last` where its loss or Ψ is not finite.
 
-    With `psi` that function stands for the law's own: a search over laws asks this way.
+    A function `psi` replaces the law's own Ψ, for searches over laws.
     """
     law, psi = clock.law, psi or clock.law
     fine = xp.isfinite(observation.loss)
     # JAX evaluates both branches of a `where`: Ψ must see a number even where it is not used.
     seen = observation._replace(loss=xp.where(fine, observation.loss, observation.initial_loss))
-    # A number that overflows is clipped or passed over here: no news to warn of.
+    # What overflows is clipped or replaced by `last`: nothing to warn of.
     with np.errstate(all="ignore"):
         features = [FEATURES[name](seen) for name in law.features]
         clipped = [_clip(f, each, xp) for f, each in zip(features, law.domain, strict=True)]
-        rate = clock.times * _clip(psi(xp.stack(clipped), xp), law.rates, xp)
+        rate = clock.multiplier * _clip(psi(xp.stack(clipped), xp), law.rates, xp)
         if clock.warmup:
             rate = rate * xp.minimum((observation.epoch + 1) / (clock.warmup + 1), 1.0)
         rate = xp.where(fine & xp.isfinite(rate), rate, last)
@@ -172,33 +176,35 @@ def decide(
 
 
 def _clip(a: Array, ends: tuple[Array, Array], xp: Namespace) -> Array:
-    # Of a single number numpy's own clip takes five times as long.
+    # numpy's own clip takes five times as long for a single number.
     return xp.minimum(xp.maximum(a, ends[0]), ends[1])
 
 
 def rates_over(clock: Clock, loss: np.ndarray, epoch: np.ndarray) -> np.ndarray:
-    """α_i at given losses and epochs (arrays of one shape), as a run there would get them.
+    """α_i at given losses and epochs (arrays of one shape), each as if a run had come there.
 
-    `clock.initial_loss`, or else the law's typical one, stands for ε_0. Each rate is by itself:
-    raises ValueError for a clock with `max_change`.
+    ε_0 is `clock.initial_loss`, or else the law's typical one. Raises ValueError for a clock with
+    `max_change`, which would need the rate before.
     """
     if clock.max_change:
-        raise ValueError(f"rates by themselves have no max_change, got {clock.max_change}")
+        raise ValueError(f"rates of single epochs take no max_change, got {clock.max_change}")
     same = np.zeros_like(loss, dtype=float)
     initial = same + (clock.initial_loss or clock.law.initial_loss)
-    best = np.minimum(loss, initial)
-    seen = Observation(
-        epoch, same + clock.horizon, loss, initial, best, same, same, same, same + clock.size
+    best, budget, count = (
+        np.minimum(loss, initial),
+        same + clock.budget,
+        same + clock.parameter_count,
     )
-    return decide(clock, seen, same + clock.lowest, np)
+    seen = Observation(epoch, budget, loss, initial, best, same, same, same, count)
+    return decide(clock, seen, same + clock.lowest_rate, np)
 
 
 def start(clock: Clock, xp: Namespace) -> ClockState:
-    """Before the first loss: α_0 for the given ε_0, else for the law's typical one."""
+    """The state before the first loss: α_0 from the given ε_0, else from the law's typical one."""
     zero = xp.asarray(0)
     loss = xp.asarray(clock.initial_loss or clock.law.initial_loss, dtype=float)
     state = ClockState(
-        learning_rate=xp.asarray(clock.lowest, dtype=float),
+        learning_rate=xp.asarray(clock.lowest_rate, dtype=float),
         epoch=zero,
         count=zero,
         total=xp.asarray(0.0, dtype=float),
@@ -206,14 +212,14 @@ def start(clock: Clock, xp: Namespace) -> ClockState:
         initial_loss=loss,
         best_loss=loss,
         skipped=zero,
-        parameters=xp.asarray(clock.size, dtype=float),
-        horizon=xp.asarray(clock.horizon, dtype=float),
+        parameters=xp.asarray(clock.parameter_count, dtype=float),
+        budget=xp.asarray(clock.budget, dtype=float),
     )
     return _with_rate(clock, state, loss, xp)
 
 
 def first(clock: Clock, state: ClockState, loss: Array, xp: Namespace) -> ClockState:
-    """Take ε_0 from the first minibatch's loss, unless it was given or `loss` is of no use."""
+    """Take ε_0 from the first minibatch's loss, unless it was given or `loss` is not positive."""
     if clock.initial_loss is not None:
         return state
     state = _begun(state, loss, xp)
@@ -221,7 +227,7 @@ def first(clock: Clock, state: ClockState, loss: Array, xp: Namespace) -> ClockS
 
 
 def observe(state: ClockState, loss: Array) -> ClockState:
-    """Take one minibatch's loss into the mean of the epoch under way."""
+    """Add one minibatch's loss to the mean of the current epoch."""
     with np.errstate(all="ignore"):  # a sum that overflows makes the epoch a skipped one
         return state._replace(total=state.total + loss, count=state.count + 1)
 
@@ -235,10 +241,10 @@ def tick(clock: Clock, state: ClockState, xp: Namespace) -> ClockState:
 def turn(
     clock: Clock, state: ClockState, loss: Array, begins: Array, ends: Array, xp: Namespace
 ) -> ClockState:
-    """`first` where a run begins, `tick` where an epoch ends, else the same, without a branch.
+    """`first` where a run begins, `tick` where an epoch ends, else no change; without a branch.
 
-    For compiled loops: the few numbers of a decision cost less than a branch around them, which
-    XLA would put behind all of the backward pass.
+    For compiled loops, where a decision costs less than a branch around it: XLA would put the
+    branch behind the whole backward pass.
     """
     after, mean = _ended(state, xp)
     after = _where(ends, after, state, xp)
@@ -255,7 +261,7 @@ def _begun(state: ClockState, loss: Array, xp: Namespace) -> ClockState:
 
 
 def _ended(state: ClockState, xp: Namespace) -> tuple[ClockState, Array]:
-    """The next epoch, still at the rate of the last, and that one's mean loss."""
+    """The state in the next epoch, still at the last one's rate, and the last one's mean loss."""
     with np.errstate(all="ignore"):
         mean = state.total / state.count  # no number where there was no loss: 0/0
     fine = xp.isfinite(mean)
@@ -278,7 +284,7 @@ def _where(when: Array, one: ClockState, other: ClockState, xp: Namespace) -> Cl
 def _with_rate(clock: Clock, state: ClockState, loss: Array, xp: Namespace) -> ClockState:
     observation = Observation(
         epoch=state.epoch,
-        horizon=state.horizon,
+        budget=state.budget,
         loss=loss,
         initial_loss=state.initial_loss,
         best_loss=state.best_loss,

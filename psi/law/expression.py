@@ -1,9 +1,9 @@
-"""Formulas as trees of allowed operations.
+"""Formulas as trees of constants, variables and operations of one table.
 
-A tree is made of constants, variables and operations of the table `OPERATIONS`; nothing else can
-be written in a law file, so loading one never runs code. One evaluator serves numpy and JAX.
-The JSON form of a tree is a number, a name, or a list [operation, argument, …]; for the forms
-that people read see `psi.law.printing`, for the way back `psi.law.parsing`.
+A law file can hold nothing else, so that loading one never runs code. One evaluator serves numpy
+and JAX, where gradients are finite at the edges of a formula's domain too. In JSON a tree is a
+number, a name, or a list [operation, argument, …]; `psi.law.printing` and `psi.law.parsing` write
+and read formulas as text.
 """
 
 import math
@@ -22,16 +22,16 @@ MAX_NODES = 500
 MAX_DEPTH = 50
 
 Compute: TypeAlias = Callable[..., Any]
-"""(xp, *arguments) → an array, or one for each argument."""
+"""(xp, *arguments) → an array, or a tuple with one for each argument."""
 
 
 def _power(xp: Namespace, a: Array, b: Array) -> Array:
-    """a^b; where a ≤ 0 the exponent has no derivative and is held, the base keeps its own."""
+    """a^b; where a ≤ 0 there is no derivative by the exponent, so that only the base passes one."""
     if xp is np or _is_number(b):
         return xp.power(a, b)
     positive = a > 0
-    both = xp.power(_hold(xp, positive, a), _hold(xp, positive, b))
-    return xp.where(positive, both, xp.power(a, _still(b)))
+    both = xp.power(_stop_gradient_unless(positive, a, xp), _stop_gradient_unless(positive, b, xp))
+    return xp.where(positive, both, xp.power(a, _stop_gradient(b)))
 
 
 def _power_slopes(xp: Namespace, a: Array, b: Array) -> tuple[Array, ...]:
@@ -39,13 +39,13 @@ def _power_slopes(xp: Namespace, a: Array, b: Array) -> tuple[Array, ...]:
 
 
 class Operation(NamedTuple):
-    """One allowed operation: how many arguments, what it computes, where it has a derivative."""
+    """An allowed operation: how many arguments it takes, what it computes, its derivatives."""
 
     arity: int
     function: Compute
     """(xp, *arguments) → value"""
     slopes: Compute | None = None
-    """(xp, *arguments) → derivative by each argument; None: they are finite everywhere."""
+    """(xp, *arguments) → derivative by each argument; None: always finite, never needed."""
 
 
 OPERATIONS: Mapping[str, Operation] = MappingProxyType(
@@ -109,11 +109,11 @@ def evaluate(tree: Expression, names: tuple[str, ...], values: Array, xp: Namesp
     * The exponent b of a^b gets 0 where a ≤ 0, even where the value is defined (0^2, (−2)^2).
     * At a tie of min or max each argument gets half.
     """
-    # Not by `match`, which takes twice as long: a scheduler on the host asks at every step.
+    # `match` would take twice as long, and a scheduler on the host evaluates at every step.
     if isinstance(tree, Apply):
         inner = [evaluate(argument, names, values, xp) for argument in tree.arguments]
         row = OPERATIONS[tree.operation]
-        # numpy has no derivatives, and what guards them changes no value.
+        # numpy has no derivatives, and guarding them changes no value.
         if xp is np or row.slopes is None or all(map(_is_number, inner)):
             return row.function(xp, *inner)
         return _guarded(row.function, row.slopes, inner, xp)
@@ -123,37 +123,37 @@ def evaluate(tree: Expression, names: tuple[str, ...], values: Array, xp: Namesp
 def _guarded(function: Compute, slopes: Compute, arguments: list[Array], xp: Namespace) -> Array:
     """function(xp, *arguments), through which no derivative passes where a slope is not finite.
 
-    Held on both sides, for a derivative is multiplied by the slope and 0 · ∞ is not 0: going back
-    it is dropped behind that product, at the arguments; going forward, at the value.
+    Derivatives are multiplied by the slope and 0 · ∞ is not 0, so they are stopped on both sides
+    of that product: backward ones at the arguments, forward ones at the value.
     """
     by_each = zip(arguments, slopes(xp, *arguments), strict=True)
     needed = [slope for argument, slope in by_each if not _is_number(argument)]
     if all(_is_number(slope) and math.isfinite(slope) for slope in needed):  # of 0.5·a
         return function(xp, *arguments)
     fine = reduce(operator.and_, map(xp.isfinite, needed))
-    value = function(xp, *(_hold(xp, fine, argument) for argument in arguments))
-    return _hold(xp, fine, value)
+    value = function(xp, *(_stop_gradient_unless(fine, argument, xp) for argument in arguments))
+    return _stop_gradient_unless(fine, value, xp)
 
 
 def _is_number(a: Array) -> bool:
-    """Whether `a` is a plain number, which nothing is differentiated by."""
+    """Whether `a` is a plain Python number, by which nothing is differentiated."""
     return isinstance(a, float | int)
 
 
-def _hold(xp: Namespace, free: Array, a: Array) -> Array:
-    """The value, without derivative where not `free`; compiled, it is gone from the value."""
-    return a if _is_number(a) else xp.where(free, a, _still(a))
+def _stop_gradient_unless(keep: Array, a: Array, xp: Namespace) -> Array:
+    """`a`, without its derivative where not `keep`; costs nothing where none is taken."""
+    return a if _is_number(a) else xp.where(keep, a, _stop_gradient(a))
 
 
-def _still(a: Array) -> Array:
-    """The value as a constant: its bits, read as a whole number, have no derivative."""
+def _stop_gradient(a: Array) -> Array:
+    """`a` as a constant: its bits, read as an integer, have no derivative."""
     return a.view(f"i{a.dtype.itemsize}").view(a.dtype)
 
 
 def substitute(tree: Expression, values: Mapping[str, Expression]) -> Expression:
-    """The tree with `values[name]` in the place of each variable `name` that is listed there.
+    """The tree with `values[name]` instead of each variable `name` that is listed there.
 
-    All at once: what is put in is not looked at again. The sizes are for `check` to judge.
+    All at once: variables in `values` are not substituted again. The size is not checked.
     """
     match tree:
         case Variable(name):
@@ -220,7 +220,7 @@ def size(tree: Expression) -> int:
 
 
 def check(tree: Expression, names: tuple[str, ...]) -> None:
-    """Raise ValueError unless the tree could be in a law file and sees no variable but `names`."""
+    """Raise ValueError unless the tree fits a law file and has no variables but `names`."""
     from_json(to_json(tree))
     if (count := size(tree)) > MAX_NODES:
         raise ValueError(f"a formula may have {MAX_NODES} nodes, this one has {count}")

@@ -1,7 +1,8 @@
 """What a law may see: named features of an observation.
 
-A law declares an ordered tuple of names from `FEATURES`; `values` turns an observation into the
-numbers it is evaluated at. Names are part of the law-file format: their meaning never changes.
+A law declares an ordered tuple of names from `FEATURES`, and `values` turns an observation into the
+numbers that it is evaluated at. The names are part of the law-file format: their meaning never
+changes.
 """
 
 from collections.abc import Callable, Mapping
@@ -16,7 +17,7 @@ class Observation(NamedTuple):
 
     epoch: Array
     """i, epochs finished so far."""
-    horizon: Array
+    budget: Array
     """T, the budget in epochs."""
     loss: Array
     """ε_i in nats: the mean minibatch loss of epoch i−1; ε_0 for i = 0."""
@@ -31,7 +32,7 @@ class Observation(NamedTuple):
     weight_norm: Array
     """‖θ‖ before epoch i."""
     parameters: Array
-    """P, how many numbers the optimizer moves."""
+    """P, the number of trainable parameters."""
 
 
 FEATURES: Mapping[str, Callable[[Observation], Array]] = MappingProxyType(
@@ -39,7 +40,7 @@ FEATURES: Mapping[str, Callable[[Observation], Array]] = MappingProxyType(
         "loss": lambda o: o.loss,
         "epoch": lambda o: o.epoch,
         "loss_ratio": lambda o: o.loss / o.initial_loss,
-        "progress": lambda o: o.epoch / o.horizon,
+        "progress": lambda o: o.epoch / o.budget,
         "parameters": lambda o: o.parameters,
     }
 )

@@ -1,6 +1,7 @@
-"""The bytes of a law file: JSON for a formula, safetensors with a JSON header for a network.
+"""Reading and writing the bytes of a law file, which psi/law/law_file.md describes.
 
-Data only: nothing here evaluates, imports or unpickles what it reads.
+A formula is JSON, a network safetensors with a JSON header. Data only: nothing here evaluates,
+imports or unpickles what it reads.
 """
 
 import contextlib
@@ -13,8 +14,6 @@ from typing import Any, NoReturn, TypeAlias
 
 import numpy as np
 
-from psi.law.errors import LawFileError
-
 FORMAT = "psi-law"
 VERSION = 2
 READABLE = (1, VERSION)
@@ -25,7 +24,22 @@ FORMULA = ("formula", MAX_FORMULA_BYTES)
 NETWORK = ("network", MAX_NETWORK_BYTES)
 
 Document: TypeAlias = dict[str, Any]
-"""The JSON object of a law file, before or after it is a `Law`."""
+"""The JSON object of a law file."""
+
+
+class LawFileError(ValueError):
+    """A file that is no law: the message gives the file, the rule and what was found.
+
+    It is the only exception that loading a law raises.
+
+    Example:
+        >>> import psi
+        >>> try:
+        ...     psi.load("no-such-law")
+        ... except psi.LawFileError as error:
+        ...     print(str(error)[:44])
+        no-such-law: no such file, nor a shipped law
+    """
 
 
 def write_atomic(path: Path, content: bytes) -> None:
@@ -51,7 +65,7 @@ def write_atomic(path: Path, content: bytes) -> None:
 
 
 def pack(document: Document, arrays: Sequence[tuple[str, np.ndarray]]) -> bytes:
-    """A safetensors file: `document` as JSON in the header, `arrays` as float64 behind it."""
+    """A safetensors file: `document` as JSON in its header, then `arrays` as float64."""
     from safetensors.numpy import save  # formulas load without it
 
     tensors = {name: np.ascontiguousarray(array, dtype=np.float64) for name, array in arrays}
@@ -59,9 +73,9 @@ def pack(document: Document, arrays: Sequence[tuple[str, np.ndarray]]) -> bytes:
 
 
 def read(path: Path) -> tuple[Document, dict[str, np.ndarray]]:
-    """The document and the arrays (none for a formula) of a law file.
+    """The JSON object and the arrays (none for a formula) of a law file.
 
-    Raises LawFileError with the reason where the file is missing, too large or no law.
+    Raises LawFileError with the reason where the file is missing, too large or no law file.
     """
     content, is_text = _content(path)
     if not is_text:
@@ -73,7 +87,7 @@ def read(path: Path) -> tuple[Document, dict[str, np.ndarray]]:
 
 
 def parse(text: str) -> Document:
-    """A JSON object with distinct keys and finite numbers. Raises ValueError."""
+    """Read a JSON object. Raises ValueError where a key stands twice or a number is not finite."""
     document = json.loads(text, object_pairs_hook=_distinct, parse_constant=_not_finite)
     if not isinstance(document, dict):
         raise ValueError(f"expected a JSON object, got {type(document).__name__}")
@@ -81,7 +95,7 @@ def parse(text: str) -> Document:
 
 
 def _content(path: Path) -> tuple[bytes, bool]:
-    """The bytes, none of a file that is too large, and whether they should be text."""
+    """The bytes of a file that is not too large, and whether they are text (JSON)."""
     try:
         if not stat.S_ISREG(path.stat().st_mode):  # opening a pipe would wait for ever
             raise LawFileError(f"{path}: not a file")

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -14,6 +15,8 @@ from psi.law.file import FORMAT, VERSION, Document, pack, write_atomic
 from psi.law.namespace import Array, Namespace
 from psi.law.network import Network
 from psi.law.printing import text
+
+OPTIMIZER = r"[a-z][a-z0-9_-]{0,63}"
 
 
 class Range(NamedTuple):
@@ -30,7 +33,7 @@ class Score(NamedTuple):
     value: float
 
 
-class Constant(NamedTuple):
+class FittedConstant(NamedTuple):
     """A fitted constant with its 95 % interval over tasks."""
 
     name: str
@@ -41,44 +44,67 @@ class Constant(NamedTuple):
 
 @dataclass(frozen=True)
 class Provenance:
-    """Where a law comes from: what would have to be rerun to make it again."""
+    """Where a law comes from: what would have to be run again to make it again."""
 
     data_hash: str
     config_hash: str
     versions: tuple[str, ...]
-    """`name==version` of the libraries that made it."""
+    """`name==version` of the libraries that were used."""
     command: str = ""
-    """What was run."""
-
-    def document(self) -> Document:
-        """The JSON object of a law file."""
-        return asdict(self) | {"versions": list(self.versions)}
 
 
 @dataclass(frozen=True)
 class Law:
-    """α = Ψ(features), for one point or, with trailing axes, for many.
+    """A fitted Ψ, which gives the learning rate α = Ψ(features) at one point or at many.
 
-    Raises ValueError at construction where features are unknown, the model does not fit them, or
-    a range, the optimizer or the typical ε_0 makes no sense.
+    It is immutable and compares by value. Called outside its domain it extrapolates; used through
+    a scheduler or `psi.law.clock`, its features and rates are clipped to `domain` and `rates`.
+
+    Args:
+        model: a formula (`psi.law.parsing.parse` makes one of text) or a network.
+        features: names of what Ψ sees, in order: of "loss" ε [nats], "epoch" i, "loss_ratio" ε/ε_0,
+            "progress" i/T and "parameters" P.
+        domain: for each feature the range [low, high] seen in training.
+        rates: the range of ideal rates seen in training.
+        optimizer: the optimizer it was fitted for: "sgd", "momentum" (heavy ball, 0.9), "adam", or
+            another by the name it was trained under.
+        initial_loss: the typical ε_0 of the training tasks, in nats.
+        constants: fitted constants with 95 % intervals over tasks.
+        scores: what was measured, on tasks that the fit did not see.
+        provenance: hashes, versions and command: what it takes to make the law again.
+        scale: the typical α_0 of a law that is scale × shape, α = α_0 · Ψ; None: Ψ is the rate.
+
+    Raises:
+        ValueError: a feature is unknown, the model does not fit the features, or a range, the
+            optimizer, initial_loss or scale makes no sense.
+
+    Example:
+        >>> import psi
+        >>> from psi.law import Range, parse
+        >>> law = psi.Law(
+        ...     model=parse("0.5*loss_ratio^0.5*(1 - progress)"),
+        ...     features=("loss_ratio", "progress"),
+        ...     domain=(Range(0.001, 2.0), Range(0.0, 0.95)),
+        ...     rates=Range(1e-4, 0.5),
+        ...     optimizer="momentum",
+        ...     initial_loss=2.3,
+        ... )
+        >>> print(law)
+        0.5*loss_ratio^0.5*(1 - progress)
+        >>> float(law([0.25, 0.5]))  # at ε/ε_0 = 0.25, i/T = 0.5
+        0.125
     """
 
     model: Expression | Network
     features: tuple[str, ...]
-    """Names and their order (`psi.law.features.FEATURES`)."""
     domain: tuple[Range, ...]
-    """Per feature, the range seen in training. `psi.law.clock` clips to it; the law does not."""
     rates: Range
-    """The range of ideal rates seen in training. The clock clips to it."""
     optimizer: str
-    """The optimizer it was fitted for: `sgd`, `momentum` or `adam`."""
     initial_loss: float
-    """The typical ε_0 of the training tasks, in nats."""
-    constants: tuple[Constant, ...] = ()
+    constants: tuple[FittedConstant, ...] = ()
     scores: tuple[Score, ...] = ()
     provenance: Provenance | None = None
     scale: float | None = None
-    """The typical α_0 of a law that is scale × shape, α = α_0 · Ψ; None: Ψ is the rate itself."""
 
     def __post_init__(self) -> None:
         features_.check_names(self.features)
@@ -103,16 +129,33 @@ class Law:
             raise ValueError(f"initial_loss must be positive, got {self.initial_loss}")
         if self.scale is not None and not 0 < self.scale < math.inf:
             raise ValueError(f"scale must be positive and finite, got {self.scale}")
-        if self.optimizer not in ("sgd", "momentum", "adam"):
-            raise ValueError(f"optimizer must be sgd, momentum or adam, got {self.optimizer!r:.60}")
+        if not re.fullmatch(OPTIMIZER, self.optimizer):
+            raise ValueError(
+                "optimizer must be a name such as sgd, momentum or adam (a letter, then letters, "
+                f"digits, - and _; 64 at most), got {self.optimizer!r:.60}"
+            )
 
     def __call__(self, features: Array, xp: Namespace = np) -> Array:
-        """Ψ of shape (…) for features of shape (len(self.features), …), in their order.
+        """Evaluate Ψ. Nothing is clipped: outside `domain` this extrapolates.
 
-        It is the rate α, or α/α_0 of a law that has a scale.
+        Args:
+            features: shape (len(self.features), …), in their order and units; trailing axes are
+                points.
+            xp: the array namespace, `numpy` or, inside a JAX program, `jax.numpy`.
 
-        Pass `xp=jax.numpy` inside a JAX program. Nothing is clipped: outside `domain` this
-        extrapolates.
+        Returns:
+            The rate α, shape (…); α/α_0 of a law that has a scale.
+
+        Raises:
+            ValueError: the first axis of `features` is not as long as `self.features`.
+
+        Example:
+            >>> import numpy as np
+            >>> import psi
+            >>> law = psi.load("sgd")
+            >>> ratio, progress, parameters = np.linspace(1.0, 0.1, 5), np.linspace(0, 0.8, 5), 1e4
+            >>> law(np.stack(np.broadcast_arrays(ratio, progress, parameters))).shape
+            (5,)
         """
         features = xp.asarray(features, dtype=float)
         if features.shape[:1] != (len(self.features),):
@@ -130,7 +173,23 @@ class Law:
         return text(self.model, digits=4)
 
     def save(self, path: str | Path) -> None:
-        """Write the law: `.json` for a formula, `.safetensors` for a network. Atomic."""
+        """Write the law file, whole or not at all; `psi.load` reads it.
+
+        Args:
+            path: where; by custom `.json` for a formula and `.safetensors` for a network.
+
+        Raises:
+            ValueError: the path is a folder.
+            OSError: it cannot be written.
+
+        Example:
+            >>> import pathlib, tempfile
+            >>> import psi
+            >>> path = pathlib.Path(tempfile.mkdtemp(), "mine.json")
+            >>> psi.load("adam").save(path)
+            >>> psi.load(path) == psi.load("adam")
+            True
+        """
         if isinstance(self.model, Network):
             content = pack(self.document(), self.model.arrays())
         else:
@@ -138,11 +197,22 @@ class Law:
         write_atomic(Path(path), content)
 
     def document(self) -> Document:
-        """The law file's JSON object; `psi.law.load` reads it."""
+        """The law as the JSON object of its file (psi/law/law_file.md), without network weights.
+
+        Returns:
+            A dict of numbers, text, lists and dicts.
+
+        Example:
+            >>> import psi
+            >>> law = psi.load("adam").document()
+            >>> law["kind"], law["optimizer"]
+            ('formula', 'adam')
+        """
         if isinstance(self.model, Network):
             kind, model = "network", {"transforms": list(self.model.transforms)}
         else:
             kind, model = "formula", to_json(self.model)
+        made = self.provenance
         return {
             "format": FORMAT,
             "version": VERSION,
@@ -155,6 +225,6 @@ class Law:
             "constants": [list(each) for each in self.constants],
             "scores": [list(each) for each in self.scores],
             "scale": self.scale,
-            "provenance": self.provenance and self.provenance.document(),
+            "provenance": made and asdict(made) | {"versions": list(made.versions)},
             "model": model,
         }

@@ -1,4 +1,4 @@
-"""Loading a law: one loader, no fallback, every value checked. The format: law_file.md."""
+"""Loading a law from its file, every value checked. psi/law/law_file.md describes the format."""
 
 import math
 import os
@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 
 import psi.pretrained
-from psi.law.errors import LawFileError
 from psi.law.expression import from_json
-from psi.law.file import FORMAT, READABLE, Document, read
-from psi.law.law import Constant, Law, Provenance, Range, Score
+from psi.law.file import FORMAT, READABLE, Document, LawFileError, read
+from psi.law.law import FittedConstant, Law, Provenance, Range, Score
 from psi.law.network import Layer, Network
 
 KEYS = frozenset(
@@ -35,9 +34,26 @@ KEYS = frozenset(
 
 
 def load(name_or_path: str | Path) -> Law:
-    """The law in a file, or a shipped one by its name.
+    """Load a law Ψ from a file, or one that comes with the package by its name.
 
-    Raises LawFileError with the file and the reason where it cannot be a law.
+    Args:
+        name_or_path: "sgd", "momentum", "adam" or another name that `psi laws` lists; or the path
+            of a law file, JSON for a formula and safetensors for a network.
+
+    Returns:
+        The law, a pure function of its features.
+
+    Raises:
+        psi.LawFileError: there is no such file or it holds no law; the message says why.
+
+    Example:
+        >>> import psi
+        >>> law = psi.load("momentum")
+        >>> law.features
+        ('loss_ratio', 'progress', 'parameters')
+        >>> rate = law([0.5, 0.25, 10_000])  # ε/ε_0 = 0.5, i/T = 0.25, P = 10,000
+        >>> law.rates.low <= float(rate) <= law.rates.high
+        True
     """
     path = located(name_or_path)
     document, arrays = read(path)
@@ -48,12 +64,12 @@ def load(name_or_path: str | Path) -> Law:
 
 
 def shipped() -> tuple[tuple[str, Law], ...]:
-    """Names and laws that come with the package, by name."""
+    """(name, law) of every law that comes with the package, sorted by name."""
     return tuple((name, load(path)) for name, path in psi.pretrained.laws().items())
 
 
 def located(name_or_path: str | Path) -> Path:
-    """The file of a law: the path itself, or that of the shipped law of this name.
+    """The path of a law file: the one given, or that of the shipped law of this name.
 
     Raises LawFileError for a bare name that is neither.
     """
@@ -98,11 +114,11 @@ def _law(document: Document, arrays: dict[str, np.ndarray]) -> Law:
 
 
 def _upgraded(document: Document) -> Document:
-    """A document of version 1 as one of version 2, which knows of scales and commands."""
+    """A document of version 1 as one of version 2, which adds `scale` and `command`."""
     if document["version"] == 1 and "scale" not in document:
         document = document | {"scale": None}
-        if isinstance(made := document.get("provenance"), dict) and "command" not in made:
-            document["provenance"] = made | {"command": ""}
+        if isinstance(old := document.get("provenance"), dict) and "command" not in old:
+            document["provenance"] = old | {"command": ""}
     return document
 
 
@@ -121,9 +137,9 @@ def _network(model: Any, arrays: dict[str, np.ndarray]) -> Network:
     )
 
 
-def _constant(data: Any) -> Constant:
+def _constant(data: Any) -> FittedConstant:
     name, *rest = _list(data) or [None]
-    return Constant(_text(name, "constants"), *_numbers(rest, 3, "constants"))
+    return FittedConstant(_text(name, "constants"), *_numbers(rest, 3, "constants"))
 
 
 def _score(data: Any) -> Score:

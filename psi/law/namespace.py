@@ -1,9 +1,9 @@
-"""Maths written once for numpy and JAX: functions take the array namespace `xp` as an argument."""
+"""Types of maths written once for numpy and JAX: functions take the namespace `xp` to use."""
 
 from typing import Any, TypeAlias
 
 Array: TypeAlias = Any
-"""An array or scalar of the namespace in use: numpy's or jax.numpy's."""
+"""An array or scalar of the namespace in use, numpy or jax.numpy."""
 
 Namespace: TypeAlias = Any
 """The module `numpy` or `jax.numpy`."""

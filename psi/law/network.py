@@ -1,7 +1,7 @@
-"""A law as dense layers, evaluated from plain arrays.
+"""A law as a small dense network, evaluated from plain arrays.
 
 z = (transform(features) − shift) / scale;  z ← tanh(z W + b) for each hidden layer;
-α = exp(z W + b) for the last one. The network itself is trained elsewhere (`psi.fit.network`).
+α = exp(z W + b) for the last one. `psi.fit.network` trains one and exports its weights to this.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -19,11 +19,11 @@ TRANSFORMS: Mapping[str, Callable[[Namespace, Array], Array]] = MappingProxyType
 
 MAX_WIDTH = 1024
 MAX_LAYERS = 16
-MAX_UNROLLED = 128  # weights: of more, and of more layers, XLA may make a program without end
+MAX_UNROLLED = 128  # weights; unrolling more makes XLA's programs very long
 
 
 class Layer(NamedTuple):
-    """z W + b."""
+    """One dense layer, z W + b."""
 
     weights: np.ndarray
     """shape=(inputs, outputs)"""
@@ -33,17 +33,30 @@ class Layer(NamedTuple):
 
 @dataclass(frozen=True)
 class Network:
-    """Dense layers with tanh between them and exp at the end.
+    """Dense layers with tanh between them and exp at the end: positive rates.
 
-    Raises ValueError where shapes do not chain, a number is not finite or a scale is not positive.
+    Args:
+        transforms: for each feature "identity" or "log", taken before the shift.
+        shift: shape (features,).
+        scale: shape (features,), positive.
+        layers: weights of shape (inputs, outputs) and bias of shape (outputs,) each; the last layer
+            has one output.
+
+    Raises:
+        ValueError: shapes do not chain, a number is not finite or a scale is not positive.
+
+    Example:
+        >>> import numpy as np
+        >>> from psi.law import Layer, Network
+        >>> layers = (Layer(np.array([[-1.0]]), np.array([0.0])),)
+        >>> network = Network(("log",), np.array([0.0]), np.array([1.0]), layers)
+        >>> float(network(np.array([4.0]), np))  # exp(−log 4)
+        0.25
     """
 
     transforms: tuple[str, ...]
-    """Per feature, a name of `TRANSFORMS`."""
     shift: np.ndarray
-    """shape=(features,)"""
     scale: np.ndarray
-    """shape=(features,)"""
     layers: tuple[Layer, ...]
 
     def __post_init__(self) -> None:
@@ -70,10 +83,10 @@ class Network:
         return xp.exp(_dense(self.layers[-1], z, ones, xp)[0])
 
     def _unrolled(self, features: Array, xp: Namespace) -> Array:
-        """Of one point, number by number, which XLA makes one loop of.
+        """α at one point, number by number, so that XLA fuses all of it into one loop.
 
-        Each sum of a layer would be a task of its own, and in a step of training wait behind
-        matrix products again and again: 0.2 ms of 4.
+        As array operations, each sum of a layer is a thunk of its own, which in a training step
+        waits behind matrix products: that costs 0.2 ms of a step of 4 ms.
         """
         features = xp.asarray(features, dtype=float)
         shifts, scales = self.shift.tolist(), self.scale.tolist()
@@ -84,15 +97,15 @@ class Network:
             )
         ]
         for layer in self.layers[:-1]:
-            z = [xp.tanh(each) for each in _numbers(layer, z)]
-        return xp.exp(_numbers(self.layers[-1], z)[0])
+            z = [xp.tanh(each) for each in _scalars(layer, z)]
+        return xp.exp(_scalars(self.layers[-1], z)[0])
 
     def _is_small(self) -> bool:
         weights = sum(layer.weights.size for layer in self.layers)
         return len(self.layers) <= 3 and weights <= MAX_UNROLLED
 
     def __eq__(self, other: object) -> bool:
-        # The one of a dataclass would ask for the truth value of an array.
+        # The __eq__ of a dataclass would ask for the truth value of an array.
         return isinstance(other, Network) and self._content() == other._content()
 
     def __hash__(self) -> int:
@@ -103,7 +116,7 @@ class Network:
         return self.transforms, *arrays
 
     def arrays(self) -> tuple[tuple[str, np.ndarray], ...]:
-        """Every array with its name in a law file."""
+        """(name in a law file, array) of every array."""
         named = [("shift", self.shift), ("scale", self.scale)]
         for number, layer in enumerate(self.layers):
             named += [(f"weights.{number}", layer.weights), (f"bias.{number}", layer.bias)]
@@ -116,7 +129,7 @@ def _dense(layer: Layer, z: Array, ones: tuple[int, ...], xp: Namespace) -> Arra
     return xp.sum(products, axis=0) + layer.bias.reshape(-1, *ones)
 
 
-def _numbers(layer: Layer, z: Sequence[Array]) -> list[Array]:
+def _scalars(layer: Layer, z: Sequence[Array]) -> list[Array]:
     columns = zip(layer.weights.T.tolist(), layer.bias.tolist(), strict=True)
     return [sum((w * a for w, a in zip(each, z, strict=True)), bias) for each, bias in columns]
 

@@ -1,4 +1,6 @@
-"""Formulas from text, strictly: what `psi.law.printing.text` writes, and nothing that runs.
+"""Reading a formula from text, without ever running it; `psi.law.printing.text` writes such text.
+
+The grammar:
 
     sum:      product, then any number of + product and - product
     product:  signed, then any number of * signed and / signed
@@ -8,7 +10,7 @@
 
 The levels and the operations are those of the printer's table. A minus before a bare number
 belongs to the number. a^b^c and --a are refused: brackets say what is meant. Every error is a
-ValueError that begins with the place, `character 7: …`, counted from 1.
+ValueError that begins with the position, `character 7: …`, counted from 1.
 """
 
 import math
@@ -29,7 +31,7 @@ from psi.law.expression import (
 from psi.law.printing import CALL, FORMS, SIGN, SUM
 
 MAX_LENGTH = 20_000
-"""Characters; 500 nodes with constants in full need no more."""
+"""Characters; 500 nodes with constants at full precision need no more."""
 
 INFIX: Mapping[str, str] = MappingProxyType(
     {"+": "add", "-": "sub", "*": "mul", "/": "div", "^": "pow"}
@@ -46,30 +48,46 @@ TOKEN = re.compile(
 
 
 class Token(NamedTuple):
-    """A piece of the text."""
+    """A number, name or sign in the text, or its end."""
 
     kind: str
     """number, name, sign or end"""
     text: str
-    place: int
-    """Of its first character, from 1."""
+    position: int
+    """Of its first character, counted from 1."""
 
 
 class Part(NamedTuple):
-    """A tree that has been read."""
+    """A subtree that has been read."""
 
     tree: Expression
     height: int
     """Levels below its root."""
     strength: int
-    """Of its text, as the printer counts."""
+    """How tightly its text binds, as in `psi.law.printing`."""
 
 
 def parse(source: str, names: tuple[str, ...] | None = None) -> Expression:
-    """The tree of a formula over the variables `names`; None: any name may be a variable.
+    """Read a formula, e.g. "0.3*loss_ratio^0.5*(1 - progress)".
 
-    Raises ValueError with the place where the text is no formula, or one that is larger than a
-    law may have.
+    Args:
+        source: numbers, names, + - * / ^, brackets, and exp log sqrt tanh cos floor min max.
+        names: the variables that may occur; None: any name may be one.
+
+    Returns:
+        The expression tree, which `psi.law.printing.text` writes as the same text.
+
+    Raises:
+        ValueError: the text is no formula, or one larger than a law may have (500 nodes, 50
+            levels); the message gives the position.
+
+    Example:
+        >>> from psi.law import parse, text
+        >>> text(parse("0.1 * exp(-progress)"))
+        '0.1*exp(-progress)'
+        >>> parse("0.1*speed", names=("loss", "progress"))
+        Traceback (most recent call last):
+        ValueError: character 5: unknown name 'speed'; known: loss, progress
     """
     reader = _Reader(source, names)
     tree = reader.infix(SUM, 0).tree
@@ -79,9 +97,9 @@ def parse(source: str, names: tuple[str, ...] | None = None) -> Expression:
 
 
 class _Reader:
-    """The text, how far it has been read, and what counts towards the limits.
+    """A recursive-descent parser: the text, how far it has been read, nodes and brackets so far.
 
-    `level` is the number of operations above: it and the brackets bound the recursion.
+    `level` is the number of operations above; with the brackets it bounds the recursion.
     """
 
     def __init__(self, source: str, names: tuple[str, ...] | None) -> None:
@@ -93,7 +111,7 @@ class _Reader:
         self.token = self.next()
 
     def next(self) -> Token:
-        """The token after the one under way."""
+        """The token after the current one."""
         found = TOKEN.match(self.source, self.end)
         assert found, "the pattern takes any character, and the end"
         self.end = found.end()
@@ -104,36 +122,38 @@ class _Reader:
         return Token(kind, found[kind], found.start(kind) + 1)
 
     def take(self) -> Token:
-        """The token under way; the next one takes its place."""
+        """Return the current token and go on to the next."""
         token, self.token = self.token, self.next()
         return token
 
     def infix(self, need: int, level: int) -> Part:
-        """Operands and the operators between them, as far as they are of strength `need`."""
+        """Operands and the operators between them that bind at least as tightly as `need`."""
         if level > MAX_DEPTH:
-            self.fail(self.token.place, TOO_DEEP)
+            self.fail(self.token.position, TOO_DEEP)
         left = self.prefix(need, level)
         while (operation := INFIX.get(self.token.text)) and FORMS[operation].strength >= need:
             first, second = FORMS[operation].inner
             if left.strength < first:
-                self.fail(self.token.place, "a^b^c has two meanings: put brackets around one power")
-            place = self.take().place
-            left = self.apply(place, operation, left, self.infix(second, level + 1))
+                self.fail(
+                    self.token.position, "a^b^c has two meanings: put brackets around one power"
+                )
+            position = self.take().position
+            left = self.apply(position, operation, left, self.infix(second, level + 1))
         return left
 
     def prefix(self, need: int, level: int) -> Part:
-        """An operand, or a minus and a power. A bare number takes the minus into itself."""
+        """An operand, or a minus before a power. A minus before a bare number makes it negative."""
         if self.token.text != "-" or need > SIGN:
             return self.operand(need, level)
-        place = self.take().place
+        position = self.take().position
         number = self.token.kind == "number"
         part = self.infix(FORMS["neg"].inner[0], level if number else level + 1)
         if number and isinstance(part.tree, Constant):
             return Part(Constant(-part.tree.value), 0, SIGN)
-        return self.apply(place, "neg", part)
+        return self.apply(position, "neg", part)
 
     def operand(self, need: int, level: int) -> Part:
-        """A number, a name, a call or brackets."""
+        """A number, a name, a function call or a bracketed sum."""
         if self.token.text == "(":
             return self.bracket(1, level)[0]._replace(strength=CALL)
         if self.token.kind == "number":
@@ -146,11 +166,11 @@ class _Reader:
         if self.token.text != "(":
             self.refuse(f"'(' after {name.text}")
         parts = self.bracket(OPERATIONS[name.text].arity, level + 1)
-        return self.apply(name.place, name.text, *parts)
+        return self.apply(name.position, name.text, *parts)
 
     def bracket(self, count: int, level: int) -> list[Part]:
-        """`count` sums between brackets, with commas between them."""
-        opening = self.take().place
+        """`count` sums in brackets, separated by commas."""
+        opening = self.take().position
         self.brackets += 1
         if self.brackets > MAX_DEPTH:
             self.fail(opening, f"brackets may be {MAX_DEPTH} deep, these are deeper")
@@ -167,43 +187,43 @@ class _Reader:
         """A constant."""
         value = float(token.text)
         if not math.isfinite(value):
-            self.fail(token.place, f"a number must be finite, got {token.text:.60}")
-        return self.node(token.place, Constant(value))
+            self.fail(token.position, f"a number must be finite, got {token.text:.60}")
+        return self.node(token.position, Constant(value))
 
     def variable(self, token: Token) -> Part:
-        """A name that is no function's."""
+        """A variable, where the name is no function's."""
         if self.names is not None and token.text in self.names:
-            return self.node(token.place, Variable(token.text))
+            return self.node(token.position, Variable(token.text))
         if self.token.text == "(":
             known = ", ".join(FUNCTIONS)
-            self.fail(token.place, f"unknown function {token.text!r:.60}; known: {known}")
+            self.fail(token.position, f"unknown function {token.text!r:.60}; known: {known}")
         if token.text in NO_NUMBERS:
-            self.fail(token.place, f"a number must be finite, got {token.text}")
+            self.fail(token.position, f"a number must be finite, got {token.text}")
         if self.names is not None:
             known = ", ".join(self.names)
-            self.fail(token.place, f"unknown name {token.text!r:.60}; known: {known}")
-        return self.node(token.place, Variable(token.text))
+            self.fail(token.position, f"unknown name {token.text!r:.60}; known: {known}")
+        return self.node(token.position, Variable(token.text))
 
-    def apply(self, place: int, operation: str, *parts: Part) -> Part:
-        """An operation on what has been read."""
+    def apply(self, position: int, operation: str, *parts: Part) -> Part:
+        """Apply an operation to subtrees that have been read."""
         tree = Apply(operation, tuple(part.tree for part in parts))
         height = 1 + max(part.height for part in parts)
         if height > MAX_DEPTH:
-            self.fail(place, TOO_DEEP)
-        return self.node(place, tree)._replace(height=height, strength=FORMS[operation].strength)
+            self.fail(position, TOO_DEEP)
+        return self.node(position, tree)._replace(height=height, strength=FORMS[operation].strength)
 
-    def node(self, place: int, tree: Expression) -> Part:
-        """Count one more node, a leaf unless told otherwise."""
+    def node(self, position: int, tree: Expression) -> Part:
+        """A leaf; counts one more node."""
         self.nodes += 1
         if self.nodes > MAX_NODES:
-            self.fail(place, f"a formula may have {MAX_NODES} nodes, this one has more")
+            self.fail(position, f"a formula may have {MAX_NODES} nodes, this one has more")
         return Part(tree, 0, CALL)
 
     def refuse(self, expected: str) -> NoReturn:
-        """Raise ValueError: the token under way is not what is needed."""
+        """Raise ValueError: the current token is not what is expected."""
         found = "the end of the text" if self.token.kind == "end" else f"{self.token.text!r:.60}"
-        self.fail(self.token.place, f"expected {expected}, got {found}")
+        self.fail(self.token.position, f"expected {expected}, got {found}")
 
-    def fail(self, place: int, reason: str) -> NoReturn:
-        """Raise ValueError with the place."""
-        raise ValueError(f"character {place}: {reason}")
+    def fail(self, position: int, reason: str) -> NoReturn:
+        """Raise ValueError with the position in front."""
+        raise ValueError(f"character {position}: {reason}")

@@ -1,8 +1,8 @@
-"""Formulas as people write them: text, Python, LaTeX.
+"""Writing a formula as text, as Python or as LaTeX.
 
-`text` is the form that `psi.law.parsing` reads back: with constants in full, the text of a tree
-is read as that very tree. A minus before a bare number belongs to the number: −2 is a constant,
-−(2) the negative of one. `python` and `latex` are for other readers and have no way back.
+`psi.law.parsing.parse` reads `text` back: with constants at full precision it gives the same tree.
+A minus before a bare number belongs to the number: −2 is a constant, −(2) the negative of one.
+`python` and `latex` cannot be read back.
 """
 
 from collections.abc import Callable, Mapping
@@ -12,7 +12,7 @@ from typing import NamedTuple
 from psi.law.expression import Apply, Constant, Expression, Variable, nodes
 
 SUM, PRODUCT, SIGN, POWER, CALL = range(5)
-"""How strongly the text of an operation holds together; a name and a number are like a call."""
+"""How tightly the text of an operation binds; a name or a number binds like a call."""
 
 
 class Form(NamedTuple):
@@ -22,7 +22,7 @@ class Form(NamedTuple):
     """Format string of the arguments' texts."""
     strength: int
     inner: tuple[int, ...]
-    """Least strength that each argument needs to stand without brackets."""
+    """For each argument, how tightly it must bind to need no brackets."""
 
 
 def _call(name: str, arity: int = 1) -> Form:
@@ -63,16 +63,41 @@ PYTHON: Mapping[str, Form] = MappingProxyType(
     }
 )
 OF_NUMBERS = MappingProxyType({"div": _call("np.divide", 2), "pow": _call("np.power", 2)})
-"""Where both arguments are plain numbers, of which Python has its own idea: 1/0, (-8)**0.5."""
+"""For plain numbers, where Python would raise or turn complex: 1/0, (-8)**0.5."""
 
 
 def text(tree: Expression, digits: int | None = None) -> str:
-    """The formula as a person types it, constants to `digits` significant digits or in full."""
+    """Write a formula as a person types it.
+
+    Args:
+        tree: the formula.
+        digits: significant digits of constants; None: as many as it takes to read them back.
+
+    Returns:
+        Text that `psi.law.parsing.parse` reads.
+
+    Example:
+        >>> from psi.law import parse, text
+        >>> text(parse("loss / 3.14159265"), digits=3)
+        'loss/3.14'
+    """
     return _written(tree, lambda node: FORMS[node.operation], digits)[0]
 
 
 def python(tree: Expression) -> str:
-    """A Python expression with `np` and the variables, which are numpy's arrays or numbers."""
+    """Write a formula as a Python expression.
+
+    Args:
+        tree: the formula.
+
+    Returns:
+        Code over `np` and the variables, which are numpy arrays or numbers.
+
+    Example:
+        >>> from psi.law import parse, python
+        >>> python(parse("sqrt(loss)^progress"))
+        'np.sqrt(loss)**progress'
+    """
 
     def form(node: Apply) -> Form:
         forms = PYTHON if any(isinstance(each, Variable) for each in nodes(node)) else OF_NUMBERS
@@ -112,10 +137,10 @@ LETTERS: Mapping[str, str] = MappingProxyType(
         "progress": "i/T",
     }
 )
-"""Features as the field writes them."""
+"""Features in the usual letters."""
 
 L_SUM, L_QUOTIENT, L_PRODUCT, L_POWER, L_ATOM = range(5)
-"""In LaTeX a sign is as strong as a product, and the slash of i/T weaker."""
+"""In LaTeX a sign binds as tightly as a product, the slash of i/T less."""
 
 LATEX: Mapping[str, Form] = MappingProxyType(
     {
@@ -136,13 +161,24 @@ LATEX: Mapping[str, Form] = MappingProxyType(
     }
 )
 NO_SIGN = frozenset({("neg", 0), ("sub", 1), ("mul", 1)})
-"""Places that no minus may begin."""
+"""(operation, argument) whose text must not begin with a minus."""
 
 
 def latex(tree: Expression, digits: int | None = 4, names: Mapping[str, str] = LETTERS) -> str:
-    r"""The formula for a page of mathematics; variables as in `names`, else \mathrm{…}.
+    r"""Write a formula in LaTeX, without the brackets of a (b c) and a + −b.
 
-    For the eye: the brackets of a (b c) and a + −b are left out, as in a b c and a − b.
+    Args:
+        tree: the formula.
+        digits: significant digits of constants; None: all.
+        names: LaTeX of each variable; one that is not listed is set upright.
+
+    Returns:
+        The formula, for math mode.
+
+    Example:
+        >>> from psi.law import latex, parse
+        >>> print(latex(parse("0.1*(1 - progress)")))
+        0.1\,\left(1 - i/T\right)
     """
     return _latex(tree, digits, names)[0]
 
@@ -172,8 +208,8 @@ def _power_of_ten(shown: str) -> tuple[str, int]:
 def _arranged(operation: str, parts: list[tuple[str, int]]) -> tuple[str, int]:
     pattern, strength, inner = LATEX[operation]
     shown = []
-    for place, ((part, held), need) in enumerate(zip(parts, inner, strict=True)):
-        bare = held >= need and not (part.startswith("-") and (operation, place) in NO_SIGN)
+    for position, ((part, held), need) in enumerate(zip(parts, inner, strict=True)):
+        bare = held >= need and not (part.startswith("-") and (operation, position) in NO_SIGN)
         shown.append(part if bare else rf"\left({part}\right)")
     last = shown[-1]
     if operation == "add" and last.startswith("-"):

@@ -1,4 +1,4 @@
-"""A trial of a law: what Ψ gives over a grid of its whole domain."""
+"""Whether a law gives usable rates: Ψ evaluated over a grid of its whole domain."""
 
 from typing import NamedTuple
 
@@ -7,29 +7,29 @@ import numpy as np
 from psi.law.law import Law
 
 POINTS = 20_000
-"""About so many, the corners of the domain among them."""
+"""About how many; the corners of the domain are among them."""
 
 
 class Trial(NamedTuple):
-    """What was found."""
+    """How many points of a law's domain give a rate, and between which limits."""
 
     points: int
     finite: int
-    """Points where Ψ is a finite number above zero."""
+    """Points where Ψ is finite and positive."""
     low: float
     high: float
-    """The least and the largest of these; NaN where there is none."""
+    """The least and the largest rate of these; NaN where there is none."""
     clipped: int
-    """Points where it is beyond the rates that the law declares, to which the clock holds it."""
+    """Points where it is outside the law's declared rates, to which a scheduler clips it."""
 
     @property
     def ok(self) -> bool:
-        """Whether Ψ is a rate wherever it may be asked."""
+        """Whether Ψ is a rate everywhere in the domain."""
         return self.finite == self.points
 
 
 def trial(law: Law) -> Trial:
-    """Evaluate Ψ over a grid, evenly spaced in each feature."""
+    """Evaluate Ψ over a grid that is evenly spaced in each feature."""
     each = max(2, round(POINTS ** (1 / len(law.features))))
     axes = [np.linspace(low, high, each) for low, high in law.domain]
     grid = np.stack([axis.reshape(-1) for axis in np.meshgrid(*axes, indexing="ij")])

@@ -1,7 +1,7 @@
-"""The shipped law files, by name; experiments/closed_forms makes them.
+"""The law files that come with the package. experiments/closed_forms makes them.
 
-`NAME` is for training with the optimizer NAME, α = Ψ; `NAME-scaled` is scale × shape, α = α_0 · Ψ
-with α_0 from a probe (psi.lab.engine.probe).
+The law NAME is for training with the optimizer NAME: Ψ is the rate α itself. NAME-scaled is
+scale × shape: α = α_0 · Ψ, where α_0 is the user's or comes from a short probe run.
 """
 
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The figure of a diagnosis: the loss with what was found in it, and rates beside Ψ's."""
+"""The figure of a diagnosis: the loss with the findings in it, the rates beside the law's."""
 
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from psi.report.figures import FONT, legend_beside, save
 
-MOST = 1e200  # ticks of an axis overflow beyond
+MAX_DRAWN = 1e200  # beyond that, the ticks of an axis overflow
 COLOURS = {
     "rate too high": "C3",
     "spikes": "C1",
@@ -24,7 +24,7 @@ def diagnosis_figure(
     """Loss above, rates below, and updates over weights where the log has them.
 
     `log` is what `psi.advice.log.read_log` returned, `curve` its trend or None, `found` its
-    findings, `along` what Ψ would have chosen.
+    findings, `along` the replay of the law `law_name` along it.
     """
     ratios = np.isfinite(log.update_ratio).any()
     heights = [3, 2, 1.4] if ratios else [3, 2]
@@ -45,7 +45,7 @@ def diagnosis_figure(
 
 def _losses(axis: Axes, log: Any, curve: Any, found: Any) -> None:
     fine = np.isfinite(log.loss)
-    loss = np.clip(log.loss[fine], -MOST, MOST)
+    loss = np.clip(log.loss[fine], -MAX_DRAWN, MAX_DRAWN)
     axis.plot(log.at[fine], loss, ".", color="0.6", ms=3, label="logged")
     if curve is not None:
         axis.plot(curve.at, curve.smooth, color="k", lw=1.3, label="without its noise")
@@ -71,7 +71,7 @@ def _losses(axis: Axes, log: Any, curve: Any, found: Any) -> None:
 
 
 def _scale(axis: Axes, loss: np.ndarray, curve: Any) -> None:
-    """What diverged does not squeeze the rest; a loss that falls far is drawn by its logarithm."""
+    """Limits that leave out what diverged; a logarithmic axis for a loss that falls far."""
     if len(loss) == 0:
         return
     low, high = loss.min(), loss.max()
@@ -89,10 +89,10 @@ def _scale(axis: Axes, loss: np.ndarray, curve: Any) -> None:
 def _rates(axis: Axes, log: Any, along: Any, law_name: str) -> None:
     if np.isfinite(log.rate).any():
         axis.step(log.at, log.rate, where="post", color="0.35", lw=1.3, label="yours")
-    axis.step(along.at, along.psi, where="post", color="C0", lw=2, label=f"Ψ ({law_name})")
+    axis.step(along.at, along.law_rate, where="post", color="C0", lw=2, label=f"Ψ ({law_name})")
     axis.set(yscale="log", ylabel="learning rate")
     positive = log.rate[np.isfinite(log.rate) & (log.rate > 0)]
-    both = np.concatenate([positive, along.psi])
-    # A schedule that ends at zero would take all the room.
+    both = np.concatenate([positive, along.law_rate])
+    # Without a limit, a schedule that ends at zero would fill the axis.
     axis.set_ylim(max(both.min(), both.max() / 1e5) / 1.5, both.max() * 1.5)
     legend_beside(axis)

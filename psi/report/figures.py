@@ -112,7 +112,7 @@ def psi_figure(
 def law_figure(law: Law, epochs: int, path: Path, parameters: int | None = None) -> None:
     """Ψ over loss and epoch for the law's typical ε_0, a budget of `epochs` and P."""
     clock = Clock(law, epochs, parameters=parameters)
-    where = f", P = {clock.size:.0f}" if "parameters" in law.features else ""
+    where = f", P = {clock.parameter_count:.0f}" if "parameters" in law.features else ""
     title = "\n".join(wrap(f"Ψ: {law}{where}", WIDE))
     surface = Surface(title, partial(rates_over, clock))
     nowhere = pd.DataFrame({"epoch": [], "loss": []})

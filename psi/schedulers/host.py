@@ -1,27 +1,41 @@
-"""The clock on numpy, as adapters on the host drive it: PyTorch, Keras, a loop of one's own.
+"""The clock on numpy, for adapters that run on the host: PyTorch, Keras, a loop of one's own.
 
-state = start(clock, np) → `seen` for every minibatch's loss → `ended` after each epoch, which
-may bring the epoch's loss itself instead. The rate in force is `state.learning_rate`.
+state = start(clock, np) → `observe` for every minibatch's loss → `end_epoch` after each epoch,
+which may bring the epoch's loss itself instead. The rate in force is `state.learning_rate`.
+
+`state_dict` and `from_state_dict` turn a state into plain numbers and back for a checkpoint: no
+law, no arrays, nothing that needs unpickling, and a run that goes on from one has the same bits.
 """
 
+import math
 import warnings
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
 
 from psi.law import clock as clock_
+from psi.law.checks import whole_number
 from psi.law.clock import Clock, ClockState
 
+COUNTS = ("epoch", "count", "skipped")
+POSITIVE = ("learning_rate", "initial_loss", "parameters")
+MAY_BE_NAN = ("total", "budget")
+"""The sum of an epoch's losses may overflow; T is NaN where it is not known."""
 
-def seen(clock: Clock, state: ClockState, loss: float, begins: bool) -> ClockState:
-    """Take one minibatch's loss; the one that begins a run is ε_0 unless that was given."""
+StateDict = dict[str, float | int]
+"""A `ClockState` as plain numbers, by field."""
+
+
+def observe(clock: Clock, state: ClockState, loss: float, begins: bool) -> ClockState:
+    """Take one minibatch's loss; where a run begins it is ε_0, unless that was given."""
     if begins:
         state = clock_.first(clock, state, np.float64(loss), np)
     return clock_.observe(state, np.float64(loss))
 
 
-def ended(clock: Clock, state: ClockState, loss: float | None = None) -> ClockState:
-    """End an epoch: by its own mean loss, or else by the mean of what was seen.
+def end_epoch(clock: Clock, state: ClockState, loss: float | None = None) -> ClockState:
+    """End an epoch: by its own mean loss, or else by the mean of the observed losses.
 
     Warns, once in a run, where that is no finite number: the last rate stays.
     """
@@ -38,10 +52,10 @@ def ended(clock: Clock, state: ClockState, loss: float | None = None) -> ClockSt
     return after
 
 
-def restarted(clock: Clock, state: ClockState) -> ClockState:
-    """Epoch 0 begins now: the epochs so far were another schedule's, a warm-up's say.
+def restart(clock: Clock, state: ClockState) -> ClockState:
+    """Begin epoch 0 now, where the epochs so far were another schedule's, a warm-up's say.
 
-    ε_0 is what it was then; the losses seen since give this epoch's rate.
+    ε_0 stays what it was; the losses observed since choose this epoch's rate.
     """
     if state.count == 0:
         return state._replace(epoch=np.asarray(0))
@@ -49,14 +63,55 @@ def restarted(clock: Clock, state: ClockState) -> ClockState:
     return clock_.tick(replace(clock, max_change=None), before, np)
 
 
-def extended(state: ClockState, epochs: int) -> ClockState:
-    """The same run with another budget T, which holds from its next epoch on."""
-    return state._replace(horizon=np.asarray(float(clock_.whole("epochs", epochs))))
+def extend(state: ClockState, epochs: int) -> ClockState:
+    """Change the budget T of a run to `epochs`, from its next epoch on."""
+    return state._replace(budget=np.asarray(float(whole_number("epochs", epochs))))
 
 
-def number(loss: object) -> float:
+def as_float(loss: object) -> float:
     """A loss as a float. Raises ValueError unless it is one number, also in a tensor."""
     try:
         return float(loss.detach() if hasattr(loss, "detach") else loss)  # type: ignore
     except (TypeError, ValueError, RuntimeError) as error:
         raise ValueError(f"a loss must be one number, got {loss!r:.60}: {error}") from None
+
+
+def state_dict(state: ClockState) -> StateDict:
+    """The state's fields by name, as Python numbers."""
+    return {
+        name: int(value) if name in COUNTS else float(value)
+        for name, value in state._asdict().items()
+    }
+
+
+def from_state_dict(found: object) -> ClockState:
+    """The state that `state_dict` wrote, on numpy; also one of version 0.1.0.
+
+    Raises ValueError with the key's name where one is missing, unknown or of no use.
+    """
+    if not isinstance(found, Mapping):
+        raise ValueError(f"a saved clock is a mapping of numbers, got {type(found).__name__}")
+    if "horizon" in found and "budget" not in found:  # what 0.1.0 called T
+        found = {"budget" if name == "horizon" else name: found[name] for name in found}
+    for name in ClockState._fields:
+        if name not in found:
+            raise ValueError(f"a saved clock lacks {name!r}")
+    for name in found:
+        if name not in ClockState._fields:
+            raise ValueError(f"a saved clock has no {name!r:.60}")
+    return ClockState(**{name: _number(name, found[name]) for name in ClockState._fields})
+
+
+def _number(name: str, value: object) -> np.ndarray:
+    if name in COUNTS:
+        return np.asarray(whole_number(name, value, least=0))
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError(f"{name} of a saved clock must be a number, got {value!r:.60}")
+    if name not in MAY_BE_NAN and not math.isfinite(value):
+        raise ValueError(f"{name} of a saved clock must be finite, got {value}")
+    # A rate of 0 is what min_lr = max_lr · 0 may ask for; a loss of 0 is no ε_0.
+    if name in POSITIVE and (value < 0 or (value == 0 and name != "learning_rate")):
+        raise ValueError(f"{name} of a saved clock must be positive, got {value}")
+    if name == "budget" and (value < 1 or math.isinf(value)):
+        raise ValueError(f"budget of a saved clock must be NaN or >= 1, got {value}")
+    return np.asarray(float(value))

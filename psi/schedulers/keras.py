@@ -1,8 +1,4 @@
-"""A law as a Keras 3 callback, on any backend.
-
-schedule = PsiSchedule(psi.load("adam"), epochs=20, initial_loss=math.log(10))
-model.fit(x, y, epochs=20, callbacks=[schedule])
-"""
+"""A law as a Keras 3 callback, on any backend."""
 
 from dataclasses import replace
 from typing import Any
@@ -10,28 +6,52 @@ from typing import Any
 import keras
 import numpy as np
 
-from psi.law.clock import Clock, start, whole
+from psi.law.checks import whole_number
+from psi.law.clock import Clock, start
 from psi.law.law import Law
 from psi.schedulers import host
-from psi.schedulers.saved import Saved, restored, saved
 
 
 class PsiSchedule(keras.callbacks.Callback):
-    """α_{i+1} = Ψ(ε, i + 1), set after epoch i from that epoch's mean training loss.
+    """Set the rate of each epoch from the training loss before it, α_i = Ψ(ε, i).
 
-    The rate is absolute: it replaces the optimizer's, from the start of `fit`: α_0 comes from
-    `initial_loss` (ε_0 in nats, log(classes) for cross-entropy), else from the law's typical one.
-    The rate that an epoch had is logged as `learning_rate`. With `every` = N a decision period is N
-    minibatches instead of an epoch, and `epochs` counts periods; Keras tells the mean loss since
-    the epoch began, so that one loss that is not finite hides those that follow within the epoch.
+    The rate replaces the optimizer's when `fit` begins, and is logged as `learning_rate`. A loss
+    that is not finite keeps the rate and warns once. A law that sees the number of parameters
+    counts the model's trainable ones. A second `fit` with the same object goes on where the first
+    ended.
 
-    A loss that is not finite keeps the rate and warns once. A law that is scale × shape takes its
-    α_0 from `scale`, else its own typical one; one that sees the number of parameters counts the
-    model's trainable ones. `warmup` (periods) and `max_change` (a factor) are those of
-    `psi.law.clock.Clock`. A second `fit` with the same object goes on where the first ended.
+    With `every` = N a decision period is N minibatches instead of an epoch, and `epochs` and
+    `warmup` count periods. Keras reports the mean loss since the epoch began, so that a loss that
+    is not finite hides the others of its epoch.
 
-    Raises ValueError for numbers that make no sense, and when `fit` begins where the optimizer's
-    rate cannot be set: it was compiled with a schedule, or is several optimizers.
+    Args:
+        law: a law for the model's optimizer.
+        epochs: T, the budget in epochs; None only for a law that does not see i/T.
+        initial_loss: ε_0 in nats, log(classes) for cross-entropy; None: the law's typical one, or
+            with `every` the first minibatch's loss.
+        scale: α_0 of a law that is scale × shape; None: the law's own.
+        min_lr: lower limit of the rate, which always holds.
+        max_lr: upper limit of the rate, which always holds.
+        every: minibatches of a decision period; None: those of an epoch.
+        warmup: epochs of a ramp: α_i is multiplied by min((i + 1)/(warmup + 1), 1).
+        max_change: the factor by which α_i may differ from α_{i−1}, up or down; None: any.
+
+    Raises:
+        ValueError: a setting makes no sense; or, when `fit` begins, the optimizer's rate cannot be
+            set because it is a schedule or there are several optimizers.
+
+    Example:
+        >>> import keras, numpy as np, psi
+        >>> from psi.schedulers import PsiSchedule
+        >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+        >>> model.compile(optimizer=keras.optimizers.SGD(1.0), loss="mse")  # Ψ replaces 1.0
+        >>> x = np.random.default_rng(0).normal(size=(64, 2))
+        >>> schedule = PsiSchedule(psi.load("sgd"), epochs=5)
+        >>> history = model.fit(
+        ...     x, x.sum(1, keepdims=True), epochs=5, verbose=0, callbacks=[schedule]
+        ... ).history
+        >>> len(history["learning_rate"]), schedule.skipped
+        (5, 0)
     """
 
     def __init__(
@@ -51,13 +71,13 @@ class PsiSchedule(keras.callbacks.Callback):
         self._clock = Clock(
             law, epochs, initial_loss, min_lr, max_lr, scale, None, warmup, max_change
         )
-        self._every = None if every is None else whole("every", every)
+        self._every = None if every is None else whole_number("every", every)
         self._state = start(self._clock, np)
-        self._sum = 0.0  # of this epoch's losses, and how many they are
+        self._sum = 0.0  # of the losses of this epoch's minibatches so far
         self._batches = 0
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Set the rate, and count the model's parameters before the first."""
+        """Set the rate; at the beginning of a run, count the model's parameters."""
         del logs
         if self._begins():
             counted = sum(int(np.prod(w.shape)) for w in self._trained.trainable_weights)
@@ -66,51 +86,51 @@ class PsiSchedule(keras.callbacks.Callback):
         self._set()
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Keras begins its mean anew."""
+        """Keras begins a new mean of losses."""
         del epoch, logs
         self._sum, self._batches = 0.0, 0
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Take a minibatch's loss, where they are asked for; perhaps the period ends."""
+        """With `every`, take a minibatch's loss and perhaps end the period."""
         if self._every is None:
             return
         steps = batch + 1 - self._batches  # more than one with steps_per_execution
-        total = host.number(_loss(logs)) * (batch + 1)
+        total = host.as_float(_loss(logs)) * (batch + 1)
         begins = self._begins()
-        self._state = host.seen(self._clock, self._state, (total - self._sum) / steps, begins)
+        self._state = host.observe(self._clock, self._state, (total - self._sum) / steps, begins)
         self._sum, self._batches = total, batch + 1
         ends = self._state.count * steps >= self._every
         if ends:
-            self._state = host.ended(self._clock, self._state)
+            self._state = host.end_epoch(self._clock, self._state)
         if ends or begins:
             self._set()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Log the rate that was, and set the next."""
+        """Log the epoch's rate and set the next one."""
         del epoch
-        had = float(self._state.learning_rate)
+        used = float(self._state.learning_rate)
         if self._every is None:
-            self._state = host.ended(self._clock, self._state, host.number(_loss(logs)))
+            self._state = host.end_epoch(self._clock, self._state, host.as_float(_loss(logs)))
             self._set()
         if logs is not None:
-            logs["learning_rate"] = had
+            logs["learning_rate"] = used
 
     def extend(self, epochs: int) -> None:
-        """Go on to another budget: T from the next period on."""
-        self._state = host.extended(self._state, epochs)
+        """Change the budget T to `epochs`, from the next period on."""
+        self._state = host.extend(self._state, epochs)
 
     @property
     def skipped(self) -> int:
         """Periods so far whose loss was not finite."""
         return int(self._state.skipped)
 
-    def state_dict(self) -> Saved:
-        """Plain numbers, without the law; to be taken between epochs."""
-        return saved(self._state)
+    def state_dict(self) -> host.StateDict:
+        """The state as plain numbers, without the law; take it between epochs."""
+        return host.state_dict(self._state)
 
-    def load_state_dict(self, state: Saved) -> None:
+    def load_state_dict(self, state: host.StateDict) -> None:
         """Go on from what `state_dict` gave. Raises ValueError with the key that is of no use."""
-        self._state = restored(state)
+        self._state = host.from_state_dict(state)
         self._clock = replace(self._clock, parameters=int(self._state.parameters))
 
     @property
@@ -124,7 +144,7 @@ class PsiSchedule(keras.callbacks.Callback):
 
     def _set(self) -> None:
         optimizer = self._trained.optimizer
-        if hasattr(self._trained, "jax_state_sync"):  # what a jitted epoch carries comes first
+        if hasattr(self._trained, "jax_state_sync"):  # write back what a compiled epoch carries
             self._trained.jax_state_sync()
         try:
             if hasattr(optimizer, "optimizers"):

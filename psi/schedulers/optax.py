@@ -1,8 +1,4 @@
-"""A law as an optax gradient transformation.
-
-tx = optax.chain(optax.trace(0.9), scale_by_psi(law, steps_per_epoch=32, epochs=20))
-updates, state = tx.update(grads, state, params, value=loss)
-"""
+"""A law as an optax gradient transformation."""
 
 from dataclasses import replace
 from typing import Any
@@ -11,7 +7,8 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from psi.law.clock import Clock, ClockState, observe, start, turn, whole
+from psi.law.checks import whole_number
+from psi.law.clock import Clock, ClockState, observe, start, turn
 from psi.law.law import Law
 
 
@@ -30,31 +27,57 @@ def scale_by_psi(
     """Multiply updates by −α_i, α_i = Ψ(ε, i), as `optax.scale_by_learning_rate` does by −α.
 
     The rate is absolute and constant within an epoch of `steps_per_epoch` updates. `update` needs
-    the minibatch's loss as the keyword `value` (a scalar in nats); the first one is ε_0 unless
-    `initial_loss` gives it. A law that is scale × shape takes its α_0 from `scale` (a number or a
-    scalar array, also a traced one), or else its own typical one; one that sees the number of
-    parameters counts those that `init` is given. `warmup` (epochs) and `max_change` (a factor) are
-    those of `psi.law.clock.Clock`.
+    the minibatch's loss as the keyword `value`, a scalar in nats. A law that sees the number of
+    parameters counts those that `init` is given.
 
-    The state is a `ClockState`. `optax.tree.get(state, "learning_rate")` is the rate last used,
-    `"skipped"` how many epochs had a mean loss that is not finite and so kept the rate before;
-    `optax.tree.set(state, horizon=40.0)` goes on to another budget T.
+    The state is a `psi.law.ClockState`. `optax.tree.get(state, "learning_rate")` is the rate last
+    used, `"skipped"` the number of epochs whose mean loss was not finite, so that they kept the
+    rate before; `optax.tree.set(state, budget=40.0)` changes the budget T during a run.
 
-    Raises ValueError for numbers that make no sense, and at `update` where `value` is missing or
-    no scalar.
+    Args:
+        law: a law for the optimizer that stands before this in the chain.
+        steps_per_epoch: updates of an epoch.
+        epochs: T, the budget in epochs; None only for a law that does not see i/T.
+        initial_loss: ε_0 in nats, log(classes) for cross-entropy; None: the first `value`.
+        scale: α_0 of a law that is scale × shape, a number or a scalar array, also a traced one;
+            None: the law's own.
+        min_lr: lower limit of the rate, which always holds.
+        max_lr: upper limit of the rate, which always holds.
+        warmup: epochs of a ramp: α_i is multiplied by min((i + 1)/(warmup + 1), 1).
+        max_change: the factor by which α_i may differ from α_{i−1}, up or down; None: any.
+
+    Returns:
+        A gradient transformation for `optax.chain`, after the optimizer.
+
+    Raises:
+        ValueError: a setting makes no sense; in `update`, `value` is missing or no scalar.
+
+    Example:
+        >>> import jax.numpy as jnp, optax, psi
+        >>> from psi.schedulers import scale_by_psi
+        >>> law = psi.load("momentum")
+        >>> tx = optax.chain(optax.trace(0.9), scale_by_psi(law, steps_per_epoch=4, epochs=5))
+        >>> w = jnp.ones(3)
+        >>> state = tx.init(w)
+        >>> for step in range(5 * 4):
+        ...     loss, gradient = jnp.sum(w**2), 2 * w
+        ...     updates, state = tx.update(gradient, state, w, value=loss)
+        ...     w = optax.apply_updates(w, updates)
+        >>> bool(loss < 0.3), int(optax.tree.get(state, "epoch"))
+        (True, 4)
     """
     clock = Clock(law, epochs, initial_loss, min_lr, max_lr, scale, None, warmup, max_change)
-    steps_per_epoch = whole("steps_per_epoch", steps_per_epoch)
+    steps_per_epoch = whole_number("steps_per_epoch", steps_per_epoch)
 
-    @jax.jit  # for loops that are not: compiled once, not operation by operation
-    def turned(state: ClockState, loss: jax.Array) -> ClockState:
+    @jax.jit  # for loops that are not compiled themselves
+    def decided(state: ClockState, loss: jax.Array) -> ClockState:
         begins = (state.epoch == 0) & (state.count == 0)
         ends = state.count == steps_per_epoch
         return turn(clock, state, loss, begins, ends, jnp)
 
     def init(params: optax.Params) -> ClockState:
         state = start(replace(clock, parameters=max(optax.tree.size(params), 1)), jnp)
-        return jax.tree.map(jnp.array, state)  # a buffer each, so that all can be donated
+        return jax.tree.map(jnp.array, state)  # its own buffer each, so that all can be donated
 
     def update(
         updates: optax.Updates,
@@ -72,7 +95,7 @@ def scale_by_psi(
         loss = jnp.asarray(value, dtype=state.total.dtype)
         if loss.shape != ():
             raise ValueError(f"value must be one loss, a scalar; got shape {loss.shape}")
-        state = turned(state, loss)
+        state = decided(state, loss)
         rate = state.learning_rate
         updates = jax.tree.map(lambda u: (-rate * u).astype(u.dtype), updates)
         return updates, observe(state, loss)

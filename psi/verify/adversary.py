@@ -18,14 +18,14 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Key
+from jaxtyping import Array, Float
 from scipy.optimize import minimize, minimize_scalar
 
 from psi.lab.engine.branch import play, starts
 from psi.lab.engine.policy import trajectory
 from psi.lab.hyper import Hyper
 from psi.lab.networks.network import Params
-from psi.lab.tasks.problems import Kind, Problem, task_of
+from psi.lab.tasks.problems import Problem, deterministic, task_of
 from psi.lab.tasks.task import Batch
 from psi.verify.rows import Row, absolute
 
@@ -54,21 +54,12 @@ class MaxAffine(NamedTuple):
     """x_1; shape=(d,)"""
 
 
-def _init(problem: MaxAffine, key: Key[Array, ""]) -> Params:
-    del key
-    return jnp.asarray(problem.initial)
-
-
 def _loss(problem: MaxAffine, x: Params, batch: Batch) -> Float[Array, ""]:
     del batch
     return jnp.maximum((problem.slopes * x[None]).sum(1) + problem.offsets, 0.0).max()
 
 
-def _initial(problem: MaxAffine) -> Float[Array, ""]:
-    return _loss(problem, jnp.asarray(problem.initial), Batch(jnp.zeros(1), jnp.zeros(1)))
-
-
-WORST = Kind(_init, _loss, _initial)
+WORST = deterministic(_loss)
 
 
 def guarantees() -> list[Row]:

@@ -14,7 +14,14 @@ from psi.lab.hyper import Hyper
 from psi.lab.tasks.closed_forms import chebyshev_error
 from psi.lab.tasks.noiseless_problems import ExponentialTail, PowerLaw
 from psi.lab.tasks.noisy_problems import NoisyQuadratic
-from psi.lab.tasks.problems import NOISY_QUADRATIC, POWER_LAW, TAIL, Kind, Problem, task_of
+from psi.lab.tasks.problems import (
+    NOISY_QUADRATIC,
+    POWER_LAW,
+    TAIL,
+    Problem,
+    ProblemFunctions,
+    task_of,
+)
 from psi.lab.tasks.task import Task
 from psi.verify.rows import Row, absolute, relative
 
@@ -100,9 +107,11 @@ def _slope(excess: Float[np.ndarray, " point"], rates: Float[np.ndarray, " point
     return float(np.polyfit(np.log(excess), np.log(rates), 1)[0])
 
 
-def _task(name: str, kind: Kind, numbers: tuple, optimizer: str, epochs: int = 1) -> Task:
+def _task(
+    name: str, functions: ProblemFunctions, numbers: tuple, optimizer: str, epochs: int = 1
+) -> Task:
     hyper = Hyper(epochs=epochs, optimizer=optimizer)
-    return task_of(name, Problem(kind, lambda _: numbers), hyper)
+    return task_of(name, Problem(functions, lambda _: numbers), hyper)
 
 
 def _start(task: Task) -> States:

@@ -1,5 +1,6 @@
 """From tables of ideal rates to laws: features, scale, front, and what a formula is worth."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import psi
 from psi.fit.cells import labels
 from psi.fit.closed import REGRET
 from psi.fit.config import FitConfig
-from psi.fit.dataset import fit_dataset, fit_surface
+from psi.fit.dataset import fit_law, fit_surface, optimizer_of, read_estimates
 from psi.fit.decompose import apart
 from psi.fit.formula.families import RELATIVE, family
 from psi.fit.symbolic.front import table
@@ -315,17 +316,36 @@ def test_bad_configs(change, message):
         FitConfig(**change)
 
 
-def test_a_law_is_for_an_optimizer_that_laws_know(monkeypatch):
-    monkeypatch.setattr(store, "read_tasks", lambda _: pd.DataFrame({"optimizer": ["sign"]}))
-    ideal, surface = tables()
-    with pytest.raises(ValueError, match="trained with sign; a law is for: sgd, momentum, adam"):
-        fit_surface(SAMPLE, surface, ideal, CURVE)
+def test_a_law_is_for_one_optimizer_of_the_data_set():
+    several = pd.DataFrame({"optimizer": ["sgd", "adam", "sgd"]})
+    with pytest.raises(ValueError, match="trained with adam, sgd: optimizer must be one"):
+        optimizer_of(SAMPLE, several, FitConfig())
+    assert optimizer_of(SAMPLE, several, FitConfig(optimizer="adam")) == "adam"
+    with pytest.raises(ValueError, match="trained with adam, sgd, got optimizer momentum"):
+        optimizer_of(SAMPLE, several, FitConfig(optimizer="momentum"))
+
+
+def test_estimates_of_a_folder_are_those_to_the_end_of_the_budget(tmp_path):
+    rows = pd.DataFrame({"label": ["linear-1", "linear-end"], "lr": [0.1, 0.2]})
+    rows.to_parquet(tmp_path / "branched.parquet")
+    rows.to_parquet(tmp_path / "ideal.parquet")
+    with pytest.raises(ValueError, match="holds no finished tables of psi ideal"):
+        read_estimates(tmp_path, SAMPLE)
+    (tmp_path / "summary.json").write_text(json.dumps({"data": store.data_hash(SAMPLE)}))
+    surface, ideal = read_estimates(tmp_path, SAMPLE)
+    assert surface.lr.tolist() == ideal.lr.tolist() == [0.2]
+    rows.assign(label=["linear-1", "linear-2"]).to_parquet(tmp_path / "ideal.parquet")
+    with pytest.raises(ValueError, match="several horizons and none to the end, linear-1, lin"):
+        read_estimates(tmp_path, SAMPLE)
+    (tmp_path / "summary.json").write_text(json.dumps({"data": "another"}))
+    with pytest.raises(ValueError, match="are not of the data set"):
+        read_estimates(tmp_path, SAMPLE)
 
 
 def test_the_reference_is_the_best_linear_schedule_of_the_pilot():
     """Against a loop over rates: mean over seeds of the capped last loss, its score, the least."""
     records = store.read_records(SAMPLE)
-    task, _ = next(each for each in rebuilt(SAMPLE) if each.task.name == "wine")
+    task, _ = next(each for each in rebuilt(SAMPLE, "sgd") if each.task.name == "wine")
     pilot = records[(records.task == "wine") & (records.family == "pilot_linear")]
     last, chance = pilot[pilot.epoch == 5], task.facts.chance_loss
     scores = []
@@ -350,26 +370,26 @@ def test_labels_of_the_demo_have_relative_and_raw_features():
 def test_the_regret_of_a_schedule_that_the_pilot_has_trained():
     """The linear family at a rate of the pilot is that very schedule, from the same seeds."""
     records = store.read_records(SAMPLE)
-    fitted = fit_dataset(SAMPLE, FitConfig(family="linear"), schedule=False)
+    fitted = fit_law(SAMPLE, FitConfig(family="linear"), schedule=False)
     assert fitted.kind is not None
     best = {}
-    for task, _ in rebuilt(SAMPLE):
+    for task, _ in rebuilt(SAMPLE, "sgd"):
         pilot = records[(records.task == task.name) & (records.family == "pilot_linear")]
         means = pilot[pilot.epoch == 5].val_loss.to_numpy().reshape(15, 5).astype(float)
         means = np.fmin(np.nan_to_num(means, nan=np.inf), 2 * task.facts.chance_loss).mean(1)
         best[task.name] = float(pilot[pilot.epoch == 0].lr.to_numpy()[5 * means.argmin()])
     kinds = [fitted.kind._replace(start=np.log([rate])) for rate in best.values()]
     wide = tuple(r._replace(low=0.0, high=9.0) for r in fitted.law.domain)
-    found = schedule_regrets(kinds, wide, SAMPLE, FitConfig(), records)
+    found = schedule_regrets(kinds, wide, SAMPLE, FitConfig(), records, "sgd")
     assert np.diag(found) == pytest.approx([0, 0], abs=1e-3)
     assert (found > -1e-3).all()
 
 
 @pytest.mark.slow
 def test_a_scaled_law_of_the_sample(tmp_path):
-    scales = probed_scales(SAMPLE)
+    scales = probed_scales(SAMPLE, "sgd")
     assert set(scales) == {"wine", "teacher-0"}
-    fitted = fit_dataset(SAMPLE, FitConfig(family="linear", scaled=True))
+    fitted = fit_law(SAMPLE, FitConfig(family="linear", scaled=True))
     law = fitted.law
     assert law.scale == pytest.approx(np.median(list(scales.values())))
     assert np.isfinite(scores_of(law)[REGRET])

@@ -4,14 +4,9 @@ import numpy as np
 import pytest
 
 from psi.ideal.moments import joint_rates, mean_oracle, worst_oracle
-from psi.lab.tasks.closed_forms import (
-    chebyshev_error,
-    chebyshev_rates,
-    greedy_rates,
-    moment_losses,
-    noisy_quadratic_losses,
-)
+from psi.lab.tasks.closed_forms import chebyshev_error, noisy_quadratic_losses
 from psi.lab.tasks.noisy_problems import NoisyQuadratic
+from tests.lab.tasks.exact import chebyshev_rates, greedy_rates, moment_losses
 
 REFERENCE = NoisyQuadratic(
     np.array([10.0, 1.0, 0.1]), np.array([0.5, 0.2, 0.1]), np.array([1.0, 2.0, 3.0])

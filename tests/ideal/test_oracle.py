@@ -7,9 +7,9 @@ import pytest
 from psi.ideal.moments import mean_oracle
 from psi.ideal.oracle import Search, difference, headroom, knots, search, tuned_peaks
 from psi.lab.hyper import Hyper
-from psi.lab.tasks.closed_forms import moment_losses
 from psi.lab.tasks.noisy_problems import NoisyQuadratic
 from psi.lab.tasks.table import make_task
+from tests.lab.tasks.exact import moment_losses
 
 KEY = jax.random.key(7)
 REFERENCE = NoisyQuadratic(

@@ -9,9 +9,10 @@ from psi.ideal.continuation import CONSTANT
 from psi.ideal.receding import recede
 from psi.lab.engine.branch import starts
 from psi.lab.hyper import Hyper
-from psi.lab.tasks.closed_forms import drift_rate, greedy_rates
+from psi.lab.tasks.closed_forms import drift_rate
 from psi.lab.tasks.noisy_problems import Drift, NoisyQuadratic
 from psi.lab.tasks.table import make_task
+from tests.lab.tasks.exact import greedy_rates
 
 KEY = jax.random.key(5)
 ONE_STEP = Branching(1, CONSTANT, orders=0, rounds=2)

@@ -16,7 +16,7 @@ import pytest
 
 import psi
 from psi.law.expression import from_json
-from psi.law.law import Constant, Law, Provenance, Range, Score
+from psi.law.law import FittedConstant, Law, Provenance, Range, Score
 from psi.law.network import Layer, Network
 
 MakeFormula: TypeAlias = Callable[..., Law]
@@ -40,7 +40,7 @@ def _formula() -> Law:
         rates=Range(1e-3, 0.5),
         optimizer="momentum",
         initial_loss=2.3,
-        constants=(Constant("a", 0.3, 0.25, 0.35),),
+        constants=(FittedConstant("a", 0.3, 0.25, 0.35),),
         scores=(Score("regret", -0.1), Score("spread", 1 / 3)),
         provenance=Provenance("d" * 8, "c" * 8, ("numpy==2.0.0",)),
     )

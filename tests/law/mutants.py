@@ -25,8 +25,12 @@ def mutant(content: bytes, draw: Draw) -> bytes:
 def _flip(content: bytes, draw: Draw) -> bytes:
     if not content:
         return b"\x00"
-    place = draw.randrange(len(content))
-    return content[:place] + bytes([content[place] ^ 1 << draw.randrange(8)]) + content[place + 1 :]
+    position = draw.randrange(len(content))
+    return (
+        content[:position]
+        + bytes([content[position] ^ 1 << draw.randrange(8)])
+        + content[position + 1 :]
+    )
 
 
 def _cut(content: bytes, draw: Draw) -> bytes:
@@ -46,7 +50,7 @@ def _insert(content: bytes, draw: Draw) -> bytes:
 
 
 def _number(content: bytes, draw: Draw) -> bytes:
-    """Another literal in place of a digit run."""
+    """Another literal instead of a digit run."""
     digits = [k for k, c in enumerate(content) if 48 <= c <= 57]
     if not digits:
         return content
@@ -81,30 +85,30 @@ def _structure(content: bytes, draw: Draw) -> bytes:
 
 
 def _changed(data: Any, draw: Draw) -> Any:
-    places = list(_places(data))
-    if not places:
+    slots = list(_slots(data))
+    if not slots:
         return draw.choice(LEAVES)
-    parent, key = draw.choice(places)
+    parent, key = draw.choice(slots)
     match draw.randrange(4):
         case 0 if isinstance(parent, dict):
             del parent[key]
         case 1 if isinstance(parent, dict):
             parent[draw.choice(("kind", "extra", "scale", "rates", "shape"))] = parent.pop(key)
         case 2:
-            other, name = draw.choice(places)
+            other, name = draw.choice(slots)
             parent[key] = copy.deepcopy(other[name])
         case _:
             parent[key] = copy.deepcopy(draw.choice(LEAVES))
     return data
 
 
-def _places(data: Any) -> Any:
+def _slots(data: Any) -> Any:
     """Every (container, key) in it."""
     keys = data.keys() if isinstance(data, dict) else range(len(data))
     for key in list(keys):
         yield data, key
         if isinstance(data[key], dict | list):
-            yield from _places(data[key])
+            yield from _slots(data[key])
 
 
 CHANGES: tuple[Callable[[bytes, Draw], bytes], ...] = (

@@ -316,7 +316,7 @@ def test_a_run_may_get_another_budget_on_its_way(
     clock = Clock(law, 4)
     state = run(clock, [[1.0], [1.0]], xp)[-1]
     assert float(state.learning_rate) == 0.5
-    state = state._replace(horizon=xp.asarray(6.0))
+    state = state._replace(budget=xp.asarray(6.0))
     got = []
     for _ in range(3):
         state = tick(clock, observe(state, xp.asarray(1.0)), xp)

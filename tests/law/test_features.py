@@ -9,7 +9,7 @@ from psi.law.features import FEATURES, Observation, check_names, values
 
 SEEN = Observation(
     epoch=3,
-    horizon=12,
+    budget=12,
     loss=0.5,
     initial_loss=2.0,
     best_loss=0.4,

@@ -14,7 +14,7 @@ import psi
 from psi.law.expression import MAX_DEPTH, MAX_NODES
 from psi.law.features import FEATURES
 from psi.law.file import parse, write_atomic
-from psi.law.law import Constant, Law, Range, Score
+from psi.law.law import FittedConstant, Law, Range, Score
 from psi.law.network import Layer, Network
 
 
@@ -33,7 +33,7 @@ def test_no_digit_is_lost(formula_law: Law, tmp_path: Path) -> None:
         formula_law,
         domain=(Range(5e-324, 0.1 + 0.2), Range(-1 / 3, 1e299)),
         rates=Range(1e-300, 2 / 3),
-        constants=(Constant("ε", 1 / 3, -1e-17, 1e22), Constant("", 0.0, -0.0, 1.0)),
+        constants=(FittedConstant("ε", 1 / 3, -1e-17, 1e22), FittedConstant("", 0.0, -0.0, 1.0)),
         scores=(Score('"quoted"\n', -1 / 7),),
         provenance=None,
     )

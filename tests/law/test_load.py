@@ -12,7 +12,7 @@ import psi
 import psi.pretrained
 from psi.law.clock import Clock, rates_over
 from psi.law.expression import from_json
-from psi.law.law import Constant, Law, Provenance, Range, Score
+from psi.law.law import FittedConstant, Law, Provenance, Range, Score
 from psi.law.network import Layer, Network
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -37,7 +37,7 @@ def test_the_golden_formula_means_what_it_meant() -> None:
         rates=Range(0.001, 0.5),
         optimizer="momentum",
         initial_loss=2.5,
-        constants=(Constant("a", 0.5, 0.4, 0.6),),
+        constants=(FittedConstant("a", 0.5, 0.4, 0.6),),
         scores=(Score("regret", -0.125),),
         provenance=PROVENANCE,
     )

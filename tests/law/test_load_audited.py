@@ -44,18 +44,18 @@ for path in sorted(folder.iterdir()):
         start, armed = time.perf_counter(), True
         try:
             psi.load(path)
-            said = "loaded"
+            outcome = "loaded"
         except psi.LawFileError:
-            said = "refused"
+            outcome = "refused"
         except BaseException as error:
-            said = repr(error)[:200]
+            outcome = repr(error)[:200]
         armed = False
         if measure == "seconds":
             seconds = time.perf_counter() - start
         else:
             peak = tracemalloc.get_traced_memory()[1]
             tracemalloc.stop()
-    found[path.name] = [said, list(events), seconds, peak]
+    found[path.name] = [outcome, list(events), seconds, peak]
 print(json.dumps(found))
 """
 
@@ -173,8 +173,8 @@ def test_hostile_files_do_nothing_and_take_little(
     assert "exploded" not in done.stdout
     found = json.loads(done.stdout)
     assert len(found) == len(files)
-    for name, (said, events, seconds, peak) in found.items():
-        assert (said, events) == ("refused", []), name
+    for name, (outcome, events, seconds, peak) in found.items():
+        assert (outcome, events) == ("refused", []), name
         assert seconds <= SECONDS, name
         assert peak <= BYTES, name
 

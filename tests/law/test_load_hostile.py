@@ -98,7 +98,8 @@ def test_every_key_has_its_type(bad: Any, formula_law: Law, refuse: Callable[[by
     good = [("provenance", None), ("constants", []), ("scores", [])]
     # A formula may be a number.
     good += [("model", 0.1), ("initial_loss", 0.1)]
-    # A law may have a scale, or none.
+    # Any name is that of an optimizer. A law may have a scale, or none.
+    good += [("optimizer", "x")]
     good += [("scale", None), ("scale", 0.1)]
     for key in formula_law.document():
         if not any(
@@ -132,7 +133,8 @@ CHANGES: Mapping[str, tuple[dict[str, Any], str]] = {
     "a scale of zero": ({"scale": 0.0}, "scale must be positive"),
     "a scale in text": ({"scale": "1"}, "scale must be a finite number"),
     "loss zero": ({"initial_loss": 0}, "initial_loss must be positive"),
-    "unknown optimizer": ({"optimizer": "lion"}, "optimizer must be"),
+    "an optimizer that is no name": ({"optimizer": "li on"}, "optimizer must be"),
+    "a long optimizer": ({"optimizer": "a" * 65}, "optimizer must be"),
     "a constant without interval": ({"constants": [["a", 1.0]]}, "constants must be 3 numbers"),
     "a constant without name": ({"constants": [[1.0, 1.0, 1.0, 1.0]]}, "constants must be text"),
     "an empty constant": ({"constants": [[]]}, "constants must be text"),

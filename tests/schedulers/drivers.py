@@ -48,16 +48,16 @@ def torch_observed(law: Law, losses: np.ndarray, epochs: int, **settings: Any) -
     """Every loss as two minibatches of it, and `step` without arguments."""
     torch = pytest.importorskip("torch")
 
-    def told(scheduler: Any, loss: np.float32) -> None:
+    def feed(scheduler: Any, loss: np.float32) -> None:
         scheduler.observe(torch.tensor(loss))
         scheduler.observe(float(loss))
         _quietly(scheduler.step)
 
-    return _psi_lr(told, law, losses, epochs, **settings)
+    return _psi_lr(feed, law, losses, epochs, **settings)
 
 
 def _psi_lr(
-    told: Callable[[Any, np.float32], None],
+    feed: Callable[[Any, np.float32], None],
     law: Law,
     losses: np.ndarray,
     epochs: int,
@@ -71,7 +71,7 @@ def _psi_lr(
     scheduler = PsiLR(optimizer, law, epochs, **settings)
     rates = [optimizer.param_groups[0]["lr"]]
     for loss in losses:
-        told(scheduler, loss)
+        feed(scheduler, loss)
         rates.append(optimizer.param_groups[0]["lr"])
     return rates
 

@@ -113,7 +113,7 @@ def test_a_run_may_get_another_budget_on_its_way(formula: Law) -> None:
     found = []
     for number in range(4):
         if number == 1:
-            state = optax.tree.set(state, horizon=8.0)
+            state = optax.tree.set(state, budget=8.0)
         _, state = tx.update(jnp.ones(()), state, value=2.0)
         found.append(float(state.learning_rate))
     assert found == pytest.approx([0.2, 0.2 * 7 / 8, 0.2 * 6 / 8, 0.2 * 5 / 8])

@@ -356,10 +356,10 @@ dist.destroy_process_group()
         subprocess.Popen([*command, str(rank), store], stdout=subprocess.PIPE, text=True)
         for rank in (0, 1)
     ]
-    said = [process.communicate(timeout=120)[0].split() for process in both]
+    printed = [process.communicate(timeout=120)[0].split() for process in both]
     assert [process.returncode for process in both] == [0, 0]
-    assert said[0] == said[1]
-    assert len(set(said[0])) == 5
+    assert printed[0] == printed[1]
+    assert len(set(printed[0])) == 5
 
 
 # What is refused

@@ -1,4 +1,4 @@
-"""What a user of PyTorch or Keras need not have: JAX. What anybody who loads a law needs: two."""
+"""Who schedules with PyTorch or Keras needs no JAX; who loads a law needs numpy, safetensors."""
 
 import os
 import subprocess
@@ -38,6 +38,20 @@ model.fit(np.ones((8, 2)), np.ones((8, 1)), epochs=2, verbose=0, callbacks=[sche
 print(sorted({name.split(".")[0] for name in sys.modules} & {"jaxlib", "flax", "optax"}))
 """
 
+ROOMS = """
+import sys, psi.law, psi.advice, psi.schedulers
+print(sorted({name.split(".")[0] for name in sys.modules} & set(sys.argv[1:])))
+try:
+    psi.schedulers.PsiRate
+except AttributeError as error:
+    print(str(error).split()[-1])
+sys.modules["torch"] = None
+try:
+    psi.schedulers.PsiLR
+except ModuleNotFoundError as error:
+    print(error.name, str(error).split()[-1])
+"""
+
 BARE = """
 import sys, psi
 from psi.law.load import shipped
@@ -50,11 +64,11 @@ print(float(law(np.array([0.5] * len(law.features)))) > 0)
 from psi.law.clock import Clock, start, tick
 from psi.schedulers import host
 clock = Clock(psi.load("momentum"), 5)
-print(float(host.ended(clock, start(clock, np), 1.0).learning_rate) > 0)
+print(float(host.end_epoch(clock, start(clock, np), 1.0).learning_rate) > 0)
 """
 
 
-def said(python: str, program: str, *arguments: str, **more: str) -> list[str]:
+def output(python: str, program: str, *arguments: str, **more: str) -> list[str]:
     done = subprocess.run(
         [python, "-c", program, *arguments],
         env={**os.environ, **more}, cwd="/", capture_output=True, text=True, check=False,
@@ -67,8 +81,18 @@ def said(python: str, program: str, *arguments: str, **more: str) -> list[str]:
 def test_scheduling_imports_no_jax(framework: str, program: str) -> None:
     if find_spec("torch") is None or find_spec(framework) is None:
         pytest.skip(f"{framework} is not installed")
-    found = said(sys.executable, program, PYTHONPATH=str(ROOT), KERAS_BACKEND="torch")
+    found = output(sys.executable, program, PYTHONPATH=str(ROOT), KERAS_BACKEND="torch")
     assert found == ["[]"]
+
+
+def test_the_rooms_of_schedulers_and_advice_import_no_framework() -> None:
+    names = ["jax", "optax", "torch", "keras", "pandas", "scipy", "matplotlib"]
+    assert output(sys.executable, ROOMS, *names, PYTHONPATH=str(ROOT)) == [
+        "[]",
+        "'PsiRate'",
+        "torch",
+        "'psi-lr[torch]'",
+    ]
 
 
 @pytest.mark.slow
@@ -78,11 +102,11 @@ def test_a_law_loads_in_an_environment_of_its_own(tmp_path: Path) -> None:
     python = str(tmp_path / "venv" / "bin" / "python")
     pinned = ["-q", "-c", str(ROOT / "scripts" / "constraints.txt"), str(ROOT)]
     subprocess.run([python, "-m", "pip", "install", *pinned], check=True)
-    listed = said(
+    listed = output(
         python, "from importlib.metadata import *; print(*(d.name for d in distributions()))"
     )
     assert set(listed) - {"pip", "setuptools"} == {"psi-lr", "numpy", "safetensors"}
     for golden in ("formula-v2.json", "network-v1.safetensors"):
         copy = tmp_path / f"copy{Path(golden).suffix}"
         path = str(ROOT / "tests" / "law" / "golden" / golden)
-        assert said(python, BARE, path, str(copy), PYTHONPATH="") == ["6", "True", "True"]
+        assert output(python, BARE, path, str(copy), PYTHONPATH="") == ["6", "True", "True"]

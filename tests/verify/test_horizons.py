@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from psi.lab.hyper import Hyper
-from psi.lab.tasks.closed_forms import greedy_rates, moment_losses
 from psi.lab.tasks.table import make_task
 from psi.verify import horizons
 from psi.verify.greedy import numbers_of
+from tests.lab.tasks.exact import greedy_rates, moment_losses
 
 
 def test_what_is_written_down_of_g4_follows_from_the_recursion():

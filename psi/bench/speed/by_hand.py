@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Key
 
+from psi.lab.engine.run import run_keys
 from psi.lab.engine.timing import seconds
 from psi.lab.networks.network import Params
 from psi.lab.tasks.task import Batch, Task
@@ -44,7 +45,7 @@ def _train(task: Task) -> Callable[[Array, Key[Array, ""]], Float[Array, " epoch
         return jax.tree.map(lambda p, g: p - rate * g, params, grads), value
 
     def train(rate: Array, key: Key[Array, ""]) -> Float[Array, " epoch"]:
-        params = task.init(jax.random.fold_in(key, 0))
+        params = task.init(run_keys(key).initialisation)
         if loss is _rows_first:
             params = [(weights.T, bias) for weights, bias in params]
 

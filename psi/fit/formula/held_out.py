@@ -11,7 +11,7 @@ from jaxtyping import Float, Int
 
 from psi.fit.formula.points import Points
 from psi.fit.formula.refit import Refitted, log_apart, refit
-from psi.law.law import Constant
+from psi.law.law import FittedConstant
 
 TINY = 1e-300
 
@@ -109,7 +109,9 @@ def held_out(fitted: Refitted, points: Points, fold: Int[np.ndarray, " point"]) 
     return HeldOut(np.bincount(number, squares), np.bincount(number, points.weight))
 
 
-def intervals(fitted: Refitted, points: Points, resamples: int, seed: int) -> tuple[Constant, ...]:
+def intervals(
+    fitted: Refitted, points: Points, resamples: int, seed: int
+) -> tuple[FittedConstant, ...]:
     """Constants with 95 % percentile intervals of a bootstrap that draws whole units."""
     drawn = resampled(points, resamples, np.random.default_rng(seed))
     found = [_again(fitted, points, counts) for counts in drawn]
@@ -118,7 +120,7 @@ def intervals(fitted: Refitted, points: Points, resamples: int, seed: int) -> tu
         spread = np.full((1, len(fitted.names)), np.nan)
     low, high = np.quantile(spread, [0.025, 0.975], axis=0)
     rows = zip(fitted.names, fitted.values, low, high, strict=True)
-    return tuple(Constant(name, float(v), float(lo), float(hi)) for name, v, lo, hi in rows)
+    return tuple(FittedConstant(name, float(v), float(lo), float(hi)) for name, v, lo, hi in rows)
 
 
 def _again(

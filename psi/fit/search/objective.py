@@ -16,7 +16,7 @@ from jaxtyping import Array, Float, Int, Key
 from psi.fit.formula.families import Free, values
 from psi.ideal.branched import final_losses
 from psi.ideal.returns import score
-from psi.lab.engine.branch import States, apart, play, starts
+from psi.lab.engine.branch import States, one_cell_each, play, starts
 from psi.lab.engine.devices import beside
 from psi.lab.engine.policy import Policy, clock_policy
 from psi.lab.engine.population import MakePolicy
@@ -131,7 +131,7 @@ def run_losses(
     """
     seed = np.arange(len(seeds)).repeat(blocks)
     cut = jax.tree.map(lambda a: a.reshape(len(seed), -1, *a.shape[2:]), lanes)
-    first = apart(starts(task, seeds, key))
+    first = one_cell_each(starts(task, seeds, key))
     states = States(jax.tree.map(lambda a: a[seed], first.runs), first.epoch[seed])
     loss = play(task, states, policy, cut, np.full(len(seed), task.facts.epochs)).loss
     return final_losses(task, loss).reshape(len(seeds), -1)

@@ -21,7 +21,7 @@ from jaxtyping import Float
 from psi.fit.formula.held_out import HeldOut, gap
 from psi.fit.formula.refit import Refitted
 from psi.law.expression import Expression, size
-from psi.law.law import Constant
+from psi.law.law import FittedConstant
 from psi.law.printing import text
 
 ERRORS = 2.0
@@ -49,7 +49,7 @@ class Row(NamedTuple):
     """With the constants as variables."""
     start: Mapping[str, float]
     """The constants by name: with `tree` a form to be fitted again."""
-    constants: tuple[Constant, ...] = ()
+    constants: tuple[FittedConstant, ...] = ()
     """With 95 % intervals over tasks."""
     regret: float | None = None
     """What it loses as a scheduler, where the caller has measured that, nats."""

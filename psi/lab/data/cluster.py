@@ -41,7 +41,7 @@ def ray_engine(address: str | None = None, make_one: MakeOne | None = None) -> E
         if address in (None, "local"):
             watch()
         ray.init(address=address or "local", include_dashboard=False, log_to_driver=False)
-    return partial(_engine, make_one or _make_one)
+    return partial(_engine, make_one or make_part)
 
 
 def _check_address(address: str | None) -> None:
@@ -91,10 +91,11 @@ def _engine(
         raise RecordsError(f"{len(lost)} parts failed {TRIES} times and were left out: {named}")
 
 
-def _make_one(config: GenerateConfig, shape: Layout, part: Part, criterion: float) -> pd.DataFrame:
+def make_part(config: GenerateConfig, shape: Layout, part: Part, criterion: float) -> pd.DataFrame:
+    """The records of one part, made in a worker of one core."""
     from psi.lab.engine.devices import prepare
 
     prepare(cores=1)  # Ray runs as many of these as there are cores
-    criteria = [criterion] * len(config.tasks)
+    criteria = [criterion] * len(config.specs())
     ((_, frame),) = make(config, shape, [part], criteria)
     return frame

@@ -4,16 +4,25 @@ The command line reads a config and says what is wrong with it before anything h
 """
 
 import math
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from dataclasses import fields as dataclass_fields
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from psi.lab.checks import at_least
+from psi.lab.data.families import FAMILIES
 from psi.lab.hyper import Hyper
 from psi.lab.optimizers import bounds
 from psi.lab.tasks.data_config import DataConfig
-from psi.lab.tasks.names import DATASET_NAMES, FAMILY_NAMES, check_task, is_file
+from psi.lab.tasks.names import (
+    DATASET_NAMES,
+    FAMILY_NAMES,
+    TASKS,
+    Spec,
+    called,
+    check_task,
+    file_and_target,
+)
 
 PILOT_RATES = 15
 PILOT_SEEDS = 5
@@ -45,26 +54,65 @@ class GenerateConfig:
     """Highest rate; by default by optimizer."""
     seed: int = 0
     """Seed of everything random."""
+    optimizers: tuple[str, ...] = ()
+    """Several optimizers, every task under each, in place of that of `hyper`."""
+    vary: tuple[str, ...] = ()
+    """Hyperparameters that take several values, such as width=16,64 and batch=8,32: every task
+    with every combination. The budget is one for all."""
+    families: tuple[str, ...] = ()
+    """Trajectory families, gone round in turn; by default the house's own."""
+    plugin: tuple[Path, ...] = ()
+    """Python files whose PLUGIN holds what you add: tasks, optimizers, families, baselines."""
 
     def __post_init__(self) -> None:
         if not self.tasks or len(set(self.tasks)) != len(self.tasks):
             raise ValueError(f"tasks must be distinct, at least one; got {self.tasks}")
         for task in self.tasks:
             check_task(task)
-            if is_file(task) and not Path(task).is_file():
-                raise ValueError(f"no such data file: {task}")
+        for path in self.data_files():
+            if not path.is_file():
+                raise ValueError(f"no such data file: {path}")
+        labels = [
+            called(spec.name) + spec.label(self.hyper).removeprefix(spec.name)
+            for spec in self.specs()
+        ]
+        if twice := sorted({label for label in labels if labels.count(label) > 1}):
+            raise ValueError(f"several tasks would be called {', '.join(twice)}: rename files")
+        for name in self.families:
+            FAMILIES[name]
         at_least(self, ("trajectories", 0), ("cells", 0), ("candidates", 1), ("seeds", 1))
         if not self.lanes():
             raise ValueError("trajectories or cells must be at least one, got 0 of both")
         if self.seed < 0:
             raise ValueError(f"seed must be >= 0, got {self.seed}")
-        low, high = self.rates()
-        if not 0 < low < high < math.inf:
-            raise ValueError(f"rates must be 0 < min_lr < max_lr, got {low} and {high}")
+        for number in range(len(labels)):
+            low, high = self.rates(number)
+            if not 0 < low < high < math.inf:
+                raise ValueError(f"rates must be 0 < min_lr < max_lr, got {low} and {high}")
 
-    def rates(self) -> tuple[float, float]:
-        """The lowest and the highest rate."""
-        low, high = bounds(self.hyper.optimizer)
+    def specs(self) -> tuple[Spec, ...]:
+        """Every task of the data set, by number: names × optimizers × varied hyperparameters."""
+        hypers = [self.hyper]
+        for name, values in self._varied():
+            hypers = [replace(hyper, **{name: value}) for hyper in hypers for value in values]
+        return tuple(Spec(task, hyper) for task in self.tasks for hyper in hypers)
+
+    def _varied(self) -> list[tuple[str, list[Any]]]:
+        varied = [parse_values(text) for text in self.vary]
+        return [*varied, ("optimizer", list(self.optimizers))] if self.optimizers else varied
+
+    def label(self, number: int) -> str:
+        """What task `number` is asked for as: its name, and what differs from `hyper`."""
+        return self.specs()[number].label(self.hyper)
+
+    def data_files(self) -> tuple[Path, ...]:
+        """The user's own files among the tasks, each once."""
+        found = (file_and_target(name) for name in self.tasks if name not in TASKS)
+        return tuple(dict.fromkeys(each[0] for each in found if each))
+
+    def rates(self, number: int = 0) -> tuple[float, float]:
+        """The lowest and the highest rate of task `number`."""
+        low, high = bounds(self.specs()[number].hyper.optimizer)
         return (
             low if self.min_lr is None else self.min_lr,
             high if self.max_lr is None else self.max_lr,
@@ -76,7 +124,7 @@ class GenerateConfig:
 
     def runs(self) -> int:
         """Networks trained in all."""
-        return len(self.tasks) * (PILOT_RUNS + self.lanes() * self.seeds)
+        return len(self.specs()) * (PILOT_RUNS + self.lanes() * self.seeds)
 
 
 REAL = tuple(name for name in DATASET_NAMES if name not in ("digits", "pydoc"))
@@ -106,10 +154,39 @@ PRESETS: tuple[tuple[str, GenerateConfig], ...] = (
 """Sizes of a data set: seconds, minutes, hours on two cores."""
 
 
+def parse_values(text: str) -> tuple[str, list[Any]]:
+    """(name, values) of `width=16,64`. Raises ValueError unless Hyper has the field."""
+    name, _, values = text.partition("=")
+    kinds = {f.name: (*get_args(f.type), f.type)[0] for f in dataclass_fields(Hyper)}
+    if name not in kinds or name == "epochs" or not values:
+        allowed = ", ".join(kind for kind in kinds if kind != "epochs")
+        raise ValueError(f"vary must be NAME=VALUE,VALUE with NAME one of {allowed}; got {text!r}")
+    return name, [_value(name, kinds[name], each) for each in values.split(",")]
+
+
+def _value(name: str, kind: Any, text: str) -> Any:
+    if kind is bool:
+        if text not in ("true", "false"):
+            raise ValueError(f"{name} must be true or false, got {text!r}")
+        return text == "true"
+    try:
+        return kind(text)
+    except ValueError:
+        raise ValueError(f"{name} must be {kind.__name__}, got {text!r}") from None
+
+
+ADDED = ("optimizers", "vary", "families", "plugin")
+"""Fields that came later: where they are empty they are not part of a data set's identity."""
+
+
 def flat(config: Any) -> dict[str, Any]:
     """A config's fields as JSON values, nested ones as `hyper.epochs`."""
     fields: dict[str, Any] = {}
     for name, value in asdict(config).items():
+        if name in ADDED and not value:
+            continue
+        if name == "plugin":
+            value = [str(path) for path in value]
         inner = value if isinstance(value, dict) else {"": value}
         for key, each in inner.items():
             value = list(each) if isinstance(each, tuple) else each
@@ -131,6 +208,7 @@ def from_flat(fields: dict[str, Any]) -> GenerateConfig:
             nested[name][inner] = value
         elif key in known:
             plain[key] = tuple(value) if isinstance(value, list) else value
+    plain["plugin"] = tuple(Path(path) for path in plain.get("plugin", ()))
     return GenerateConfig(
         **plain, hyper=Hyper(**nested["hyper"]), data=DataConfig(**nested["data"])
     )

@@ -50,8 +50,9 @@ def estimate(
     pilot_calls = calls_of(PILOT_RUNS // PILOT_SEEDS, PILOT_SEEDS, shape)
     samples: dict[Any, _Sample] = {}
     size, seconds = 0.0, startup
-    for number, name in enumerate(config.tasks):
-        report(number, len(config.tasks), name)
+    tasks = len(config.specs())
+    for number in range(tasks):
+        report(number, tasks, config.label(number))
         now = job(config, number, shape)
         kind = bucket(now)
         if kind not in samples:
@@ -59,10 +60,10 @@ def estimate(
             seconds += samples[kind].first_s
         seconds += (now.work.calls + pilot_calls) * samples[kind].call_s
         size += samples[kind].part_bytes * (now.work.calls + 1)
-        size += samples[kind].row_bytes * rows / len(config.tasks)
+        size += samples[kind].row_bytes * rows / tasks
     jax.clear_caches()
     seconds += _seconds(lambda: trajectories(config, 0))[0]
-    report(len(config.tasks), len(config.tasks), "")
+    report(tasks, tasks, "")
     return Estimate(config.runs(), rows, round(size), seconds / 60)
 
 

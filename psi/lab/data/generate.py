@@ -15,7 +15,6 @@ from psi.lab.data import store
 from psi.lab.data.config import GenerateConfig, flat, from_flat
 from psi.lab.data.sweep import Criteria, Part, make, parts, pilots, task_row
 from psi.lab.engine.work import Layout, layout
-from psi.lab.tasks.names import is_file
 from psi.progress import Report, silent
 
 
@@ -58,7 +57,7 @@ def generate(
         store.open_config(folder, flat(config) | shape._asdict() | _own_files(config))
         there = store.committed(folder)
         made = Made("", 0, sum(there.values()), 0, 0)
-        unknown = [float("nan")] * len(config.tasks)
+        unknown = [float("nan")] * len(config.specs())
 
         def run(wanted: Sequence[Part], criteria: Criteria) -> None:
             nonlocal made
@@ -68,7 +67,7 @@ def generate(
                 made = _count(made, config, part, frame)
                 report(made.runs, config.runs(), str(made))
 
-        made = made._replace(task=config.tasks[0], runs=made.rows // config.hyper.epochs)
+        made = made._replace(task=config.label(0), runs=made.rows // config.hyper.epochs)
         report(made.runs, config.runs(), str(made))
         run(pilots(config), unknown)
         _write_tasks(config, folder)
@@ -76,18 +75,27 @@ def generate(
 
 
 def read_config(folder: Path) -> GenerateConfig:
-    """The config of a data set. Raises ValueError where the folder holds none."""
+    """The config of a data set.
+
+    Raises ValueError where the folder holds none, or was made with a plugin that is not in use.
+    """
     fields = store.config_of(folder)
     if not fields:
         raise ValueError(f"{folder} is no data set: it has no manifest/config.json")
-    return from_flat(fields)
+    try:
+        return from_flat(fields)
+    except ValueError as error:
+        if plugin := fields.get("plugin"):
+            given = f"--plugin {' '.join(plugin)}"
+            raise ValueError(f"{folder} was made with {given}: give it again ({error})") from None
+        raise
 
 
 def _own_files(config: GenerateConfig) -> dict[str, str]:
-    """SHA-256 of the user's data files: another content is another data set."""
-    files = [name for name in config.tasks if is_file(name)]
+    """SHA-256 of the user's data files and plugins: other content is another data set."""
+    files = (*config.data_files(), *config.plugin)
     try:
-        return {f"sha256 of {n}": sha256(Path(n).read_bytes()).hexdigest() for n in files}
+        return {f"sha256 of {p}": sha256(p.read_bytes()).hexdigest() for p in files}
     except OSError as error:
         raise store.RecordsError(f"cannot read {error.filename}: {error.strerror}") from None
 
@@ -96,7 +104,7 @@ def _count(made: Made, config: GenerateConfig, part: Part, frame: pd.DataFrame) 
     ends = frame[frame.epoch == 0]
     rows = made.rows + len(frame)
     return Made(
-        config.tasks[part.task],
+        config.label(part.task),
         rows // config.hyper.epochs,
         rows,
         made.trained + len(ends),

@@ -17,6 +17,7 @@ import pandas as pd
 from jaxtyping import Array, Key
 
 from psi.lab.data.config import PILOT_RATES, PILOT_RUNS, PILOT_SEEDS, GenerateConfig
+from psi.lab.data.families import FAMILIES, HOUSE
 from psi.lab.data.records import to_frame
 from psi.lab.data.trajectories import Plan, branched, free, pilot_family, plain
 from psi.lab.engine.policy import trajectory
@@ -53,13 +54,13 @@ Criteria = Sequence[float]
 
 def pilots(config: GenerateConfig) -> list[Part]:
     """The pilot of every task."""
-    return [Part(number, PILOT) for number in range(len(config.tasks))]
+    return [Part(number, PILOT) for number in range(len(config.specs()))]
 
 
 def parts(config: GenerateConfig, shape: Layout) -> list[Part]:
     """All parts but the pilots, in order."""
     calls = calls_of(config.lanes(), config.seeds, shape)
-    return [Part(task, call) for task in range(len(config.tasks)) for call in range(calls)]
+    return [Part(task, call) for task in range(len(config.specs())) for call in range(calls)]
 
 
 def make(
@@ -78,7 +79,10 @@ def make(
 
 def task_of(config: GenerateConfig, number: int) -> Task:
     """Task `number` of a data set."""
-    return make_task(config.tasks[number], config.hyper, config.data)
+    spec = config.specs()[number]
+    task = make_task(spec.name, spec.hyper, config.data)
+    own = spec.label(config.hyper).removeprefix(spec.name)
+    return task._replace(name=task.name + own)
 
 
 def task_key(seed: int, number: int) -> Key[Array, ""]:
@@ -86,14 +90,14 @@ def task_key(seed: int, number: int) -> Key[Array, ""]:
     return jax.random.fold_in(jax.random.key(seed), number)
 
 
-def peaks(config: GenerateConfig) -> np.ndarray:
-    """The pilot's rates: 15 over [min_lr, max_lr], evenly spaced in log α."""
-    return np.geomspace(*config.rates(), PILOT_RATES)
+def peaks(config: GenerateConfig, number: int = 0) -> np.ndarray:
+    """The rates of a task's pilot: 15 over [min_lr, max_lr], evenly spaced in log α."""
+    return np.geomspace(*config.rates(number), PILOT_RATES)
 
 
 def pilot(config: GenerateConfig, number: int, shape: Layout) -> pd.DataFrame:
     """The records of a task's pilot."""
-    task, plan = task_of(config, number), plain(peaks(config), config.hyper.epochs)
+    task, plan = task_of(config, number), plain(peaks(config, number), config.hyper.epochs)
     seeds = TUNING.array(PILOT_SEEDS)
     rates = plan.rates.astype(np.float32)
     runs = population(task, trajectory, rates, seeds, task_key(config.seed, number), shape=shape)
@@ -143,14 +147,15 @@ def job(config: GenerateConfig, number: int, shape: Layout) -> Job:
 def trajectories(config: GenerateConfig, number: int) -> Plan:
     """The random trajectories of a task, then its branched cells."""
     key = jax.random.fold_in(task_key(config.seed, number), 2**31)
-    epochs, (low, high) = config.hyper.epochs, config.rates()
+    epochs, (low, high) = config.hyper.epochs, config.rates(number)
+    families = [FAMILIES[name] for name in config.families] or HOUSE
     plans = []
     if config.trajectories:
         first = jax.random.fold_in(key, 0)
-        plans.append(free(first, config.trajectories, epochs, low, high))
+        plans.append(free(first, config.trajectories, epochs, low, high, families))
     if config.cells:
         then = jax.random.fold_in(key, 1)
-        plans.append(branched(then, config.cells, config.candidates, epochs, low, high))
+        plans.append(branched(then, config.cells, config.candidates, epochs, low, high, families))
     return Plan(
         np.concatenate([plan.rates for plan in plans]),
         [name for plan in plans for name in plan.family],

@@ -1,6 +1,6 @@
 """Open-loop schedules to train on: the pilot's plain ones, random ones, and branched cells.
 
-A random trajectory is one of a family of psi.lab.data.shapes, its peak log-uniform,
+A random trajectory is one of a family of psi.lab.data.families, its peak log-uniform,
 
     α_i = clip(peak · e^draw_i, low/10, high),    peak = low · (high/low)^u,  u ~ U(0, 1),
 
@@ -16,7 +16,7 @@ Cells visit the same epoch at good and bad losses; the candidates ask what was b
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -25,10 +25,12 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, Key
 
-from psi.lab.data.shapes import FAMILIES, Chance, chance
+from psi.lab.data.families import HOUSE, KNOTS, Draws, TrajectoryFamily
 
 Rates = Float[np.ndarray, " epoch"]
-CHUNK = 32 * len(FAMILIES)  # trajectories a call: its shape is compiled once, whatever the count
+ROUNDS = 32  # times round the families a call: its shape is compiled once, whatever the count
+
+Families = Sequence[TrajectoryFamily]
 
 
 class Plan(NamedTuple):
@@ -64,22 +66,35 @@ def plain(peaks: Rates, epochs: int) -> Plan:
     return Plan(np.array(rates), family, none, none)
 
 
-def free(key: Key[Array, ""], count: int, epochs: int, low: float, high: float) -> Plan:
-    """`count` random trajectories, families going round the table.
+def free(
+    key: Key[Array, ""],
+    count: int,
+    epochs: int,
+    low: float,
+    high: float,
+    families: Families = HOUSE,
+) -> Plan:
+    """`count` random trajectories, going round the families.
 
-    Trajectory k depends on (key, k, epochs, low, high) alone: a longer plan begins with a shorter.
-    Peaks are log-uniform in [low, high], rates in [low/10, high]. Raises ValueError for
+    Trajectory k depends on (key, k, epochs, low, high, families) alone: a longer plan begins with
+    a shorter. Peaks are log-uniform in [low, high], rates in [low/10, high]. Raises ValueError for
     count < 1, epochs < 1, or rates that are not 0 < low < high < ∞.
     """
     _check(epochs, low, high, count=count)
     numbers = np.arange(count)
-    rates = _unclipped(key, numbers, epochs, low, high).clip(low / 10, high)
+    rates = _unclipped(key, numbers, epochs, (low, high), families).clip(low / 10, high)
     none = np.full(count, -1)
-    return Plan(rates, _families(numbers), none, none)
+    return Plan(rates, _names(numbers, families), none, none)
 
 
 def branched(
-    key: Key[Array, ""], cells: int, candidates: int, epochs: int, low: float, high: float
+    key: Key[Array, ""],
+    cells: int,
+    candidates: int,
+    epochs: int,
+    low: float,
+    high: float,
+    families: Families = HOUSE,
 ) -> Plan:
     """`cells` random prefixes with `candidates` rates each, log-uniform in [low, high].
 
@@ -89,16 +104,17 @@ def branched(
     log α with a random offset. Raises ValueError as `free` does.
     """
     _check(epochs, low, high, cells=cells, candidates=candidates)
-    drawn, first, offset = _cells(key, cells)
+    drawn, first, offset = _cells(key, cells, len(families))
     numbers = int(first) + np.arange(cells)
-    prefix = _unclipped(drawn, numbers, epochs, low, max(low, high / 2)).clip(low / 10, high)
+    highest = max(low, high / 2)
+    prefix = _unclipped(drawn, numbers, epochs, (low, highest), families).clip(low / 10, high)
     spread = (np.arange(candidates)[None] + np.asarray(offset, float)[:, None]) / candidates
     candidate = low * (high / low) ** spread[:, :, None]
     at, i = branch_epochs(cells, epochs)[:, None, None], np.arange(epochs)[None, None]
     rates = np.where(i < at, prefix[:, None], candidate * (epochs - i) / (epochs - at))
     return Plan(
         rates.reshape(-1, epochs),
-        [name for name in _families(numbers) for _ in range(candidates)],
+        [name for name in _names(numbers, families) for _ in range(candidates)],
         np.arange(cells).repeat(candidates),
         at.reshape(-1).repeat(candidates),
     )
@@ -110,46 +126,74 @@ def branch_epochs(cells: int, epochs: int) -> Int[np.ndarray, " cell"]:
     return number * epochs // cells if cells < epochs else number % epochs
 
 
-def _families(numbers: Int[np.ndarray, " lane"]) -> list[str]:
-    return [FAMILIES[k % len(FAMILIES)][0] for k in numbers]
+def _names(numbers: Int[np.ndarray, " lane"], families: Families) -> list[str]:
+    return [families[k % len(families)].name for k in numbers]
 
 
 def _unclipped(
-    key: Key[Array, ""], numbers: Int[np.ndarray, " lane"], epochs: int, low: float, high: float
+    key: Key[Array, ""],
+    numbers: Int[np.ndarray, " lane"],
+    epochs: int,
+    rates: tuple[float, float],
+    families: Families,
 ) -> Float[np.ndarray, "lane epoch"]:
     """Rates of the trajectories `numbers`, which are consecutive, before they are clipped."""
-    first, last = numbers[0] // len(FAMILIES) * len(FAMILIES), numbers[-1]
-    logs = np.concatenate([_draws(key, k, epochs) for k in range(first, last + 1, CHUNK)])
-    peaks = low * (high / low) ** logs[:, :1]
-    return (peaks * np.exp(logs[:, 1:]))[numbers - first]
+    first, last = numbers[0] // len(families) * len(families), numbers[-1]
+    chunk = ROUNDS * len(families)
+    logs = [_logs(key, k, epochs, families) for k in range(first, last + 1, chunk)]
+    peak, shape = np.split(np.concatenate(logs), [1], axis=1)
+    low, high = rates
+    return (low * (high / low) ** peak * np.exp(shape))[numbers - first]
 
 
-def _draws(key: Key[Array, ""], first: int, epochs: int) -> Float[np.ndarray, "lane one_more"]:
-    """Where the peak is between low and high, then log(α_i / peak), of the next CHUNK.
+def _logs(
+    key: Key[Array, ""], first: int, epochs: int, families: Families
+) -> Float[np.ndarray, "lane one_more"]:
+    """Where the peak is between low and high, then log(α_i / peak), of the next trajectories.
 
     `first` is of the first family.
     """
-    drawn = chance(_keys(key, first), epochs)
-    logs = np.empty((CHUNK, epochs))
-    for k, (_, draw) in enumerate(FAMILIES):
-        own = slice(k, None, len(FAMILIES))
-        logs[own] = draw(Chance(*(each[own] for each in drawn)))
-    return np.concatenate([drawn.peak, logs], axis=1)
+    count = ROUNDS * len(families)
+    draws = draws_of(_keys(key, first, count), epochs)
+    logs = np.empty((count, epochs))
+    for k, family in enumerate(families):
+        own = slice(k, None, len(families))
+        logs[own] = family.draw(Draws(*(each[own] for each in draws)))
+    return np.concatenate([draws.peak, logs], axis=1)
 
 
-@jax.jit
-def _keys(key: Key[Array, ""], first: Array | int) -> Key[Array, " lane"]:
-    return jax.vmap(partial(jax.random.fold_in, key))(first + jnp.arange(CHUNK))
+def draws_of(keys: Key[Array, " lane"], epochs: int) -> Draws:
+    """The random numbers of trajectories of T epochs, each from its own key."""
+    numbers = (np.asarray(each, np.float64) for each in _numbers(keys, epochs))
+    return Draws(*numbers)
 
 
-@partial(jax.jit, static_argnames="cells")
+@partial(jax.jit, static_argnames="epochs")
+@partial(jax.vmap, in_axes=(0, None))
+def _numbers(key: Key[Array, ""], epochs: int) -> tuple[Float[Array, " any"], ...]:
+    # One call of the generator, whose code takes longest to compile; open at −1 for the normals.
+    low = np.nextafter(np.float32(-1), np.float32(0))
+    signed = jax.random.uniform(key, (4 + KNOTS + 3 * epochs,), jnp.float32, low, 1)
+    ends = np.cumsum([1, 1, 1, 1, KNOTS, epochs, epochs])
+    *uniform, knots, place, size, noise = jnp.split(signed, ends)
+    uniform = [(each + 1) / 2 for each in (*uniform, place, size)]
+    knots, noise = (math.sqrt(2) * jax.lax.erf_inv(each) for each in (knots, noise))
+    return *uniform[:4], knots, *uniform[4:], noise
+
+
+@partial(jax.jit, static_argnames="count")
+def _keys(key: Key[Array, ""], first: Array | int, count: int) -> Key[Array, " lane"]:
+    return jax.vmap(partial(jax.random.fold_in, key))(first + jnp.arange(count))
+
+
+@partial(jax.jit, static_argnames=("cells", "families"))
 def _cells(
-    key: Key[Array, ""], cells: int
+    key: Key[Array, ""], cells: int, families: int
 ) -> tuple[Key[Array, ""], Int[Array, ""], Float[Array, " cell"]]:
     """The key of the prefixes, the family of the first, and each cell's offset in [0, 1)."""
     drawn, other = jax.random.split(key)
     uniform = jax.random.uniform(other, (1 + cells,))
-    return drawn, (uniform[0] * len(FAMILIES)).astype(int), uniform[1:]
+    return drawn, (uniform[0] * families).astype(int), uniform[1:]
 
 
 def _check(epochs: int, low: float, high: float, **counts: int) -> None:

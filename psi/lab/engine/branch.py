@@ -1,13 +1,14 @@
-"""Branching: from given states of runs, policies are played for some epochs.
+"""Branching: runs go on from given states for some epochs under several policies.
 
-A *cell* is a group of states at one epoch i, and K lanes (policies) that are played from each of
-them for H epochs, over R fresh batch orders that the lanes share, or along each state's own.
-States are between two epochs: parameters, optimizer, what a policy may see. One compiled program
-serves all cells of a bucket of tasks: epochs and horizons are arguments, not shapes.
+A *cell* is a group of states at one epoch i. From each of them K lanes (policies) train for H
+epochs, over R fresh batch orders that the lanes share, or over the batch order of the state's own
+run. A state is that of a run between two epochs: parameters, optimizer state, losses so far. Tasks
+that share functions and shapes share one compiled program for all their cells, since epochs and
+horizons are its arguments, not its shapes.
 
 A unit of work is some pairs (state, batch order) × K lanes, all vmapped; lanes of a pair share its
-minibatches. Networks are evaluated at the end alone, so that a branch costs less than a run of
-H epochs that the population engine records.
+minibatches. Networks are evaluated at the end alone, so that a branch costs less than H epochs of
+the population engine, which evaluates every epoch.
 """
 
 import math
@@ -23,48 +24,52 @@ from psi.lab.engine.devices import one_core_options, over_devices
 from psi.lab.engine.policy import trajectory
 from psi.lab.engine.population import MakePolicy
 from psi.lab.engine.run import Run, begin, observe, one_epoch
-from psi.lab.engine.training import validation_loss
+from psi.lab.engine.training import evaluate
 from psi.lab.engine.work import layout
 from psi.lab.tasks.task import Arrays, Functions, Splits, Task
 from psi.progress import Report, silent
 
-UNITS = 16  # a call
-START = 8  # states a unit where that makes one call: to compile for each number takes longer
-# Numbers of a unit, weights or an epoch's inputs: small networks have more lanes than usual.
+UNITS = 16  # in one call of the program
+# States a unit where all seeds fit one call: compiling for every number of seeds would take longer.
+START = 8
+# Weights, or inputs of an epoch, that a unit may hold: small networks get more lanes than usual.
 CACHED = 2**15
 MOST = 2**13  # lanes a unit
 
 
 class States(NamedTuple):
-    """States of runs, in cells, in the memory of the host."""
+    """States of runs grouped in cells, as numpy arrays."""
 
     runs: Run
-    """Leaves of shape=(cell, state, …); `order` as key data."""
+    """Leaves of shape=(cell, state, …); the key `order` as its raw data."""
     epoch: Int[np.ndarray, " cell"]
-    """i: epochs that are behind the cell's states."""
+    """i, how many epochs the cell's states have been trained for."""
 
     @property
     def loss(self) -> Float[np.ndarray, "cell state"]:
-        """ε_i, the mean minibatch loss of epoch i−1; for i = 0 the training loss."""
+        """ε_i, the mean minibatch loss of epoch i−1; for i = 0 the loss of the training split."""
         return np.asarray(self.runs.seen.loss)
 
     @property
     def initial_loss(self) -> Float[np.ndarray, "cell state"]:
-        """ε_0."""
+        """ε_0, the training loss before the first step."""
         return np.asarray(self.runs.initial)
 
 
-class Played(NamedTuple):
-    """What came of it."""
+class Branches(NamedTuple):
+    """Losses at the end of each branch, and the runs if they were kept."""
 
     loss: Float[np.ndarray, "cell state order lane"]
     """Validation loss after H epochs, not finite where the run diverged."""
     runs: Run | None
-    """The runs then, leaves of shape=(cell, state, order, lane, …), where asked for."""
+    """States of the runs after H epochs, leaves of shape=(cell, state, order, lane, …)."""
 
 
 def starts(task: Task, seeds: Int[np.ndarray, " state"], key: Key[Array, ""]) -> States:
-    """One cell of runs before their first epoch: those that the engine trains from these seeds."""
+    """One cell of the runs with these seeds before their first epoch.
+
+    They are the runs that `population` trains from the same seeds and key.
+    """
     block = _blocks(task, len(seeds), 1, START if len(seeds) <= START * UNITS else 0)
     program = _programs(jax.default_backend())[0]
     run = partial(program, task.functions, _devices(), task.arrays, task.splits, key)
@@ -74,13 +79,13 @@ def starts(task: Task, seeds: Int[np.ndarray, " state"], key: Key[Array, ""]) ->
 
 
 def repeated(states: States, cells: int) -> States:
-    """The states of one cell as those of many; nothing is copied."""
+    """The states of one cell in each of `cells` cells, as views: nothing is copied."""
     runs = jax.tree.map(lambda a: np.broadcast_to(a, (cells, *a.shape[1:])), states.runs)
     return States(runs, np.repeat(states.epoch, cells))
 
 
-def apart(states: States) -> States:
-    """The states of one cell, each in a cell of its own, for lanes that differ between them."""
+def one_cell_each(states: States) -> States:
+    """The states of one cell, each in a cell of its own, so that each may have its own lanes."""
     runs = jax.tree.map(lambda a: a.swapaxes(0, 1), states.runs)
     return States(runs, np.repeat(states.epoch, states.loss.shape[1]))
 
@@ -92,9 +97,9 @@ def along(
     seeds: Int[np.ndarray, " state"],
     key: Key[Array, ""],
 ) -> States:
-    """The states that trajectory c of `rates` visits before epoch at[c], from each seed."""
-    now = repeated(starts(task, seeds, key), len(rates))
-    return after(task, now, trajectory, rates[:, None].astype(np.float32), at)
+    """Cell c: the states before epoch at[c] under trajectory c of `rates`, one from each seed."""
+    begun = repeated(starts(task, seeds, key), len(rates))
+    return after(task, begun, trajectory, rates[:, None].astype(np.float32), at)
 
 
 def after(
@@ -104,9 +109,12 @@ def after(
     lanes: Any,
     epochs: Int[np.ndarray, " cell"],
 ) -> States:
-    """The states some epochs on, along their own batch orders, under one lane a cell."""
-    played = play(task, states, make_policy, lanes, epochs, keep_runs=True)
-    return States(jax.tree.map(lambda a: a[:, :, 0, 0], played.runs), states.epoch + epochs)
+    """The states after epochs[c] more epochs of their own batch orders.
+
+    `lanes` has shape=(cell, 1, …): cell c trains under the policy of its one lane.
+    """
+    ends = play(task, states, make_policy, lanes, epochs, keep_runs=True)
+    return States(jax.tree.map(lambda a: a[:, :, 0, 0], ends.runs), states.epoch + epochs)
 
 
 def play(
@@ -119,16 +127,16 @@ def play(
     key: Key[Array, ""] | None = None,
     keep_runs: bool = False,
     report: Report = silent,
-) -> Played:
-    """Play every lane of a cell from each of its states for H = horizon[cell] epochs.
+) -> Branches:
+    """Train on from every state of a cell under every lane of it, for H = horizon[cell] epochs.
 
-    `lanes` is a pytree of shape=(cell, lane, …), `make_policy` a module-level function of one lane.
-    With `orders` = R > 0 each state is played over R fresh batch orders, drawn from `key`; with
-    0 along its own: what it would really see, which is a clairvoyant's answer unless many states
-    share a cell.
+    `lanes` is a pytree of shape=(cell, lane, …), `make_policy` a module-level function of one lane
+    (it is part of the compiled program's key). With `orders` = R > 0 each state goes on over R
+    fresh batch orders, drawn from `key`; with 0 over that of its own run. The rate that is best
+    over a run's own order is chosen with hindsight, unless many states share a cell.
 
-    Raises ValueError where fresh orders are asked of a task whose target moves with the order or
-    without a key, or a horizon passes the budget.
+    Raises ValueError for fresh orders without a key or where the task's target moves with the batch
+    order, and for a horizon that ends beyond the budget.
     """
     _check(task, states, horizon, orders, key)
     cells, count = states.loss.shape
@@ -140,9 +148,9 @@ def play(
         own, pair = cell[units], block[number[units]]
         at = own[:, None], pair // each
         order = (own[:, None] * count * each + pair).astype(np.uint32)
-        now = jax.tree.map(lambda a: a[at], states.runs)
+        runs = jax.tree.map(lambda a: a[at], states.runs)
         chosen = jax.tree.map(lambda a: np.asarray(a)[own], lanes)
-        return now, order, chosen, states.epoch[own], np.asarray(horizon)[own] * real
+        return runs, order, chosen, states.epoch[own], np.asarray(horizon)[own] * real
 
     program = _programs(jax.default_backend())[1]
     static = (task.functions, make_policy, _devices(), keep_runs, orders > 0)
@@ -154,7 +162,7 @@ def play(
         return kept.reshape(cells, count, each, *a.shape[2:])
 
     loss, runs = _in_calls(run, work, len(cell), report)
-    return Played(arranged(loss), jax.tree.map(arranged, runs) if keep_runs else None)
+    return Branches(arranged(loss), jax.tree.map(arranged, runs) if keep_runs else None)
 
 
 def _check(
@@ -180,16 +188,17 @@ def _devices() -> int:
     return math.gcd(jax.local_device_count(), UNITS)
 
 
-def _blocks(task: Task, pairs: int, lanes: int, like: int = 0) -> Int[np.ndarray, "block pair"]:
-    """Pairs cut into blocks for units of about the best width; the last block is padded.
+def _blocks(task: Task, pairs: int, lanes: int, size: int = 0) -> Int[np.ndarray, "block pair"]:
+    """Pairs cut into blocks, one a unit, about as large as is quick; the last block is padded.
 
-    A block is a power of two, not much larger than all pairs (or `like`): few shapes and programs.
+    Blocks hold a power of two of pairs, at most that next to `pairs` (or to `size` if given), so
+    that few shapes are ever compiled.
     """
     facts = task.facts
     numbers = max(facts.parameters * lanes, facts.steps * facts.batch * facts.inputs)
     width = np.clip(CACHED // numbers * lanes, layout().width, MOST)
     most = 2 ** int(np.log2(max(1, int(width) // lanes)))
-    block = min(most, 2 ** int(np.ceil(np.log2(like or pairs))))
+    block = min(most, 2 ** int(np.ceil(np.log2(size or pairs))))
     index = np.minimum(np.arange(-(-pairs // block) * block), pairs - 1)
     return index.reshape(-1, block)
 
@@ -200,19 +209,16 @@ def _in_calls(
     units: int,
     report: Report = silent,
 ) -> Any:
-    """run(*work(units, which of them are no padding)), in calls of one shape.
-
-    Leaves of shape=(units, …).
-    """
+    """run(*work(units, which of them are real)), UNITS at a time; leaves of shape=(units, …)."""
     calls, done = -(-units // UNITS), []
-    # A device has UNITS/devices units in a row: units are dealt out in turn, or of few all would
-    # be one device's.
+    # Each device takes UNITS/devices consecutive units. They are dealt out in turn, or one device
+    # would get all of a few units and the others padding.
     dealt = np.arange(UNITS).reshape(-1, _devices()).T.reshape(-1)
     back = np.argsort(dealt)
     for call in range(calls):
         index = dealt + call * UNITS
-        given = work(np.minimum(index, units - 1), index < units)
-        done.append(jax.tree.map(lambda a: np.asarray(a)[back], run(*given)))
+        inputs = work(np.minimum(index, units - 1), index < units)
+        done.append(jax.tree.map(lambda a: np.asarray(a)[back], run(*inputs)))
         report(call + 1, calls, "")
     return jax.tree.map(lambda *a: np.concatenate(a)[:units], *done)
 
@@ -265,8 +271,8 @@ def _play_units(
 
             def lane(lane: Any) -> tuple[Array, Run | None]:
                 end = _play(functions, make_policy(lane), epochs, arrays, run, i, horizon)
-                params = end.progress.params
-                loss = validation_loss(functions, arrays, splits, params, end.order, i + horizon)
+                params, last = end.progress.params, i + horizon
+                loss = evaluate(functions, arrays, splits, params, end.order, last).validation
                 return loss, _as_data(end) if keep_runs else None
 
             return jax.vmap(lane)(lanes)
@@ -285,8 +291,8 @@ def _play(
     i: Int[Array, ""],
     horizon: Int[Array, ""],
 ) -> Run:
-    def epoch(j: Array, now: tuple[Run, Any]) -> tuple[Run, Any]:
-        run, state = now
+    def epoch(j: Array, carry: tuple[Run, Any]) -> tuple[Run, Any]:
+        run, state = carry
         state, lr = policy.step(state, observe(run, j, epochs))
         return one_epoch(functions, arrays, run, lr, j), state
 

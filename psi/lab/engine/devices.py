@@ -1,4 +1,4 @@
-"""The machine's devices, and where compiled programs are kept between runs."""
+"""Use every core of the machine as a device, and keep compiled programs between runs."""
 
 import contextlib
 import os
@@ -10,24 +10,24 @@ import jax
 
 from psi.lab.cache import cache_folder
 
-BESIDE = 2
+BESIDE = 2  # at a time
 T = TypeVar("T")
 R = TypeVar("R")
 
 
 def use_cores(count: int | None = None) -> None:
-    """Make every core, or `count` of them, a JAX device. To be called before JAX is first used.
+    """Make every core, or `count` of them, a JAX device. Call it before JAX is first used.
 
-    On an accelerator this changes nothing. A program's bits do not depend on it.
+    It changes nothing on an accelerator, and no bit of a program's results.
     """
-    with contextlib.suppress(RuntimeError):  # JAX is in use: a worker has made a part before
+    with contextlib.suppress(RuntimeError):  # JAX is in use: this worker has made a part before
         jax.config.update("jax_num_cpu_devices", count or os.cpu_count() or 1)
 
 
 def prepare(cores: int | None = None) -> None:
-    """All cores, or some, and compiled programs kept from run to run in the user's cache folder.
+    """Use all cores, or `cores` of them, and keep compiled programs in the user's cache folder.
 
-    JAX's own settings for the cache win where the user has made them.
+    Where the user has set JAX's own cache folder, that one is used.
     """
     use_cores(cores)
     if jax.config.values["jax_compilation_cache_dir"] is None:
@@ -36,10 +36,10 @@ def prepare(cores: int | None = None) -> None:
 
 
 def one_core_options(backend: str) -> dict[str, Any] | None:
-    """Compiler options of a program that has a core to itself.
+    """Compiler options for programs that run side by side, one on each core; None elsewhere.
 
-    Products that also spread over all cores get in each other's way (measured 390 against 280
-    runs a second).
+    Matrix products that spread over all cores would slow each other down (390 runs a second with
+    these options, 280 without).
     """
     return {"xla_cpu_multi_thread_eigen": False} if backend == "cpu" else None
 
@@ -47,8 +47,8 @@ def one_core_options(backend: str) -> dict[str, Any] | None:
 def over_devices(unit: Callable[..., Any], devices: int, *work: Any) -> Any:
     """unit(*work[u]) for every u, in parallel over `devices` and one after the other on each.
 
-    The leading axis of every leaf of `work` is divided by `devices`, which must divide it. What a
-    unit computes does not depend on their number. To be called under jit.
+    `devices` must divide the leading axis of every leaf of `work`. What a unit computes does not
+    depend on their number. Call it under jit.
     """
     mesh = jax.make_mesh(
         (devices,), ("unit",), (jax.sharding.AxisType.Auto,), devices=jax.local_devices()[:devices]
@@ -60,6 +60,6 @@ def over_devices(unit: Callable[..., Any], devices: int, *work: Any) -> Any:
 
 
 def beside(make: Callable[[T], R], each: Iterable[T]) -> Iterator[R]:
-    """make(x) for every x in turn, made two at a time: compiling takes one core and no lock."""
+    """make(x) for every x, in order, two at a time: compiling uses one core and holds no lock."""
     with ThreadPoolExecutor(BESIDE) as pool:
         yield from pool.map(make, each)

@@ -1,7 +1,7 @@
-"""CMA-ES, several searches at once: what the oracle and the search for laws stand on.
+"""Several searches by CMA-ES at once, for the best trajectory of a task and the constants of laws.
 
-Covariance matrix adaptation (Hansen & Ostermeier 2001, doi 10.1162/106365601750190398), as evosax
-has it, vmapped over restarts.
+Covariance matrix adaptation (Hansen & Ostermeier 2001, doi 10.1162/106365601750190398) by evosax,
+vmapped over restarts.
 """
 
 from collections.abc import Callable
@@ -18,11 +18,11 @@ from jaxtyping import Array, Float, Key
 def strategy(
     population: int, spread: float, begin: Float[np.ndarray, "restart dim"], key: Key[Array, ""]
 ) -> tuple[Callable[..., Any], Callable[..., Any], Any]:
-    """(ask, tell, states): `states.mean` is where each restart is, at first `begin`.
+    """(ask, tell, states) of one search from each row of `begin`.
 
     ask(key, states) → (candidates of shape=(restart, population, dim), states);
-    tell(key, candidates, fitness, states) → states, lower fitness being better. `spread` is the
-    standard deviation at the start.
+    tell(key, candidates, fitness, states) → states, lower fitness being better. `states.mean` is
+    the centre of each search, `spread` the standard deviation of its first candidates.
     """
     restarts, dimensions = begin.shape
     evolution = CMA_ES(population_size=population, solution=jnp.zeros(dimensions))

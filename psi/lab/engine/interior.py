@@ -1,4 +1,4 @@
-"""A grid of rates, extended until no best is at its edge."""
+"""Extend a grid of rates until the best rate of each method lies inside it."""
 
 from collections.abc import Callable
 
@@ -12,7 +12,11 @@ Scores = Callable[[Float[np.ndarray, " rate"]], Float[np.ndarray, "method rate"]
 def interior(
     scores: Scores, grid: Float[np.ndarray, " rate"], more: int, extensions: int
 ) -> tuple[Float[np.ndarray, " rate_in_all"], Float[np.ndarray, "method rate_in_all"]]:
-    """(grid, scores) with `more` rates of the same ratio added at a time, at most so often."""
+    """(grid, scores) of the extended grid; lower scores are better.
+
+    `grid` is geometric. While a method's best rate is at an edge, `more` rates are added there with
+    the same ratio, at most `extensions` times.
+    """
     found, ratio = scores(grid), grid[1] / grid[0]
     for _ in range(extensions):
         best = found.argmin(1)

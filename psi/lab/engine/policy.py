@@ -1,4 +1,4 @@
-"""What chooses the rate: a pair of pure functions, asked once before each epoch."""
+"""A policy chooses the learning rate: two pure functions, asked once before each epoch."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -13,27 +13,59 @@ from psi.law.namespace import Namespace
 
 
 class Policy(NamedTuple):
-    """`init(observation) → state`; `step(state, observation) → (state, lr)`. Pure."""
+    """Two pure functions that choose the learning rate of every epoch of a run.
+
+    Args:
+        init: observation before the first epoch → state, any pytree of arrays.
+        step: (state, observation before epoch i) → (state, α_i), α_i a scalar.
+
+    A rule that cuts the rate to a tenth once the loss has fallen to a tenth:
+
+    >>> import jax.numpy as jnp
+    >>> rate = lambda seen: jnp.where(seen.loss < 0.1 * seen.initial_loss, 0.01, 0.1)
+    >>> rule = Policy(lambda seen: (), lambda state, seen: (state, rate(seen)))
+    """
 
     init: Callable[[Observation], Any]
     step: Callable[[Any, Observation], tuple[Any, Float[Array, ""]]]
 
 
 def trajectory(rates: Float[Array, " epoch"]) -> Policy:
-    """Open loop: α_i = rates[i]."""
+    """The policy α_i = rates[i], whatever the loss.
+
+    Args:
+        rates: α_0 … α_{T−1}, shape=(T,).
+
+    Returns:
+        The policy.
+
+    >>> import jax.numpy as jnp
+    >>> policy = trajectory(jnp.array([0.1, 0.05, 0.01]))
+    """
     return Policy(init=lambda _: (), step=lambda state, seen: (state, rates[seen.epoch]))
 
 
 def law_policy(law: Law, epochs: int) -> Policy:
-    """Closed loop: the law under the clock's rules, as every adapter applies them."""
+    """The policy that follows a law, by the same rules as psi's schedulers.
+
+    Args:
+        law: a fitted law, for instance from psi.load.
+        epochs: T, the budget in epochs.
+
+    Returns:
+        The policy; its state is the last rate, which stands in where a loss is not finite.
+
+    >>> import psi
+    >>> policy = law_policy(psi.load("sgd"), epochs=20)
+    """
     return clock_policy(Clock(law, epochs))
 
 
 def clock_policy(clock: Clock, psi: Callable[[Array, Namespace], Array] | None = None) -> Policy:
-    """The clock's law, or with `psi` that function in its place, under the clock's rules."""
+    """The policy of a clock: its law, or the function `psi` of the features in its place."""
 
     def step(last: Float[Array, ""], seen: Observation) -> tuple[Array, Array]:
         rate = decide(clock, seen, last, jnp, psi)
         return rate, rate
 
-    return Policy(init=lambda _: jnp.asarray(clock.lowest, dtype=float), step=step)
+    return Policy(init=lambda _: jnp.asarray(clock.lowest_rate, dtype=float), step=step)

@@ -1,13 +1,14 @@
 """The population engine: one compiled program trains policies × seeds on a task.
 
 A unit of work is one seed and a block of `width` lanes (policies). Inside a unit everything is
-vmapped over lanes; initialisation and minibatches depend on the seed alone, so lanes share them
-(common random numbers, and one gather serves all). A call of the program maps over a fixed number
-of units one after the other, because a block of lanes then stays in cache, and is sharded over
-the local devices. A lane that diverges carries NaN to its end and touches nothing else.
+vmapped over lanes. Initialisation and minibatches depend on the seed alone, so lanes share them:
+they are compared on the same random numbers, and rows are gathered once for all. A call of the
+program runs a fixed number of units, sharded over the local devices and one after the other on
+each, because a block of lanes then stays in cache. A lane that diverges carries NaN to its end and
+changes no other.
 
-Width and units a call are fixed and the last ones padded: bits depend on the number of lanes in a
-program, not on what they do, nor on how many units or devices there are.
+Width and units a call are fixed, and the last ones padded, so that the bits of a run depend neither
+on the other lanes nor on the number of units or devices.
 """
 
 import math
@@ -32,10 +33,10 @@ MakePolicy = Callable[[Any], Policy]
 
 
 class Epochs(NamedTuple):
-    """A run, epoch by epoch. Each shape=(…, T); losses in nats."""
+    """What is recorded of runs, epoch by epoch; losses in nats where they are cross-entropies."""
 
     lr: Float[Array, "*run epoch"]
-    """α_i"""
+    """α_i, the learning rate."""
     loss_running: Float[Array, "*run epoch"]
     """ε_i: mean minibatch loss of epoch i−1; for i = 0 the training loss before the first step"""
     loss_full: Float[Array, "*run epoch"]
@@ -45,11 +46,11 @@ class Epochs(NamedTuple):
     val_loss: Float[Array, "*run epoch"]
     """Validation loss after epoch i."""
     test_accuracy: Float[Array, "*run epoch"]
-    """After epoch i."""
+    """Share right, or R² of a regression, on the test split after epoch i."""
     grad_norm: Float[Array, "*run epoch"]
-    """‖g‖ in epoch i, root mean square over minibatches."""
+    """Root mean square of ‖g‖ over the minibatches of epoch i."""
     update_ratio: Float[Array, "*run epoch"]
-    """‖Δθ‖ of one step of epoch i, root mean square, over ‖θ‖ before the epoch."""
+    """Root mean square of ‖Δθ‖ over the steps of epoch i, over ‖θ‖ before the epoch."""
 
 
 class _Carry(NamedTuple):
@@ -66,11 +67,33 @@ def population(
     key: Key[Array, ""],
     shape: Layout | None = None,
 ) -> Epochs:
-    """Train every lane from every seed. numpy arrays of shape=(lanes, seeds, T).
+    """Train a task under many policies, each from many seeds.
 
-    `lanes` is a pytree with a leading axis of lanes, `make_policy` a module-level function of one
-    lane (it is part of the program's key). The run (lane, seed) starts from
-    fold_in(key, seed) whatever else is trained beside it.
+    Args:
+        task: what is trained, for facts.epochs epochs (T).
+        make_policy: a module-level function from one lane to its policy; it is part of the compiled
+            program's key, so pass the same function each time.
+        lanes: a pytree of arrays with a leading axis of lanes; for `trajectory` the rates, shape
+            (lanes, T).
+        seeds: integers, shape (seeds,). A seed fixes initial weights and batch order.
+        key: the root key; the run (lane, seed) has the key fold_in(key, seed) whatever else is
+            trained beside it.
+        shape: lanes a unit and units a call; by default those that are quick on this device.
+
+    Returns:
+        Rates, losses and norms of every run, numpy arrays of shape (lanes, seeds, T). A run that
+        diverges holds NaN or infinity from there on.
+
+    >>> import jax
+    >>> import numpy as np
+    >>> from psi.lab.engine.policy import trajectory
+    >>> from psi.lab.hyper import Hyper
+    >>> from psi.lab.tasks.table import make_task
+    >>> task = make_task("noisy_quadratic", Hyper(epochs=3))
+    >>> rates = np.array([[0.1, 0.1, 0.1], [0.3, 0.2, 0.1]], np.float32)
+    >>> runs = population(task, trajectory, rates, np.arange(4), jax.random.key(0))
+    >>> runs.val_loss.shape
+    (2, 4, 3)
     """
     work = cut(lanes, seeds, shape or layout())
     parts = train(task, make_policy, work, key, range(work.calls))
@@ -88,20 +111,20 @@ def train(
     calls: Iterable[int],
     keep: tuple[str, ...] = Epochs._fields,
 ) -> Iterator[Epochs]:
-    """The given calls' runs, shape=(units, width, T), padding still among the lanes.
+    """The runs of the given calls, one call at a time, shape=(units, width, T), lanes with padding.
 
-    Columns that are not in `keep` are None, and what only they need is not computed. The next
-    call is already under way while the caller has the last one's results in hand.
+    Columns that are not in `keep` are None, and what only they need is not computed. The device
+    already works on the next call while the caller handles the results of one.
     """
-    ahead = None
+    running = None
     for call in calls:
         units = work.of_call(call)
-        after = len(units), _call(task, make_policy, work, key, units, keep)
-        if ahead is not None:
-            yield _fetch(*ahead)
-        ahead = after
-    if ahead is not None:
-        yield _fetch(*ahead)
+        started = len(units), _call(task, make_policy, work, key, units, keep)
+        if running is not None:
+            yield _fetch(*running)
+        running = started
+    if running is not None:
+        yield _fetch(*running)
 
 
 def _fetch(units: int, runs: Epochs) -> Epochs:
@@ -161,7 +184,7 @@ def _run(
     splits: Splits,
     key: Key[Array, ""],
 ) -> Epochs:
-    """One network, from its initialisation to its last epoch."""
+    """One network, trained from its initial weights to the last epoch."""
     run, losses = begin(functions, arrays, splits, key)
     carry = _Carry(run, policy.init(observe(run, jnp.asarray(0), epochs)), losses)
 

@@ -1,4 +1,4 @@
-"""One training run: where it stands between two epochs, and one epoch more."""
+"""One training run: its keys, its state between two epochs, and one epoch more."""
 
 from functools import partial
 from typing import Any, NamedTuple
@@ -13,16 +13,29 @@ from psi.lab.tasks.task import Arrays, Functions, Splits
 from psi.law.features import Observation
 
 
+class RunKeys(NamedTuple):
+    """The random keys of one run."""
+
+    initialisation: Key[Array, ""]
+    order: Key[Array, ""]
+    """Of the order of its rows, and of what a stream samples."""
+
+
+def run_keys(key: Key[Array, ""]) -> RunKeys:
+    """The two keys of the run whose own key is fold_in(root key, seed)."""
+    return RunKeys(jax.random.fold_in(key, 0), jax.random.fold_in(key, 1))
+
+
 class Run(NamedTuple):
-    """A run before epoch i."""
+    """The state of a run before epoch i."""
 
     progress: Progress
     order: Key[Array, ""]
-    """The key of its minibatches."""
+    """The key of its minibatches, as in `RunKeys`."""
     seen: EpochMeans
-    """Of epoch i−1; before the first, the training loss."""
+    """Means of epoch i−1; before the first epoch the training loss, and norms of 0."""
     initial: Float[Array, ""]
-    """ε_0"""
+    """ε_0, the training loss before the first step."""
     best: Float[Array, ""]
     """The lowest running loss so far."""
 
@@ -30,9 +43,9 @@ class Run(NamedTuple):
 def begin(
     functions: Functions, arrays: Arrays, splits: Splits, key: Key[Array, ""]
 ) -> tuple[Run, Losses]:
-    """A run before its first epoch, and its evaluation there."""
-    params = functions.init(arrays, jax.random.fold_in(key, 0))
-    order = jax.random.fold_in(key, 1)
+    """A run before its first epoch, and its losses there."""
+    initialisation, order = run_keys(key)
+    params = functions.init(arrays, initialisation)
     losses = evaluate(functions, arrays, splits, params, order, jnp.asarray(0))
     zero = jnp.zeros_like(losses.full)
     seen = EpochMeans(losses.full, zero, zero)
@@ -51,10 +64,10 @@ def one_epoch(
 
 
 def observe(run: Run, i: Int[Array, ""], epochs: Int[Array, ""] | int) -> Observation:
-    """What a policy sees before epoch i of a budget of T = `epochs`."""
+    """What a policy sees of a run before epoch i, T = `epochs` being its budget."""
     return Observation(
         epoch=i,
-        horizon=jnp.asarray(epochs),
+        budget=jnp.asarray(epochs),
         loss=run.seen.loss,
         initial_loss=run.initial,
         best_loss=run.best,

@@ -1,4 +1,4 @@
-"""How long something takes."""
+"""Wall-clock times of functions, alone or in turns."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -9,7 +9,7 @@ from jaxtyping import Float
 
 
 def seconds(run: Callable[[], Any], repeats: int = 3) -> tuple[float, float]:
-    """Seconds of the first run, which may compile, and of the quickest of `repeats` more."""
+    """Seconds of the first run, which may compile, and of the fastest of `repeats` more."""
     spent = []
     for _ in range(1 + repeats):
         start = time.perf_counter()
@@ -21,17 +21,17 @@ def seconds(run: Callable[[], Any], repeats: int = 3) -> tuple[float, float]:
 def alternately(
     runs: Sequence[Callable[[], Any]], repeats: int = 5, mirrored: bool = False
 ) -> Float[np.ndarray, "run turn"]:
-    """Seconds of each run and turn, after one that warms up.
+    """Seconds of each run in each turn, after one run of each to warm up.
 
-    In turns, so that a busy minute of the machine falls on all of them; `mirrored`, every other
-    turn the other way round, where what a run leaves behind would count for the next.
+    Runs take turns, so that a busy minute of the machine slows all of them. `mirrored` reverses
+    the order in every other turn, for runs whose traces (a full disk cache) slow the next one.
     """
     for run in runs:
         run()
     spent = np.zeros((len(runs), repeats))
-    places = list(enumerate(runs))
+    numbered = list(enumerate(runs))
     for turn in range(repeats):
-        for number, run in places[::-1] if mirrored and turn % 2 == 0 else places:
+        for number, run in numbered[::-1] if mirrored and turn % 2 == 0 else numbered:
             start = time.perf_counter()
             run()
             spent[number, turn] = time.perf_counter() - start

@@ -1,4 +1,7 @@
-"""Work for the engine: lanes × seeds, cut into calls of one program of fixed shape."""
+"""The engine's work, lanes × seeds, cut into calls of one compiled program of fixed shape.
+
+A lane is one policy, a unit of work one seed and a block of `width` lanes.
+"""
 
 from typing import Any, NamedTuple
 
@@ -7,12 +10,12 @@ import numpy as np
 
 
 class Layout(NamedTuple):
-    """How work is cut into programs."""
+    """The shape of one call of the program."""
 
     width: int
     """Lanes a unit."""
     units: int
-    """Units a call: about a second of work, as long as Ctrl-C and the progress bar may wait."""
+    """Units a call: about a second of work, which is what Ctrl-C and the progress bar wait for."""
 
 
 LAYOUTS: tuple[tuple[str, Layout], ...] = (
@@ -23,48 +26,48 @@ LAYOUTS: tuple[tuple[str, Layout], ...] = (
 
 
 def layout(width: int | None = None) -> Layout:
-    """The layout of this kind of device, or of a given width."""
-    kind = dict(LAYOUTS)[jax.default_backend()]
-    return kind if width is None else kind._replace(width=width)
+    """The layout for this machine's kind of device, with another width where one is given."""
+    usual = dict(LAYOUTS)[jax.default_backend()]
+    return usual if width is None else usual._replace(width=width)
 
 
 def units_of(lanes: int, seeds: int, shape: Layout) -> int:
-    """Units that lanes × seeds make."""
+    """How many units lanes × seeds make."""
     return seeds * -(-lanes // shape.width)
 
 
 def calls_of(lanes: int, seeds: int, shape: Layout) -> int:
-    """Calls of the program that lanes × seeds make."""
+    """How many calls of the program lanes × seeds make."""
     return -(-units_of(lanes, seeds, shape) // shape.units)
 
 
 class Work(NamedTuple):
-    """Lanes × seeds cut into calls of the program. Unit u is seed u // blocks, block u % blocks."""
+    """Lanes × seeds cut into units. Unit u trains block u % blocks from seed u // blocks."""
 
     lanes: Any
     """shape=(blocks, width, …); the last block is padded with its last lane"""
     lane_count: int
-    """Lanes there really are."""
+    """Lanes without padding."""
     seeds: np.ndarray
     shape: Layout
 
     @property
     def units(self) -> int:
-        """Units in all."""
+        """How many units there are."""
         return units_of(self.lane_count, len(self.seeds), self.shape)
 
     @property
     def calls(self) -> int:
-        """Calls of the program in all."""
+        """How many calls of the program there are."""
         return calls_of(self.lane_count, len(self.seeds), self.shape)
 
     def of_call(self, call: int) -> range:
-        """The units of one call."""
+        """Numbers of the units of one call."""
         first = call * self.shape.units
         return range(first, min(first + self.shape.units, self.units))
 
     def runs(self, call: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """(lane, seed, position among all lanes) of each run of a call, padding left out."""
+        """(lane, seed, index among the call's lanes with padding) of each run without padding."""
         unit = np.array(self.of_call(call))
         blocks = self.units // len(self.seeds)
         lane = unit[:, None] % blocks * self.shape.width + np.arange(self.shape.width)
@@ -74,7 +77,7 @@ class Work(NamedTuple):
 
 
 def cut(lanes: Any, seeds: np.ndarray, shape: Layout) -> Work:
-    """Lanes × seeds as work for the program."""
+    """Lanes (a pytree with a leading axis of lanes) × seeds as work of this shape."""
     count = jax.tree.leaves(lanes)[0].shape[0]
     blocks = -(-count // shape.width)
     index = np.minimum(np.arange(blocks * shape.width), count - 1).reshape(blocks, -1)

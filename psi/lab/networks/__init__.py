@@ -1,1 +1,19 @@
-"""Networks that tasks train: a table by name, one file a kind."""
+"""Networks that tasks train: pairs of pure functions, made by one function a kind.
+
+They are `mlp.mlp`, `residual.residual`, `convolution.cnn`, `sequence.gru`, `sequence.transformer`,
+`flax.from_flax` for a user's own module, and `table.network` for what hyperparameters name.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from psi.lab.networks import convolution, flax, mlp, network, residual, sequence, table
+
+__all__ = ["convolution", "flax", "mlp", "network", "residual", "sequence", "table"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in __all__:
+        return import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

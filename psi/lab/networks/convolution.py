@@ -1,12 +1,12 @@
-"""A convolutional network whose convolutions are products with patches.
+"""A convolutional network whose convolutions are matrix products with image patches.
 
 Each stage is a 3×3 convolution with zero padding, an activation and 2×2 mean pooling (LeCun et
-al. 1998, "Gradient-based learning applied to document recognition"); the second has twice the
-channels of the first, and so on; a dense layer ends it. A convolution is W · patches with
-W (channels, 9 · inputs) and positions × rows as the columns. Under vmap over lanes these are plain
-products, and the patches of the images are shared, so the first stage is one product for all
-lanes. On two cores a population on digits ran three times as fast as with XLA's own convolution,
-which vmap turns into a grouped one.
+al. 1998, "Gradient-based learning applied to document recognition"); each stage has twice the
+channels of the one before, and a dense layer follows the last. A convolution is W · patches with
+W (channels, 9 · channels before) and positions × rows as the columns. Under vmap over lanes
+(networks trained side by side) these are plain products, and since lanes share the images, the
+first stage is one product for all of them. On two cores a population on 8×8 digits ran three times
+as fast as with XLA's own convolution, which vmap turns into a grouped one.
 """
 
 from functools import cache, partial
@@ -18,13 +18,13 @@ from jaxtyping import Array, Float, Key
 from psi.lab.networks.mlp import ACTIVATIONS, Hidden, Layer, dense, he_layer, normalise
 from psi.lab.networks.network import Network, Params
 
-SIDE = 3  # of a patch
+SIDE = 3  # pixels: height and width of a patch
 Image = Float[Array, "channels height width rows"]
 Halved = Float[Array, "outputs half_height half_width rows"]
 
 
 def patches(h: Image) -> Float[Array, "patch height width rows"]:
-    """What a 3×3 window sees at each position, zeros beyond the border; channels vary fastest."""
+    """The 3×3 window around each pixel, zeros beyond the border; channels vary fastest."""
     _, height, width, _ = h.shape
     padded = jnp.pad(h, ((0, 0), (1, 1), (1, 1), (0, 0)))
     # Static slices: a gather, and the scatter that is its gradient, are slow on a CPU.
@@ -35,8 +35,8 @@ def patches(h: Image) -> Float[Array, "patch height width rows"]:
 def stage(activation: str, normalised: bool, layer: Layer, h: Image) -> Halved:
     """Convolution, layer normalisation over channels if asked, activation, 2×2 mean pooling."""
     _, height, width, rows = h.shape
-    seen = patches(h)
-    h = dense(*layer, seen.reshape(seen.shape[0], -1))
+    windows = patches(h)
+    h = dense(*layer, windows.reshape(windows.shape[0], -1))
     h = dict(ACTIVATIONS)[activation](normalise(h) if normalised else h)
     return h.reshape(-1, height // 2, 2, width // 2, 2, rows).mean((2, 4))
 
@@ -44,14 +44,14 @@ def stage(activation: str, normalised: bool, layer: Layer, h: Image) -> Halved:
 def cnn_init(
     image: tuple[int, int], outputs: int, width: int, depth: int, scale: float, key: Key[Array, ""]
 ) -> Params:
-    """He layers: one a stage, and the last."""
+    """(one He layer a stage, the last dense layer)."""
     *keys, last = jax.random.split(key, depth + 1)
     channels = [1, *(width * 2**k for k in range(depth))]
     layers = [
         he_layer(channels[k + 1], SIDE**2 * channels[k], scale, key) for k, key in enumerate(keys)
     ]
-    left = image[0] * image[1] // 4**depth * channels[-1]
-    return layers, he_layer(outputs, left, scale, last)
+    features = image[0] * image[1] // 4**depth * channels[-1]
+    return layers, he_layer(outputs, features, scale, last)
 
 
 def cnn_apply(
@@ -61,7 +61,7 @@ def cnn_apply(
     params: Params,
     x: Float[Array, "rows inputs"],
 ) -> Hidden:
-    """Stages, then a dense layer on what is left; a row of x is an image, line by line."""
+    """The stages, then a dense layer over all pixels and channels; a row of x is one image."""
     layers, last = params
     h = x.T.reshape(1, *image, -1)
     for layer in layers:
@@ -79,7 +79,7 @@ def cnn(
     scale: float = 1.0,
     normalised: bool = False,
 ) -> Network:
-    """`depth` stages, the first of `width` channels, on images of (height, width) numbers.
+    """A network of `depth` stages for images of (height, width), `width` channels in the first.
 
     Raises ValueError unless 2^depth divides both sides of the image, since each stage halves them.
     """

@@ -1,7 +1,4 @@
-"""A user's Flax module as a network of the lab.
-
->>> network = from_flax(lambda rngs: nnx.Linear(30, 2, rngs=rngs))
-"""
+"""A user's Flax module as a network that the lab trains."""
 
 from collections.abc import Callable
 
@@ -13,12 +10,25 @@ from psi.lab.networks.network import Network, Params
 
 
 def from_flax(make: Callable[[nnx.Rngs], nnx.Module]) -> Network:
-    """The module that `make` builds, which maps (rows, …) to (rows, …, outputs).
+    """A Flax module as a network; its parameters become a plain nested dict of arrays.
 
-    Its parameters become a plain nested dict of arrays. Call this once for one kind of module: two
-    calls are two programs. Raises ValueError where the module holds anything but parameters (a
-    running mean, a stream of random numbers for dropout, a constant array), since a loss here is a
-    function of parameters and rows alone.
+    Args:
+        make: builds the module from its random numbers. The module maps inputs of shape (rows, …)
+            to outputs of shape (rows, …, outputs).
+
+    Returns:
+        The network. Call this once for one kind of module: each call makes functions of its own,
+        which are compiled anew.
+
+    Raises:
+        ValueError: the module holds anything but parameters (a running mean, random numbers for
+            dropout, a constant array), since a loss is a function of parameters and rows alone.
+
+    >>> from flax import nnx
+    >>> import jax
+    >>> network = from_flax(lambda rngs: nnx.Linear(3, 2, rngs=rngs))
+    >>> network.apply(network.init(jax.random.key(0)), jax.numpy.ones((5, 3))).shape
+    (2, 5)
     """
     # Built with arrays, not abstractly, where a constant would pass for a static attribute.
     graph, _, rest = nnx.split(make(nnx.Rngs(0)), nnx.Param, ...)
@@ -40,6 +50,7 @@ def from_flax(make: Callable[[nnx.Rngs], nnx.Module]) -> Network:
 
 
 def _check_none(rest: list[tuple[tuple, str]]) -> None:
+    """Raise ValueError for what a module holds beside parameters: (path, type) each."""
     others = [f"{'.'.join(map(str, path))} ({kind})" for path, kind in rest]
     if others:
         raise ValueError(

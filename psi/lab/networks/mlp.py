@@ -1,9 +1,10 @@
-"""Networks that tasks train, in the layout in which a population of them runs fast.
+"""The multilayer perceptron, and the dense layer of all networks, laid out for populations.
 
 Weights are (outputs, inputs), activations have features first and rows last. Under vmap over
-lanes a layer is then W[lane, out, in] · h[lane, in, rows]: products with long contiguous rows and
-no transpose, and on the inputs, which all lanes share, one product for all lanes. On two cores the
-canonical case ran 1.5 times as fast as with rows first.
+lanes (networks trained side by side) a layer is then W[lane, out, in] · h[lane, in, rows]: products
+with long contiguous rows and no transpose. The first layer, whose inputs all lanes share, is one
+product for all lanes. On two cores a population of perceptrons with 32 hidden units ran 1.5 times
+as fast as with rows first.
 """
 
 import math
@@ -26,7 +27,7 @@ Layer = tuple[Weights, Float[Array, " outputs"]]
 def dense(
     weights: Weights, bias: Float[Array, " outputs"], h: Float[Array, "inputs rows"]
 ) -> Float[Array, "outputs rows"]:
-    """W · h + b."""
+    """W h + b for every column of h."""
     return weights @ h + bias[:, None]
 
 
@@ -58,7 +59,7 @@ def he_layer(outputs: int, inputs: int, scale: float, key: Key[Array, ""]) -> La
 
 
 def mlp_init(widths: tuple[int, ...], scale: float, key: Key[Array, ""]) -> Params:
-    """A He layer between each two widths."""
+    """A layer with He initialisation between each two consecutive widths."""
     keys = jax.random.split(key, len(widths) - 1)
     return [he_layer(m, n, scale, k) for k, (n, m) in zip(keys, pairwise(widths), strict=True)]
 
@@ -66,7 +67,7 @@ def mlp_init(widths: tuple[int, ...], scale: float, key: Key[Array, ""]) -> Para
 def mlp_apply(
     activation: str, normalised: bool, params: Params, x: Float[Array, "rows inputs"]
 ) -> Float[Array, "outputs rows"]:
-    """Dense layers with an activation between them, before it layer normalisation if asked."""
+    """W_L a(… a(W_1 x + b_1) …) + b_L, a the activation, of the layer-normalised sum if asked."""
     act = dict(ACTIVATIONS)[activation]
     h = x.T
     for weights, bias in params[:-1]:
@@ -91,6 +92,25 @@ def mlp(
     scale: float = 1.0,
     normalised: bool = False,
 ) -> Network:
-    """`depth` hidden layers of `width` units; depth 0 is the linear model."""
+    """A perceptron with `depth` hidden layers of `width` units; depth 0 is the linear model.
+
+    Args:
+        inputs: numbers a row.
+        outputs: classes, or 1 for a regression.
+        width: units of each hidden layer.
+        depth: hidden layers.
+        activation: relu, tanh or gelu.
+        scale: factor on the weights of He initialisation.
+        normalised: layer normalisation before each activation.
+
+    Returns:
+        The network; the same arguments give the same object, hence the same compiled program.
+
+    >>> import jax
+    >>> network = mlp(inputs=3, outputs=2)
+    >>> params = network.init(jax.random.key(0))
+    >>> network.apply(params, jax.numpy.ones((5, 3))).shape
+    (2, 5)
+    """
     widths = (inputs, *[width] * depth, outputs)
     return Network(partial(mlp_init, widths, scale), partial(mlp_apply, activation, normalised))

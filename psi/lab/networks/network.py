@@ -1,4 +1,4 @@
-"""What a network is: two pure functions."""
+"""A network is two pure functions: one makes its parameters, the other computes its outputs."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -9,10 +9,10 @@ Params = PyTree[Float[Array, "..."]]
 
 
 class Network(NamedTuple):
-    """A network as a pair of pure functions."""
+    """A network without state: initial parameters from a key, outputs from parameters and rows."""
 
     init: Callable[[Key[Array, ""]], Params]
     """key → parameters"""
     apply: Callable[[Params, Shaped[Array, "..."]], Float[Array, "outputs ..."]]
-    """(parameters, inputs with rows first) → outputs with rows *last*: class by class, which is
-    how a population's many small products run fast (networks/mlp.py)."""
+    """(parameters, inputs with rows first) → outputs with rows *last*, one output after the other:
+    a population's many small products run faster in this layout."""

@@ -2,9 +2,9 @@
 
     h ← W_0 x + b_0,    h ← h + W_2 act(W_1 h + b_1) + b_2  in each block,    outputs W h + b
 
-After He et al. 2016 (arXiv 1603.05027): what runs through is an identity. With normalisation a
-block reads the layer-normalised h. The W_2 of B blocks start 1/√B smaller, so that what they add
-together does not grow with depth (Radford et al. 2019, section 2.3).
+After He et al. 2016 (arXiv 1603.05027): the shortcut past a block is the identity. With
+normalisation a block reads the layer-normalised h. The W_2 of B blocks start 1/√B smaller, so that
+their sum does not grow with depth (Radford et al. 2019, section 2.3).
 """
 
 import math
@@ -20,7 +20,7 @@ from psi.lab.networks.network import Network, Params
 def residual_init(
     inputs: int, outputs: int, width: int, depth: int, scale: float, key: Key[Array, ""]
 ) -> Params:
-    """He layers: the first, two a block, the last."""
+    """(first layer, (W_1, W_2) of each block, last layer), all with He initialisation."""
     first, *inner, last = jax.random.split(key, 2 * depth + 2)
     blocks = [
         (he_layer(width, width, scale, a), he_layer(width, width, scale / math.sqrt(depth), b))
@@ -32,7 +32,7 @@ def residual_init(
 def residual_apply(
     activation: str, normalised: bool, params: Params, x: Float[Array, "rows inputs"]
 ) -> Hidden:
-    """The formula of this module."""
+    """H ← W_0 x + b_0; h ← h + W_2 act(W_1 h + b_1) + b_2 in each block; then W h + b."""
     act = dict(ACTIVATIONS)[activation]
     first, blocks, last = params
     h = dense(*first, x.T)
@@ -51,7 +51,7 @@ def residual(
     scale: float = 1.0,
     normalised: bool = False,
 ) -> Network:
-    """`depth` blocks of two layers, `width` units each."""
+    """A residual network of `depth` blocks, each of two layers of `width` units."""
     return Network(
         partial(residual_init, inputs, outputs, width, depth, scale),
         partial(residual_apply, activation, normalised),

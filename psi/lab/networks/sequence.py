@@ -1,8 +1,8 @@
 """Networks that predict each next token of a window: a GRU and a causal transformer.
 
-Tokens enter as products with their one-hot form, which all lanes of a population share: one
-product for all lanes forward, and no scatter backward. Everything that can act on all positions
-at once does: features first, then positions × rows as the columns of one product.
+Embedding a token is a product with its one-hot form, which all networks of a population share: one
+product for all of them forward, and no scatter backward. Whatever does not depend on earlier
+positions is computed for all positions at once, with positions × rows as columns of one product.
 """
 
 import math
@@ -22,7 +22,10 @@ Logits = Float[Array, "vocabulary rows window"]
 
 
 def gru_init(vocabulary: int, width: int, depth: int, scale: float, key: Key[Array, ""]) -> Params:
-    """He layers, two a level, and the last; N(0, 1) where tokens enter, since one of them is 1."""
+    """([(W and b, U and c) of each level], output layer), with He initialisation.
+
+    The first W is drawn from scale² · N(0, 1) instead: of a one-hot input a single entry is 1.
+    """
     *keys, last = jax.random.split(key, depth + 1)
     levels = []
     for k, (inward, around) in enumerate(map(jax.random.split, keys)):
@@ -41,8 +44,9 @@ def gru_step(
 ) -> Float[Array, "width rows"]:
     """The next h = z ∘ h + (1 − z) ∘ n; r, z = σ(x_r + u_r), σ(x_z + u_z), n = tanh(x_n + r ∘ u_n).
 
-    Cho et al. 2014 (arXiv 1406.1078), reset applied after the product as in cuDNN; x = W e + b
-    is `inward`, u = U h + c `around`. If asked each sum is layer-normalised (arXiv 1607.06450).
+    Cho et al. 2014 (arXiv 1406.1078) with the reset r applied after the product, as in cuDNN.
+    `inward` is x = W e + b of the input e, `around` is u = U h + c of the state h. `normalised`:
+    layer normalisation of each sum (Ba et al. 2016, arXiv 1607.06450).
     """
     norm = normalise if normalised else lambda a: a
     x_r, x_z, x_n = jnp.split(inward, 3)
@@ -53,15 +57,15 @@ def gru_step(
 
 
 def gru_apply(normalised: bool, params: Params, x: Tokens) -> Logits:
-    """Levels of recurrence over positions, each reading the one below, then a dense layer."""
+    """Levels of recurrence over positions, each fed the states of the level below; then logits."""
     levels, (head, bias) = params
     rows, window = x.shape
     columns = jax.nn.one_hot(x.T, head.shape[0], axis=0, dtype=head.dtype)
     for inward, around in levels:
         sums = dense(*inward, columns.reshape(-1, window * rows)).reshape(-1, window, rows)
 
-        def step(h: Array, now: Array, around=around) -> tuple[Array, Array]:
-            h = gru_step(normalised, now, dense(*around, h), h)
+        def step(h: Array, inputs: Array, around=around) -> tuple[Array, Array]:
+            h = gru_step(normalised, inputs, dense(*around, h), h)
             return h, h
 
         start = jnp.zeros((head.shape[1], rows), head.dtype)
@@ -74,7 +78,7 @@ def gru_apply(normalised: bool, params: Params, x: Tokens) -> Logits:
 def gru(
     vocabulary: int, width: int = 32, depth: int = 1, scale: float = 1.0, normalised: bool = False
 ) -> Network:
-    """`depth` levels of `width` units; its activations are its own, σ and tanh."""
+    """A GRU of `depth` levels of `width` units; its activations are always σ and tanh."""
     return Network(
         partial(gru_init, vocabulary, width, depth, scale), partial(gru_apply, normalised)
     )
@@ -83,12 +87,12 @@ def gru(
 def transformer_init(
     vocabulary: int, window: int, width: int, depth: int, scale: float, key: Key[Array, ""]
 ) -> Params:
-    """Embeddings ~ scale · N(0, 1), He layers: four a block, and the last.
+    """(token and position embeddings ~ scale · N(0, 1), four He layers a block, output layer).
 
-    The two layers of a block that add to what runs through start 1/√(2 depth) smaller (Radford et
-    al. 2019, section 2.3).
+    The two layers of a block whose output is added to h start 1/√(2 depth) smaller (Radford et al.
+    2019, section 2.3).
     """
-    token, place, last, *keys = jax.random.split(key, depth + 3)
+    token, position, last, *keys = jax.random.split(key, depth + 3)
     small = scale / math.sqrt(2 * depth)
 
     def block(key: Key[Array, ""]) -> Params:
@@ -101,34 +105,34 @@ def transformer_init(
         )
 
     tokens = scale * jax.random.normal(token, (width, vocabulary))
-    places = scale * jax.random.normal(place, (width, window))
+    positions = scale * jax.random.normal(position, (width, window))
     head = he_layer(vocabulary, width, scale, last)
-    return tokens, places, [block(key) for key in keys], head
+    return tokens, positions, [block(key) for key in keys], head
 
 
 def attention(qkv: Float[Array, "thrice columns"], rows: int) -> Float[Array, "width columns"]:
-    """softmax(qᵀk/√size) v for each row and head, each position seeing itself and those before.
+    """softmax(qᵀk/√size) v for each row and head, causal: no position attends to a later one.
 
     Vaswani et al. 2017 (arXiv 1706.03762). Columns are rows × positions.
     """
     q, k, v = qkv.reshape(3, HEADS, -1, rows, qkv.shape[1] // rows)
     scores = jnp.einsum("hdrq,hdrk->hrqk", q, k) / math.sqrt(q.shape[1])
-    seen = jnp.tril(jnp.ones(scores.shape[-2:], bool))[None, None]
-    weights = jax.nn.softmax(jnp.where(seen, scores, -jnp.inf), axis=-1)
+    visible = jnp.tril(jnp.ones(scores.shape[-2:], bool))[None, None]
+    weights = jax.nn.softmax(jnp.where(visible, scores, -jnp.inf), axis=-1)
     return jnp.einsum("hrqk,hdrk->hdrq", weights, v).reshape(-1, qkv.shape[1])
 
 
 def transformer_apply(activation: str, normalised: bool, params: Params, x: Tokens) -> Logits:
     """Pre-norm blocks h ← h + W attention(norm h), h ← h + W_2 act(W_1 norm h), head on norm h.
 
-    Pre-norm after Xiong et al. 2020 (arXiv 2002.04745). `normalised`: before `act` as well.
+    Pre-norm after Xiong et al. 2020 (arXiv 2002.04745). `normalised`: norm before `act` too.
     """
     act = dict(ACTIVATIONS)[activation]
-    tokens, places, blocks, head = params
+    tokens, positions, blocks, head = params
     rows, window = x.shape
     columns = jax.nn.one_hot(x, tokens.shape[1], axis=0, dtype=tokens.dtype)
     h = tokens @ columns.reshape(-1, rows * window)
-    h = (h.reshape(-1, rows, window) + places[:, None]).reshape(h.shape)
+    h = (h.reshape(-1, rows, window) + positions[:, None]).reshape(h.shape)
     for look, mix, inward, outward in blocks:
         h = h + dense(*mix, attention(dense(*look, normalise(h)), rows))
         inner = dense(*inward, normalise(h))
@@ -146,8 +150,9 @@ def transformer(
     scale: float = 1.0,
     normalised: bool = False,
 ) -> Network:
-    """`depth` blocks of `HEADS` heads and a hidden layer of 4 · width, on windows of one length.
+    """A causal transformer of `depth` blocks, each of two heads and 4 · `width` hidden units.
 
+    It reads windows of exactly `window` tokens.
     Raises ValueError unless the heads divide the width.
     """
     if width % HEADS:

@@ -1,4 +1,4 @@
-"""The network that hyperparameters name, for given inputs and outputs."""
+"""The network that the hyperparameters name, for given inputs and outputs."""
 
 from psi.lab.hyper import Hyper
 from psi.lab.networks.convolution import cnn
@@ -19,12 +19,12 @@ def network(
     window: int | None = None,
     width: int = 32,
 ) -> Network:
-    """The network of `hyper.network`; where none is named an mlp, or on windows a gru.
+    """The network of `hyper.network`; where none is named an mlp, or a gru on windows of tokens.
 
-    `image` is (height, width) where a row's inputs are one. With `window` a row is that many
-    tokens of `inputs` kinds, each with `outputs` = `inputs` logits. `width` serves where `hyper`
-    names none; a cnn then has a quarter of it as channels, since each is a unit at all positions.
-    Raises ValueError for a network that cannot take these inputs.
+    `image` is (height, width) where a row of inputs is an image. With `window` a row is that many
+    tokens out of a vocabulary of `inputs`, and `outputs` must equal `inputs`. `width` is used where
+    `hyper` names none; a cnn then has a quarter as many channels, since a channel is computed at
+    every pixel. Raises ValueError for a network that cannot take such inputs.
     """
     kind = hyper.network or ("gru" if window else "mlp")
     allowed = OF_TOKENS if window else (*OF_ROWS, "cnn") if image else OF_ROWS

@@ -1,1 +1,19 @@
-"""Implementations of `Task`, and the table that makes one from its name."""
+"""Tasks: a data set or generator, a network and all hyperparameters but the learning rate.
+
+`build.fixed_task` makes one from a user's rows and network, `table.make_task` from a name,
+`drawn.sample_tasks` draws them from a `distribution.TaskDistribution`; `task` holds the types.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from psi.lab.tasks import build, closed_forms, distribution, drawn, names, problems, table, task
+
+__all__ = ["build", "closed_forms", "distribution", "drawn", "names", "problems", "table", "task"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in __all__:
+        return import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,9 +1,7 @@
-"""From a network and rows to a task, in one call: yours, or one that the lab carries.
+"""Build a task from a network and rows."""
 
->>> splits = Splits(Batch(x, y), Batch(x_val, y_val), Batch(x_test, y_test))
->>> task = fixed_task("mine", mlp(inputs=30, outputs=2), splits, Hyper(epochs=10), classes=2)
-"""
-
+from collections.abc import Callable
+from dataclasses import replace
 from functools import cache, partial
 from typing import Any
 
@@ -20,27 +18,70 @@ from psi.lab.tasks.task import Arrays, Batch, Facts, Functions, Splits, Task
 
 
 def fixed_task(
-    name: str, network: Network, splits: Splits, hyper: Hyper, classes: int, batch: int = 32
+    name: str,
+    network: Network,
+    splits: Splits,
+    hyper: Hyper,
+    classes: int,
+    batch: int = 32,
+    *,
+    domain: str = "",
 ) -> Task:
-    """A network on fixed rows: each epoch is one pass over them in a fresh random order.
+    """A task on fixed rows: each epoch is one pass over them in a fresh random order.
 
-    `classes` = 0 makes it a regression (½ mean square), else it is the cross-entropy over that
-    many. `batch` serves where `hyper` names none. Raises ValueError where the rows do not fill
-    one batch, hold a number that is not finite, or are of one class only.
+    Args:
+        name: what the task is called in tables.
+        network: a pair of pure functions; for a classification its outputs are logits.
+        splits: the rows to train on, to validate on and to test on.
+        hyper: the hyperparameters. Only the budget, optimizer, batch, weight decay, label smoothing
+            and precision are used: the network is already made.
+        classes: number of classes, for the cross-entropy; 0 for a regression, ½ mean (f(x) − y)².
+        batch: rows a minibatch where `hyper` names none; rows that do not fill a minibatch are left
+            out of an epoch.
+        domain: what is held out as a whole with this task in estimates: a data set's name.
+
+    Returns:
+        The task.
+
+    Raises:
+        ValueError: the training rows do not fill one minibatch, a part has no row, a number is not
+            finite, or all training rows are of one class.
+
+    >>> import jax.numpy as jnp
+    >>> import numpy as np
+    >>> from psi.lab.hyper import Hyper
+    >>> from psi.lab.networks.mlp import mlp
+    >>> from psi.lab.tasks.task import Batch, Splits
+    >>> x = np.random.default_rng(0).normal(size=(64, 3)).astype(np.float32)
+    >>> part = Batch(jnp.asarray(x), jnp.asarray(x.sum(1) > 0, int))
+    >>> splits = Splits(part, part, part)
+    >>> task = fixed_task("sign of the sum", mlp(3, 2), splits, Hyper(epochs=10), classes=2)
+    >>> task.facts.steps
+    2
     """
     rows, batch = len(splits.train.y), hyper.batch or batch
     _check_rows(name, splits, classes, batch)
     steps = rows // batch
     epoch = _shuffled_epoch(steps, batch)
-    three = of_network(network, classes, hyper.label_smoothing, hyper.precision)
-    functions = Functions(*three, epoch, optimizer(hyper.optimizer, hyper.weight_decay))
+    functions = functions_of(network, classes, hyper, epoch)
     facts = facts_of(functions, splits.train, splits, hyper, classes)
-    return Task(name, functions, splits.train, splits, facts)
+    return Task(name, functions, splits.train, splits, replace(facts, domain=domain))
+
+
+def functions_of(
+    network: Network, classes: int, hyper: Hyper, epoch: Callable[..., Batch]
+) -> Functions:
+    """The functions of a network on rows that `epoch` draws: (arrays, key, i) → minibatches."""
+    return Functions(
+        *of_network(network, classes, hyper.label_smoothing, hyper.precision),
+        epoch,
+        optimizer(hyper.optimizer, hyper.weight_decay),
+    )
 
 
 @cache
 def of_network(network: Network, classes: int, smoothing: float, precision: str = "float32"):
-    """(init, loss, accuracy) of a task whose functions need no arrays."""
+    """(init, loss, accuracy) of a network as functions of a task, whose arrays they ignore."""
     loss, network = loss_of(classes, smoothing), in_precision(network, precision)
 
     def init(arrays: Arrays, key: Key[Array, ""]) -> Params:
@@ -59,7 +100,7 @@ def of_network(network: Network, classes: int, smoothing: float, precision: str 
 
 
 def in_precision(network: Network, precision: str) -> Network:
-    """The network computed in `precision`; parameters and outputs stay float32."""
+    """The network computed in `precision`, with parameters and outputs in float32."""
     if precision == "float32":
         return network
 
@@ -76,7 +117,7 @@ def in_precision(network: Network, precision: str) -> Network:
 
 
 def loss_of(classes: int, smoothing: float = 0.0) -> Loss:
-    """Cross-entropy, or for `classes` = 0 the squared error."""
+    """The cross-entropy, or the squared error for `classes` = 0."""
     loss = dict(LOSSES)["cross_entropy" if classes else "squared_error"]
     return loss._replace(loss=partial(cross_entropy, smoothing=smoothing)) if smoothing else loss
 
@@ -89,7 +130,7 @@ def _shuffled_epoch(steps: int, batch: int):
 def shuffled_epoch(
     steps: int, batch: int, rows: Batch, key: Key[Array, ""], i: Int[Array, ""]
 ) -> Batch:
-    """The steps × batch distinct rows in random order; what is left over sits this epoch out."""
+    """Steps × batch different rows in random order; the remaining rows are left out this epoch."""
     count = rows.y.shape[0]
     order = jax.random.permutation(jax.random.fold_in(key, i), count)[: steps * batch]
     return jax.tree.map(lambda a: a[order].reshape(steps, batch, *a.shape[1:]), rows)
@@ -98,7 +139,10 @@ def shuffled_epoch(
 def facts_of(
     functions: Functions, arrays: Arrays, splits: Splits, hyper: Hyper, classes: int
 ) -> Facts:
-    """What can be read off the functions and splits; a caller replaces what it knows better."""
+    """The facts that functions and splits show, as of fixed rows of an unnamed domain.
+
+    A caller that knows more (a domain, a Bayes loss, a stream) replaces those fields.
+    """
     params = jax.eval_shape(functions.init, arrays, jax.random.key(0))
     batches = jax.eval_shape(functions.epoch, arrays, jax.random.key(0), jnp.asarray(0))
     steps, batch = batches.y.shape[:2]
@@ -126,9 +170,9 @@ def facts_of(
 
 
 def chance_loss(train: np.ndarray, other: np.ndarray, classes: int) -> float:
-    """Loss on `other` of the best constant predictor on `train`.
+    """Loss on `other` of the best constant prediction for `train`, targets of both.
 
-    Of class frequencies, each class counted once more; for a regression, of the mean.
+    That is the classes' frequencies, each class counted once more; for a regression the mean.
     """
     if not classes:
         return float(np.square(other - train.mean()).mean() / 2)

@@ -9,22 +9,35 @@ from psi.lab.tasks.names import FAMILY_NAMES
 
 @dataclass(frozen=True)
 class TaskDistribution:
-    """What `sample_tasks` draws from. Ranges include their ends and are uniform in the logarithm.
+    """A distribution over tasks: synthetic data, minibatch, perceptron and initial weights.
 
-    Raises ValueError for an unknown family, a share that is none, or a range that is empty.
+    Ranges include both ends and are log-uniform.
+
+    Args:
+        families: names of synthetic families, each as likely.
+        fixed: share of tasks on fixed rows; the others are streams.
+        batch: range of the rows of a minibatch.
+        width: range of the units of each hidden layer.
+        init_scale: range of the factor on the weights of He initialisation.
+        hyper: what all tasks have in common: budget, optimizer, depth, activation and so on.
+        padding: sizes are padded to the upper end of their range over a power of this, so that few
+            programs are compiled.
+
+    Raises:
+        ValueError: an unknown family, a share outside [0, 1], an empty range, or a `hyper` that
+            fixes what is drawn.
+
+    >>> from psi.lab.hyper import Hyper
+    >>> streams = TaskDistribution(("teacher", "moons"), fixed=0.0, hyper=Hyper(epochs=5))
     """
 
     families: tuple[str, ...] = FAMILY_NAMES
     fixed: float = 0.5
-    """Share of tasks on fixed rows, the others being streams."""
     batch: tuple[int, int] = (8, 64)
     width: tuple[int, int] = (8, 64)
-    """Units of each hidden layer of the multilayer perceptron."""
     init_scale: tuple[float, float] = (0.5, 2.0)
     hyper: Hyper = field(default_factory=Hyper)
-    """What all tasks have in common: budget, optimizer, depth, activation and so on."""
     padding: int = 4
-    """Sizes are padded to the highest of their range, or that over a power of this."""
 
     def __post_init__(self) -> None:
         unknown = sorted(set(self.families) - set(FAMILY_NAMES))

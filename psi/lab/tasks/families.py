@@ -1,13 +1,12 @@
-"""Synthetic families drawn from a seed, each as a stream or as fixed rows.
+"""Synthetic families of data: draw N of a family is a generator whose Bayes loss is known.
 
-Each draw of a family is a generator whose Bayes loss is known. As a stream (`teacher-3`) every
-minibatch is fresh, so that nothing can be memorised and training loss is test loss; as fixed rows
-(`teacher-3-fixed`) the same generator is sampled once. All draws of a family share shapes, hence
-one program.
+As a stream (`teacher-3`) every minibatch is a fresh sample, so that nothing can be memorised and
+training loss is test loss; as fixed rows (`teacher-3-fixed`) the same generator is sampled once.
+All draws of a family have the same shapes, and share one compiled program.
 
-* `gaussian_mixture`: x | class ~ N(m_class, I), a share of the labels redrawn at random.
+* `gaussian_mixture`: x | class ~ N(m_class, I), a share of the labels replaced at random.
 * `ill_conditioned`: x_k ~ N(0, λ_k), λ log-spaced over 1 to 3 decades, y = w · x + noise.
-* `moons`: two interleaved half circles in the plane, blurred, a share of the labels redrawn.
+* `moons`: two interleaved half circles in the plane, blurred, a share of the labels replaced.
 * `teacher`: x ~ N(0, I), y ~ softmax(β · teacher(x)) with a random ReLU network as teacher.
 """
 
@@ -24,37 +23,36 @@ from psi.lab.hyper import Hyper
 from psi.lab.networks.mlp import mlp
 from psi.lab.networks.network import Network, Params
 from psi.lab.networks.table import network
-from psi.lab.optimizers import optimizer
-from psi.lab.tasks.build import facts_of, fixed_task, of_network
+from psi.lab.tasks.build import facts_of, fixed_task, functions_of
 from psi.lab.tasks.losses import cross_entropy
-from psi.lab.tasks.task import Arrays, Batch, Functions, Splits, Task
+from psi.lab.tasks.task import Batch, Facts, Functions, Splits, Task
 
 INPUTS, CLASSES, HIDDEN = 16, 4, 32
 BATCH, STEPS = 32, 16
 ARC = 64  # points of a moon
-SPLIT_ROWS = (256, 512, 256)  # train, validation, test of a stream: only ever evaluated on
+SPLIT_ROWS = (256, 512, 256)  # train, validation, test of a stream: for evaluation alone
 FIXED_ROWS = (512, 512, 256)
 
 
 class Mixture(NamedTuple):
-    """A Gaussian mixture, each component of one class, with label noise."""
+    """A Gaussian mixture with label noise, each component of one class."""
 
     means: Float[Array, "components inputs"]
     label: Int[Array, " components"]
     spread: Float[Array, ""]
     """Standard deviation of every component."""
     noise: Float[Array, ""]
-    """Share of labels redrawn uniformly."""
+    """Share of labels replaced by uniform random ones."""
 
 
 class Teacher(NamedTuple):
-    """A random network whose softmax draws the labels."""
+    """A random network; labels are drawn from the softmax of its outputs."""
 
     params: Params
     sharpness: Float[Array, ""]
-    """β: 0 makes labels pure noise, ∞ makes them certain."""
+    """β: with 0 labels are pure noise, with ∞ certain."""
     noise: Float[Array, ""]
-    """NaN: how much of the label is noise depends on x."""
+    """NaN: how noisy a label is depends on x."""
 
 
 class Linear(NamedTuple):
@@ -68,7 +66,7 @@ class Linear(NamedTuple):
 
 
 class Family(NamedTuple):
-    """A distribution over generators, and what can be asked of one."""
+    """A distribution over generators, and how one is sampled and best predicted."""
 
     inputs: int
     classes: int
@@ -78,7 +76,7 @@ class Family(NamedTuple):
     sample: Callable[[int, Any, Key[Array, ""]], Batch]
     """(rows, generator, key) → fresh rows"""
     bayes: Callable[[Any, Batch, float], Float[Array, ""]]
-    """(generator, batch, label smoothing) → what the best possible predictor loses there"""
+    """(generator, batch, label smoothing) → loss of the best possible predictor on the batch"""
 
 
 def _log_uniform(key: Key[Array, ""], low: float, high: float) -> Float[Array, ""]:
@@ -112,8 +110,9 @@ def mixture_posterior(
     classes: int, source: Mixture, x: Float[Array, "rows inputs"]
 ) -> Float[Array, "rows classes"]:
     """Log p(y | x), label noise included."""
-    nearness = x @ source.means.T - (source.means**2).sum(-1)[None] / 2
-    component = jax.nn.softmax(nearness / source.spread**2)
+    # |x|² is the same for all components and drops out of the softmax.
+    logits = x @ source.means.T - (source.means**2).sum(-1)[None] / 2
+    component = jax.nn.softmax(logits / source.spread**2)
     clean = component @ jax.nn.one_hot(source.label, classes)
     return jnp.log((1 - source.noise) * clean + source.noise / classes)
 
@@ -150,7 +149,7 @@ def _draw_linear(key: Key[Array, ""]) -> Linear:
     decades, weights, noise = jax.random.split(key, 3)
     span = jax.random.uniform(decades, minval=1.0, maxval=3.0)
     deviation = 10.0 ** (-span / 2 * jnp.linspace(0, 1, INPUTS))
-    # Every direction holds the same share of the target's variance, so that slow ones matter.
+    # Every direction explains the same share of the target's variance, so that slow ones matter.
     weights = jax.random.normal(weights, (INPUTS,)) / deviation / jnp.sqrt(INPUTS)
     return Linear(deviation, weights, _log_uniform(noise, 0.03, 0.5))
 
@@ -167,7 +166,7 @@ def _linear_bayes(source: Linear, batch: Batch, smoothing: float) -> Float[Array
 
 
 def log_loss(posterior: Callable, source: Any, batch: Batch, smoothing: float) -> Float[Array, ""]:
-    """Cross-entropy over a batch of the best prediction: p(y | x), smoothed as labels are."""
+    """Cross-entropy on a batch of the best prediction: p(y | x), smoothed as the labels are."""
     p = jnp.exp(posterior(source, batch.x))
     best = jnp.log((1 - smoothing) * p + smoothing / p.shape[1])
     return cross_entropy(best.T, batch.y, smoothing=smoothing)
@@ -193,24 +192,23 @@ FAMILIES: tuple[tuple[str, Family], ...] = (
 
 @cache
 def _functions(family: Family, model: Network, hyper: Hyper) -> Functions:
-    batch = hyper.batch or BATCH
+    epoch = partial(fresh_epoch, family.sample, hyper.batch or BATCH)
+    return functions_of(model, family.classes, hyper, epoch)
 
-    def epoch(source: Arrays, key: Key[Array, ""], i: Int[Array, ""]) -> Batch:
-        rows = family.sample(STEPS * batch, source, jax.random.fold_in(key, i))
-        return jax.tree.map(lambda a: a.reshape(STEPS, batch, *a.shape[1:]), rows)
 
-    return Functions(
-        *of_network(model, family.classes, hyper.label_smoothing, hyper.precision),
-        epoch,
-        optimizer(hyper.optimizer, hyper.weight_decay),
-    )
+def fresh_epoch(
+    sample: Callable[..., Batch], batch: int, source: Any, key: Key[Array, ""], i: Int[Array, ""]
+) -> Batch:
+    """The minibatches of epoch i of a stream: rows that no other epoch of the run has seen."""
+    rows = sample(STEPS * batch, source, jax.random.fold_in(key, i))
+    return jax.tree.map(lambda a: a.reshape(STEPS, batch, *a.shape[1:]), rows)
 
 
 @partial(jax.jit, static_argnums=(0, 1, 2))
 def draw(
     family: Family, sizes: tuple[int, int, int], smoothing: float, number: Int[Array, ""] | int
 ) -> tuple[Any, Splits, Float[Array, ""]]:
-    """The generator, its splits, and the Bayes loss on the validation part."""
+    """Generator `number`, splits of these sizes, and the Bayes loss on the validation split."""
     key = jax.random.fold_in(jax.random.key(20261122), number)
     source = family.draw(key)
     parts = (
@@ -222,7 +220,7 @@ def draw(
 
 
 def family_task(name: str, number: int, hyper: Hyper, fixed: bool = False) -> Task:
-    """Draw `number` of the family `name`. The same number gives the same task, for ever."""
+    """Draw `number` of the family `name`, the same task whenever it is asked for."""
     family = dict(FAMILIES)[name]
     sizes = FIXED_ROWS if fixed else SPLIT_ROWS
     source, splits, bayes = draw(family, sizes, hyper.label_smoothing, number)
@@ -230,12 +228,18 @@ def family_task(name: str, number: int, hyper: Hyper, fixed: bool = False) -> Ta
     model = network(hyper, family.inputs, family.classes or 1)
     if fixed:
         task = fixed_task(f"{name}-{number}-fixed", model, splits, hyper, family.classes)
-        facts = task.facts
     else:
         functions = _functions(family, model, replace(hyper, epochs=1))  # budgets share programs
         facts = facts_of(functions, source, splits, hyper, family.classes)
-        facts = replace(facts, rows=facts.steps * facts.batch * hyper.epochs, stream=True)
+        facts = replace(facts, rows=facts.steps * facts.batch * hyper.epochs)
         task = Task(f"{name}-{number}", functions, source, splits, facts)
-    floor = 0.0 if fixed else float(bayes)
+    return task._replace(facts=with_generator(task.facts, name, source, bayes, stream=not fixed))
+
+
+def with_generator(
+    facts: Facts, family: str, source: Any, bayes: Float[Array, ""], stream: bool
+) -> Facts:
+    """Facts with what is known of the generator; the Bayes loss is a floor on streams alone."""
     noise = None if jnp.isnan(source.noise) else float(source.noise)
-    return task._replace(facts=replace(facts, domain=name, floor=floor, noise=noise))
+    floor = float(bayes) if stream else 0.0
+    return replace(facts, domain=family, floor=floor, noise=noise, stream=stream)

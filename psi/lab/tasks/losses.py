@@ -1,4 +1,4 @@
-"""Losses and what counts as right, from outputs with rows last (`Network.apply`)."""
+"""Losses and accuracies of a network's outputs, whose rows are the last axis."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -12,11 +12,12 @@ Real = Bool[Array, "*rows"] | None
 
 
 class Loss(NamedTuple):
-    """A loss, and a measure that people read: the share right, or R²."""
+    """A loss, and the accuracy that people read beside it: the share right, or R²."""
 
     loss: Callable[[Outputs, Array, Real], Float[Array, ""]]
-    """(outputs, targets, which rows are real) → mean over those"""
+    """(outputs, targets, which rows are not padding) → mean over those rows"""
     accuracy: Callable[[Outputs, Array], Float[Array, ""]]
+    """(outputs, targets) → share right, or R²"""
 
 
 def cross_entropy(
@@ -24,13 +25,14 @@ def cross_entropy(
 ) -> Float[Array, ""]:
     """Mean of −Σ_c q_c log softmax(logits)_c, q = (1 − smoothing) onehot(y) + smoothing/classes.
 
-    In nats. Label smoothing after Szegedy et al. 2016 (arXiv 1512.00567).
+    In nats, over the rows that are not padding. Label smoothing after Szegedy et al. 2016 (arXiv
+    1512.00567).
     """
     shifted = logits - jax.lax.stop_gradient(logits.max(0, keepdims=True))
     hot = jax.nn.one_hot(y, logits.shape[0], axis=0, dtype=logits.dtype)
     if real is not None:
         hot = hot * real[None]
-    # As a product: a gather, and the scatter that is its gradient, halve the engine's speed.
+    # A product: a gather, with the scatter that is its gradient, would halve the engine's speed.
     right = jnp.vdot(hot, shifted, precision="highest") / _count(y, real)
     if smoothing:
         right = (1 - smoothing) * right + smoothing * mean(shifted.mean(0), real)
@@ -38,7 +40,7 @@ def cross_entropy(
 
 
 def mean(values: Float[Array, "*rows"], real: Real) -> Float[Array, ""]:
-    """Mean over the rows that are real; 0 where none is."""
+    """Mean over the rows that are not padding; 0 where all are."""
     kept = values if real is None else jnp.where(real, values, 0)
     return kept.sum() / _count(values, real)
 
@@ -48,19 +50,19 @@ def _count(rows: Array, real: Real) -> Any:
 
 
 def share_right(logits: Outputs, y: Int[Array, "*rows"]) -> Float[Array, ""]:
-    """Share of rows whose label's logit is the largest (ties count as right)."""
+    """Share of rows whose label has the largest logit; ties count as right."""
     return (_at_label(logits, y) >= logits.max(0)).mean()
 
 
 def squared_error(
     outputs: Outputs, y: Float[Array, "*rows"], real: Real = None
 ) -> Float[Array, ""]:
-    """½ mean (f(x) − y)², of the first output."""
+    """½ mean (f(x) − y)² over the rows that are not padding, f being the first output."""
     return mean(jnp.square(outputs[0] - y), real) / 2
 
 
 def r_squared(outputs: Outputs, y: Float[Array, "*rows"]) -> Float[Array, ""]:
-    """1 − Σ (f(x) − y)² / Σ (y − mean y)²."""
+    """R² = 1 − Σ (f(x) − y)² / Σ (y − mean y)², f being the first output."""
     return 1 - jnp.square(outputs[0] - y).sum() / jnp.square(y - y.mean()).sum()
 
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -32,20 +33,47 @@ TASKS: Table[TaskSource] = Table("task")
 """What a user adds (psi.use); the house's own names are above."""
 
 
-def is_file(name: str) -> bool:
-    """Whether the name of a task is that of a user's data file."""
-    return Path(name).suffix.lower() in FILE_SUFFIXES
+class Spec(NamedTuple):
+    """A task by name and hyperparameters: a row of a list of tasks."""
+
+    name: str
+    hyper: Hyper
+
+    def label(self, common: Hyper) -> str:
+        """Its name and what differs from `common`, as `wine, width=64`."""
+        values = ((f.name, getattr(self.hyper, f.name)) for f in fields(Hyper))
+        other = [f"{name}={value}" for name, value in values if value != getattr(common, name)]
+        return ", ".join([self.name, *other])
+
+
+def file_and_target(name: str) -> tuple[Path, str | None] | None:
+    """(path, target column) of a task that is a file, `mine.csv` or `mine.csv:price`; else None.
+
+    The target is None where the name holds none.
+    """
+    suffixes = "|".join(re.escape(suffix) for suffix in FILE_SUFFIXES)
+    found = re.fullmatch(rf"(.+?(?:{suffixes}))(?::(.+))?", name, re.IGNORECASE)
+    return (Path(found[1]), found[2]) if found else None
+
+
+def called(name: str) -> str:
+    """What a task is called in tables: a file by its stem and the target that its name holds."""
+    path, target = file_and_target(name) or (None, None)
+    if path is None:
+        return name
+    return path.stem if target is None else f"{path.stem}:{target}"
 
 
 def check_task(name: str) -> None:
     """Raise ValueError unless `make_task` knows the name. Costs nothing, opens no file."""
     families = "|".join(FAMILY_NAMES)
     drawn = re.fullmatch(rf"({families})-\d{{1,6}}(-fixed)?|drawn-\d{{1,6}}", name)
-    own = is_file(name) or re.fullmatch(r"openml:.+", name)
+    own = name in TASKS or file_and_target(name) or re.fullmatch(r"openml:.+", name)
     if not (name in (*DATASET_NAMES, *PROBLEM_NAMES) or drawn or own):
         allowed = ", ".join([*DATASET_NAMES, *(f"{family}-N" for family in FAMILY_NAMES)])
         raise ValueError(
             f"unknown data set {name!r}; allowed: {allowed} (N a number; then -fixed for fixed "
             f"rows in place of a stream), drawn-N, {', '.join(PROBLEM_NAMES)}, "
-            f"a file ({', '.join(FILE_SUFFIXES)}), openml:NAME"
+            f"a file ({', '.join(FILE_SUFFIXES)}; FILE:COLUMN names its target), openml:NAME"
+            + (f", {', '.join(TASKS.names)}" if TASKS.names else "")
         )

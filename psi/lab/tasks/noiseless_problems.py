@@ -1,20 +1,20 @@
-"""Deterministic problems whose ideal learning rates are known exactly, and a saddle.
+"""Problems without noise whose ideal learning rates are known exactly, and a saddle.
 
 * Power law: f = c |x|^p. One step of the ideal rate, p times Polyak's (Polyak 1987), reaches the
   minimum. Sign descent is its case p = 2, c = h/2, meant for the optimizer `sign`.
-* Exponential tail: f = exp(−x), the loss of separable classification seen along its margin, where
+* Exponential tail: f = exp(−x), the loss of separable classification as its margin x grows, where
   the rate must rise as the loss falls (Zhang et al. 2025, arXiv 2504.04105).
 * Spectrum: a quadratic whose curvatures are the T + 1 extrema of the Chebyshev polynomial of degree
-  T on [μ, L], weighted so that Chebyshev's rates (Agarwal et al. 2021, arXiv 2103.01338) are
-  exactly the best T rates for its loss, and not only for the worst of all such quadratics.
-* Lipschitz: G ‖x‖_∞, the maximum of coordinates on which lower bounds for convex G-Lipschitz
-  functions are built (Nemirovski & Yudin 1983; Nesterov 2004, section 3.2.1): every step moves one
-  coordinate only, and by as much however close the minimum is.
+  T on [μ, L], weighted so that Chebyshev's rates (Agarwal et al. 2021, arXiv 2103.01338) are the
+  best T rates for this very quadratic, and not only for the worst one with curvatures in [μ, L].
+* Lipschitz: G ‖x‖_∞, the function behind lower bounds for convex G-Lipschitz functions (Nemirovski
+  & Yudin 1983; Nesterov 2004, section 3.2.1): every step moves one coordinate only, by a distance
+  that does not shrink near the minimum.
 * Saddle: a/4 (y² − 1)² + b/2 x², left along y at a speed that momentum changes (O'Neill & Wright
   2019, arXiv 1706.07993).
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -53,12 +53,12 @@ class Spectrum(NamedTuple):
 
 
 class Lipschitz(NamedTuple):
-    """f = G max_k |x_k|, starting at random in the cube that fits the ball of radius D."""
+    """f = G max_k |x_k|; the start is random in the largest cube inside the ball of radius D."""
 
     slope: Scalar
     """G"""
     corner: Vector
-    """D/√d in each direction: the corner of that cube"""
+    """D/√d in each of the d directions, the corner of that cube"""
 
 
 class Saddle(NamedTuple):
@@ -75,38 +75,27 @@ class Saddle(NamedTuple):
 
 
 def no_rows(rows: int, problem: tuple, key: Key[Array, ""], i: Int[Array, ""]) -> Batch:
-    """Rows of one zero, which no loss looks at."""
+    """A minibatch of zeros in place of data, which the loss ignores."""
     del problem, key, i
     return Batch(jnp.zeros((rows, 1)), jnp.zeros(rows))
 
 
 def no_row(problem: tuple) -> Batch:
-    """One row of one zero."""
+    """One row with a single zero in place of data, which the loss ignores."""
     del problem
     return Batch(jnp.zeros((1, 1)), jnp.zeros(1))
 
 
-def power_init(problem: PowerLaw, key: Key[Array, ""]) -> Point:
-    """x(0)."""
+def initial_point(problem: Any, key: Key[Array, ""] | None = None) -> Point:
+    """x(0), which is the same for every key."""
     del key
-    return jnp.reshape(problem.initial, (1,))
+    return jnp.reshape(problem.initial, (-1,))
 
 
 def power_loss(problem: PowerLaw, x: Point, batch: Batch) -> Float[Array, ""]:
-    """The power law, c |x|^p."""
+    """C |x|^p."""
     del batch
     return (problem.coefficient * jnp.abs(x) ** problem.exponent).sum()
-
-
-def power_initial(problem: PowerLaw) -> Scalar:
-    """The loss at x(0)."""
-    return problem.coefficient * jnp.abs(problem.initial) ** problem.exponent
-
-
-def tail_init(problem: ExponentialTail, key: Key[Array, ""]) -> Point:
-    """x(0)."""
-    del key
-    return jnp.reshape(problem.initial, (1,))
 
 
 def tail_loss(problem: ExponentialTail, x: Point, batch: Batch) -> Float[Array, ""]:
@@ -115,13 +104,8 @@ def tail_loss(problem: ExponentialTail, x: Point, batch: Batch) -> Float[Array, 
     return jnp.exp(-x).sum()
 
 
-def tail_initial(problem: ExponentialTail) -> Scalar:
-    """exp(−x(0))."""
-    return jnp.exp(-problem.initial)
-
-
 def chebyshev_spectrum(low: float, high: float, epochs: int) -> Spectrum:
-    """The spectrum in [μ, L] that is hardest for T rates, with an initial loss of 1.
+    """The quadratic with curvatures in [μ, L] that is hardest for T rates; its initial loss is 1.
 
     After T rates the loss is Σ_k w_k p(λ_k)², w_k = ½ λ_k x_k(0)², p(λ) = Π_i (1 − α_i λ). Let p be
     the Chebyshev polynomial over [μ, L] with p(0) = 1 and λ_k its extrema, p(λ_k) = ± m (−1)^k.
@@ -136,25 +120,14 @@ def chebyshev_spectrum(low: float, high: float, epochs: int) -> Spectrum:
     return Spectrum(curvature, np.sqrt(2 * share / share.sum() / curvature))
 
 
-def spectrum_init(problem: Spectrum, key: Key[Array, ""]) -> Point:
-    """x(0)."""
-    del key
-    return jnp.asarray(problem.initial)
-
-
 def spectrum_loss(problem: Spectrum, x: Point, batch: Batch) -> Float[Array, ""]:
     """½ Σ λ_k x_k²."""
     del batch
     return (problem.curvature * jnp.square(x)).sum() / 2
 
 
-def spectrum_initial(problem: Spectrum) -> Scalar:
-    """½ Σ λ_k x_k(0)²."""
-    return (problem.curvature * jnp.square(problem.initial)).sum() / 2
-
-
 def lipschitz_init(problem: Lipschitz, key: Key[Array, ""]) -> Point:
-    """Uniform in the cube, so that no rate is good by luck and the distance is <= D."""
+    """Uniform in the cube, so that no rate is good by luck; its distance from 0 is at most D."""
     corner = jnp.asarray(problem.corner)
     return corner * jax.random.uniform(key, corner.shape, minval=-1.0)
 
@@ -166,13 +139,13 @@ def lipschitz_loss(problem: Lipschitz, x: Point, batch: Batch) -> Float[Array, "
 
 
 def lipschitz_initial(problem: Lipschitz) -> Scalar:
-    """Its mean, G D/√d · d/(d + 1): the mean of the largest of d uniform numbers."""
+    """Mean initial loss G D/√d · d/(d + 1), by the mean of the largest of d uniform numbers."""
     d = len(problem.corner)
     return problem.slope * problem.corner[0] * (d / (d + 1))
 
 
 def saddle_init(problem: Saddle, key: Key[Array, ""]) -> Point:
-    """(x, y), y ~ N(0, spread²): beside the saddle's ridge."""
+    """(x, y) beside the saddle's ridge, y ~ N(0, spread²)."""
     return jnp.stack([problem.distance, problem.spread * jax.random.normal(key)])
 
 

@@ -2,14 +2,14 @@
 
 * Noisy quadratic: excess loss ε = ½ Σ h_i E θ_i², gradients h_i θ_i + ξ_i with ξ_i ~ N(0, σ_i²)
   (Schaul et al. 2012, arXiv 1206.1106; Wu et al. 2018, arXiv 1803.02021; Zhang et al. 2019, arXiv
-  1907.04164). Trained on the loss ½ Σ h_i (θ_i − ξ_i/h_i)² with fresh ξ, which has these
-  gradients and is never negative; the minibatch loss is ε + ½ Σ σ_i²/h_i in the mean.
+  1907.04164). The training loss ½ Σ h_i (θ_i − ξ_i/h_i)² with fresh ξ has these gradients and is
+  never negative; its mean over minibatches is ε + ½ Σ σ_i²/h_i.
 * Linear least squares: y = w* · x + s_n n with x ~ N(0, λ I); ε = ½ λ ‖w − w*‖² (LMS theory:
   Widrow & Stearns 1985).
 * Drift: a noisy quadratic with h = 1 whose target is a random walk of variance q a step, so that
   the best tracker is a Kalman filter (Kalman 1960) and the rate must not decay to 0.
 
-What is evaluated is exact: a batch without noise, on which the loss *is* the excess.
+Losses are evaluated on a batch without noise, where they are the exact excess.
 """
 
 from typing import NamedTuple
@@ -21,26 +21,26 @@ from jaxtyping import Array, Float, Int, Key
 
 from psi.lab.tasks.task import Batch, Splits
 
-BLOCK = 16  # steps of a random walk drawn at once, which is several times as fast
+BLOCK = 16  # steps of a random walk drawn at once: several times as fast as one at a time
 Point = Float[Array, " parameters"]
 Scalar = float | Float[Array, ""]
 Vector = Float[np.ndarray, " parameters"] | Float[Array, " parameters"]
-"""numpy in the table of problems and for closed forms, JAX in a task; so `Scalar`."""
+"""`Scalar` and `Vector`: numpy in the table of problems and in closed forms, JAX in a task."""
 
 
 class NoisyQuadratic(NamedTuple):
-    """Independent directions i, each with its own curvature and noise."""
+    """A quadratic in independent directions i, each with its own curvature and noise."""
 
     curvature: Vector
     """h_i"""
     variance: Vector
     """σ_i², of the gradient noise of one row"""
     initial: Vector
-    """E θ_i² before the first step; θ_i ~ N(0, that)"""
+    """A_i(0) = E θ_i² before the first step; θ_i ~ N(0, A_i(0))"""
 
 
 class LeastSquares(NamedTuple):
-    """A linear target on isotropic Gaussian inputs."""
+    """Linear regression on isotropic Gaussian inputs, with noise on the labels."""
 
     scale: Scalar
     """λ, the variance of each input"""
@@ -56,9 +56,9 @@ class Drift(NamedTuple):
     variance: Scalar
     """σ², of the gradient noise of one row"""
     walk: Scalar
-    """q, the variance of a step of the target, in each epoch before it is measured"""
+    """q, the variance of the target's move in each epoch, before its minibatch is drawn"""
     initial: Scalar
-    """E θ² before the first step; θ ~ N(0, that)"""
+    """A(0) = E θ² before the first step; θ ~ N(0, A(0))"""
 
 
 def quadratic_init(problem: NoisyQuadratic, key: Key[Array, ""]) -> Point:
@@ -67,7 +67,7 @@ def quadratic_init(problem: NoisyQuadratic, key: Key[Array, ""]) -> Point:
 
 
 def quadratic_loss(problem: NoisyQuadratic, theta: Point, batch: Batch) -> Float[Array, ""]:
-    """½ Σ_i h_i mean (θ_i − ξ_i/h_i)², the rows of `batch.x` being ξ."""
+    """½ Σ_i h_i mean (θ_i − ξ_i/h_i)², the rows of `batch.x` being ξ; the mean is over rows."""
     h = problem.curvature
     return (h * jnp.square(theta[None] - batch.x / h[None]).mean(0)).sum() / 2
 
@@ -82,7 +82,7 @@ def quadratic_sample(
 
 
 def quadratic_probe(problem: NoisyQuadratic) -> Batch:
-    """One row, ξ = 0."""
+    """One row without noise, ξ = 0."""
     return Batch(jnp.zeros((1, *problem.variance.shape)), jnp.zeros(1))
 
 
@@ -97,13 +97,13 @@ def quadratic_noise(problem: NoisyQuadratic) -> Scalar:
 
 
 def squares_init(problem: LeastSquares, key: Key[Array, ""]) -> Point:
-    """Weights 0."""
+    """w(0) = 0."""
     del key
     return jnp.zeros_like(problem.target)
 
 
 def squares_loss(problem: LeastSquares, weights: Point, batch: Batch) -> Float[Array, ""]:
-    """½ mean (w · x − y)²."""
+    """½ mean (w · x − y)² over rows."""
     del problem
     return jnp.square(_outputs(weights, batch.x) - batch.y).mean() / 2
 
@@ -119,7 +119,7 @@ def squares_sample(
 
 
 def squares_probe(problem: LeastSquares) -> Batch:
-    """Rows √(dλ) e_k without noise: their mean square is that of the whole distribution."""
+    """Rows √(dλ) e_k without noise: their second moment λI is that of the inputs."""
     d = len(problem.target)
     x = jnp.sqrt(d * problem.scale) * jnp.eye(d)
     return Batch(x, _outputs(problem.target, x))
@@ -131,17 +131,17 @@ def squares_initial(problem: LeastSquares) -> Scalar:
 
 
 def _outputs(weights: Vector, x: Float[Array, "rows parameters"]) -> Float[Array, " rows"]:
-    # Not x @ weights, which an accelerator may round to fewer digits.
+    # Not x @ weights: an accelerator may compute a product in fewer digits.
     return (x * weights[None]).sum(1)
 
 
 def drift_init(problem: Drift, key: Key[Array, ""]) -> Point:
-    """θ ~ N(0, E θ²)."""
+    """θ ~ N(0, A(0))."""
     return jnp.sqrt(problem.initial) * jax.random.normal(key, (1,))
 
 
 def drift_loss(problem: Drift, theta: Point, batch: Batch) -> Float[Array, ""]:
-    """½ mean (θ − m − ξ)², with ξ in `batch.x` and the target m in `batch.y`."""
+    """½ mean (θ − m − ξ)² over rows, with ξ in `batch.x` and the target m in `batch.y`."""
     del problem
     return jnp.square(theta[None] - batch.y[:, None] - batch.x).mean() / 2
 
@@ -155,23 +155,23 @@ def drift_sample(rows: int, problem: Drift, key: Key[Array, ""], i: Int[Array, "
 
 
 def drift_probe(problem: Drift) -> Batch:
-    """One row, ξ = 0, and for a target √q: the unit of the walk, which `drift_before` scales."""
+    """One row, ξ = 0, with √q in place of the target; `drift_before` multiplies it by the walk."""
     return Batch(jnp.zeros((1, 1)), jnp.sqrt(problem.walk)[None])
 
 
 def drift_before(splits: Splits, key: Key[Array, ""], i: Int[Array, ""]) -> Splits:
-    """The target after i drifts: what epoch i then trains towards."""
-    at = random_walk(jax.random.split(key)[0], i)
-    return Splits(*(part._replace(y=at * part.y) for part in splits))
+    """The splits with the target after i moves, the same as in the minibatches of epoch i."""
+    walk = random_walk(jax.random.split(key)[0], i)
+    return Splits(*(part._replace(y=walk * part.y) for part in splits))
 
 
 def drift_initial(problem: Drift) -> Scalar:
-    """½ E θ²: the target starts at 0."""
+    """½ E θ² before the first step: the target starts at 0."""
     return problem.initial / 2
 
 
 def random_walk(key: Key[Array, ""], i: Int[Array, ""]) -> Float[Array, ""]:
-    """The sum of i standard normals, which are the first i of the key's own sequence."""
+    """The sum of the first i of the key's sequence of standard normal numbers."""
 
     def block(b: Int[Array, ""], at: Float[Array, ""]) -> Float[Array, ""]:
         steps = jax.random.normal(jax.random.fold_in(key, b), (BLOCK,))

@@ -1,12 +1,12 @@
 """Problems whose ideal learning rate is known, as tasks that the engine trains.
 
-One step an epoch. The loss evaluated before and after it is the *exact* excess of the expected
-loss, with floor 0; what is called accuracy is the share of the initial excess that is gone. The
-minibatch loss of a noisy problem holds the noise as well (noisy_problems.py), and where the target
-drifts it is only with `Functions.before` that the splits show the excess. What is known about each
-problem is in closed_forms.py.
+An epoch is one step. The loss evaluated before and after it is the *exact* excess of the expected
+loss over its minimum, so that the floor is 0; the accuracy is the share of the initial excess that
+is gone. The minibatch loss of a noisy problem contains the noise as well. Where the target drifts,
+`Functions.before` moves the target of the splits too.
 
-The numbers of a problem are arrays of its task, so that other numbers need no other program.
+The numbers of a problem (curvatures, variances, …) are the arrays of its task, so that problems
+that differ in numbers alone share a compiled program.
 """
 
 from collections.abc import Callable
@@ -28,15 +28,15 @@ from psi.lab.tasks.build import facts_of
 from psi.lab.tasks.task import Batch, Functions, Splits, Task
 
 
-class Kind(NamedTuple):
-    """What problems that differ in numbers alone have in common. `Any` is their numbers."""
+class ProblemFunctions(NamedTuple):
+    """The functions of problems that differ in numbers alone; `Any` stands for these numbers."""
 
     init: Callable[[Any, Key[Array, ""]], Params]
     loss: Callable[[Any, Params, Batch], Float[Array, ""]]
     initial: Callable[[Any], noisy.Scalar]
-    """The excess at the typical initial point."""
+    """Mean excess over initial points; for the saddle, that on its ridge."""
     sample: Callable[[int, Any, Key[Array, ""], Int[Array, ""]], Batch] = noiseless.no_rows
-    """(rows, numbers, key of the run, i) → the minibatch of epoch i"""
+    """(rows, numbers, key of the batch order, i) → the minibatch of epoch i"""
     probe: Callable[[Any], Batch] = noiseless.no_row
     """The batch on which the loss is the excess."""
     before: Callable[[Splits, Key[Array, ""], Int[Array, ""]], Splits] | None = None
@@ -45,32 +45,43 @@ class Kind(NamedTuple):
 
 
 class Problem(NamedTuple):
-    """A kind of problem and its numbers."""
+    """A problem: its functions, and the numbers that they are given."""
 
-    kind: Kind
+    functions: ProblemFunctions
     numbers: Callable[[int], Any]
-    """T → a NamedTuple of float64 numbers; most look at T no more than a data set does"""
+    """T → a NamedTuple of float64 numbers; only the spectrum's depend on T"""
     batch: int = 1
-    """Rows of the minibatch where none is asked for."""
+    """Rows a minibatch where the hyperparameters name none."""
 
 
-NOISY_QUADRATIC = Kind(
+def deterministic(loss: Callable[[Any, Params, Batch], Float[Array, ""]]) -> ProblemFunctions:
+    """The functions of a problem without noise whose numbers hold its start, as `initial`."""
+
+    def initial(problem: Any) -> noisy.Scalar:
+        return loss(problem, noiseless.initial_point(problem), noiseless.no_row(problem))
+
+    return ProblemFunctions(noiseless.initial_point, loss, initial)
+
+
+NOISY_QUADRATIC = ProblemFunctions(
     noisy.quadratic_init, noisy.quadratic_loss, noisy.quadratic_initial,
     noisy.quadratic_sample, noisy.quadratic_probe, None, noisy.quadratic_noise,
 )  # fmt: skip
-LEAST_SQUARES = Kind(
+LEAST_SQUARES = ProblemFunctions(
     noisy.squares_init, noisy.squares_loss, noisy.squares_initial,
     noisy.squares_sample, noisy.squares_probe, None, lambda problem: problem.noise,
 )  # fmt: skip
-DRIFT = Kind(
+DRIFT = ProblemFunctions(
     noisy.drift_init, noisy.drift_loss, noisy.drift_initial, noisy.drift_sample,
     noisy.drift_probe, noisy.drift_before, lambda problem: jnp.sqrt(problem.variance),
 )  # fmt: skip
-POWER_LAW = Kind(noiseless.power_init, noiseless.power_loss, noiseless.power_initial)
-TAIL = Kind(noiseless.tail_init, noiseless.tail_loss, noiseless.tail_initial)
-SPECTRUM = Kind(noiseless.spectrum_init, noiseless.spectrum_loss, noiseless.spectrum_initial)
-LIPSCHITZ = Kind(noiseless.lipschitz_init, noiseless.lipschitz_loss, noiseless.lipschitz_initial)
-SADDLE = Kind(noiseless.saddle_init, noiseless.saddle_loss, noiseless.saddle_initial)
+POWER_LAW = deterministic(noiseless.power_loss)
+TAIL = deterministic(noiseless.tail_loss)
+SPECTRUM = deterministic(noiseless.spectrum_loss)
+LIPSCHITZ = ProblemFunctions(
+    noiseless.lipschitz_init, noiseless.lipschitz_loss, noiseless.lipschitz_initial
+)
+SADDLE = ProblemFunctions(noiseless.saddle_init, noiseless.saddle_loss, noiseless.saddle_initial)
 
 
 def _power_law(exponent: float) -> Problem:
@@ -107,50 +118,50 @@ PROBLEMS: tuple[tuple[str, Problem], ...] = (
 
 
 def problem_task(name: str, hyper: Hyper) -> Task:
-    """The task of one problem, trained with the optimizer that `hyper` names.
+    """The task of a problem by its name, trained with the optimizer of `hyper`.
 
-    `hyper.batch` is for the problems with noise; the others have no rows, and none has a network
-    or labels. Raises ValueError for an unknown name, or where a network is asked for.
+    `hyper.batch` counts for problems with noise; the others have no data, and none has a network.
+    Raises ValueError for an unknown name, a network, or another precision than float32.
     """
-    rows = dict(PROBLEMS)
-    if name not in rows:
-        raise ValueError(f"unknown problem {name!r}; allowed: {', '.join(rows)}")
+    known = dict(PROBLEMS)
+    if name not in known:
+        raise ValueError(f"unknown problem {name!r}; allowed: {', '.join(known)}")
     if hyper.network:
         raise ValueError(f"{name} has no network: network must be None, got {hyper.network!r}")
     if hyper.precision != "float32":
         raise ValueError(f"{name} is computed in float32 alone, precision is {hyper.precision!r}")
-    return task_of(name, rows[name], hyper)
+    return task_of(name, known[name], hyper)
 
 
 def task_of(name: str, problem: Problem, hyper: Hyper) -> Task:
-    """The task of a problem with numbers of one's own; those of one kind share a program."""
-    kind, numbers, batch = problem
+    """The task of a problem with any numbers; problems with the same functions share a program."""
+    own, numbers, batch = problem
     arrays = jax.tree.map(lambda a: jnp.asarray(a, float), numbers(hyper.epochs))
-    batch = (hyper.batch or batch) if kind.noise else 1
-    functions = _functions(kind, batch, hyper.optimizer, hyper.weight_decay)
-    splits = Splits(*[kind.probe(arrays)] * 3)
+    batch = (hyper.batch or batch) if own.noise else 1
+    functions = _functions(own, batch, hyper.optimizer, hyper.weight_decay)
+    splits = Splits(*[own.probe(arrays)] * 3)
     facts = facts_of(functions, arrays, splits, hyper, classes=0)
     facts = replace(
         facts,
         domain=name.split("-")[0],
-        rows=batch * hyper.epochs if kind.noise else 1,
+        rows=batch * hyper.epochs if own.noise else 1,
         label_smoothing=0.0,
         network="none",
         loss="own",
-        chance_loss=float(kind.initial(arrays)),
-        noise=float(kind.noise(arrays)) if kind.noise else 0.0,
-        stream=kind.noise is not None,
+        chance_loss=float(own.initial(arrays)),
+        noise=float(own.noise(arrays)) if own.noise else 0.0,
+        stream=own.noise is not None,
     )
     return Task(name, functions, arrays, splits, facts)
 
 
 @cache
-def _functions(kind: Kind, batch: int, transform: str, weight_decay: float) -> Functions:
+def _functions(own: ProblemFunctions, batch: int, transform: str, weight_decay: float) -> Functions:
     def accuracy(arrays: Any, params: Params, probe: Batch) -> Float[Array, ""]:
-        return 1 - kind.loss(arrays, params, probe) / kind.initial(arrays)
+        return 1 - own.loss(arrays, params, probe) / own.initial(arrays)
 
     def epoch(arrays: Any, key: Key[Array, ""], i: Int[Array, ""]) -> Batch:
-        return jax.tree.map(lambda a: a[None], kind.sample(batch, arrays, key, i))
+        return jax.tree.map(lambda a: a[None], own.sample(batch, arrays, key, i))
 
     transformation = optimizer(transform, weight_decay)
-    return Functions(kind.init, kind.loss, accuracy, epoch, transformation, kind.before)
+    return Functions(own.init, own.loss, accuracy, epoch, transformation, own.before)

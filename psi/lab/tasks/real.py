@@ -1,4 +1,4 @@
-"""Real data sets that scikit-learn carries, with a small network each."""
+"""Real data sets that come with scikit-learn, each with a small network."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -18,16 +18,19 @@ CLIP = 5.0  # standard deviations: digits has pixels that are blank in all but a
 
 
 class Real(NamedTuple):
-    """How a data set is split and which network learns it."""
+    """A data set: how it is loaded and split, and the width and batch of its usual training."""
 
     load: Callable[..., Any]
     train: int
+    """Training rows."""
     validation: int
+    """Validation rows; all others are the test part."""
     width: int
     batch: int
     classes: int
     """0: a regression."""
     image: tuple[int, int] | None = None
+    """(height, width) where a row is an image."""
 
 
 DATASETS: tuple[tuple[str, Real], ...] = (
@@ -40,14 +43,13 @@ DATASETS: tuple[tuple[str, Real], ...] = (
 
 
 def real_task(name: str, hyper: Hyper) -> Task:
-    """The task of one data set: stratified split, standardised on the training part."""
+    """The task of one data set, split by class, inputs standardised by the training part."""
     row = dict(DATASETS)[name]
     x, y = (np.asarray(a) for a in row.load(return_X_y=True))
     splits = _split(x.astype(np.float64), y, row)
     hyper = replace(hyper, network=hyper.network or "mlp")
     model = network(hyper, x.shape[1], row.classes or 1, image=row.image, width=row.width)
-    task = fixed_task(name, model, splits, hyper, row.classes, row.batch)
-    return task._replace(facts=replace(task.facts, domain=name))
+    return fixed_task(name, model, splits, hyper, row.classes, row.batch, domain=name)
 
 
 def _split(x: np.ndarray, y: np.ndarray, row: Real) -> Splits:

@@ -2,29 +2,27 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
 
 import jax
 
 from psi.lab.hyper import Hyper
 from psi.lab.tasks.data_config import DataConfig
 from psi.lab.tasks.distribution import TaskDistribution
-from psi.lab.tasks.names import DATASET_NAMES, PROBLEM_NAMES, check_task, is_file
+from psi.lab.tasks.names import (
+    DATASET_NAMES,
+    PROBLEM_NAMES,
+    TASKS,
+    Spec,
+    check_task,
+    file_and_target,
+)
 from psi.lab.tasks.task import Task
 
 
-class Spec(NamedTuple):
-    """A task by name and hyperparameters, but for the optimizer: a row of a list of tasks."""
-
-    name: str
-    hyper: Hyper
-
-    def task(self, optimizer: str) -> Task:
-        """The task, called by its name and what differs from the defaults."""
-        task = make_task(self.name, replace(self.hyper, optimizer=optimizer))
-        given = vars(self.hyper).items()
-        other = [f"{k}={v}" for k, v in given if v != getattr(Hyper(), k)]
-        return task._replace(name=", ".join([self.name, *other]))
+def spec_task(spec: Spec, optimizer: str) -> Task:
+    """The task of a spec under an optimizer, called by its name and what differs from defaults."""
+    task = make_task(spec.name, replace(spec.hyper, optimizer=optimizer))
+    return task._replace(name=spec.label(Hyper()))
 
 
 def make_task(name: str, hyper: Hyper | None = None, data: DataConfig | None = None) -> Task:
@@ -32,12 +30,14 @@ def make_task(name: str, hyper: Hyper | None = None, data: DataConfig | None = N
 
     `wine`, `digits`, `pydoc`, …; draw N of a family, `teacher-N` or `teacher-N-fixed`; draw N of a
     distribution over families and hyperparameters, `drawn-N`; a problem whose ideal rate is
-    known, `noisy_quadratic`; a file, `mine.csv`, and `openml:NAME`, which `data` says how to
-    read. Raises ValueError for an unknown name, data that cannot be read, or
-    hyperparameters that do not fit the task.
+    known, `noisy_quadratic`; a file, `mine.csv` or with its target `mine.csv:price`, and
+    `openml:NAME`, which `data` says how to read; a task that the user has added (psi.use). Raises
+    ValueError for an unknown name, data that cannot be read, or hyperparameters that do not fit.
     """
     hyper, data = hyper or Hyper(), data or DataConfig()
     check_task(name)
+    if name in TASKS:
+        return _users(name, hyper)
     # Imported when they are asked for: scikit-learn takes longer than JAX.
     if name in PROBLEM_NAMES:
         from psi.lab.tasks.problems import problem_task
@@ -49,11 +49,31 @@ def make_task(name: str, hyper: Hyper | None = None, data: DataConfig | None = N
         from psi.lab.tasks.openml import openml_task
 
         return openml_task(name.removeprefix("openml:"), data, hyper)
-    if is_file(name):
-        from psi.lab.tasks.files import file_task
-
-        return file_task(Path(name), data, hyper)
+    if (file := file_and_target(name)) is not None:
+        return _of_file(*file, data, hyper)
     return _synthetic(name, hyper)
+
+
+def _users(name: str, hyper: Hyper) -> Task:
+    """A task that a user has added, under its name; its domain is that name unless it has one."""
+    task = TASKS[name].make(hyper)
+    if not isinstance(task, Task):
+        raise ValueError(f"task {name!r} must be made as a psi Task, got {type(task).__name__}")
+    if task.facts.epochs != hyper.epochs or task.facts.optimizer != hyper.optimizer:
+        raise ValueError(
+            f"task {name!r} must have the budget and optimizer it is asked for, {hyper.epochs} and "
+            f"{hyper.optimizer}, got {task.facts.epochs} and {task.facts.optimizer}"
+        )
+    return task._replace(name=name, facts=replace(task.facts, domain=task.facts.domain or name))
+
+
+def _of_file(path: Path, target: str | None, data: DataConfig, hyper: Hyper) -> Task:
+    from psi.lab.tasks.files import file_task
+
+    if target is None:
+        return file_task(path, data, hyper)
+    task = file_task(path, replace(data, target=target), hyper)
+    return task._replace(name=f"{task.name}:{target}")
 
 
 def _carried(name: str, hyper: Hyper) -> Task:

@@ -1,8 +1,7 @@
 """A task: everything about a training except its learning rate.
 
-A `Task` is pure functions and arrays. Tasks that share functions and shapes (draws of one
-synthetic family, say) are one bucket and share one compiled program: the functions are the
-program's key, the arrays its arguments.
+A `Task` is pure functions and arrays. Tasks that share functions and shapes (draws of one synthetic
+family, say) share one compiled program: functions select the program, arrays are its arguments.
 """
 
 from collections.abc import Callable
@@ -15,82 +14,118 @@ from jaxtyping import Array, Bool, Float, Int, Key, Shaped
 from psi.lab.networks.network import Params
 
 Arrays = Any
-"""A pytree of arrays: training rows, or a generator's parameters, and what else functions use."""
+"""A pytree of arrays that a task's functions read: training rows, or a generator's parameters."""
 
 
 class Batch(NamedTuple):
-    """Inputs and targets, rows first; a leading step axis where it is a whole epoch's."""
+    """Inputs and targets, rows first; for a whole epoch with a leading axis of minibatches.
+
+    Args:
+        x: inputs, shape (rows, …).
+        y: targets, shape (rows, …): class numbers from 0 as integers, or floats.
+        real: which rows are not padding, shape (rows,); None means all.
+
+    >>> import jax.numpy as jnp
+    >>> batch = Batch(x=jnp.ones((4, 3)), y=jnp.array([0, 1, 1, 0]))
+    """
 
     x: Shaped[Array, "*rows"]
     y: Shaped[Array, "*rows"]
     real: Bool[Array, "*rows"] | None = None
-    """Which rows are not padding; None: all are."""
 
 
 class Splits(NamedTuple):
-    """The parts of a data set; for a stream, fresh samples of its generator."""
+    """The three parts of a data set; for a stream, samples of its generator to evaluate on.
+
+    Args:
+        train: rows that are trained on, and on which the full training loss is evaluated. Only
+            this part may hold padding.
+        validation: rows for the validation loss.
+        test: rows for the accuracy.
+
+    >>> import jax.numpy as jnp
+    >>> rows = Batch(jnp.ones((8, 3)), jnp.arange(8) % 2)
+    >>> splits = Splits(train=rows, validation=rows, test=rows)
+    """
 
     train: Batch
     validation: Batch
     test: Batch
-    """Of the three only the training part may be padded."""
 
 
 class Functions(NamedTuple):
-    """The pure functions of a task. Shared by tasks of one shape, hashable."""
+    """The pure functions of a task; hashable, and the same objects for tasks of one shape."""
 
     init: Callable[[Arrays, Key[Array, ""]], Params]
-    """(arrays, key) → parameters"""
+    """(arrays, key) → initial parameters"""
     loss: Callable[[Arrays, Params, Batch], Float[Array, ""]]
-    """mean over a batch's rows of their loss, in nats where it is a cross-entropy"""
+    """(arrays, parameters, batch) → mean loss of its rows, in nats where it is a cross-entropy"""
     accuracy: Callable[[Arrays, Params, Batch], Float[Array, ""]]
-    """share of a batch that is classified right; R² of a regression"""
+    """(arrays, parameters, batch) → share of it that is classified right, or R² of a regression"""
     epoch: Callable[[Arrays, Key[Array, ""], Int[Array, ""]], Batch]
-    """(arrays, key of the run, i) → the minibatches of epoch i, shape=(steps, batch, …)"""
+    """(arrays, key of the batch order, i) → the minibatches of epoch i, shape (steps, batch, …)"""
     optimizer: optax.GradientTransformation
     """What the learning rate multiplies."""
     before: Callable[[Splits, Key[Array, ""], Int[Array, ""]], Splits] | None = None
-    """(splits, key of the run, i) → what is evaluated before epoch i; None: the splits. For
-    targets that move."""
+    """For targets that move: (splits, key of the batch order, i) → the splits to evaluate on before
+    epoch i. None: always the same splits."""
 
 
 @dataclass(frozen=True)
 class Facts:
-    """Declared features of the data set and of the hyperparameters."""
+    """What is known of a task before training: of its data, its network and its hyperparameters."""
 
     domain: str
-    """What is left out whole when it is held out: a data set or a synthetic family."""
+    """The data set or synthetic family, which is held out as a whole."""
     rows: int
-    """Training rows; for a stream, those drawn over the budget."""
+    """Training rows; for a stream, all rows drawn over the budget."""
     inputs: int
-    """Numbers a row."""
+    """Numbers in a row of x."""
     classes: int
     """0 for a regression."""
     parameters: int
+    """P, the network's weights and biases, without padding."""
     batch: int
+    """Rows a minibatch, without padding."""
     steps: int
     """Minibatches an epoch."""
     epochs: int
-    """T, the budget."""
+    """T, the budget in epochs."""
     optimizer: str
     weight_decay: float
     label_smoothing: float
     network: str
     init_scale: float
-    """Of the initial weights, times those of He initialisation."""
+    """Factor on the weights of He initialisation."""
     loss: str
     chance_loss: float
     """L_chance: the validation loss of the best constant predictor."""
     floor: float
-    """L*: the Bayes loss on the validation sample where the generator is known, else 0."""
+    """L*: on a stream the Bayes loss on the validation split, else 0."""
     noise: float | None
-    """Share of labels that are random, or the standard deviation of a target's noise; None where
-    it is not known."""
+    """Share of labels drawn at random, or standard deviation of a target's noise; None where
+    unknown."""
     stream: bool
+    """Whether every minibatch is a fresh sample, so that no row is seen twice."""
 
 
 class Task(NamedTuple):
-    """A training problem: functions, the arrays they draw on, splits, declared features."""
+    """A training problem: everything about a training except its learning rate.
+
+    Args:
+        name: what it is called in tables.
+        functions: its pure functions; tasks that share them share compiled programs.
+        arrays: what the functions read, their first argument.
+        splits: the rows on which losses and accuracy are evaluated.
+        facts: what is known of it before training.
+
+    >>> import jax
+    >>> from psi.lab.tasks.table import make_task
+    >>> task = make_task("noisy_quadratic")
+    >>> params = task.init(jax.random.key(0))
+    >>> task.loss(params, task.splits.validation).shape
+    ()
+    """
 
     name: str
     functions: Functions
@@ -99,9 +134,9 @@ class Task(NamedTuple):
     facts: Facts
 
     def init(self, key: Key[Array, ""]) -> Params:
-        """Parameters before training."""
+        """Initial parameters."""
         return self.functions.init(self.arrays, key)
 
     def loss(self, params: Params, batch: Batch) -> Float[Array, ""]:
-        """Mean loss of a batch."""
+        """Mean loss of a batch, a scalar."""
         return self.functions.loss(self.arrays, params, batch)

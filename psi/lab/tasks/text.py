@@ -1,4 +1,4 @@
-"""Prediction of the next character of a text that every Python carries: its own documentation.
+"""Predict the next character of a text that comes with Python: its language reference.
 
 The text differs a little between versions of Python; the vocabulary does not.
 """
@@ -16,33 +16,33 @@ from psi.lab.networks.table import network
 from psi.lab.tasks.build import fixed_task
 from psi.lab.tasks.task import Batch, Splits, Task
 
-# The commonest characters of the text once it is lower-cased; they are 99 % of it.
+# The most frequent characters of the lower-cased text; they make up 99 % of it.
 ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789 \n-\"_.*,=():|'>[]+;<"
 OTHER = len(ALPHABET)
 VOCABULARY = OTHER + 1
 WINDOW = 32
 ROWS = (1024, 128, 128)  # windows of train, validation, test
-SHARES = (0.0, 0.8, 0.9, 1.0)  # where in the text each part begins and ends
+SHARES = (0.0, 0.8, 0.9, 1.0)  # of the text before the parts' beginnings and ends
 
 
 def encode(text: str) -> Int[np.ndarray, " characters"]:
-    """A character's place in ALPHABET, lower-cased; OTHER where it has none."""
-    places = {character: place for place, character in enumerate(ALPHABET)}
-    return np.array([places.get(character, OTHER) for character in text.lower()], np.int32)
+    """The number of each character, lower-cased, in ALPHABET; OTHER for all that are not in it."""
+    numbers = {character: number for number, character in enumerate(ALPHABET)}
+    return np.array([numbers.get(character, OTHER) for character in text.lower()], np.int32)
 
 
 def windows(tokens: Int[np.ndarray, " characters"], rows: int, length: int) -> Batch:
-    """`rows` windows spread evenly over a text: tokens, and at each the one that follows."""
+    """`rows` windows spread evenly over a text: their tokens, and after each the next token."""
     starts = np.linspace(0, len(tokens) - length - 1, rows).astype(int)
-    seen = tokens[starts[:, None] + np.arange(length + 1)[None]]
-    return Batch(jnp.asarray(seen[:, :-1]), jnp.asarray(seen[:, 1:]))
+    spans = tokens[starts[:, None] + np.arange(length + 1)[None]]
+    return Batch(jnp.asarray(spans[:, :-1]), jnp.asarray(spans[:, 1:]))
 
 
 def pydoc_task(hyper: Hyper) -> Task:
-    """Next characters of the language reference that `help()` shows, topic after topic.
+    """Next-character prediction on the language reference that `help()` shows, topic by topic.
 
-    The first 80 % of the text train, the next 10 % validate, the last 10 % test.
-    Raises ValueError for a network that does not read text.
+    The first 80 % of the text are for training, 10 % for validation and the last 10 % for the test.
+    Raises ValueError for a network that does not read tokens.
     """
     hyper = replace(hyper, network=hyper.network or "gru")
     model = network(hyper, VOCABULARY, VOCABULARY, window=WINDOW)
@@ -50,5 +50,4 @@ def pydoc_task(hyper: Hyper) -> Task:
     ends = [int(share * len(tokens)) for share in SHARES]
     parts = (tokens[a:b] for a, b in pairwise(ends))
     splits = Splits(*(windows(part, rows, WINDOW) for part, rows in zip(parts, ROWS, strict=True)))
-    task = fixed_task("pydoc", model, splits, hyper, VOCABULARY)
-    return task._replace(facts=replace(task.facts, domain="pydoc"))
+    return fixed_task("pydoc", model, splits, hyper, VOCABULARY, domain="pydoc")

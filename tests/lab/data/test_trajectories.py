@@ -8,12 +8,13 @@ import pytest
 from scipy import stats
 
 from psi.bench.training import SCHEDULES
-from psi.lab.data import shapes, trajectories
-from psi.lab.data.shapes import FAMILIES, chance
-from psi.lab.data.trajectories import branched, free, pilot_family, plain
+from psi.lab.data import trajectories
+from psi.lab.data.families import HOUSE
+from psi.lab.data.trajectories import branched, draws_of, free, pilot_family, plain
 
 T, LOW, HIGH = 20, 0.01, 6.0
-NAMES = [name for name, _ in FAMILIES]
+NAMES = [family.name for family in HOUSE]
+CHUNK = trajectories.ROUNDS * len(HOUSE)
 KEY = jax.random.key(0)
 
 
@@ -49,7 +50,7 @@ def test_free_rates_are_finite_and_within_bounds(epochs):
 @pytest.mark.parametrize("epochs", [1, 2, T])
 def test_draws_are_finite_and_the_peak_is_their_maximum(epochs):
     """Bounds of 1 and 1 leave the draw alone."""
-    logs = np.log(trajectories._unclipped(KEY, np.arange(750), epochs, 1.0, 1.0))
+    logs = np.log(trajectories._unclipped(KEY, np.arange(750), epochs, (1.0, 1.0), HOUSE))
     assert np.isfinite(logs).all()
     above = {"walk", "spline", "spikes", "jitter"}
     for k, name in enumerate(NAMES):
@@ -60,7 +61,7 @@ def test_draws_are_finite_and_the_peak_is_their_maximum(epochs):
 
 
 def test_a_longer_plan_begins_with_a_shorter_one():
-    count = trajectories.CHUNK + 30
+    count = CHUNK + 30
     assert (free(KEY, count, T, LOW, HIGH).rates[:60] == free(KEY, 60, T, LOW, HIGH).rates).all()
     one = free(KEY, 1, T, LOW, HIGH)
     assert one.family == ["constant"]
@@ -69,17 +70,17 @@ def test_a_longer_plan_begins_with_a_shorter_one():
 
 def one(number):
     """Peak in [0, 1) and every family's draw of one trajectory."""
-    drawn = chance(jax.random.fold_in(KEY, number)[None], T)
-    return drawn.peak[0, 0], [draw(drawn)[0] for _, draw in FAMILIES]
+    drawn = draws_of(jax.random.fold_in(KEY, number)[None], T)
+    return drawn.peak[0, 0], [family.draw(drawn)[0] for family in HOUSE]
 
 
 def test_each_trajectory_is_its_familys_draw_from_its_own_key():
     """All at once against one by one, from the formula in the docstring."""
-    rates = free(KEY, trajectories.CHUNK + 25, T, LOW, HIGH).rates
-    for number in [*range(50), *range(trajectories.CHUNK, len(rates))]:
+    rates = free(KEY, CHUNK + 25, T, LOW, HIGH).rates
+    for number in [*range(50), *range(CHUNK, len(rates))]:
         got = rates[number]
         peak, draws = one(number)
-        expected = LOW * (HIGH / LOW) ** float(peak) * np.exp(draws[number % len(FAMILIES)])
+        expected = LOW * (HIGH / LOW) ** float(peak) * np.exp(draws[number % len(HOUSE)])
         expected = np.clip(np.asarray(expected), LOW / 10, HIGH)
         np.testing.assert_allclose(got, expected, rtol=2e-5, err_msg=NAMES[number % 25])
 
@@ -104,7 +105,7 @@ def test_the_same_key_gives_the_same_plan_and_another_another():
 
 
 def test_one_compilation_serves_every_count_and_bounds():
-    chunk: Any = shapes._numbers
+    chunk: Any = trajectories._numbers
     free(KEY, 5, T, LOW, HIGH)
     before = chunk._cache_size()
     free(KEY, 2500, T, LOW, HIGH)

@@ -1,4 +1,4 @@
-"""bfloat16: the network's products are in it, weights and losses are not, and it learns as well."""
+"""Own rows as a task: shuffled, checked, and computed in the precision that is asked for."""
 
 import jax
 import jax.numpy as jnp
@@ -8,9 +8,51 @@ import pytest
 from psi.lab.engine.policy import trajectory
 from psi.lab.engine.population import population
 from psi.lab.hyper import Hyper
+from psi.lab.networks.mlp import mlp
+from psi.lab.tasks.build import fixed_task
 from psi.lab.tasks.table import make_task
+from psi.lab.tasks.task import Batch, Splits
 
 KEY = jax.random.key(0)
+SLOW = [("digits", "cnn"), ("wine", "residual"), ("pydoc", "gru"), ("pydoc", "transformer"),
+        ("teacher-0", "mlp"), ("drawn-0", "mlp")]  # fmt: skip
+
+
+def own(x, y, **change):
+    part = Batch(jnp.asarray(x), jnp.asarray(y))
+    hyper = Hyper(**change)
+    return fixed_task("mine", mlp(2, 2, 4), Splits(part, part, part), hyper, 2, batch=4)
+
+
+def test_own_rows_become_a_task():
+    x, y = np.eye(8, 2, dtype=np.float32), np.arange(8) % 2
+    assert own(x, y).facts.steps == 2
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "words"),
+    [
+        (np.ones((3, 2)), [0, 1, 0], "batch must be <= the 3 training rows, got 4"),
+        (np.full((8, 2), np.nan), np.arange(8) % 2, "not finite"),
+        (np.full((8, 2), np.inf), np.arange(8) % 2, "not finite"),
+        (np.ones((8, 2)), np.zeros(8, int), "one class only"),
+    ],
+)
+def test_rows_that_make_no_task_are_named(x, y, words):
+    with pytest.raises(ValueError, match=words):
+        own(np.asarray(x, np.float32), np.asarray(y))
+
+
+def test_an_epoch_passes_over_each_row_once_in_an_order_of_its_own():
+    task = make_task("wine")
+    one, other = (
+        np.asarray(task.functions.epoch(task.arrays, jax.random.key(0), jnp.asarray(i)).x)
+        for i in (0, 1)
+    )
+    rows = {row.tobytes() for row in np.asarray(task.splits.train.x)}
+    for epoch in (one, other):
+        assert {row.tobytes() for row in epoch.reshape(-1, task.facts.inputs)} == rows
+    assert (one != other).any()
 
 
 def products(jaxpr):
@@ -24,10 +66,6 @@ def products(jaxpr):
             inner = getattr(inner, "jaxpr", inner)
             if hasattr(inner, "eqns"):
                 yield from products(inner)
-
-
-SLOW = [("digits", "cnn"), ("wine", "residual"), ("pydoc", "gru"), ("pydoc", "transformer"),
-        ("teacher-0", "mlp"), ("drawn-0", "mlp")]  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -55,10 +93,3 @@ def test_it_learns_as_well():
     )
     np.testing.assert_allclose(half.val_loss.mean(1), full.val_loss.mean(1), rtol=0.05)
     assert np.any(half.val_loss != full.val_loss)
-
-
-def test_problems_are_exact_or_refused():
-    with pytest.raises(ValueError, match="float32 alone"):
-        make_task("noisy_quadratic", Hyper(2, precision="bfloat16"))
-    with pytest.raises(ValueError, match="unknown precision 'half'"):
-        Hyper(precision="half")

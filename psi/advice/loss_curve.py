@@ -1,27 +1,26 @@
-"""Where the loss of a log goes: rises, cuts of the rate that it answers, its course on the whole.
+"""Findings in the smoothed loss of a log: rises, falls at a rate cut, and its shape as a whole.
 
-A rise or a fall counts where it is many standard errors, and a share of what the loss fell in all.
-That a rate has a noise floor which a lower one goes below: Robbins and Monro 1951.
+A rise or a fall counts if it is many standard errors and a share of what the loss fell in all. That
+each rate has a noise floor, which a lower rate goes below: Robbins and Monro 1951.
 """
 
 import numpy as np
 from numpy.typing import NDArray
 
-from psi.advice.finding import Finding, at_rates, where
-from psi.advice.lines import Curve
-from psi.advice.log import Log
-from psi.advice.trend import SURE, Trend
+from psi.advice.findings import Finding, at_rates, position
+from psi.advice.log import Log, Values
+from psi.advice.smoothing import SURE, Trend
 
-SURE_OF_ONE = 3.5  # standard errors, where one place is looked at and not the worst of many
+SURE_OF_ONE = 3.5  # standard errors, where one position is looked at and not the worst of many
 SHARE = 0.1  # of the whole fall: what counts as a rise
-STILL = 0.03  # of the whole fall and of what is left: less is no fall any more
+STILL = 0.03  # of the whole fall and of what is left: a smaller fall is none
 NOTHING_LEFT, LITTLE = 0.02, 0.9  # of the first loss
-# Of the fall over a log's thirds, what the last one brings: a half where the fall is even.
-ON, SLOW = 0.3, 0.375
+# The last third's share of the fall over the last two: a half where the fall is even.
+STILL_FALLING, SLOW = 0.3, 0.375
 
 
 def rising(log: Log, curve: Trend) -> Finding | None:
-    """The largest rise to a later point."""
+    """The largest rise of the loss to a later point, where it is sure and large enough."""
     s = curve.smooth
     first, last = _largest_rise(s)
     rise = s[last] - s[first]
@@ -31,8 +30,8 @@ def rising(log: Log, curve: Trend) -> Finding | None:
     begin, end = float(curve.at[first]), float(curve.at[last])
     high = s[last] if s[last] < 0.95 * curve.top else max(s[last], curve.logged[last])
     text = (
-        f"The loss rises from {s[first]:.3g} at {where(log, begin)} to {high:.3g} at "
-        f"{where(log, end)}{at_rates(curve.rate[first : last + 1])}: too high a rate there."
+        f"The loss rises from {s[first]:.3g} at {position(log, begin)} to {high:.3g} at "
+        f"{position(log, end)}{at_rates(curve.rate[first : last + 1])}: too high a rate there."
     )
     return Finding("rate too high", text, (begin, end))
 
@@ -52,7 +51,7 @@ def rate_cuts(log: Log, curve: Trend) -> list[Finding]:
         if fell > max(SURE_OF_ONE * error, SHARE * min(curve.fall, abs(curve.smooth[k]))):
             text = (
                 f"When the rate was cut from {rate[k - 1]:.2g} to {rate[k]:.2g} at "
-                f"{where(log, curve.at[k])}, the loss fell at once by {fell:.2g} more than it "
+                f"{position(log, curve.at[k])}, the loss fell at once by {fell:.2g} more than it "
                 f"would have: it was at the noise floor of rate {rate[k - 1]:.2g}, and an earlier "
                 "cut would have saved time."
             )
@@ -61,11 +60,11 @@ def rate_cuts(log: Log, curve: Trend) -> list[Finding]:
     return found
 
 
-def _fell(loss: Curve, since: int, k: int, reach: int) -> tuple[float, float]:
-    """How far the losses after k are below the line through those since then, and its error."""
+def _fell(loss: Values, since: int, k: int, reach: int) -> tuple[float, float]:
+    """How far losses after k are below the line through those from `since` to k; its error."""
     x = np.arange(since - k, 0.0)
     line = np.polyfit(x, loss[since:k], 1)
-    after = np.arange(reach // 2, reach)  # what falls, does so by then
+    after = np.arange(reach // 2, reach)  # by then the fall is over
     away = after.mean() - x.mean()
     left = loss[since:k] - np.polyval(line, x)
     noise = np.sqrt(np.sum(left**2) / (len(x) - 2))
@@ -73,8 +72,8 @@ def _fell(loss: Curve, since: int, k: int, reach: int) -> tuple[float, float]:
     return float(np.polyval(line, after.mean()) - loss[k + after].mean()), float(error)
 
 
-def course(log: Log, curve: Trend, risen: Finding | None) -> Finding | None:
-    """Where the loss goes on the whole: one of flat, slow, plateau, still falling, healthy."""
+def overall(log: Log, curve: Trend, risen: Finding | None) -> Finding | None:
+    """The shape of the loss as a whole: slow, plateau, noise floor, still falling or healthy."""
     s = curve.smooth
     fell = f"from {s[0]:.3g} to {s[-1]:.3g}"
     if _flat(curve):
@@ -87,7 +86,7 @@ def course(log: Log, curve: Trend, risen: Finding | None) -> Finding | None:
     one, two, three = (float(third.mean()) for third in np.array_split(curve.loss, 3))
     share = (two - three) / (one - three) if one > three else 0.0
     goes_on = two - three > 3 * curve.error_of_thirds
-    left = (s - s[-1]) / curve.fall  # thirds alone would take a cut of the rate for an even fall
+    left = (s - s[-1]) / curve.fall  # thirds alone take a rate cut for an even fall
     if goes_on and share > SLOW and left[2 * len(s) // 3] > 0.25 * left[0] and s[-1] > 0.5 * s[0]:
         text = (
             f"The loss falls slowly and as fast at the end as at the beginning, {fell}"
@@ -97,7 +96,7 @@ def course(log: Log, curve: Trend, risen: Finding | None) -> Finding | None:
     if (first := _plateau(curve)) is not None:
         before_a_rise = risen and risen.span and curve.at[first] < risen.span[1]
         return None if before_a_rise else _at_plateau(log, curve, first)
-    if goes_on and share > ON and left[5 * len(s) // 6] > 0.05 * left[0]:
+    if goes_on and share > STILL_FALLING and left[5 * len(s) // 6] > 0.05 * left[0]:
         text = f"The loss still falls at the end, by {two - three:.2g} from the middle third of "
         return Finding("still falling", text + "the log to the last: train for longer.")
     if risen:
@@ -113,23 +112,23 @@ def _flat(curve: Trend) -> bool:
     first, last = _largest_rise(-s)
     fall = s[first] - s[last]
     unsure = fall < curve.sure(first, last) and not _ordered(curve.loss, 2.5)
-    at_once = _outliers(curve.loss)[0]  # to lines that smooth, such a fall is noise
+    at_once = _outliers(curve.loss)[0]  # smoothing takes such a fall for noise
     return fall <= STILL * abs(s[0]) or (unsure and not at_once)
 
 
-def _largest_rise(s: Curve) -> tuple[int, int]:
-    """From where to which later point it is; the same point where nothing rises."""
+def _largest_rise(s: Values) -> tuple[int, int]:
+    """Where the largest rise begins and ends; the same point twice where nothing rises."""
     last = int(np.argmax(s - np.minimum.accumulate(s)))
     return int(np.argmin(s[: last + 1])), last
 
 
-def _outliers(loss: Curve) -> NDArray[np.bool_]:
+def _outliers(loss: Values) -> NDArray[np.bool_]:
     middle = np.median(loss)
     return loss - middle > 8 * np.median(np.abs(loss - middle))
 
 
-def _ordered(loss: Curve, deviates: float) -> bool:
-    """Whether later losses are lower, by their ranks alone (Spearman 1904)."""
+def _ordered(loss: Values, deviates: float) -> bool:
+    """Whether later losses are lower, by a test of ranks alone (Spearman 1904)."""
     rank = sum(np.searchsorted(np.sort(loss), loss, side) for side in ("left", "right"))
     if np.ptp(rank) == 0:
         return False
@@ -137,28 +136,29 @@ def _ordered(loss: Curve, deviates: float) -> bool:
 
 
 def _plateau(curve: Trend) -> int | None:
-    """Where the loss begins to fall no more, if that is a quarter of the log or more."""
+    """The bin from which the loss falls no more, if that is a quarter of the log or more."""
     s, bins = curve.smooth, len(curve.at)
     lowest = np.array([k + np.argmin(s[k:]) for k in range(bins)])
     unsure = 0.5 * SURE * np.hypot(curve.error, curve.error[lowest])
     some = np.maximum(unsure, STILL * np.minimum(curve.fall, np.abs(s)))
     falls = np.flatnonzero(s - s[lowest] > some)
     first = int(falls[-1]) + 1 if len(falls) else 0
-    first += int(np.argmin(_outliers(curve.loss[first:])))  # smooth lines lag a steep beginning
+    first += int(np.argmin(_outliers(curve.loss[first:])))  # smoothing lags a steep beginning
     if bins - first < max(bins / 4, 5) or 0 <= s[-1] < NOTHING_LEFT * s[0]:
         return None
     begins, ends = curve.loss[[first, -1]]
     goes_on = begins - ends > STILL * min(curve.fall, abs(begins))
-    # Ranks tell a fall that the smooth course is not sure of.
+    # Ranks show a fall of which the smoothed loss is not sure.
     return None if goes_on and _ordered(curve.loss[first:], 1.99) else first
 
 
 def _at_plateau(log: Log, curve: Trend, first: int) -> Finding:
+    """What to say of a plateau: the rate was cut before, too low a rate, or a noise floor."""
     s, rates = curve.smooth, curve.rate[first:]
     span = float(curve.at[first]), float(curve.at[-1])
     noise = float(np.median(curve.noise[first:]))
     text = (
-        f"From {where(log, span[0])} on the loss falls by no more than its noise: "
+        f"From {position(log, span[0])} on the loss falls by no more than its noise: "
         f"{s[first:].mean():.3g} ± {noise:.1g}{at_rates(rates)}."
     )
     if np.isfinite(rates).all() and rates.max() < 0.1 * (most := np.nanmax(curve.rate)):

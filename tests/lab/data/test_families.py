@@ -9,19 +9,20 @@ import pytest
 from scipy import stats
 from scipy.interpolate import make_interp_spline
 
-from psi.lab.data.shapes import FAMILIES, chance
+from psi.lab.data.families import HOUSE
+from psi.lab.data.trajectories import draws_of
 
 T, LANES = 20, 400
-TABLE = dict(FAMILIES)
-STARTING = [name.removeprefix("warmup_") for name, _ in FAMILIES if name.startswith("warmup_")]
+TABLE = {family.name: family.draw for family in HOUSE}
+STARTING = [name.removeprefix("warmup_") for name in TABLE if name.startswith("warmup_")]
 STARTING.remove("stable_decay")
 i = np.arange(T)
 
 
 def sample(seed, lanes, epochs):
-    """Chance, shape=(lanes, …), and log(α/peak), shape=(lanes, T), of every family."""
-    drawn = chance(jax.random.split(jax.random.key(seed), lanes), epochs)
-    return drawn, {name: draw(drawn) for name, draw in FAMILIES}
+    """Draws, shape=(lanes, …), and log(α/peak), shape=(lanes, T), of every family."""
+    drawn = draws_of(jax.random.split(jax.random.key(seed), lanes), epochs)
+    return drawn, {name: draw(drawn) for name, draw in TABLE.items()}
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +53,7 @@ def close(log, shape):
 
 
 def test_the_table():
-    names = [name for name, _ in FAMILIES]
+    names = list(TABLE)
     assert len(set(names)) == len(names) == 25
     assert len(STARTING) == 9
     assert names[:9] == STARTING

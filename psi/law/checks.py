@@ -1,0 +1,18 @@
+"""Checks of arguments, with messages that give the rule and the value."""
+
+import math
+from numbers import Integral
+
+
+def whole_number(name: str, number: object, least: int = 1) -> int:
+    """`number` as an int. Raises ValueError unless it is a whole number >= least."""
+    # numpy's integers are Integral, but so is True.
+    if isinstance(number, bool) or not isinstance(number, Integral) or number < least:
+        raise ValueError(f"{name} must be a whole number >= {least}, got {number!r:.60}")
+    return int(number)
+
+
+def check_positive(name: str, number: float) -> None:
+    """Raises ValueError unless the number is positive and finite."""
+    if not 0 < number < math.inf:
+        raise ValueError(f"{name} must be positive and finite, got {number}")

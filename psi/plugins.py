@@ -1,0 +1,73 @@
+"""What a user adds to the house without editing it: tasks, optimizers, families, baselines.
+
+    PLUGIN = psi.Plugin(optimizers=(psi.own_optimizer("lion", optax.scale_by_lion, 1e-5, 1e-2),))
+
+From Python, `psi.use(PLUGIN)` before anything is asked for by those names. On the command line, a
+file that holds such a PLUGIN: `psi generate --plugin mine.py --optimizer lion …`. A data set notes
+the file and its hash; reading such a data set again needs the same `--plugin`, because nothing that
+a data set's folder says is ever executed.
+"""
+
+import hashlib
+import importlib.util
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+from psi.lab.data.families import FAMILIES, TrajectoryFamily
+from psi.lab.optimizers import OPTIMIZERS, Optimizer
+from psi.lab.tasks.names import DATASET_NAMES, PROBLEM_NAMES, TASKS, TaskSource
+
+
+class Plugin(NamedTuple):
+    """Rows for the tables of the house."""
+
+    tasks: Sequence[TaskSource] = ()
+    """(name, make): make(hyper) → Task."""
+    optimizers: Sequence[Optimizer] = ()
+    """Made by `own_optimizer`."""
+    trajectories: Sequence[TrajectoryFamily] = ()
+    """(name, draw): what `psi generate --families` may name."""
+
+
+def use(plugin: Plugin) -> None:
+    """Add a plugin's rows to the tables, for as long as this process runs.
+
+    Twice is as good as once. Raises ValueError where a name stands for something else.
+    """
+    if not isinstance(plugin, Plugin):
+        raise ValueError(f"a plugin must be a psi.Plugin, got {type(plugin).__name__}")
+    for source in plugin.tasks:
+        if source.name in (*DATASET_NAMES, *PROBLEM_NAMES):
+            raise ValueError(f"there is another task called {source.name!r}")
+        TASKS.add(source)
+    for optimizer in plugin.optimizers:
+        OPTIMIZERS.add(optimizer)
+    for family in plugin.trajectories:
+        FAMILIES.add(family)
+
+
+def use_file(path: Path) -> None:
+    """Run a Python file and use the PLUGIN that it holds.
+
+    Raises ValueError where there is no such file, or it holds none; what the file itself raises
+    goes through.
+    """
+    if not path.is_file():
+        raise ValueError(f"no such plugin file: {path}")
+    use(_plugin_of(path.resolve(), hashlib.sha256(path.read_bytes()).hexdigest()))
+
+
+@cache
+def _plugin_of(path: Path, sha256: str) -> Plugin:
+    # Cached: run twice, a file would make other rows of the same names.
+    spec = importlib.util.spec_from_file_location(f"psi_plugin_{sha256[:12]}", path)
+    if spec is None or spec.loader is None:
+        raise ValueError(f"a plugin must be a Python file, got {path}")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    plugin = getattr(module, "PLUGIN", None)
+    if not isinstance(plugin, Plugin):
+        raise ValueError(f"{path} holds no PLUGIN: give it one, a psi.Plugin")
+    return plugin
