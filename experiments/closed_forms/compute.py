@@ -10,7 +10,7 @@ For each optimizer, for Ψ as a rate (pure) and as scale × shape (scaled):
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from typing import NamedTuple
 
@@ -35,6 +35,7 @@ from psi.ideal.oracle import plain_scores
 from psi.lab.data.trajectories import PLAIN
 from psi.lab.engine.devices import beside
 from psi.lab.engine.probe import probed_scale
+from psi.lab.engine.seeds import JUDGING, LEVELS, TUNING
 from psi.lab.optimizers import bounds
 from psi.lab.tasks.names import Spec
 from psi.lab.tasks.table import spec_task
@@ -42,9 +43,9 @@ from psi.lab.tasks.task import Task
 from psi.law.expression import evaluate
 from psi.law.law import Range
 
-LEVEL_SEEDS = np.arange(1500, 1516)
-JUDGING_SEEDS = np.arange(3000, 3032)
-PROBES = 16
+LEVEL_SEEDS = LEVELS.array(16)
+JUDGING_SEEDS = JUDGING.array(32)
+PROBES = TUNING.array(16)
 ALWAYS = ("loss_power*polynomial*size_power", "loss_power*polynomial*size_power*warmup")
 """Families that are polished whatever their fit to labels: the closest kin of a plain schedule
 that see the loss and the network's size."""
@@ -136,7 +137,7 @@ def measure(config: StudyConfig, optimizer: str, report: Note) -> Data:
     key = jax.random.key(config.seed)
     tasks = [spec_task(spec, optimizer) for spec in config.tasks]
     found = []
-    made = beside(partial(_rows, config.labelling, key), tasks)
+    made = beside(partial(_rows, config.labelling, key), enumerate(tasks))
     for task, rows in zip(tasks, made, strict=True):
         report(f"measured {task.name}")
         found.append(rows)
@@ -144,17 +145,21 @@ def measure(config: StudyConfig, optimizer: str, report: Note) -> Data:
     return Data(tuple(tasks), plain, ideal)
 
 
-def _rows(how: Labelling, key: Key[Array, ""], task: Task) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Of one task, for the two tables of Data."""
+def _rows(
+    config: Labelling, root: Key[Array, ""], numbered: tuple[int, Task]
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The rows of one task in the two tables of Data."""
+    number, task = numbered
+    key = jax.random.fold_in(root, number)  # prefixes of its own: epoch and past rate are crossed
     grid, scores = plain_scores(task, bounds(task.facts.optimizer), key)
     plain = [
         {"task": task.name, "schedule": name, "lr": lr, "score": score}
         for (name, _), row in zip(PLAIN, scores, strict=True)
         for lr, score in zip(grid, row, strict=True)
     ]
-    scale = float(np.nanmedian(probed_scale(task, np.arange(PROBES), key)))
-    told = {"scale": scale, "task": task.name, "parameters": float(task.facts.parameters)}
-    return pd.DataFrame(plain), label_task(task, how, key).assign(**told)
+    scale = float(np.nanmedian(probed_scale(task, PROBES, key)))
+    facts = {"scale": scale, "task": task.name, "parameters": float(task.facts.parameters)}
+    return pd.DataFrame(plain), label_task(task, config, key).assign(**facts)
 
 
 def fit(config: StudyConfig, data: Data, scaled: bool, report: Note) -> Fits:
@@ -221,7 +226,8 @@ def compete(
     ends = _searched(config.first, place, begin, report)
     judged = _judge(place, ends)
     better = sorted(numbers, key=lambda k: judged[k].mean())[: max(1, len(numbers) // 2)]
-    more = _searched(config.then, place, {k: ends[k] for k in better}, report)
+    used = config.first.generations * config.first.seeds
+    more = _searched(replace(config.then, skip=used), place, {k: ends[k] for k in better}, report)
     after = _judge(place, more)
     # A search that made it worse on fresh seeds is not taken.
     for k, found in more.items():

@@ -19,13 +19,14 @@ from psi.fit.formula.families import SIZED, Family, family
 from psi.fit.formula.formula import Candidate, Formula, Parameter
 from psi.fit.search.arena import Arena
 from psi.fit.search.surrogate import scattered, task_intervals
+from psi.lab.engine.seeds import INTERVALS
 from psi.law.expression import Apply, evaluate
 from psi.law.law import FittedConstant, Law, Provenance, Range, Score
 from psi.law.parsing import parse
 
 SCATTERED = 64
 SPREAD = 0.15
-SEEDS = np.arange(4000, 4016)
+SEEDS = INTERVALS.array(16)
 GRID = 64
 WARMUP = "*warmup"
 PACKAGES = ("numpy", "scipy", "jax", "optax", "evosax", "optimistix", "pyoperon")

@@ -19,6 +19,7 @@ from psi.bench.measures import Entry, Result, result
 from psi.bench.training import Curves, Peak, train, with_law, with_schedule
 from psi.ideal.returns import capped, score
 from psi.lab.data.trajectories import pilot_family
+from psi.lab.engine import seeds
 from psi.lab.engine.interior import interior
 from psi.lab.engine.policy import Policy
 from psi.lab.engine.population import population
@@ -26,8 +27,8 @@ from psi.lab.tasks.task import Task
 from psi.law.law import Law
 from psi.progress import Report, silent
 
-TUNING_SEEDS = np.arange(5)
-SCORING_SEEDS = np.arange(100, 110)
+TUNING_SEEDS = seeds.TUNING.array(5)
+SCORING_SEEDS = seeds.SCORING.array(10)
 EXTENSIONS = 20
 STEP = 3  # rates added at an edge at a time
 

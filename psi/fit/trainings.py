@@ -23,12 +23,13 @@ from psi.lab.data.generate import read_config
 from psi.lab.data.sweep import task_key, task_of
 from psi.lab.data.trajectories import pilot_family
 from psi.lab.engine.probe import probed_scale
+from psi.lab.engine.seeds import TUNING
 from psi.lab.tasks.task import Facts, Task
 from psi.law.law import Range
 from psi.progress import Bar, no_bar
 
-PROBES = np.arange(8)  # seeds
-SEEDS = np.arange(PILOT_SEEDS)
+PROBES = TUNING.array(8)
+SEEDS = TUNING.array(PILOT_SEEDS)
 
 
 class Rebuilt(NamedTuple):

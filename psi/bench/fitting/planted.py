@@ -122,10 +122,9 @@ def _result(
     row = front.chosen
     again = refit(Candidate(row.formula, row.fitted), clean, starts=4)
     worst = float(np.abs(np.expm1(log_residuals(again, clean))).max())
-    rate_found = np.broadcast_to(
-        evaluate(row.expression, NAMES, clean.values, np), clean.log_rate.shape
-    )
-    fit = refit(truth, clean._replace(log_rate=np.log(rate_found)))
+    values = evaluate(row.expression, NAMES, clean.values, np)
+    found = np.broadcast_to(values, clean.log_rate.shape)
+    fit = refit(truth, clean._replace(log_rate=np.log(found)))
     constants = dict(zip(fit.formula.names, map(float, fit.fitted), strict=True))
     return PlantedResult(
         recovered=worst <= SAME,

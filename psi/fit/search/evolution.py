@@ -18,9 +18,9 @@ from jaxtyping import Array, Float, Int, Key
 
 from psi.lab.checks import at_least
 from psi.lab.engine.evolution import strategy
+from psi.lab.engine.seeds import POLISH
 from psi.progress import Report, silent
 
-FIRST_SEED = 2000
 MOST_DIMENSIONS = 8
 
 Vectors = Float[np.ndarray, "lane dim"]
@@ -40,9 +40,13 @@ class PolishConfig:
     spread: float = 0.3
     """Standard deviation at the start: of logarithms where a constant is positive."""
     seed: int = 0
+    skip: int = 0
+    """Seeds of the ledger's range that an earlier search has used: none is used again."""
 
     def __post_init__(self) -> None:
-        at_least(self, ("population", 4), ("generations", 1), ("seeds", 1), ("seed", 0))
+        at_least(
+            self, ("population", 4), ("generations", 1), ("seeds", 1), ("seed", 0), ("skip", 0)
+        )
         if not 0 < self.spread < np.inf:
             raise ValueError(f"spread must be positive and finite, got {self.spread}")
 
@@ -67,7 +71,7 @@ def polish(
     for generation in range(config.generations):
         draw = jax.random.fold_in(key, generation)
         asked = [ask(draw, state) for (ask, _, _), state in zip(searches, states, strict=True)]
-        seeds = FIRST_SEED + generation * config.seeds + np.arange(config.seeds)
+        seeds = POLISH.array(config.seeds, config.skip + generation * config.seeds)
         fitness = objective([np.asarray(found)[0] for found, _ in asked], seeds)
         states = [
             tell(draw, found, jnp.asarray(np.nan_to_num(fit, nan=np.inf)[None], float), state)

@@ -1,76 +1,12 @@
-"""Response surface and ideal rate against naive references and a problem with a known answer."""
+"""The ideal rate of a cell: exact on a cubic, covered on a noisy quadratic, flagged elsewhere."""
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from psi.ideal.rate import ideal_rates, interval, peak
-from psi.ideal.returns import capped, score
+from psi.ideal.returns import score
 from psi.ideal.surface import candidates, response_surface
-
-TASKS = pd.DataFrame(
-    {
-        "task": ["a"],
-        "domain": ["a"],
-        "floor": [0.0],
-        "chance_loss": [2.0],
-        "epochs": [10],
-        "network": ["mlp"],
-    }
-)
-
-
-def branched_records(final, lrs, epochs=10, branch=4, start=1.5):
-    """Records of one cell: `final` of shape (rates, seeds) at the last epoch."""
-    rows = []
-    for k, lr in enumerate(lrs):
-        for s in range(final.shape[1]):
-            for i in range(epochs):
-                rows.append(
-                    {
-                        "task": "a", "run": k * final.shape[1] + s, "cell": 0, "branch": branch,
-                        "seed": s, "epoch": i, "lr": lr if i >= branch else 0.5,
-                        "loss_running": start if i == 0 else 1.0 + 0.1 * s,
-                        "val_loss": final[k, s] if i == epochs - 1 else 0.3,
-                    }
-                )  # fmt: skip
-    return pd.DataFrame(rows)
-
-
-def test_score_at_its_corners():
-    """Δ = 2: at the floor log(0.02), at chance log(2.02), never above log(4.02)."""
-    y = score(np.array([0.5, 2.5, 1e9]), 0.5, 2.5)
-    np.testing.assert_allclose(y, np.log([0.02, 2.02, 4.02]))
-
-
-def test_a_diverged_run_counts_as_twice_the_chance_loss():
-    np.testing.assert_array_equal(capped(np.array([0.3, np.nan, np.inf, 7.0]), 1.0), [0.3, 2, 2, 2])
-
-
-def test_the_mean_is_taken_before_the_log():
-    final = np.array([[0.1, 0.1, 1.3], [0.4, 0.4, 0.4], [0.5, 0.5, np.nan]])
-    surface = response_surface(branched_records(final, [0.1, 0.2, 0.4]), TASKS)
-    np.testing.assert_allclose(surface.final_loss, [0.5, 0.4, (0.5 + 0.5 + 4.0) / 3])
-    np.testing.assert_allclose(surface.score, np.log(surface.final_loss + 0.02))
-    # The first and the last mean are within 3 of their standard errors of the floor.
-    np.testing.assert_allclose(surface["return"], [np.nan, -np.log(0.4), np.nan])
-    assert list(surface.epoch) == [4, 4, 4]
-    np.testing.assert_allclose(surface.loss, 1.1)
-    np.testing.assert_allclose(surface.initial_loss, 1.5)
-    # A median, or a mean of logs, would have preferred the first rate.
-    assert surface.score.idxmin() == 1
-
-
-def test_cells_whose_prefix_diverged_are_left_out():
-    records = branched_records(np.ones((3, 2)), [0.1, 0.2, 0.4])
-    dead = records.assign(cell=1, run=records.run + 6, loss_running=np.nan)
-    surface = response_surface(pd.concat([records, dead]), TASKS)
-    assert set(surface.cell) == {0}
-
-
-def test_no_branched_runs_is_an_error():
-    with pytest.raises(ValueError, match="no branched run"):
-        response_surface(branched_records(np.ones((3, 2)), [1, 2, 3]).assign(cell=-1), TASKS)
+from tests.ideal.records import TASKS, branched_records
 
 
 def test_peak_is_exact_on_any_cubic():
@@ -174,9 +110,3 @@ def test_intervals_cover_where_the_noise_of_each_candidate_is_its_own():
         found, _, half = interval(x, y, resampled, 8)
         right += abs(found - best) <= half
     assert right >= 173
-
-
-def test_every_prefix_diverged_is_no_data():
-    records = branched_records(np.ones((3, 2)), [0.1, 0.2, 0.4]).assign(loss_running=np.nan)
-    with pytest.raises(ValueError, match="no data: the prefix of every branched cell"):
-        response_surface(records, TASKS)
