@@ -24,9 +24,9 @@ CHECKED = ("psi.lab", "psi.ideal", "psi.fit", "psi.bench")
 install_import_hook(CHECKED, "beartype.beartype")
 
 LONGEST = (
-    "test_demo.py", "test_cli.py", "test_population.py", "test_generate.py", "test_problems.py",
+    "test_demo.py", "test_main.py", "test_population.py", "test_generate.py", "test_problems.py",
     "test_noisy_problems.py", "test_noiseless_problems.py",
-    "test_bench.py", "test_cluster.py", "test_flax.py", "test_files.py", "test_table.py",
+    "test_contest.py", "test_cluster.py", "test_flax.py", "test_files.py", "test_table.py",
     "test_keras.py", "test_streams.py", "test_pages.py", "test_optax_together.py",
 )  # fmt: skip
 

@@ -26,15 +26,15 @@ def run():
 @pytest.fixture(scope="module")
 def demo(run, tmp_path_factory):
     out = tmp_path_factory.mktemp("demo") / "demo"
-    code, said, error = run("demo", "--out", out, "--json", *TINY)
+    code, printed, error = run("demo", "--out", out, "--json", *TINY)
     assert code == 0, error
-    return out, said
+    return out, printed
 
 
 def test_demo_writes_everything(demo):
-    out, said = demo
+    out, printed = demo
     summary = json.loads((out / "summary.json").read_text())
-    assert json.loads(said) == summary
+    assert json.loads(printed) == summary
     listed = {p.name for p in out.iterdir() if not p.name.startswith(".")}
     assert listed == {
         "records", "manifest", "tasks.parquet", "laws", "figures", "summary.json", "report.html",
@@ -101,13 +101,13 @@ def test_a_rerun_gives_the_same_numbers_and_replaces_them(run, demo):
 def test_fit_and_report_from_a_demo_folder(run, demo, tmp_path):
     out, _ = demo
     law = tmp_path / "law.json"
-    code, said, error = run(
+    code, printed, error = run(
         "fit", out, "--out", law, "--hold-out", "digits", "--family", "loss_power*polynomial",
         "--no-schedule", "--json",
     )  # fmt: skip
     assert code == 0, error
     again = psi.load(law)
-    assert json.loads(said) == again.document()
+    assert json.loads(printed) == again.document()
     mine = psi.load(out / "laws" / "curve.json")
     grid = np.array([[0.5, 0.1], [0.3, 0.6]])
     np.testing.assert_array_equal(again(grid), mine(grid))

@@ -65,9 +65,30 @@ PUBLIC = (
     "psi.schedulers.PsiLR",
     "psi.schedulers.PsiSchedule",
     "psi.schedulers.scale_by_psi",
+    "psi.lab.engine.policy.Policy",
+    "psi.lab.engine.policy.law_policy",
+    "psi.lab.engine.policy.trajectory",
+    "psi.lab.engine.population.population",
+    "psi.lab.engine.probe.curvature_scale",
+    "psi.lab.networks.flax.from_flax",
+    "psi.lab.networks.mlp.mlp",
+    "psi.lab.tasks.build.fixed_task",
+    "psi.lab.tasks.distribution.TaskDistribution",
+    "psi.lab.tasks.drawn.sample_tasks",
+    "psi.lab.tasks.task.Batch",
+    "psi.lab.tasks.task.Splits",
+    "psi.lab.tasks.task.Task",
+    "psi.bench.Baseline",
+    "psi.bench.contest.contest",
+    "psi.bench.judge",
+    "psi.bench.regret",
+    "psi.report.bar",
 )
 """Dotted names; a room adds its own."""
-ROOMS = ("psi", "psi.law", "psi.advice", "psi.schedulers")
+ROOMS = (
+    "psi", "psi.law", "psi.advice", "psi.schedulers", "psi.lab.engine", "psi.lab.networks",
+    "psi.lab.tasks", "psi.bench", "psi.report",
+)  # fmt: skip
 """Packages whose `__all__` is held to the rule; a room adds itself."""
 FRAMEWORK = {
     "range_torch": ("torch",),

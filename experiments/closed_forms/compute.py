@@ -10,7 +10,7 @@ For each optimizer, for Ψ as a rate (pure) and as scale × shape (scaled):
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from typing import NamedTuple
 
@@ -22,18 +22,20 @@ from jaxtyping import Array, Key
 from experiments.closed_forms.tasks import TRAINING
 from psi.fit.formula.curves import Curve, fit_curves, simplest
 from psi.fit.formula.families import SIZED, families
+from psi.fit.formula.formula import Candidate
 from psi.fit.formula.points import Points, points_of
-from psi.fit.search.candidates import Arena, Kind, arena, of_curve, of_row
+from psi.fit.search.arena import Arena, arena
 from psi.fit.search.evolution import PolishConfig
-from psi.fit.search.objective import Course
+from psi.fit.search.objective import TrainingTask
 from psi.fit.symbolic.config import SymbolicConfig
 from psi.fit.symbolic.front import Front
-from psi.fit.symbolic.search import search
+from psi.fit.symbolic.regression import symbolic_regression
 from psi.ideal.labelling import Labelling, label_task
 from psi.ideal.oracle import plain_scores
 from psi.lab.data.trajectories import PLAIN
 from psi.lab.engine.devices import beside
 from psi.lab.engine.probe import probed_scale
+from psi.lab.engine.seeds import JUDGING, LEVELS, TUNING
 from psi.lab.optimizers import bounds
 from psi.lab.tasks.names import Spec
 from psi.lab.tasks.table import spec_task
@@ -41,9 +43,9 @@ from psi.lab.tasks.task import Task
 from psi.law.expression import evaluate
 from psi.law.law import Range
 
-LEVEL_SEEDS = np.arange(1500, 1516)
-JUDGING_SEEDS = np.arange(3000, 3032)
-PROBES = 16
+LEVEL_SEEDS = LEVELS.array(16)
+JUDGING_SEEDS = JUDGING.array(32)
+PROBES = TUNING.array(16)
 ALWAYS = ("loss_power*polynomial*size_power", "loss_power*polynomial*size_power*warmup")
 """Families that are polished whatever their fit to labels: the closest kin of a plain schedule
 that see the loss and the network's size."""
@@ -91,10 +93,10 @@ class Data(NamedTuple):
     """Ideal rates, with the task's probed `scale`."""
 
     @property
-    def courses(self) -> tuple[Course, ...]:
+    def courses(self) -> tuple[TrainingTask, ...]:
         """With the score of each task's tuned linear schedule."""
         best = self.plain[self.plain.schedule == "linear"].groupby("task").score.min()
-        return tuple(Course(task, float(best.loc[task.name])) for task in self.tasks)
+        return tuple(TrainingTask(task, float(best.loc[task.name])) for task in self.tasks)
 
     @property
     def single_rates(self) -> pd.DataFrame:
@@ -115,12 +117,12 @@ class Fits(NamedTuple):
     front: Front
 
 
-class Candidate(NamedTuple):
+class Finalist(NamedTuple):
     """A kind of law after its search."""
 
     number: int
     """Of the kind, in its arena."""
-    kind: Kind
+    candidate: Candidate
     fitted: float
     """Mean regret over training tasks on judging seeds, as fitted to labels."""
     polished: float
@@ -135,7 +137,7 @@ def measure(config: StudyConfig, optimizer: str, report: Note) -> Data:
     key = jax.random.key(config.seed)
     tasks = [spec_task(spec, optimizer) for spec in config.tasks]
     found = []
-    made = beside(partial(_rows, config.labelling, key), tasks)
+    made = beside(partial(_rows, config.labelling, key), enumerate(tasks))
     for task, rows in zip(tasks, made, strict=True):
         report(f"measured {task.name}")
         found.append(rows)
@@ -143,46 +145,52 @@ def measure(config: StudyConfig, optimizer: str, report: Note) -> Data:
     return Data(tuple(tasks), plain, ideal)
 
 
-def _rows(how: Labelling, key: Key[Array, ""], task: Task) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Of one task, for the two tables of Data."""
+def _rows(
+    config: Labelling, root: Key[Array, ""], numbered: tuple[int, Task]
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The rows of one task in the two tables of Data."""
+    number, task = numbered
+    key = jax.random.fold_in(root, number)  # prefixes of its own: epoch and past rate are crossed
     grid, scores = plain_scores(task, bounds(task.facts.optimizer), key)
     plain = [
         {"task": task.name, "schedule": name, "lr": lr, "score": score}
         for (name, _), row in zip(PLAIN, scores, strict=True)
         for lr, score in zip(grid, row, strict=True)
     ]
-    scale = float(np.nanmedian(probed_scale(task, np.arange(PROBES), key)))
-    told = {"scale": scale, "task": task.name, "parameters": float(task.facts.parameters)}
-    return pd.DataFrame(plain), label_task(task, how, key).assign(**told)
+    scale = float(np.nanmedian(probed_scale(task, PROBES, key)))
+    facts = {"scale": scale, "task": task.name, "parameters": float(task.facts.parameters)}
+    return pd.DataFrame(plain), label_task(task, config, key).assign(**facts)
 
 
 def fit(config: StudyConfig, data: Data, scaled: bool, report: Note) -> Fits:
     """Families and symbolic search, fitted to the ideal rates."""
     points = points_of(data.ideal, SIZED, scaled)
     named = [each for each in families(SIZED) if each.name in config.families]
-    table = [each for each in named if len(each.constants) <= MOST_CONSTANTS]
+    table = [each for each in named if len(each.formula.parameters) <= MOST_CONSTANTS]
     curves = fit_curves(table, points, config.seed, lambda *now: report(f"fitting {now[-1]}"))
-    front = search(points, config.symbolic, report=lambda *now: report(now[-1]))
+    front = symbolic_regression(points, config.symbolic, report=lambda *now: report(now[-1]))
     return Fits(curves, front)
 
 
-def kinds_of(config: StudyConfig, fits: Fits, points: Points) -> list[Kind]:
+def kinds_of(config: StudyConfig, fits: Fits, points: Points) -> list[Candidate]:
     """What goes on to the search: few, and different."""
     always = [curve for curve in fits.curves if curve.family.name in ALWAYS]
-    kinds: list[Kind] = []
-    for kind in map(of_curve, [*always, simplest(fits.curves), *fits.curves]):
+    kinds: list[Candidate] = []
+    for curve in [*always, simplest(fits.curves), *fits.curves]:
+        kind = Candidate(curve.family.formula, curve.fitted, curve.family.name)
         if len(kinds) < config.curves and _is_new(kind, kinds, points):
             kinds.append(kind)
     row = fits.front.chosen
-    symbolic = of_row(row) if 1 <= len(row.start) <= MOST_CONSTANTS else None
+    few = 1 <= len(row.fitted) <= MOST_CONSTANTS
+    symbolic = Candidate(row.formula, row.fitted) if few else None
     return [*kinds, symbolic] if symbolic and _is_new(symbolic, kinds, points) else kinds
 
 
-def _is_new(kind: Kind, others: Sequence[Kind], points: Points) -> bool:
+def _is_new(kind: Candidate, others: Sequence[Candidate], points: Points) -> bool:
     """Whether its rates differ from those of all others: a factor may have become 1."""
 
-    def log_rate(kind: Kind) -> np.ndarray:
-        rate = evaluate(kind.formula(kind.start), points.names, points.values, np)
+    def log_rate(kind: Candidate) -> np.ndarray:
+        rate = evaluate(kind.formula.bound(kind.start), points.names, points.values, np)
         return np.log(np.broadcast_to(rate, points.log_rate.shape))
 
     return all(np.abs(log_rate(kind) - log_rate(other)).max() > SAME for other in others)
@@ -200,7 +208,7 @@ def domain_of(data: Data) -> tuple[Range, Range, Range]:
     )
 
 
-def place_of(config: StudyConfig, data: Data, kinds: Sequence[Kind]) -> Arena:
+def place_of(config: StudyConfig, data: Data, kinds: Sequence[Candidate]) -> Arena:
     """Where all kinds compete, pure and scaled: they share their compiled programs."""
     key = jax.random.key(config.seed + 1)
     return arena(kinds, data.courses, SIZED, domain_of(data), False, key)
@@ -208,9 +216,9 @@ def place_of(config: StudyConfig, data: Data, kinds: Sequence[Kind]) -> Arena:
 
 def compete(
     config: StudyConfig, place: Arena, numbers: Sequence[int], report: Note
-) -> list[Candidate]:
+) -> list[Finalist]:
     """The kinds of these numbers after their search, the best first."""
-    starts = {k: place.kinds[k].start for k in numbers}
+    starts = {k: place.candidates[k].start for k in numbers}
     fitted = _judge(place, starts)
     report("levels")
     level = place.levelled(list(starts), list(starts.values()), LEVEL_SEEDS)
@@ -218,14 +226,15 @@ def compete(
     ends = _searched(config.first, place, begin, report)
     judged = _judge(place, ends)
     better = sorted(numbers, key=lambda k: judged[k].mean())[: max(1, len(numbers) // 2)]
-    more = _searched(config.then, place, {k: ends[k] for k in better}, report)
+    used = config.first.generations * config.first.seeds
+    more = _searched(replace(config.then, skip=used), place, {k: ends[k] for k in better}, report)
     after = _judge(place, more)
     # A search that made it worse on fresh seeds is not taken.
     for k, found in more.items():
         if after[k].mean() < judged[k].mean():
             ends[k], judged[k] = found, after[k]
     candidates = [
-        Candidate(k, place.kinds[k], fitted[k].mean(), judged[k].mean(), ends[k], judged[k])
+        Finalist(k, place.candidates[k], fitted[k].mean(), judged[k].mean(), ends[k], judged[k])
         for k in numbers
     ]
     return sorted(candidates, key=lambda candidate: candidate.polished)

@@ -9,35 +9,37 @@ from jaxtyping import Float
 
 from experiments.closed_forms.compute import (
     SAME,
-    Candidate,
     Data,
+    Finalist,
     StudyConfig,
     content,
     domain_of,
 )
-from psi.fit.formula.families import SIZED, Family, Free, family, values
-from psi.fit.search.candidates import Arena, Kind
+from psi.fit.formula.families import SIZED, Family, family
+from psi.fit.formula.formula import Candidate, Formula, Parameter
+from psi.fit.search.arena import Arena
 from psi.fit.search.surrogate import scattered, task_intervals
+from psi.lab.engine.seeds import INTERVALS
 from psi.law.expression import Apply, evaluate
 from psi.law.law import FittedConstant, Law, Provenance, Range, Score
 from psi.law.parsing import parse
 
 SCATTERED = 64
 SPREAD = 0.15
-SEEDS = np.arange(4000, 4016)
+SEEDS = INTERVALS.array(16)
 GRID = 64
 WARMUP = "*warmup"
 PACKAGES = ("numpy", "scipy", "jax", "optax", "evosax", "optimistix", "pyoperon")
 COMMAND = "python -m experiments.closed_forms.main --ship"
 
 
-def law_of(config: StudyConfig, data: Data, place: Arena, winner: Candidate, scaled: bool) -> Law:
+def law_of(config: StudyConfig, data: Data, place: Arena, winner: Finalist, scaled: bool) -> Law:
     """The law of a candidate, without its scores on held-out tasks."""
     domain = domain_of(data)
     ideal = data.ideal
-    kind = tidied(winner.kind._replace(start=winner.found), domain)
+    kind = tidied(winner.candidate._replace(start=winner.found), domain)
     return Law(
-        model=kind.formula(kind.start),
+        model=kind.formula.bound(kind.start),
         features=SIZED,
         domain=domain,
         rates=_rates(winner, domain),
@@ -53,17 +55,17 @@ def law_of(config: StudyConfig, data: Data, place: Arena, winner: Candidate, sca
     )
 
 
-def _rates(winner: Candidate, domain: tuple[Range, ...]) -> Range:
+def _rates(winner: Finalist, domain: tuple[Range, ...]) -> Range:
     """All that Ψ can be within its domain."""
     ends = [np.linspace(*each, GRID) for each in domain]
     grid = [axis.reshape(-1) for axis in np.meshgrid(*ends)]
     rate = np.broadcast_to(
-        evaluate(winner.kind.formula(winner.found), SIZED, grid, np), grid[0].shape
+        evaluate(winner.candidate.formula.bound(winner.found), SIZED, grid, np), grid[0].shape
     )
     return Range(float(rate.min()), float(rate.max()))
 
 
-def tidied(kind: Kind, domain: tuple[Range, ...]) -> Kind:
+def tidied(kind: Candidate, domain: tuple[Range, ...]) -> Candidate:
     """The same rates within the domain, without the part of a warm-up that is not in it.
 
     One over w that does not end there is a rise, a min(1, 0.1 + 0.9 t/w) = 0.1 a (1 + t/d) with
@@ -77,30 +79,30 @@ def tidied(kind: Kind, domain: tuple[Range, ...]) -> Kind:
     d = found[-1] - np.log(9)
     if np.log1p(domain[1].high / np.exp(d)) < SAME:
         return shorter
-    tree = Apply("mul", (shorter.tree, parse("1 + progress/d")))
-    free = (*shorter.constants, Free("d", "time"))
-    return Kind(f"{shorter.name}*rise", tree, free, np.r_[moved, d])
+    tree = Apply("mul", (shorter.formula.tree, parse("1 + progress/d")))
+    formula = Formula(tree, (*shorter.formula.parameters, Parameter("d", True, "time")))
+    return Candidate(formula, np.r_[moved, d], f"{shorter.name}*rise")
 
 
-def of_family(of: Family, found: Float[np.ndarray, " constant"]) -> Kind:
+def of_family(of: Family, found: Float[np.ndarray, " constant"]) -> Candidate:
     """A family with constants as they are searched."""
-    return Kind(of.name, of.tree, of.constants, found)
+    return Candidate(of.formula, found, of.name)
 
 
 def _constants(
-    place: Arena, winner: Candidate, domain: tuple[Range, ...]
+    place: Arena, winner: Finalist, domain: tuple[Range, ...]
 ) -> tuple[FittedConstant, ...]:
-    lanes = scattered(winner.found, SCATTERED, SPREAD, seed=0)
+    lanes = scattered(winner.found, SCATTERED, SPREAD)
     low, high = task_intervals(place.regrets([winner.number], [lanes], SEEDS), lanes)
-    kind = tidied(winner.kind._replace(start=winner.found), domain)
+    kind = tidied(winner.candidate._replace(start=winner.found), domain)
     # Tidying only shifts what is searched: ends of intervals go with their constants.
     count = len(kind.start)
     shift = kind.start - winner.found[:count]
     every = (kind.start, *(end[:count] + shift for end in (low, high)))
-    rows = (values(kind.constants, each, np) for each in every)
+    rows = (kind.formula.constants(each) for each in every)
     return tuple(
-        FittedConstant(each.name, float(value), float(a), float(b))
-        for each, value, a, b in zip(kind.constants, *rows, strict=True)
+        FittedConstant(name, float(value), float(a), float(b))
+        for name, value, a, b in zip(kind.formula.names, *rows, strict=True)
     )
 
 

@@ -18,8 +18,8 @@ import pandas as pd
 import tyro
 
 from experiments.closed_forms.compute import (
-    Candidate,
     Data,
+    Finalist,
     StudyConfig,
     compete,
     content,
@@ -32,7 +32,7 @@ from experiments.closed_forms.laws import law_of
 from psi.fit.formula.families import SIZED
 from psi.fit.formula.points import points_of
 from psi.fit.symbolic.front import table
-from psi.fit.symbolic.search import STEPS
+from psi.fit.symbolic.regression import STEPS
 from psi.lab.engine.devices import beside
 from psi.lab.tasks.table import spec_task
 from psi.law.file import write_atomic
@@ -103,7 +103,7 @@ def _study(config: StudyConfig, optimizer: str, out: Path) -> None:
         place, count = place_of(config, data, [*kinds[0], *kinds[1]]), len(kinds[0])
         pure = compete(config, place, range(count), report)
         there = place._replace(scaled=True)
-        scaled = compete(config, there, range(count, len(place.kinds)), report)
+        scaled = compete(config, there, range(count, len(place.candidates)), report)
         pair = (
             law_of(config, data, place, pure[0], scaled=False),
             law_of(config, data, there, scaled[0], scaled=True),
@@ -129,16 +129,16 @@ def _measured(
     return Data(tasks, pd.read_parquet(plain), pd.read_parquet(ideal))
 
 
-def _tables(out: Path, optimizer: str, data: Data, candidates: dict[str, list[Candidate]]) -> None:
+def _tables(out: Path, optimizer: str, data: Data, candidates: dict[str, list[Finalist]]) -> None:
     data.single_rates.to_csv(out / f"{optimizer}-single.csv", index=False)
     rows = [
         {
             "law": optimizer + suffix,
-            "family": each.kind.name,
+            "family": each.candidate.name,
             "constants": len(each.found),
             "fitted": each.fitted,
             "polished": each.polished,
-            "formula": text(each.kind.formula(each.found), 4),
+            "formula": text(each.candidate.formula.bound(each.found), 4),
         }
         for suffix, some in candidates.items()
         for each in some

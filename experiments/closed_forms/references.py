@@ -17,8 +17,8 @@ import pandas as pd
 import tyro
 from jaxtyping import Array, Key
 
+from psi.bench.baselines import plain_rates
 from psi.bench.contest import TUNING_SEEDS
-from psi.bench.entrants import plan
 from psi.bench.references import FILE, HEADROOM, KEYS
 from psi.bench.shipped import key_of
 from psi.bench.suites import HELD_OUT
@@ -88,7 +88,7 @@ def _row(task: Task, spec: Spec, key: Key[Array, ""]) -> dict[str, object]:
 def _longer(task: Task, peak: float, key: Key[Array, ""]) -> float:
     """The loss of the tuned linear schedule over a longer budget: L* where no other is known."""
     long = task._replace(facts=replace(task.facts, epochs=LONGER * task.facts.epochs))
-    lanes = np.stack([plan("linear", peak * each, long.facts.epochs, 1.0) for each in AROUND])
+    lanes = np.outer(peak * AROUND, plain_rates("linear", long.facts.epochs))
     return float(trajectory_losses(long, lanes, TUNING_SEEDS, key).mean(0).min())
 
 

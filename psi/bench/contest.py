@@ -1,102 +1,120 @@
-"""Laws beside plain schedules on one task, tuned and untuned, scored on fresh seeds.
+"""Laws beside the schedules that people use, on one task, scored on fresh seeds.
 
-A tuned schedule's rate is chosen on this task, from a grid that is extended until the best is
+A tuned baseline's peak rate is chosen on this task, from a grid that is extended until the best is
 inside it, on seeds 0–4. An untuned one's is the best single rate for all training tasks. All are
 scored on seeds 100–109.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache, partial
-from typing import NamedTuple
+from typing import Any
 
-import jax
 import numpy as np
 import optax
 import pandas as pd
-from jaxtyping import Array, Float, Key
+from jaxtyping import Array, Float, Int, Key
 
-from psi.bench.measures import Result, result
-from psi.bench.training import (
-    SCHEDULES,
-    Curves,
-    MakeTransform,
-    Plain,
-    train,
-    with_law,
-    with_schedule,
-)
+from psi.bench.baselines import BASELINES, SCHEDULES, Baseline
+from psi.bench.measures import Entry, Result, result
+from psi.bench.training import Curves, Peak, train, with_law, with_schedule
 from psi.ideal.returns import capped, score
 from psi.lab.data.trajectories import pilot_family
+from psi.lab.engine import seeds
 from psi.lab.engine.interior import interior
+from psi.lab.engine.policy import Policy
+from psi.lab.engine.population import population
 from psi.lab.tasks.task import Task
 from psi.law.law import Law
 from psi.progress import Report, silent
 
-TUNING_SEEDS = np.arange(5)
-SCORING_SEEDS = np.arange(100, 110)
+TUNING_SEEDS = seeds.TUNING.array(5)
+SCORING_SEEDS = seeds.SCORING.array(10)
 EXTENSIONS = 20
 STEP = 3  # rates added at an edge at a time
 
-
-class Tuned(NamedTuple):
-    """What tuning a schedule on a task found and cost."""
-
-    peak: float
-    runs: int
+Baselines = tuple[Baseline, ...]
 
 
 def contest(
     task: Task,
     laws: Sequence[tuple[str, Law]],
-    untuned: Sequence[float],
+    untuned: Mapping[str, float],
     grid: Float[np.ndarray, " rate"],
     criterion: float,
     key: Key[Array, ""],
     report: Report = silent,
+    baselines: Sequence[str] = SCHEDULES,
 ) -> list[Result]:
-    """Every law and every plain schedule, untuned (rates in the order of SCHEDULES) and tuned.
+    """Train a task under laws and baselines, and measure all of them on the same fresh seeds.
 
-    `report` is told the steps done and what comes next.
+    Args:
+        task: What is trained.
+        laws: Names and laws; they are not tuned.
+        untuned: Peak rates of baselines to be entered untuned as well, by name.
+        grid: Peak rates to tune over, of equal ratio; extended until the best is inside.
+        criterion: The validation loss in nats whose first epoch is noted.
+        key: Of initialisations and batch orders: a run starts from fold_in(key, seed).
+        report: Called with the steps done, all steps, and what comes next.
+        baselines: Names of rows of BASELINES.
+
+    Returns:
+        A result for each law, then for each baseline: untuned, if it has such a rate, and tuned.
+
+    Raises:
+        ValueError: A baseline is unknown.
+
+    >>> import jax, numpy as np
+    >>> from psi.bench.contest import contest
+    >>> from psi.lab.hyper import Hyper
+    >>> from psi.lab.tasks.table import make_task
+    >>> task = make_task("noisy_quadratic", Hyper(epochs=2))
+    >>> grid = np.geomspace(0.01, 10, 6)
+    >>> rows = contest(task, [], {}, grid, 0.1, jax.random.key(0), baselines=("linear",))
+    >>> [row.name for row in rows], len(rows[0].final_val_losses)
+    (['linear, tuned'], 10)
     """
-    steps = 2 + len(laws)
-    report(0, steps, "tuning the plain schedules")
-    tuned = tune(task, grid, key)
-    report(1, steps, "plain schedules")
-    kinds = np.arange(len(SCHEDULES)).repeat(2)
-    peaks = np.array([[u, t.peak] for u, t in zip(untuned, tuned, strict=True)]).reshape(-1)
-    lanes = Plain(kinds, peaks.astype(np.float32))
-    plain = train(task, _plain(task), lanes, SCORING_SEEDS, key)
+    groups = _groups([BASELINES[name] for name in baselines])
+    steps = len(laws) + 2 * len(groups)
+    found: list[Result] = []
+    for number, group in enumerate(groups):
+        names = ", ".join(each.name for each in group)
+        report(2 * number, steps, f"tuning {names}")
+        tuned = tune(task, group, grid, key)
+        report(2 * number + 1, steps, names)
+        found += _scored(task, group, tuned, untuned, criterion, key)
     results = []
-    for number, (name, law) in enumerate(laws):
-        report(2 + number, steps, name)
+    for number, (name, law) in enumerate(laws, 2 * len(groups)):
+        report(number, steps, name)
         curves = train(
             task, lambda _, law=law: with_law(law, task), np.zeros(1), SCORING_SEEDS, key
         )
-        results.append(_result(name, False, 0, None, _lane(curves, 0), task, criterion))
+        results.append(_measured(Entry(name), curves, 0, task, criterion))
     report(steps, steps, "")
-    for lane, (kind, peak) in enumerate(zip(kinds, peaks, strict=True)):
-        is_tuned = bool(lane % 2)
-        runs = tuned[kind].runs if is_tuned else 0
-        name = f"{SCHEDULES[kind]}, {'tuned' if is_tuned else 'untuned'}"
-        curves = _lane(plain, lane)
-        results.append(_result(name, is_tuned, runs, float(peak), curves, task, criterion))
-    return results
+    return [*results, *found]
 
 
-def tune(task: Task, grid: Float[np.ndarray, " rate"], key: Key[Array, ""]) -> list[Tuned]:
-    """The best peak rate of each plain schedule on the task, and the runs it took."""
-    grid, scores = interior(partial(_scores, task, key), grid, STEP, EXTENSIONS)
+def tune(
+    task: Task, baselines: Baselines, grid: Float[np.ndarray, " rate"], key: Key[Array, ""]
+) -> list[Entry]:
+    """Each baseline at its best peak rate on the task, and the runs that it took to find it.
+
+    The baselines are trained together: either each has `by_step`, or there is one.
+    """
+    grid, scores = interior(partial(_scores, task, baselines, key), grid, STEP, EXTENSIONS)
     runs = len(grid) * len(TUNING_SEEDS)
-    return [Tuned(float(grid[k]), runs) for k in scores.argmin(1)]
+    return [
+        Entry(f"{baseline.name}, tuned", True, runs, float(grid[k]))
+        for baseline, k in zip(baselines, scores.argmin(1), strict=True)
+    ]
 
 
-def untuned_rates(records: pd.DataFrame, tasks: pd.DataFrame) -> list[float]:
-    """Per schedule of SCHEDULES, the one rate with the best mean score over the given tasks.
+def untuned_rates(records: pd.DataFrame, tasks: pd.DataFrame) -> dict[str, float]:
+    """Of each plain schedule the one peak rate with the best mean score over the given tasks.
 
     From the pilots among a data set's records.
     """
-    families = [pilot_family(name) for name in SCHEDULES]
-    plain = records[records.family.isin(families)].merge(
+    families = {name: pilot_family(name) for name in SCHEDULES}
+    plain = records[records.family.isin(families.values())].merge(
         tasks[["task", "floor", "chance_loss", "epochs"]], on="task", how="inner"
     )
     last = plain[plain.epoch == plain.epochs - 1].set_index(["task", "run"])
@@ -107,43 +125,82 @@ def untuned_rates(records: pd.DataFrame, tasks: pd.DataFrame) -> list[float]:
     means = runs.groupby(keys, observed=True)[["val_loss", "floor", "chance_loss"]].mean()
     scores = score(means.val_loss.to_numpy(), means.floor.to_numpy(), means.chance_loss.to_numpy())
     table = means.assign(score=scores).groupby(["family", "peak"], observed=True).score.mean()
-    return [float(table.loc[name].idxmin()) for name in families]  # pyright: ignore
+    return {name: float(table.loc[family].idxmin()) for name, family in families.items()}  # pyright: ignore
+
+
+def _groups(baselines: Sequence[Baseline]) -> list[Baselines]:
+    """What is trained together: the schedules by step, then every policy by itself."""
+    by_step = tuple(each for each in baselines if each.by_step)
+    policies = [(each,) for each in baselines if not each.by_step]
+    return [by_step, *policies] if by_step else policies
+
+
+def _scored(
+    task: Task,
+    baselines: Baselines,
+    tuned: Sequence[Entry],
+    untuned: Mapping[str, float],
+    criterion: float,
+    key: Key[Array, ""],
+) -> list[Result]:
+    entries: list[tuple[int, Entry]] = []
+    for number, (baseline, entry) in enumerate(zip(baselines, tuned, strict=True)):
+        if (peak := untuned.get(baseline.name)) is not None:
+            entries.append((number, Entry(f"{baseline.name}, untuned", peak_rate=float(peak))))
+        entries.append((number, entry))
+    numbers = np.array([number for number, _ in entries])
+    peaks = np.array([entry.peak_rate for _, entry in entries])
+    curves = _train(task, baselines, numbers, peaks, SCORING_SEEDS, key)
+    return [
+        _measured(each, curves, lane, task, criterion) for lane, (_, each) in enumerate(entries)
+    ]
+
+
+def _measured(entry: Entry, curves: Curves, lane: int, task: Task, criterion: float) -> Result:
+    own = Curves(*(curve[lane] for curve in curves))
+    return result(entry, SCORING_SEEDS, own, task.facts, criterion)
 
 
 def _scores(
-    task: Task, key: Key[Array, ""], grid: Float[np.ndarray, " rate"]
-) -> Float[np.ndarray, "schedule rate"]:
-    lanes = Plain(
-        np.arange(len(SCHEDULES)).repeat(len(grid)),
-        np.tile(grid, len(SCHEDULES)).astype(np.float32),
-    )
-    curves = train(task, _plain(task), lanes, TUNING_SEEDS, key)
+    task: Task, baselines: Baselines, key: Key[Array, ""], grid: Float[np.ndarray, " rate"]
+) -> Float[np.ndarray, "baseline rate"]:
+    numbers = np.arange(len(baselines)).repeat(len(grid))
+    peaks = np.tile(grid, len(baselines))
+    curves = _train(task, baselines, numbers, peaks, TUNING_SEEDS, key)
     facts = task.facts
     final = capped(curves.val_loss[:, :, -1].astype(np.float64), facts.chance_loss).mean(1)
-    return score(final, facts.floor, facts.chance_loss).reshape(len(SCHEDULES), -1)
+    return score(final, facts.floor, facts.chance_loss).reshape(len(baselines), -1)
 
 
-def _plain(task: Task) -> MakeTransform:
-    return _plain_transform(task.functions.optimizer, task.facts.steps * task.facts.epochs)
+def _train(
+    task: Task,
+    baselines: Baselines,
+    numbers: Int[np.ndarray, " lane"],
+    peaks: Float[np.ndarray, " lane"],
+    seeds: np.ndarray,
+    key: Key[Array, ""],
+) -> Curves:
+    """Train the task under baselines[number] from a peak rate, lane by lane."""
+    lanes, facts = Peak(numbers, peaks.astype(np.float32)), task.facts
+    if baselines[0].by_step:
+        make = _transform(task.functions.optimizer, baselines, facts.steps * facts.epochs)
+        return train(task, make, lanes, seeds, key)
+    runs = population(task, _policy(baselines[0], facts.epochs), lanes, seeds, key)
+    kept = (runs.lr, runs.loss_next, runs.val_loss, runs.test_accuracy)
+    return Curves(*map(np.asarray, kept))
+
+
+# Cached: these functions are part of a compiled program's key.
 
 
 @cache
-def _plain_transform(optimizer: optax.GradientTransformation, steps: int) -> MakeTransform:
-    # Cached: the function is part of the compiled program's key.
-    return partial(with_schedule, optimizer, steps)
+def _transform(
+    optimizer: optax.GradientTransformation, baselines: Baselines, steps: int
+) -> Callable[[Any], optax.GradientTransformationExtraArgs]:
+    by_steps = [each.by_step for each in baselines if each.by_step]
+    return partial(with_schedule, optimizer, by_steps, steps)
 
 
-def _lane(curves: Curves, lane: int) -> Curves:
-    return jax.tree.map(lambda curve: curve[lane], curves)
-
-
-def _result(
-    name: str,
-    tuned: bool,
-    runs: int,
-    peak: float | None,
-    curves: Curves,
-    task: Task,
-    criterion: float,
-) -> Result:
-    return result(name, tuned, runs, peak, SCORING_SEEDS, curves, task.facts, criterion)
+@cache
+def _policy(baseline: Baseline, budget: int) -> Callable[[Any], Policy]:
+    return lambda lane: baseline.make(lane.peak, budget)

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Array, Float, Key
 
-from psi.bench.entrants import BUDGETS, budget_name, group_losses, groups
+from psi.bench.contestants import BUDGETS, budget_name, cohort_losses, cohorts
 from psi.bench.references import Reference
 from psi.ideal.resampling import jackknife_error, left_out_means
 from psi.ideal.returns import RESOLUTION, score
@@ -25,13 +25,13 @@ from psi.lab.tasks.task import Task
 from psi.law.law import Law
 
 OTHER_RESOLUTIONS = (0.001, 0.1)
-"""In place of the score's 0.01."""
+"""Shares of Δ in the score, to see what depends on its 0.01."""
 
 Losses = Float[np.ndarray, " seed"]
 
 
 class Method(NamedTuple):
-    """A schedule and what its trainings ended at."""
+    """A schedule and the losses at which its trainings ended."""
 
     name: str
     losses: Losses
@@ -45,15 +45,15 @@ class Judged(NamedTuple):
     methods: tuple[Method, ...]
 
     def losses(self, name: str) -> Losses:
-        """Of the method of that name."""
+        """Final losses of the method of that name."""
         return next(method.losses for method in self.methods if method.name == name)
 
     def regret(self, name: str, reference: str, resolution: float = RESOLUTION) -> float:
-        """Score of one method minus that of another."""
+        """The score of one method minus that of another [nats]."""
         return float(np.subtract(*self._scores(self._pair(name, reference).mean(0), resolution)))
 
     def left_out(self, name: str, reference: str) -> Float[np.ndarray, " seed"]:
-        """The same with each seed left out."""
+        """The regret of one method against another with each seed left out in turn."""
         pair = self._pair(name, reference)
         scores = self._scores(left_out_means(pair), RESOLUTION)
         return scores[:, 0] - scores[:, 1]
@@ -83,15 +83,40 @@ def judge(
     policy: MakePolicy,
     key: Key[Array, ""],
 ) -> Judged:
-    """All methods on one task; `policy` is `contestants` of the same laws, `single` their rates."""
+    """Train a task under laws and plain schedules from the scoring seeds.
+
+    Args:
+        task: A task that no fit has seen.
+        reference: Its floor L* in nats and the tuned peak rates of the plain schedules.
+        laws: Names and laws of one optimizer.
+        single: The peak rate of each plain schedule that is best over all training tasks.
+        policy: `policies` of the same laws, made once: it is part of the compiled program.
+        key: Of initialisations and batch orders: a run starts from fold_in(key, seed).
+
+    Returns:
+        The final validation losses of every method: the laws; the plain schedules, tuned and at
+        their single rates; both assuming T, T/2 and 2 T; the linear one over T/2 … 2 T.
+
+    >>> import jax
+    >>> from psi.bench.contestants import policies
+    >>> from psi.bench.judging import judge
+    >>> from psi.bench.references import Reference
+    >>> from psi.lab.hyper import Hyper
+    >>> from psi.lab.tasks.table import make_task
+    >>> task = make_task("noisy_quadratic", Hyper(epochs=4))
+    >>> peaks = {"constant": 0.1, "linear": 0.2, "cosine": 0.2}
+    >>> judged = judge(task, Reference(0.0, peaks), [], peaks, policies([]), jax.random.key(0))
+    >>> judged.regret("linear, single rate", "linear, tuned")
+    0.0
+    """
     task = task._replace(facts=replace(task.facts, floor=reference.floor))
-    there = [group for group in groups(task, reference.peaks, laws, single) if group.entrants]
-    longest = max(group.task.facts.epochs for group in there)
+    filled = [each for each in cohorts(task, reference.peaks, laws, single) if each.contestants]
+    longest = max(cohort.task.facts.epochs for cohort in filled)
     methods = [
-        Method(entrant.name, losses)
-        for group in there
-        for entrant, losses in zip(
-            group.entrants, group_losses(group, policy, longest, key), strict=True
+        Method(contestant.name, losses)
+        for cohort in filled
+        for contestant, losses in zip(
+            cohort.contestants, cohort_losses(cohort, policy, longest, key), strict=True
         )
     ]
     return Judged(task, tuple(methods))

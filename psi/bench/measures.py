@@ -1,4 +1,4 @@
-"""Time, accuracy, reliability, and the score: what is said of a method's trainings."""
+"""Time, accuracy, reliability, and the score: the measures of a method's trainings."""
 
 from typing import NamedTuple
 
@@ -13,15 +13,24 @@ from psi.lab.tasks.task import Facts
 RESAMPLES = 2000
 
 
+class Entry(NamedTuple):
+    """A method as it enters a contest."""
+
+    name: str
+    tuned: bool = False
+    tuning_runs: int = 0
+    """Networks trained on this very task to choose the rate."""
+    peak_rate: float | None = None
+    """The chosen rate of a baseline."""
+
+
 class Result(NamedTuple):
     """One method on one task, seed by seed. Fields become keys of summary.json."""
 
     name: str
     tuned: bool
     tuning_runs: int
-    """Networks trained on this very task to choose the rate."""
     peak_rate: float | None
-    """The chosen rate of a plain schedule."""
     seeds: list[int]
     final_train_losses: list[float | None]
     """None: diverged"""
@@ -48,22 +57,12 @@ class Regret(NamedTuple):
 
 
 def result(
-    name: str,
-    tuned: bool,
-    tuning_runs: int,
-    peak_rate: float | None,
-    seeds: np.ndarray,
-    curves: Curves,
-    facts: Facts,
-    criterion: float,
+    entry: Entry, seeds: np.ndarray, curves: Curves, facts: Facts, criterion: float
 ) -> Result:
     """Measures of one method; each curve of shape=(seeds, T)."""
     bounded = capped(curves.val_loss.astype(np.float64), facts.chance_loss)
     return Result(
-        name=name,
-        tuned=tuned,
-        tuning_runs=tuning_runs,
-        peak_rate=peak_rate,
+        *entry,
         seeds=[int(seed) for seed in seeds],
         final_train_losses=_numbers(curves.train_loss[:, -1]),
         final_val_losses=_numbers(curves.val_loss[:, -1]),
@@ -81,14 +80,39 @@ def epochs_to(val_loss: Float[np.ndarray, " epoch"], criterion: float) -> int | 
     return int(met[0]) + 1 if met.size else None
 
 
-def regret(one: Result, reference: Result, facts: Facts, seed: int = 0) -> Regret:
-    """Score of `one` minus that of `reference`, with a 95 % paired bootstrap interval.
+def regret(one: Result, reference: Result, facts: Facts) -> Regret:
+    """The score of one method minus that of a reference, on the same seeds.
 
-    Raises ValueError where the two were not run from the same seeds.
+    y = log(clip(L̄ − L*, 0, 2Δ) + 0.01 Δ), L̄ the mean final validation loss over seeds, each at
+    most 2 L_chance, and Δ = L_chance − L*.
+
+    Args:
+        one: The method.
+        reference: What it is compared with.
+        facts: Of the task: L_chance and L* in nats.
+
+    Returns:
+        y(one) − y(reference) in nats, negative where `one` is better, and its 95 % interval from
+        a paired bootstrap over seeds.
+
+    Raises:
+        ValueError: The two were not trained from the same seeds.
+
+    >>> import numpy as np
+    >>> from psi.bench.measures import Entry, regret, result
+    >>> from psi.bench.training import Curves
+    >>> from psi.lab.hyper import Hyper
+    >>> from psi.lab.tasks.table import make_task
+    >>> facts = make_task("wine", Hyper(epochs=1)).facts
+    >>> def ended(losses):  # two seeds, one epoch
+    ...     loss = np.array(losses)[:, None]
+    ...     return result(Entry("a"), np.arange(2), Curves(loss, loss, loss, 1 - loss), facts, 0.2)
+    >>> regret(ended([0.1, 0.2]), ended([0.2, 0.4]), facts).mean < 0
+    True
     """
     if one.seeds != reference.seeds:
         raise ValueError(f"paired methods need the same seeds: {one.seeds}, {reference.seeds}")
-    pick = bootstrap(len(one.seeds), RESAMPLES, np.random.default_rng(seed))
+    pick = bootstrap(len(one.seeds), RESAMPLES, np.random.default_rng(0))
 
     def scores(which: Result) -> Float[np.ndarray, " resample"]:
         losses = np.array(which.final_val_losses, np.float64)  # None becomes NaN

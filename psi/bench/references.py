@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from psi.lab.data.trajectories import PLAIN
+from psi.bench.baselines import SCHEDULES
 
 FILE = Path(__file__).with_name("references.csv")
 KEYS = ["optimizer", "task"]
@@ -19,7 +19,7 @@ HEADROOM = ["headroom", "headroom_low", "headroom_high"]
 
 
 class Reference(NamedTuple):
-    """Of one task under one optimizer."""
+    """What laws are compared with on one task under one optimizer."""
 
     floor: float
     """L*: 0 on fixed data, a stream's Bayes loss; of text what ten times the budget reaches."""
@@ -34,9 +34,9 @@ def reference(optimizer: str, task: str, file: Path = FILE) -> Reference:
     if len(rows) != 1:
         raise ValueError(f"{file.name} must have one row of {optimizer}, {task}; got {len(rows)}")
     row = rows.iloc[0]
-    return Reference(float(row.floor), {name: float(row[name]) for name, _ in PLAIN})
+    return Reference(float(row.floor), {name: float(row[name]) for name in SCHEDULES})
 
 
 def headroom(file: Path = FILE) -> pd.DataFrame:
-    """optimizer, task, and how much a schedule can matter there, with its interval [nats]."""
+    """Table of how much a schedule can matter [nats], with its interval, by optimizer and task."""
     return pd.read_csv(file)[[*KEYS, *HEADROOM]]

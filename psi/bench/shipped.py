@@ -9,11 +9,11 @@ import jax
 import pandas as pd
 from jaxtyping import Array, Key
 
-from psi.bench.entrants import contestants
+from psi.bench.baselines import SCHEDULES
+from psi.bench.contestants import policies
 from psi.bench.judging import OTHER_RESOLUTIONS, Gain, Judged, gain, judge
 from psi.bench.references import KEYS, headroom, reference
 from psi.bench.suites import HELD_OUT
-from psi.lab.data.trajectories import PLAIN
 from psi.lab.engine.devices import beside
 from psi.lab.tasks.names import Spec
 from psi.lab.tasks.table import spec_task
@@ -45,7 +45,7 @@ def judged_laws(
 ) -> list[tuple[bool, Judged]]:
     """(whether on fixed data, judged) for every held-out task, under laws of one optimizer."""
     optimizer = laws[0][1].optimizer
-    policy, single = contestants([law for _, law in laws]), single_rates(optimizer)
+    policy, single = policies([law for _, law in laws]), single_rates(optimizer)
 
     def at(number: int) -> Judged:
         task = spec_task(specs[number], optimizer)
@@ -60,30 +60,30 @@ def judged_laws(
 
 
 def key_of(number: int) -> Key[Array, ""]:
-    """Of the held-out task of this number: its runs' initialisations and batch orders."""
+    """The key of all runs on the held-out task of that number: initialisation and batch order."""
     return jax.random.fold_in(jax.random.key(SEED), number)
 
 
 def rows_of(name: str, judged: Sequence[tuple[bool, Judged]]) -> list[Row]:
-    """What the law of that name must reach: gains over single rates with intervals above 0."""
+    """What a law must gain over each plain schedule at its single rate; intervals above zero."""
     rows = []
     for fixed, least in ((False, STREAMS_GAIN), (True, FIXED_GAIN)):
         group = [each for is_fixed, each in judged if is_fixed == fixed]
         where = "validation, fixed data" if fixed else "streams"
-        for schedule, _ in PLAIN:
+        for schedule in SCHEDULES:
             better = gain(group, name, f"{schedule}, single rate")
-            what = f"{where}: nats better than the single {schedule} {_said(better)}"
+            what = f"{where}: nats better than the single {schedule} {_interval(better)}"
             row = at_least(name, what, better.mean, least)
             rows.append(row._replace(ok=row.ok and better.low > 0))
     return rows
 
 
-def _said(better: Gain) -> str:
+def _interval(better: Gain) -> str:
     return f"[{better.low:+.3f}, {better.high:+.3f}], {better.wins} of {better.tasks} tasks"
 
 
 def table(names: Sequence[str], judged: Sequence[tuple[bool, Judged]]) -> pd.DataFrame:
-    """One row a law and task: losses, regrets against tuned and single rates, wins, budgets."""
+    """A row for each law and task: loss, regrets against tuned and single rates, win, budget."""
     found = pd.DataFrame([_entry(name, fixed, each) for name in names for fixed, each in judged])
     return found.merge(headroom(), on=KEYS, how="left")
 
@@ -100,14 +100,14 @@ def _entry(name: str, fixed: bool, judged: Judged) -> dict[str, object]:
         "network": facts.network,
         "loss": float(judged.losses(name).mean()),
     }
-    for schedule, _ in PLAIN:
+    for schedule in SCHEDULES:
         entry[f"regret_{schedule}_tuned"] = regret(name, f"{schedule}, tuned")
         entry[f"regret_{schedule}_single"] = regret(name, f"{schedule}, single rate")
-    for told in ("0.5", "2"):
-        other = f"told {told} T"
-        entry[f"regret_told_{told}"] = regret(f"{name}, {other}", "linear, tuned")
-        entry[f"linear_told_{told}"] = regret(f"linear, tuned, {other}", "linear, tuned")
-        entry[f"cosine_told_{told}"] = regret(f"cosine, tuned, {other}", "linear, tuned")
+    for budget in ("0.5", "2"):
+        assuming = f"assuming {budget} T"
+        entry[f"regret_told_{budget}"] = regret(f"{name}, {assuming}", "linear, tuned")
+        entry[f"linear_told_{budget}"] = regret(f"linear, tuned, {assuming}", "linear, tuned")
+        entry[f"cosine_told_{budget}"] = regret(f"cosine, tuned, {assuming}", "linear, tuned")
     for resolution in OTHER_RESOLUTIONS:
         entry[f"regret_at_{resolution:g}"] = regret(name, "linear, tuned", resolution)
     entry["budget_ratio"] = judged.budget_ratio(name)

@@ -4,7 +4,7 @@ Every method is an optax transformation that is given the loss as `value`; its r
 its state under the name `learning_rate`. Laws and plain schedules go through the same loop.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -23,7 +23,8 @@ from psi.schedulers.optax import scale_by_psi
 MakeTransform = Callable[[Any], optax.GradientTransformationExtraArgs]
 """lane → transformation; a lane is any pytree of arrays"""
 
-SCHEDULES = ("constant", "linear", "cosine")
+BySteps = Sequence[Callable[[Any, int], optax.Schedule]]
+"""(peak rate, steps) → schedule, for several schedules"""
 
 
 class Curves(NamedTuple):
@@ -36,27 +37,23 @@ class Curves(NamedTuple):
     accuracy: Float[np.ndarray, "lane seed epoch"]
 
 
-class Plain(NamedTuple):
-    """A lane of the plain schedules."""
+class Peak(NamedTuple):
+    """One baseline at one peak rate; an axis of lanes in front where they are many."""
 
-    kind: Any
-    """Index into SCHEDULES; dtype=int"""
+    baseline: Any
+    """Which of the baselines that are trained together; dtype=int"""
     peak: Any
-    """The rate at the first step."""
+    """The highest rate."""
 
 
 def with_schedule(
-    transform: optax.GradientTransformation, steps: int, lane: Plain
+    transform: optax.GradientTransformation, by_steps: BySteps, steps: int, lane: Peak
 ) -> optax.GradientTransformationExtraArgs:
-    """A transformation under a constant, linear or cosine schedule over `steps` updates."""
-    choices = (
-        optax.constant_schedule(lane.peak),
-        optax.linear_schedule(lane.peak, 0.0, steps),
-        optax.cosine_decay_schedule(lane.peak, steps),
-    )
+    """A transformation under one of some schedules over `steps` updates, from the lane's peak."""
+    choices = [by_step(lane.peak, steps) for by_step in by_steps]
 
     def schedule(step: Array) -> Array:
-        return jnp.stack([jnp.asarray(choice(step)) for choice in choices])[lane.kind]
+        return jnp.stack([jnp.asarray(choice(step)) for choice in choices])[lane.baseline]
 
     scale = optax.inject_hyperparams(optax.scale_by_learning_rate)(learning_rate=schedule)
     return optax.with_extra_args_support(optax.chain(transform, scale))

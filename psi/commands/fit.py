@@ -57,11 +57,11 @@ class FitCommand:
         from psi.fit.dataset import fit_law
         from psi.report.progress import bar
 
-        law, kind, front = fit_law(
+        law, candidate, front = fit_law(
             self.folder, self.config, self.hold_out, self.schedule, self.command(), bar, self.ideal
         )
         law.save(self.out)
-        if kind and len(kind.start) and not law.constants:
+        if candidate and len(candidate.start) and not law.constants:
             print("one task alone: its constants have no intervals over tasks", file=sys.stderr)
         beside = _write_front(front, self.out) if front else ()
         if not self.json:

@@ -64,7 +64,7 @@ def _draw(tables: Mapping[str, "pd.DataFrame"], folder: Path) -> None:
     surface = tables["surface"]
     by_task = surface[(surface.by == "task") & (surface.features == "raw")]
     pooled = surface[(surface.by == "pooled") & (surface.features == "relative")]
-    figures.surface_figure(by_task, folder / "surface.png")
+    figures.gain_figure(by_task, folder / "surface.png")
     figures.relief_figure(pooled, folder / "relief.png")
     figures.outcomes_figure(tables["outcomes"], folder / "outcomes.png")
     figures.ideal_figure(tables["ideal"], folder / "ideal.png")

@@ -1,1 +1,1 @@
-"""From ideal rates to a law: a closed form and a network."""
+"""From ideal rates to a law: a closed form or a network."""

@@ -1,13 +1,13 @@
 """What a fit sees of each cell: features, the ideal rate, and what other rates lose.
 
-The ideal rate often lies just below a cliff: a little more diverges, a little less costs little.
-A fit to its logarithm alone falls off the cliff in half of the cells. So laws are fitted to the
-*regret*, what a rate loses in a cell against the cell's best,
+The ideal rate often lies just below a cliff: a slightly higher rate diverges, a slightly lower one
+costs little. A fit to log α alone falls off the cliff in half of the cells. So laws are fitted to
+the *regret*, what a rate loses in a cell against the cell's best,
 
     lost(α) = score(α) − min over candidates of the score,  linear in log α between candidates,
 
-and the ideal rates serve as the start of the search. Of a law that is scale × shape all rates are
-over the α_0 of the cell's task.
+and the ideal rates serve as the start of the search. For a law that is scale × shape all rates are
+divided by the α_0 of the cell's task.
 """
 
 import contextlib
@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from psi.fit.formula.points import SEEN, Points, points, seen, weights
+from psi.fit.formula.points import OBSERVED, Points, feature_values, points, weights
 from psi.law.law import Law, Provenance, Range, Score
 from psi.law.namespace import Array, Namespace
 from psi.progress import Report, silent
@@ -28,8 +28,8 @@ BLOWN_UP = 2.0  # times ε_0
 LEAST = 10  # cells
 
 
-class Labels(NamedTuple):
-    """Points to fit, one a cell."""
+class Cells(NamedTuple):
+    """What a fit sees of each cell."""
 
     loss: Float[np.ndarray, " cell"]
     """ε_i, nats"""
@@ -50,30 +50,31 @@ class Labels(NamedTuple):
     lost: Float[np.ndarray, "cell rate"]
     """What each candidate lost against the best, in nats"""
     domain: np.ndarray
-    """Name of each point's domain, what is left out whole when it is held out."""
+    """Name of each cell's domain, which is held out whole."""
     task: np.ndarray
 
-    def take(self, index: np.ndarray) -> "Labels":
-        """The points at `index` (a mask or positions)."""
-        return Labels(*(values[index] for values in self))
+    def take(self, index: np.ndarray) -> "Cells":
+        """The cells at `index` (a mask or positions)."""
+        return Cells(*(values[index] for values in self))
 
     def values(self, names: Sequence[str]) -> Float[np.ndarray, "feature cell"]:
         """Features by name, in that order."""
-        return seen(names, *(getattr(self, column) for column in SEEN))
+        return feature_values(names, *(getattr(self, column) for column in OBSERVED))
 
     def points(self, names: Sequence[str]) -> Points:
         """The ideal rates alone, for least squares. Raises ValueError as `points` does."""
         return points(names, self.values(names), np.exp(self.log_rate), self.weight, self.task)
 
 
-def labels(
+def cells_of(
     ideal: pd.DataFrame, surface: pd.DataFrame, least: int = LEAST, scaled: bool = False
-) -> Labels:
+) -> Cells:
     """The cells of an ideal-rate table, with the response surface it came from.
 
-    With `scaled` rates are over the column `scale` of `ideal`. Left out: cells whose network has
-    blown up (ε > 2 ε_0), which no law is meant for. Raises ValueError where fewer than `least` are
-    left that are neither flat nor have their best at an edge, or a column holds no number at all.
+    With `scaled` rates are divided by the column `scale` of `ideal`. Cells whose network has blown
+    up (ε > 2 ε_0) are left out: no law is meant for them. Raises ValueError where fewer than
+    `least` are left that are neither flat nor have their best at an edge, or a column holds no
+    number at all.
     """
     for name in ("loss", "initial_loss", "lr", *(("scale",) if scaled else ())):
         if not np.isfinite(ideal[name]).any():
@@ -87,12 +88,12 @@ def labels(
             f"got {sure} of {len(ideal)}"
         )
     groups = surface.sort_values("lr").groupby(["task", "cell"], observed=True)
-    cells = [groups.get_group(key) for key in zip(kept.task, kept.cell, strict=True)]
-    scores = np.stack([cell.score.to_numpy() for cell in cells])
+    candidates = [groups.get_group(key) for key in zip(kept.task, kept.cell, strict=True)]
+    scores = np.stack([cell.score.to_numpy() for cell in candidates])
     scale = kept["scale"].to_numpy(float) if scaled else np.ones(len(kept))
-    tried = np.stack([cell.lr.to_numpy(float) for cell in cells])
-    return Labels(
-        *(kept[name].to_numpy(float) for name in SEEN),
+    tried = np.stack([cell.lr.to_numpy(float) for cell in candidates])
+    return Cells(
+        *(kept[name].to_numpy(float) for name in OBSERVED),
         log_rate=np.log(kept.lr.to_numpy(float) / scale),
         weight=weights(kept),
         tried=np.log(tried / scale[:, None]),
@@ -103,7 +104,7 @@ def labels(
 
 
 def lost_at(tried: Array, lost: Array, log_rate: Array, xp: Namespace) -> Array:
-    """What the rate exp(log_rate) loses in each cell, shape=(cell,).
+    """What the rate exp(log_rate) loses in each cell, shape=(cell,), nats.
 
     Linear between candidates; beyond them one nat more for each nat of log α, so that a search
     comes back.
@@ -115,32 +116,32 @@ def lost_at(tried: Array, lost: Array, log_rate: Array, xp: Namespace) -> Array:
     return y0 + (y1 - y0) * (inside - x0) / (x1 - x0) + xp.abs(log_rate - inside)
 
 
-def log_rates(law: Law, cells: Labels) -> Float[np.ndarray, " cell"]:
-    """The law's log Ψ in each cell; of what is no positive number, that of its lowest rate."""
+def log_rates(law: Law, cells: Cells) -> Float[np.ndarray, " cell"]:
+    """The law's log Ψ in each cell; where Ψ is no positive number, that of its lowest rate."""
     with np.errstate(all="ignore"):
         rate = np.nan_to_num(law(cells.values(law.features)), nan=0.0, posinf=law.rates.high)
     return np.log(np.where(rate > 0, rate, law.rates.low))
 
 
-def regret(law: Law, cells: Labels) -> float:
+def regret(law: Law, cells: Cells) -> float:
     """Mean over cells of what the law's rate loses against the cell's best, in nats."""
     return float(lost_at(cells.tried, cells.lost, log_rates(law, cells), np).mean())
 
 
-def domain(cells: Labels, names: Sequence[str]) -> tuple[Range, ...]:
+def domain(cells: Cells, names: Sequence[str]) -> tuple[Range, ...]:
     """The range of each feature seen."""
     return tuple(Range(float(row.min()), float(row.max())) for row in cells.values(names))
 
 
-def rates(cells: Labels) -> Range:
-    """The range of ideal rates seen, of those that are sure."""
+def rates(cells: Cells) -> Range:
+    """The range of the ideal rates that are sure."""
     sure = cells.log_rate[cells.weight > 0]
     return Range(float(np.exp(sure.min())), float(np.exp(sure.max())))
 
 
 def left_out_scores(
-    fit: Callable[[Labels], Law],
-    cells: Labels,
+    fit: Callable[[Cells], Law],
+    cells: Cells,
     report: Report = silent,
 ) -> tuple[Score, ...]:
     """The regret on each domain of a fit to all the others.

@@ -23,8 +23,8 @@ class FitConfig:
     family: str = AUTO
     """The one family of a curve, or the one that is offered to a symbolic search: factors joined
     by `*`, the loss's first (loss_power*polynomial), or constant. auto: all are fitted; the
-    best of each length on tasks left out are played as schedules, which decides, and the best few
-    are offered."""
+    best of each length on tasks left out are compared as schedules in whole trainings, and the best
+    few are offered to a symbolic search."""
     scaled: bool = False
     """Scale × shape: Ψ is fitted to α/α_0, with each task's α_0 from a probe at initialisation."""
     optimizer: str | None = None

@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from psi.fit.cells import LEAST, Labels, labels, left_out_scores, provenance, regret
+from psi.fit.cells import LEAST, Cells, cells_of, left_out_scores, provenance, regret
 from psi.fit.closed import Fitted, Play, fit_closed, least
 from psi.fit.config import FitConfig
-from psi.fit.decompose import apart_scores
+from psi.fit.decompose import error_scores
+from psi.fit.formula.formula import Formula, Vector
 from psi.fit.network import fit_network
-from psi.fit.search.candidates import Kind
 from psi.fit.trainings import probed_scales, schedule_regrets
 from psi.ideal.rate import ideal_rates
 from psi.ideal.surface import response_surface
@@ -41,13 +41,13 @@ def fit_law(
 
     The ideal rates are those of the folder `estimates`, which `psi ideal` has written for this
     very data set, or else are estimated from the branched runs of the records. With `schedule`
-    formulas are played in whole trainings of the training tasks, and chosen by that. `command` is
+    formulas are tried in whole trainings of the training tasks, and chosen by that. `command` is
     noted in the law. Raises ValueError where the folder is no data set, was not trained with the
     optimizer asked for, does not hold a domain named, or holds too little for a fit.
     """
     records, tasks = store.read_records(folder), store.read_tasks(folder)
-    optimizer = optimizer_of(folder, tasks, config)
-    own = set(tasks.task[tasks.optimizer == optimizer])
+    config = replace(config, optimizer=optimizer_of(folder, tasks, config))
+    own = set(tasks.task[tasks.optimizer == config.optimizer])
     records = records[records.task.isin(own)]
     if estimates is None:
         surface, ideal = _from_records(records, tasks, bar)
@@ -55,8 +55,8 @@ def fit_law(
         surface, ideal = read_estimates(estimates, folder)
         surface, ideal = surface[surface.task.isin(own)], ideal[ideal.task.isin(own)]
     if config.scaled:
-        ideal = ideal.assign(scale=ideal.task.map(probed_scales(folder, optimizer, bar)))
-    play = _player(folder, config, records, optimizer, held_out, bar) if schedule else None
+        ideal = ideal.assign(scale=ideal.task.map(probed_scales(folder, config.optimizer, bar)))
+    play = _player(folder, config, records, held_out, bar) if schedule else None
     return fit_surface(folder, surface, ideal, config, held_out, command, bar, play)
 
 
@@ -119,7 +119,7 @@ def fit_surface(
     optimizer = optimizer_of(folder, tasks, config)
     sizes = tasks.set_index("task").parameters
     ideal = ideal.assign(parameters=ideal.task.map(sizes).astype(float))
-    part = partial(labels, surface=surface, scaled=config.scaled)
+    part = partial(cells_of, surface=surface, scaled=config.scaled)
     needed = LEAST if config.kind == "network" else least(config)
     cells = part(ideal[~ideal.domain.isin(held_out)], least=needed)
     cells.points(config.names)  # before any search, what is wrong with a column
@@ -159,27 +159,23 @@ def optimizer_of(folder: Path, tasks: pd.DataFrame, config: FitConfig) -> str:
 
 
 def _player(
-    folder: Path,
-    config: FitConfig,
-    records: pd.DataFrame,
-    optimizer: str,
-    held_out: tuple[str, ...],
-    bar: Bar,
+    folder: Path, config: FitConfig, records: pd.DataFrame, held_out: tuple[str, ...], bar: Bar
 ) -> Play:
-    def play(kinds: Sequence[Kind], domain: tuple[Range, ...]) -> np.ndarray:
-        return schedule_regrets(
-            kinds, domain, folder, config, records, optimizer, held_out, bar
-        ).mean(0)
+    def play(
+        formulas: Sequence[Formula], fitted: Sequence[Vector], domain: tuple[Range, ...]
+    ) -> np.ndarray:
+        every = (folder, config, records, held_out, bar)
+        return schedule_regrets(formulas, fitted, domain, *every).mean(0)
 
     return play
 
 
-def _network(cells: Labels, config: FitConfig, optimizer: str, bar: Bar) -> Fitted:
+def _network(cells: Cells, config: FitConfig, optimizer: str, bar: Bar) -> Fitted:
     fit = partial(fit_network, optimizer=optimizer, seed=config.seed, names=config.names)
     law = fit(cells)
     with bar("leaving domains out") as update:
         scores = left_out_scores(fit, cells, update)
-    return Fitted(replace(law, scores=(*scores, *apart_scores(law, cells))))
+    return Fitted(replace(law, scores=(*scores, *error_scores(law, cells))))
 
 
 def _typical(ideal: pd.DataFrame, tasks: np.ndarray) -> float:

@@ -15,31 +15,33 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from psi.fit.cells import Labels, log_rates
+from psi.fit.cells import Cells, log_rates
+from psi.ideal.resampling import numbered
 from psi.law.law import Law, Score
 
 
-class Apart(NamedTuple):
-    """Both parts, nats."""
+class ErrorParts(NamedTuple):
+    """Error of the scale and error of the shape, nats."""
 
     scale: float
     shape: float
 
 
-def apart(residual: Float[np.ndarray, " point"], weight: Float[np.ndarray, " point"],
-          task: np.ndarray) -> Apart:  # fmt: skip
-    """Of residuals, as above."""
-    number = np.unique(task, return_inverse=True)[1]
+def split_error(
+    residual: Float[np.ndarray, " point"], weight: Float[np.ndarray, " point"], task: np.ndarray
+) -> ErrorParts:
+    """The two parts of weighted residuals, by the formula of this module."""
+    number = numbered(task)
     total = np.bincount(number, weight)
     mean = np.bincount(number, weight * residual) / np.maximum(total, 1e-300)
     scale = np.average((mean - np.average(mean, weights=total)) ** 2, weights=total)
     shape = np.average((residual - mean[number]) ** 2, weights=weight)
-    return Apart(float(np.sqrt(scale)), float(np.sqrt(shape)))
+    return ErrorParts(float(np.sqrt(scale)), float(np.sqrt(shape)))
 
 
-def apart_scores(law: Law, cells: Labels) -> tuple[Score, Score]:
-    """Of a law at the cells that count."""
-    parts = apart(log_rates(law, cells) - cells.log_rate, cells.weight, cells.task)
+def error_scores(law: Law, cells: Cells) -> tuple[Score, Score]:
+    """A law's errors of scale and shape at the cells that count."""
+    parts = split_error(log_rates(law, cells) - cells.log_rate, cells.weight, cells.task)
     return (
         Score("error of the scale, nats", parts.scale),
         Score("error of the shape, nats", parts.shape),

@@ -14,7 +14,7 @@ import optax
 from flax import nnx
 from jaxtyping import Array, Float
 
-from psi.fit.cells import Labels, domain, lost_at, rates
+from psi.fit.cells import Cells, domain, lost_at, rates
 from psi.fit.formula.families import RELATIVE, TIMES
 from psi.law.law import Law
 from psi.law.network import TRANSFORMS, Layer, Network
@@ -46,8 +46,8 @@ class PsiNetwork(nnx.Module):
         return self.layers[-1](z)[0]
 
 
-class _Cells(NamedTuple):
-    """Labels as the training loop wants them: standardised, centred, weights that sum to 1."""
+class _Batch(NamedTuple):
+    """Cells as the training loop wants them: standardised, centred, weights that sum to 1."""
 
     z: Any
     target: Any
@@ -58,14 +58,14 @@ class _Cells(NamedTuple):
 
 
 def fit_network(
-    points: Labels, optimizer: str, seed: int = 0, names: tuple[str, ...] = RELATIVE
+    cells: Cells, optimizer: str, seed: int = 0, names: tuple[str, ...] = RELATIVE
 ) -> Law:
-    """The network of the features `names` fitted to labels, as a law; times go in as they are."""
-    features = _inputs(points, names)
+    """The network of the features `names` fitted to cells, as a law; times go in as they are."""
+    features = _inputs(cells, names)
     shift, scale = features.mean(0), np.maximum(features.std(0), 1e-6)
-    centre = np.average(points.log_rate, weights=points.weight)
+    centre = np.average(cells.log_rate, weights=cells.weight)
     graph, state = nnx.split(PsiNetwork(len(names), nnx.Rngs(seed)))
-    trained = _train(graph, state, _cells(points, names, shift, scale, centre))
+    trained = _train(graph, state, _batch(cells, names, shift, scale, centre))
     arrays = nnx.to_pure_dict(trained)["layers"]
     layers = [
         Layer(_double(arrays[k]["kernel"]), _double(arrays[k]["bias"])) for k in range(len(arrays))
@@ -74,10 +74,10 @@ def fit_network(
     return Law(
         model=Network(_transforms(names), shift, scale, tuple(layers)),
         features=names,
-        domain=domain(points, names),
-        rates=rates(points),
+        domain=domain(cells, names),
+        rates=rates(cells),
         optimizer=optimizer,
-        initial_loss=float(np.median(points.initial_loss)),
+        initial_loss=float(np.median(cells.initial_loss)),
     )
 
 
@@ -85,34 +85,34 @@ def _transforms(names: tuple[str, ...]) -> tuple[str, ...]:
     return tuple("identity" if name in TIMES else "log" for name in names)
 
 
-def _inputs(points: Labels, names: tuple[str, ...]) -> Float[np.ndarray, "cell feature"]:
-    columns = zip(_transforms(names), points.values(names), strict=True)
+def _inputs(cells: Cells, names: tuple[str, ...]) -> Float[np.ndarray, "cell feature"]:
+    columns = zip(_transforms(names), cells.values(names), strict=True)
     return np.stack([TRANSFORMS[each](np, column) for each, column in columns], axis=1)
 
 
-def _cells(
-    points: Labels,
+def _batch(
+    cells: Cells,
     names: tuple[str, ...],
     shift: Float[np.ndarray, " feature"],
     scale: Float[np.ndarray, " feature"],
     centre: float,
-) -> _Cells:
+) -> _Batch:
     # Padded to a multiple of PAD with copies of weight 0, so that fits to parts of the data
     # share one compiled program.
-    count = len(points.task)
+    count = len(cells.task)
     index = np.arange(count + -count % PAD)
     real = index < count
-    points = points.take(np.minimum(index, count - 1))
-    weight = points.weight * real
-    cells = _Cells(
-        z=(_inputs(points, names) - shift) / scale,
-        target=points.log_rate - centre,
+    cells = cells.take(np.minimum(index, count - 1))
+    weight = cells.weight * real
+    batch = _Batch(
+        z=(_inputs(cells, names) - shift) / scale,
+        target=cells.log_rate - centre,
         weight=weight / weight.sum(),
-        tried=points.tried - centre,
-        lost=points.lost,
+        tried=cells.tried - centre,
+        lost=cells.lost,
         share=real / count,
     )
-    return _Cells(*map(jnp.asarray, cells))
+    return _Batch(*map(jnp.asarray, batch))
 
 
 def _double(array: Array) -> np.ndarray:
@@ -120,12 +120,12 @@ def _double(array: Array) -> np.ndarray:
 
 
 @partial(jax.jit, static_argnums=0)
-def _train(graph: nnx.GraphDef, state: Any, cells: _Cells) -> Any:
+def _train(graph: nnx.GraphDef, state: Any, batch: _Batch) -> Any:
     def loss(state: Any) -> Float[Array, ""]:
-        predicted = jax.vmap(nnx.merge(graph, state))(cells.z)
-        lost = lost_at(cells.tried, cells.lost, predicted, jnp)
-        off = optax.losses.huber_loss(predicted, cells.target)
-        return (cells.share * lost).sum() + PULL * (cells.weight * off).sum()
+        predicted = jax.vmap(nnx.merge(graph, state))(batch.z)
+        lost = lost_at(batch.tried, batch.lost, predicted, jnp)
+        off = optax.losses.huber_loss(predicted, batch.target)
+        return (batch.share * lost).sum() + PULL * (batch.weight * off).sum()
 
     transform = optax.adamw(optax.cosine_decay_schedule(RATE, STEPS), weight_decay=WEIGHT_DECAY)
 

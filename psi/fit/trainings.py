@@ -1,8 +1,8 @@
-"""The data set's own tasks again: each one's scale by a probe, what formulas lose as schedules.
+"""A data set's own tasks, trained again: their probed scales, and the regret of formulas there.
 
-A formula is played in whole trainings of every task, from the pilot's seeds, so that it shares
-initialisations and batches with the schedule that it is held against: the best peak among the
-pilot's linear ones. Its regret is the score of the mean final loss minus that schedule's, nats.
+A formula schedules whole trainings of every task, from the pilot's seeds, so that it shares
+initialisations and batch orders with the schedule it is compared with: the best peak among the
+pilot's linear ones. Its regret is the score of its mean final loss minus that schedule's, nats.
 """
 
 from collections.abc import Sequence
@@ -14,20 +14,22 @@ import pandas as pd
 from jaxtyping import Array, Float, Key
 
 from psi.fit.config import FitConfig
-from psi.fit.search.candidates import Kind, arena
-from psi.fit.search.objective import Course
+from psi.fit.formula.formula import Candidate, Formula, Vector
+from psi.fit.search.arena import arena
+from psi.fit.search.objective import TrainingTask
 from psi.ideal.returns import cap, capped, score
 from psi.lab.data.config import PILOT_SEEDS
 from psi.lab.data.generate import read_config
 from psi.lab.data.sweep import task_key, task_of
 from psi.lab.data.trajectories import pilot_family
 from psi.lab.engine.probe import probed_scale
+from psi.lab.engine.seeds import TUNING
 from psi.lab.tasks.task import Facts, Task
 from psi.law.law import Range
 from psi.progress import Bar, no_bar
 
-PROBES = np.arange(8)  # seeds
-SEEDS = np.arange(PILOT_SEEDS)
+PROBES = TUNING.array(8)
+SEEDS = TUNING.array(PILOT_SEEDS)
 
 
 class Rebuilt(NamedTuple):
@@ -37,8 +39,8 @@ class Rebuilt(NamedTuple):
     key: Key[Array, ""]
 
 
-def rebuilt(folder: Path, optimizer: str, held_out: Sequence[str] = ()) -> list[Rebuilt]:
-    """The tasks under one optimizer of all domains but `held_out`.
+def rebuilt(folder: Path, optimizer: str | None, held_out: Sequence[str] = ()) -> list[Rebuilt]:
+    """The tasks under an optimizer (None: under each) of all domains but `held_out`.
 
     Raises ValueError where the folder has no config.
     """
@@ -46,12 +48,12 @@ def rebuilt(folder: Path, optimizer: str, held_out: Sequence[str] = ()) -> list[
     every = (
         Rebuilt(task_of(data, number), task_key(data.seed, number))
         for number, spec in enumerate(data.specs())
-        if spec.hyper.optimizer == optimizer
+        if optimizer in (None, spec.hyper.optimizer)
     )
     return [each for each in every if each.task.facts.domain not in held_out]
 
 
-def probed_scales(folder: Path, optimizer: str, bar: Bar = no_bar) -> dict[str, float]:
+def probed_scales(folder: Path, optimizer: str | None, bar: Bar = no_bar) -> dict[str, float]:
     """α_0 of each task by its name: the median over 8 initialisations.
 
     Raises ValueError where no probe of a task finds a curvature.
@@ -84,27 +86,28 @@ def reference(records: pd.DataFrame, task: str, facts: Facts) -> float:
 
 
 def schedule_regrets(
-    kinds: Sequence[Kind],
+    formulas: Sequence[Formula],
+    fitted: Sequence[Vector],
     domain: tuple[Range, ...],
     folder: Path,
     config: FitConfig,
     records: pd.DataFrame,
-    optimizer: str,
     held_out: Sequence[str] = (),
     bar: Bar = no_bar,
-) -> Float[np.ndarray, "course kind"]:
-    """Regret of each kind on each training task, with features clipped to `domain`.
+) -> Float[np.ndarray, "task formula"]:
+    """Regret of each formula on each training task, with features clipped to `domain`.
 
-    Rates are not clipped to those of a law.
+    `fitted`: the constants as they are searched. Rates are not clipped to those of a law.
     """
-    tasks = rebuilt(folder, optimizer, held_out)
-    courses = [Course(t, reference(records, t.name, t.facts)) for t, _ in tasks]
-    place = arena(kinds, courses, config.names, domain, config.scaled, tasks[0].key)
-    found, starts = [], [kind.start[None] for kind in kinds]
+    found = rebuilt(folder, config.optimizer, held_out)
+    tasks = [TrainingTask(t, reference(records, t.name, t.facts)) for t, _ in found]
+    candidates = [Candidate(*each) for each in zip(formulas, fitted, strict=True)]
+    every = arena(candidates, tasks, config.names, domain, config.scaled, found[0].key)
+    regrets, vectors = [], [constants[None] for constants in fitted]
     with bar("training under the formulas") as update:
-        for done, (course, each) in enumerate(zip(courses, tasks, strict=True)):
-            update(done, len(tasks), each.task.name)
-            own = place._replace(courses=(course,), key=each.key)
-            found.append(own.regrets(range(len(kinds)), starts, SEEDS)[0])
+        for done, (task, (_, key)) in enumerate(zip(tasks, found, strict=True)):
+            update(done, len(tasks), task.task.name)
+            own = every._replace(tasks=(task,), key=key)
+            regrets.append(own.regrets(range(len(formulas)), vectors, SEEDS)[0])
         update(len(tasks), len(tasks), "")
-    return np.stack(found)
+    return np.stack(regrets)

@@ -1,7 +1,7 @@
 """Short-horizon bias, measured: what schedules chosen H epochs ahead end at.
 
-For each H a receding horizon chooses the rates of one population (receding.py); the schedule is
-then trained on fresh seeds. The shorter H, the lower the rates and the worse the end wherever
+For each H a receding horizon (psi.ideal.receding) chooses the rates of one population; the schedule
+is then trained on fresh seeds. The shorter H, the lower the rates and the worse the end wherever
 directions differ in curvature (Wu et al. 2018, arXiv 1803.02021).
 """
 
@@ -19,13 +19,14 @@ from psi.ideal.receding import recede
 from psi.ideal.returns import score
 from psi.lab.engine.branch import play, starts
 from psi.lab.engine.policy import trajectory
+from psi.lab.engine.seeds import POPULATIONS, TUNING
 from psi.lab.tasks.task import Task
 from psi.progress import Report, silent
 
 POPULATION = 16
 ORDERS = 4
 MANY = 8192
-"""Runs of a problem without a network: they cost nothing, and one of them tells little."""
+"""Runs of a problem without a network: they are cheap, and their losses are noisy."""
 
 
 def horizons_of(epochs: int) -> tuple[int, ...]:
@@ -46,26 +47,29 @@ def horizon_bias(
 
     Columns: task, horizon (H), continuation, epoch, lr (chosen), lr_low, lr_high, edge, flat, and
     of the whole schedule mean_lr, final_loss, score, regret (score minus that of the longest
-    horizon on the same fresh seeds, nats) with regret_low and regret_high. `report` is told the
-    horizons done. The population is of 16 runs, each over 4 fresh batch orders, scored on 32; of
-    problems without a network of 8192 along their own, scored on as many. Raises ValueError for a
-    horizon outside 1 … T.
+    horizon on the same fresh seeds, nats) with regret_low and regret_high.
+
+    The population has 16 runs, each over 4 fresh batch orders, and is scored on 32 seeds; that of a
+    problem without a network has 8192 runs along their own batch orders and is scored on as many.
+    Raises ValueError for a horizon outside 1 … T.
     """
     epochs = task.facts.epochs
     horizons = tuple(horizons) or horizons_of(epochs)
     if not all(1 <= h <= epochs for h in horizons):
         raise ValueError(f"horizons must be in 1 … {epochs}, the budget, got {list(horizons)}")
-    alone = task.facts.network == "none"
-    population = population or (MANY if alone else POPULATION)
-    states = starts(task, np.arange(population), key)
+    no_network = task.facts.network == "none"
+    population = population or (MANY if no_network else POPULATION)
+    seeds = POPULATIONS if no_network else TUNING
+    states = starts(task, seeds.array(population), key)
     tables = []
     for done, horizon in enumerate(horizons):
         draw = jax.random.fold_in(key, horizon)
-        how = Branching(horizon, continuation, 0 if alone else ORDERS)
-        tables.append(recede(task, states, rates, how, draw).ideal.assign(horizon=horizon))
+        branching = Branching(horizon, continuation, 0 if no_network else ORDERS)
+        found = recede(task, states, rates, branching, draw)
+        tables.append(found.ideal.assign(horizon=horizon))
         report(done + 1, len(horizons), "horizons")
-    seeds = population + np.arange(population) if alone else SCORING_SEEDS
-    return _scored(task, horizons, tables, key, seeds)
+    fresh = POPULATIONS.array(population, skip=population) if no_network else SCORING_SEEDS
+    return _scored(task, horizons, tables, key, fresh)
 
 
 def _scored(

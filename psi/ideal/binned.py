@@ -1,4 +1,4 @@
-"""The response surface of recorded runs: what one epoch at a rate brought, by loss, epoch and rate.
+"""The response surface of recorded runs: the return of one epoch by loss, epoch and rate.
 
 Every record is a visit: a run stood at (ε_i, i), took α_i for an epoch and had the training loss
 ε_{i+1} after it. Visits are put into bins of log ε, epoch and log α; in each bin that was visited
@@ -6,8 +6,9 @@ Every record is a visit: a run stood at (ε_i, i), took α_i for an epoch and ha
     return = −log mean(ε_{i+1} − L*),      rate = log mean(ε_i − L*) − log mean(ε_{i+1} − L*),
 
 the mean taken first (ε_i here the training loss before the epoch), and beside them the median of
-−log(ε_{i+1} − L*) over single visits, which a few diverged runs do not move. What was not visited
-says so and is left empty; a mean within 3 standard errors of the floor is below resolution.
+−log(ε_{i+1} − L*) over single visits, which a few diverged runs do not move. Bins that were not
+visited are flagged and left empty; a mean within 3 standard errors of the floor is below
+resolution.
 
 Features are raw, (ε, i), or relative, (ε/ε_0, i/T); tables are by task, by domain, or pooled. Where
 several tasks meet in a bin each run counts as often as it was there.
@@ -108,11 +109,11 @@ def binned_surface(
 
 
 def to_visits(records: pd.DataFrame, tasks: pd.DataFrame, features: Features, by: By) -> Visits:
-    """The records of runs that stood somewhere, with what came of each epoch.
+    """The records as visits: the state before each epoch, its rate, and the loss after it.
 
-    A visit whose loss afterwards is not finite has the most that a run counts with
-    (psi.ideal.returns); states beyond that are left out: the network has blown up, and no rate is
-    meant for it. Raises ValueError as `binned_surface`.
+    A visit whose loss afterwards is not finite has the cap of a single run (psi.ideal.returns);
+    states above the cap are left out: the network has blown up, and no rate helps it. Raises
+    ValueError where no rates can be compared, or every network has blown up.
     """
     if records.groupby(["task", "epoch"], observed=True).lr.nunique().max() < 2:
         raise ValueError(
@@ -145,11 +146,11 @@ def to_visits(records: pd.DataFrame, tasks: pd.DataFrame, features: Features, by
         number,
         np.full(len(records), "all") if group is None else group.to_numpy(dtype=object),
     )
-    stood = (visits.loss > 0) & (visits.lr > 0)  # not where it is NaN
-    stood &= visits.before <= limit - floor
-    if not stood.any():
+    usable = (visits.loss > 0) & (visits.lr > 0)  # not where it is NaN
+    usable &= visits.before <= limit - floor
+    if not usable.any():
         raise ValueError("no data: every network of the records has blown up")
-    return visits.take(stood)
+    return visits.take(usable)
 
 
 def surface_grid(visits: Visits, bins: Bins, features: Features) -> Grid:
@@ -165,22 +166,6 @@ def surface_grid(visits: Visits, bins: Bins, features: Features) -> Grid:
             np.geomspace(visits.lr.min(), visits.lr.max() * (1 + 1e-9), bins.lr + 1),
         ),
     )
-
-
-def at_point(
-    surface: pd.DataFrame,
-    loss: float,
-    epoch: float | int,
-    lr: float,
-    group: str | None = None,
-) -> pd.Series | None:
-    """The row of the bin around a point; None, which is no data, where nothing was visited."""
-    here = surface[surface.visited]
-    if group is not None:
-        here = here[here.group == group]
-    for name, value in (("loss", loss), ("epoch", epoch), ("lr", lr)):
-        here = here[(here[f"{name}_low"] <= value) & (value < here[f"{name}_high"])]
-    return None if here.empty else here.iloc[0]
 
 
 def _table(visits: Visits, grid: Grid, least: int, resamples: int) -> pd.DataFrame:
@@ -212,14 +197,14 @@ def _estimates(
     error = intervals(after[1:] or after)[0]
     columns = {}
     with np.errstate(divide="ignore", invalid="ignore"):
-        kinds = (
+        estimates = (
             ("return", [-np.log(a) for a in after]),
             ("rate", [np.log(w) - np.log(a) for w, a in zip(was, after, strict=True)]),
             ("median", [-np.log(m) for m in middle]),
         )
         # The median is a single visit's: it has no mean that could be below resolution.
         resolved = after[0] > RESOLVED * np.nan_to_num(error)
-    for name, values in kinds:
+    for name, values in estimates:
         known = (middle[0] > 0) if name == "median" else resolved
         _, low, high = intervals(values[1:] or values)
         for column, each in ((name, values[0]), (f"{name}_low", low), (f"{name}_high", high)):

@@ -3,9 +3,9 @@
 From every state of a cell at epoch i, each of K rates is played over R batch orders for H epochs,
 under a continuation (continuation.py). A second round tries K more rates between the neighbours of
 the best, on the same batch orders, and so on: what is estimated then is the best of a smooth
-function, however far apart the first rates were.
+function, however widely the first rates were spaced.
 
-What is resampled for the intervals is a cell's states, or where it has one alone its batch orders.
+Intervals resample the states of a cell, or, where it has only one, its batch orders.
 """
 
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ class Branching:
     """R, fresh batch orders a state, shared by the rates; 0: each state's own, for cells of many
     states."""
     rounds: int = 1
-    """Times K rates are tried, closer to the best each time."""
+    """How many times K rates are tried, closer to the best each time."""
 
     def __post_init__(self) -> None:
         if self.horizon is not None and self.horizon < 1:
@@ -49,7 +49,7 @@ def branch_surface(
     task: Task,
     states: States,
     rates: Float[np.ndarray, " rate"],
-    how: Branching,
+    branching: Branching,
     key: Key[Array, ""],
     report: Report = silent,
 ) -> pd.DataFrame:
@@ -68,11 +68,12 @@ def branch_surface(
     alive = [bool(np.isfinite(loss).all()) for loss in states.loss]
     if not any(alive):
         raise ValueError(f"no data: all {len(alive)} cells of {task.name} have diverged states")
-    horizon = horizons(task, states, how)
-    tried, losses = _rounds(task, states, rates, horizon, how, key, report)
+    horizon = horizons(task, states, branching)
+    tried, losses = _rounds(task, states, rates, horizon, branching, key, report)
+    name = branching.continuation.name
     return pd.concat(
         [
-            _cell(task, states, c, tried[c], losses[c], int(horizon[c]), how.continuation.name)
+            _cell(task, states, c, tried[c], losses[c], int(horizon[c]), name)
             for c in range(len(alive))
             if alive[c]
         ],
@@ -80,16 +81,16 @@ def branch_surface(
     )
 
 
-def horizons(task: Task, states: States, how: Branching) -> Int[np.ndarray, " cell"]:
+def horizons(task: Task, states: States, branching: Branching) -> Int[np.ndarray, " cell"]:
     """H of each cell."""
     left = task.facts.epochs - states.epoch
-    return left if how.horizon is None else np.minimum(left, how.horizon)
+    return left if branching.horizon is None else np.minimum(left, branching.horizon)
 
 
 def final_losses(
     task: Task, loss: Float[np.ndarray, "cell state order lane"]
 ) -> Float[np.ndarray, "cell state order lane"]:
-    """What single runs count with (psi.ideal.returns), float64."""
+    """Losses of single runs, capped (psi.ideal.returns), float64."""
     return capped(loss.astype(np.float64), task.facts.chance_loss, cap(task.facts.network))
 
 
@@ -98,26 +99,25 @@ def _rounds(
     states: States,
     rates: Float[np.ndarray, " rate"],
     horizon: Int[np.ndarray, " cell"],
-    how: Branching,
+    branching: Branching,
     key: Key[Array, ""],
     report: Report,
 ) -> tuple[Float[np.ndarray, "cell tried"], Float[np.ndarray, "cell state order tried"]]:
     """All rates tried, rising, and the capped loss of every run."""
-    now = np.broadcast_to(rates, (len(horizon), len(rates)))
+    new = np.broadcast_to(rates, (len(horizon), len(rates)))
     tried, losses = np.empty((len(horizon), 0)), None
-    for done in range(how.rounds):
-        ahead = within(report, done, 1, how.rounds)
-        lanes = lanes_of(states, now, horizon)
-        run = play(
-            task, states, how.continuation.policy, lanes, horizon, how.orders, key, report=ahead
-        )
-        tried = np.concatenate([tried, now], 1)
+    for done in range(branching.rounds):
+        stage = within(report, done, 1, branching.rounds)
+        lanes = lanes_of(states, new, horizon)
+        policy, orders = branching.continuation.policy, branching.orders
+        run = play(task, states, policy, lanes, horizon, orders, key, report=stage)
+        tried = np.concatenate([tried, new], 1)
         found = final_losses(task, run.loss)
         losses = found if losses is None else np.concatenate([losses, found], -1)
         order = tried.argsort(1)
         tried = np.take_along_axis(tried, order, 1)
         losses = np.take_along_axis(losses, order[:, None, None], -1)
-        now = _closer(task, tried, losses, len(rates))
+        new = _closer(task, tried, losses, len(rates))
     assert losses is not None
     return tried, losses
 

@@ -1,4 +1,4 @@
-"""Bins over several quantities at once, and what is resampled in them.
+"""Bins over several quantities at once, with means, medians and resampled weights in each.
 
 Intervals come from a Poisson bootstrap over runs (psi.ideal.resampling): in each resample a run
 counts Poisson(1) times in all the bins that it visits, however many of its epochs fall into one.
@@ -42,8 +42,8 @@ class Grid(NamedTuple):
     def table(self) -> pd.DataFrame:
         """One row a bin: NAME_low and NAME_high of each axis."""
         columns = {}
-        place = np.unravel_index(np.arange(self.size), self.shape)
-        for name, edges, k in zip(self.names, self.edges, place, strict=True):
+        index = np.unravel_index(np.arange(self.size), self.shape)
+        for name, edges, k in zip(self.names, self.edges, index, strict=True):
             columns |= {f"{name}_low": edges[k], f"{name}_high": edges[k + 1]}
         return pd.DataFrame(columns)
 
@@ -55,9 +55,9 @@ class Binned(NamedTuple):
     value: Float[np.ndarray, " point"]
     run: Int[np.ndarray, " point"]
     order: Int[np.ndarray, " point"]
-    """Where each came from."""
+    """Position of each point before it was sorted."""
     box: int
-    """Bins there are, empty ones among them."""
+    """Number of bins, empty ones included."""
 
 
 def binned(
@@ -66,7 +66,7 @@ def binned(
     run: Int[np.ndarray, " point"],
     box: int,
 ) -> Binned:
-    """Points of bins >= 0, of a box of so many."""
+    """Points of a box of `box` bins, sorted by bin and value; those outside it (−1) left out."""
     order = np.lexsort((value, bin))
     order = order[bin[order] >= 0]
     return Binned(bin[order], value[order], run[order], order, box)
@@ -89,14 +89,14 @@ def weights(points: Binned, resamples: int = RESAMPLES) -> Iterator[Float[np.nda
 def means(
     points: Binned, weight: Float[np.ndarray, " point"], value: Float[np.ndarray, " point"]
 ) -> Float[np.ndarray, " bin"]:
-    """Weighted mean of a value in each bin; NaN where nothing is."""
+    """Weighted mean of a value in each bin; NaN in an empty bin."""
     total = np.bincount(points.bin, weight, points.box)
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.bincount(points.bin, weight * value, points.box) / total
 
 
 def medians(points: Binned, weight: Float[np.ndarray, " point"]) -> Float[np.ndarray, " bin"]:
-    """Weighted (lower) median of the points' own value in each bin; NaN where nothing is."""
+    """Weighted (lower) median of the points' own value in each bin; NaN in an empty bin."""
     total = np.bincount(points.bin, weight, points.box)
     running = np.cumsum(weight)
     before = np.concatenate([[0.0], np.cumsum(total)[:-1]])
@@ -108,11 +108,11 @@ def medians(points: Binned, weight: Float[np.ndarray, " point"]) -> Float[np.nda
 def intervals(
     samples: Sequence[Float[np.ndarray, " bin"]],
 ) -> tuple[Float[np.ndarray, " bin"], Float[np.ndarray, " bin"], Float[np.ndarray, " bin"]]:
-    """(standard error, 2.5 % point, 97.5 % point) over resamples; all the first one where alone."""
+    """(standard error, 2.5 % point, 97.5 % point) over resamples; NaN in a bin without a value."""
     table = np.stack(samples)
     empty = np.isnan(table).all(0)
     table = np.where(empty, 0.0, table)
-    nothing = np.where(empty, np.nan, 0.0)
+    missing = np.where(empty, np.nan, 0.0)
     with np.errstate(invalid="ignore"):  # the log of a mean of 0 is infinite
         low, high = np.nanquantile(table, TAILS, axis=0)
-        return np.nanstd(table, axis=0) + nothing, low + nothing, high + nothing
+        return np.nanstd(table, axis=0) + missing, low + missing, high + missing

@@ -1,7 +1,7 @@
-"""Whether a data set can tell the loss and the epoch apart.
+"""Identifiability: whether a data set can separate the effect of the loss from that of the epoch.
 
-Along any one good schedule they say the same (1/ε_t = 1/ε_0 + t/c on a noisy quadratic), and a fit
-Ψ(ε, i) then means nothing that Ψ(i) alone does not. Two numbers show it. The condition number of
+Along any one good schedule one follows from the other (1/ε_t = 1/ε_0 + t/c on a noisy quadratic),
+and a fit Ψ(ε, i) is then no more than a fit Ψ(i). Two numbers show it. The condition number of
 the two features, as ranks (any monotone relation counts), is √((1 + |ρ|)/(1 − |ρ|)): 1 where they
 are unrelated, infinite where one follows from the other. And held-out errors: log α* of cells left
 out, predicted from ε alone, i alone, and both (splines, ridge), against a constant.
@@ -29,21 +29,22 @@ class Identifiability(NamedTuple):
 
     cells: int
     condition: float
-    """Of ε and i; inf where one follows from the other."""
+    """Condition number of ε and i; inf where one follows from the other."""
     left_out: str
-    """What was left out in turn: task or cell."""
+    """What each fold leaves out: task or cell."""
     error_constant: float
+    """Held-out error of a constant."""
     error_loss: float
-    """Of Ψ(ε)."""
+    """Held-out error of Ψ(ε)."""
     error_epoch: float
-    """Of Ψ(i)."""
+    """Held-out error of Ψ(i)."""
     error_both: float
-    """Of Ψ(ε, i)."""
+    """Held-out error of Ψ(ε, i)."""
     verdict: str
 
 
 def identifiability(ideal: pd.DataFrame) -> Identifiability:
-    """From a table of ideal rates (psi.ideal.rate), of its sure cells.
+    """Identifiability of the sure cells of a table of ideal rates (psi.ideal.rate.ideal_rates).
 
     Features are relative, ε/ε_0 and i/T. Tasks are left out in turn where there are at least 5,
     else cells. Raises ValueError for fewer than 20 sure cells, or all at one loss or epoch.
@@ -57,7 +58,7 @@ def identifiability(ideal: pd.DataFrame) -> Identifiability:
     epoch = (sure.epoch / sure.epochs).to_numpy(float)
     for name, values in (("loss", loss), ("epoch", epoch)):
         if np.ptp(values) == 0:
-            raise ValueError(f"all {len(sure)} cells are at one {name}: nothing can be told of it")
+            raise ValueError(f"all {len(sure)} cells are at one {name}: its effect is not seen")
     rho = abs(float(spearmanr(loss, epoch)[0]))  # pyright: ignore
     condition = float(np.sqrt((1 + rho) / (1 - rho))) if rho < 1 - 1e-9 else float("inf")
     target = np.log(sure.lr.to_numpy(float))
@@ -65,9 +66,9 @@ def identifiability(ideal: pd.DataFrame) -> Identifiability:
     weight = 1 / (error**2 + NOISE**2)
     by_task = sure.task.nunique() >= FOLDS
     group = sure.task.astype(str).to_numpy() if by_task else np.arange(len(sure))
-    nothing = np.empty((len(sure), 0))
+    none = np.empty((len(sure), 0))
     constant, of_loss, of_epoch, of_both = (
-        _held_out(np.column_stack([nothing, *columns]), target, weight, group)
+        _held_out(np.column_stack([none, *columns]), target, weight, group)
         for columns in ((), (loss,), (epoch,), (loss, epoch))
     )
     return Identifiability(
@@ -109,7 +110,7 @@ def _verdict(condition: float, constant: float, loss: float, epoch: float, both:
             f"ε and i are not told apart (condition number {condition:.3g}): "
             "states off the good trajectories are needed"
         )
-    told = f"ε and i are told apart (condition number {condition:.3g})"
+    separated = f"ε and i are told apart (condition number {condition:.3g})"
     errors = {"neither": constant, "the loss": loss, "the epoch": epoch, "both": both}
     best = min(errors, key=lambda name: errors[name])
-    return f"{told}; what is left out is predicted best from {best}"
+    return f"{separated}; what is left out is predicted best from {best}"

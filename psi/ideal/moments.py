@@ -3,8 +3,8 @@
 For a quadratic in independent directions with curvatures h_i and gradient noise σ_i² (Wu et al.
 2018, arXiv 1803.02021) the second moments A_i = E θ_i² follow A_i' = (1 − α h_i)² A_i + α² σ_i².
 All T rates are then searched at once, in float64, through that recursion: for the mean loss
-½ Σ h_i A_i, or for the worst direction of all, max_i √A_i (A_i(0) = 1, σ = 0: |x_T/x_0|). What is
-found is a trajectory; what it is worth is for trained runs to say.
+½ Σ h_i A_i, or for the worst direction of all, max_i √A_i (A_i(0) = 1, σ = 0: |x_T/x_0|). Trained
+runs then say what the trajectory is worth.
 """
 
 from collections.abc import Callable
@@ -27,7 +27,7 @@ Rates = Float[np.ndarray, " step"]
 Loss = Callable[[NoisyQuadratic, Float[Array, " step"]], tuple[Array, Array]]
 
 
-def mean_oracle(problem: NoisyQuadratic, epochs: int, highest: float, seed: int = 0) -> Rates:
+def mean_oracle(problem: NoisyQuadratic, epochs: int, highest: float) -> Rates:
     """The T rates <= `highest` with the lowest mean loss in the end.
 
     L-BFGS-B on the log of the loss. Where rates may pass 2/h there are many local optima: the best
@@ -37,7 +37,7 @@ def mean_oracle(problem: NoisyQuadratic, epochs: int, highest: float, seed: int 
     run in float32 does. Raises ValueError for epochs < 1 or a rate that is not positive.
     """
     _check(epochs, highest)
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(0)
     left = 1 - np.arange(epochs) / epochs
     disturbed = np.exp(0.2 * rng.normal(size=(STARTS, epochs)))
     first = highest * np.linspace(0.3, 0.95, STARTS)[:, None] * left * disturbed

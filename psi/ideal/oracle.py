@@ -3,7 +3,7 @@
 A trajectory is a few knots of log α over progress i/(T−1), closer towards the end, linear between
 them. CMA-ES (Hansen & Ostermeier 2001; evosax) searches them from several starts at once: every
 generation all restarts' candidates are trained as one population, from seeds that are new each
-time, so that no candidate is good at one set of batches alone. What the restarts end at competes
+time, so that no candidate is good at one set of batches alone. The ends of the restarts compete
 with the tuned plain schedules on further seeds, and the winner is scored on seeds that nothing has
 seen. *Headroom* is how much a schedule can matter: the score of the best constant rate minus that
 of the oracle, in nats.
@@ -27,13 +27,12 @@ from psi.lab.engine.branch import play, repeated, starts
 from psi.lab.engine.evolution import strategy
 from psi.lab.engine.interior import interior
 from psi.lab.engine.policy import trajectory
+from psi.lab.engine.seeds import CHOOSING, ORACLE, SCORING, TUNING
 from psi.lab.tasks.task import Task
 from psi.progress import Report, silent
 
-TUNING_SEEDS = np.arange(16)
-FIRST_CHOOSING_SEED = 500
-SCORING_SEEDS = np.arange(100, 132)
-FIRST_SEARCH_SEED = 1000
+TUNING_SEEDS = TUNING.array(16)
+SCORING_SEEDS = SCORING.array(32)
 WIDTH = 8  # lanes of a cell: cells are trained together, and few lanes leave little padding
 RATIO = 1.5  # between neighbouring rates of the plain schedules
 MORE = 4  # rates added at an edge at a time
@@ -56,7 +55,7 @@ class Search:
     spread: float = 0.5
     """Standard deviation of log α at the start, nats."""
     choosing: int = 128
-    """Seeds on which what the restarts end at and the plain schedules compete."""
+    """Seeds on which the ends of the restarts compete with the plain schedules."""
 
     def __post_init__(self) -> None:
         at_least(self, ("knots", 2), ("restarts", 1), ("population", 4), ("seeds", 1))
@@ -101,16 +100,15 @@ def headroom(
     task: Task,
     rates: tuple[float, float],
     key: Key[Array, ""],
-    how: Search | None = None,
+    settings: Search | None = None,
     report: Report = silent,
 ) -> Headroom:
     """Tune the plain schedules, search the oracle, score all on fresh seeds.
 
     `rates` are the lowest and highest to begin with; grids are extended until the best is inside.
-    `report` is told the generations done.
     """
     peaks, spent = tuned_peaks(task, rates, key)
-    found = headroom_over(task, peaks, key, how or Search(), report)
+    found = headroom_over(task, peaks, key, settings or Search(), report)
     return found._replace(runs=found.runs + spent)
 
 
@@ -118,16 +116,16 @@ def headroom_over(
     task: Task,
     peaks: Float[np.ndarray, " shape"],
     key: Key[Array, ""],
-    how: Search,
+    settings: Search,
     report: Report = silent,
 ) -> Headroom:
-    """The same with the plain schedules at these peak rates."""
+    """Headroom with the plain schedules at given peak rates, in the order of PLAIN."""
     plans = np.stack(
         [plain(np.array([p]), task.facts.epochs).rates[k] for k, p in enumerate(peaks)]
     )
-    found = search(task, plans, key, how, report)
+    found = search(task, plans, key, settings, report)
     candidates = np.concatenate([plans, found])
-    fresh = FIRST_CHOOSING_SEED + np.arange(how.choosing)
+    fresh = CHOOSING.array(settings.choosing)
     choice = _scores(trajectory_losses(task, candidates, fresh, key), task).argmin()
     final = np.concatenate([plans, candidates[choice][None]])
     names = (*(name for name, _ in PLAIN), "oracle")
@@ -137,7 +135,7 @@ def headroom_over(
         Scored(name, final[k], losses[:, k], float(scores[k])) for k, name in enumerate(names)
     ]
     nats, low, high = difference(losses[:, 0], losses[:, -1], task)
-    runs = how.runs() + len(candidates) * how.choosing + losses.size
+    runs = settings.runs() + len(candidates) * settings.choosing + losses.size
     return Headroom(scored[-1], tuple(scored[:-1]), nats, low, high, runs)
 
 
@@ -168,28 +166,28 @@ def search(
     task: Task,
     first: Float[np.ndarray, "first epoch"],
     key: Key[Array, ""],
-    how: Search,
+    settings: Search,
     report: Report = silent,
 ) -> Float[np.ndarray, "restart epoch"]:
-    """What each restart ends at; restart r begins at trajectory r of `first`, in turn."""
+    """The trajectory each restart of CMA-ES ends at; restart r begins at `first`[r], in turn."""
     epochs = task.facts.epochs
-    at = knots(epochs, how.knots)
-    begin = [_log_knots(first[r % len(first)], at) for r in range(how.restarts)]
-    ask, tell, states = strategy(how.population, how.spread, np.stack(begin), key)
-    for generation in range(how.generations):
+    at = knots(epochs, settings.knots)
+    begin = [_log_knots(first[r % len(first)], at) for r in range(settings.restarts)]
+    ask, tell, states = strategy(settings.population, settings.spread, np.stack(begin), key)
+    for generation in range(settings.generations):
         draw = jax.random.fold_in(key, generation)
         logs, states = ask(draw, states)
         lanes = _trajectories(np.asarray(logs).reshape(-1, len(at)), at, epochs)
-        seeds = FIRST_SEARCH_SEED + generation * how.seeds + np.arange(how.seeds)
+        seeds = ORACLE.array(settings.seeds, skip=generation * settings.seeds)
         scores = _scores(trajectory_losses(task, lanes, seeds, key), task)
-        fitness = jnp.asarray(scores.reshape(how.restarts, how.population), float)
+        fitness = jnp.asarray(scores.reshape(settings.restarts, settings.population), float)
         states = tell(draw, logs, fitness, states)
-        report(generation + 1, how.generations, "generations")
+        report(generation + 1, settings.generations, "generations")
     return _trajectories(np.asarray(states.mean), at, epochs)
 
 
 def knots(epochs: int, count: int) -> Float[np.ndarray, " knot"]:
-    """Where the knots are on 0 … T−1: progress 1 − (1 − u)², u even, so closer to the end."""
+    """Epochs of the knots on 0 … T−1, (T − 1)(1 − (1 − u)²) for even u: closer towards the end."""
     u = np.linspace(0, 1, min(count, epochs))
     return (epochs - 1) * (1 - (1 - u) ** 2)
 

@@ -17,14 +17,13 @@ from psi.ideal.continuation import CONSTANT
 from psi.ideal.rate import ideal_rates
 from psi.lab.engine.branch import States, after, play
 from psi.lab.tasks.task import Task
-from psi.progress import Report, silent
 
 
 class Receded(NamedTuple):
-    """A schedule chosen epoch by epoch, and what it did."""
+    """A schedule chosen epoch by epoch, and the losses of the population that it trained."""
 
     ideal: pd.DataFrame
-    """Row i: the ideal rate at epoch i, as psi.ideal.rate.ideal_rates has it."""
+    """Row i: the ideal rate at epoch i, with the columns of psi.ideal.rate.ideal_rates."""
     loss: Float[np.ndarray, " epoch_and_end"]
     """Mean validation loss before each epoch and after the last."""
     rates: Float[np.ndarray, " epoch"]
@@ -35,26 +34,23 @@ def recede(
     task: Task,
     states: States,
     rates: Float[np.ndarray, " rate"],
-    how: Branching,
+    branching: Branching,
     key: Key[Array, ""],
-    epochs: int | None = None,
     chosen_by: int | None = None,
-    report: Report = silent,
 ) -> Receded:
-    """From the states of one cell on, for some epochs or to the end of the budget.
+    """A receding horizon from the states of one cell to the end of the budget.
 
-    Rates are chosen by branching from the first `chosen_by` states, or all. `report` is told the
-    epochs done. Raises ValueError as `branch_surface` does, and where all runs diverged.
+    Rates are chosen by branching from the first `chosen_by` states, or all. Raises ValueError for
+    fewer than 3 rates or rates that do not rise, and where all runs diverged.
     """
-    epochs = task.facts.epochs - int(states.epoch[0]) if epochs is None else epochs
+    epochs = task.facts.epochs - int(states.epoch[0])
     losses, rows = [_mean(task, states)], []
     for i in range(epochs):
         some = States(jax.tree.map(lambda a: a[:, :chosen_by], states.runs), states.epoch)
-        surface = branch_surface(task, some, rates, how, jax.random.fold_in(key, i))
+        surface = branch_surface(task, some, rates, branching, jax.random.fold_in(key, i))
         rows.append(ideal_rates(surface))
         states = stepped(task, states, float(rows[-1].lr.iloc[0]))
         losses.append(_mean(task, states))
-        report(i + 1, epochs, "epochs")
     ideal = pd.concat(rows, ignore_index=True)
     return Receded(ideal, np.array(losses), ideal.lr.to_numpy())
 

@@ -34,8 +34,9 @@ def _power(xp: Namespace, a: Array, b: Array) -> Array:
     return xp.where(positive, both, xp.power(a, _stop_gradient(b)))
 
 
-def _power_slopes(xp: Namespace, a: Array, b: Array) -> tuple[Array, ...]:
-    return b * xp.power(a, b - 1), xp.where(a > 0, xp.power(a, b) * xp.log(a), 0)
+def _slope_by_divisor(xp: Namespace, value: Array, a: Array, b: Array) -> Array:
+    """−a/b²; under JAX by the products that JAX itself takes, which overflow for more b."""
+    return xp.divide(-value, b) if xp is np else -a * xp.divide(1.0, b * b)
 
 
 class Operation(NamedTuple):
@@ -44,30 +45,51 @@ class Operation(NamedTuple):
     arity: int
     function: Compute
     """(xp, *arguments) → value"""
-    slopes: Compute | None = None
-    """(xp, *arguments) → derivative by each argument; None: always finite, never needed."""
+    slopes: tuple[Compute, ...]
+    """For each argument: (xp, value, *arguments) → derivative of the value by it."""
+    finite: bool = False
+    """Whether these are finite everywhere."""
 
 
 OPERATIONS: Mapping[str, Operation] = MappingProxyType(
     {
-        "add": Operation(2, lambda _, a, b: a + b),
-        "sub": Operation(2, lambda _, a, b: a - b),
-        "mul": Operation(2, lambda _, a, b: a * b, lambda _, a, b: (b, a)),
+        "add": Operation(2, lambda _, a, b: a + b, (lambda *_: 1.0, lambda *_: 1.0), True),
+        "sub": Operation(2, lambda _, a, b: a - b, (lambda *_: 1.0, lambda *_: -1.0), True),
+        "mul": Operation(
+            2, lambda _, a, b: a * b, (lambda _, _v, _a, b: b, lambda _, _v, a, _b: a)
+        ),
         "div": Operation(
             2,
             lambda xp, a, b: xp.divide(a, b),
-            lambda xp, a, b: (xp.divide(1.0, b), -a * xp.divide(1.0, b * b)),
+            (lambda xp, _v, _a, b: xp.divide(1.0, b), _slope_by_divisor),
         ),
-        "neg": Operation(1, lambda _, a: -a),
-        "pow": Operation(2, _power, _power_slopes),
-        "exp": Operation(1, lambda xp, a: xp.exp(a), lambda xp, a: (xp.exp(a),)),
-        "log": Operation(1, lambda xp, a: xp.log(a), lambda xp, a: (xp.divide(1.0, a),)),
-        "sqrt": Operation(1, lambda xp, a: xp.sqrt(a), lambda xp, a: (0.5 / xp.sqrt(a),)),
-        "tanh": Operation(1, lambda xp, a: xp.tanh(a), lambda xp, a: (1 - xp.tanh(a) ** 2,)),
-        "cos": Operation(1, lambda xp, a: xp.cos(a), lambda xp, a: (-xp.sin(a),)),
-        "floor": Operation(1, lambda xp, a: xp.floor(a)),
-        "min": Operation(2, lambda xp, a, b: xp.minimum(a, b)),
-        "max": Operation(2, lambda xp, a, b: xp.maximum(a, b)),
+        "neg": Operation(1, lambda _, a: -a, (lambda *_: -1.0,), True),
+        "pow": Operation(
+            2,
+            _power,
+            (
+                lambda xp, _v, a, b: b * xp.power(a, b - 1),
+                lambda xp, v, a, _b: xp.where(a > 0, v * xp.log(a), 0),
+            ),
+        ),
+        "exp": Operation(1, lambda xp, a: xp.exp(a), (lambda _xp, v, _a: v,)),
+        "log": Operation(1, lambda xp, a: xp.log(a), (lambda xp, _v, a: xp.divide(1.0, a),)),
+        "sqrt": Operation(1, lambda xp, a: xp.sqrt(a), (lambda xp, v, _a: xp.divide(0.5, v),)),
+        "tanh": Operation(1, lambda xp, a: xp.tanh(a), (lambda _xp, v, _a: 1 - v * v,)),
+        "cos": Operation(1, lambda xp, a: xp.cos(a), (lambda xp, _v, a: -xp.sin(a),)),
+        "floor": Operation(1, lambda xp, a: xp.floor(a), (lambda *_: 0.0,), True),
+        "min": Operation(
+            2,
+            lambda xp, a, b: xp.minimum(a, b),
+            (lambda _xp, _v, a, b: a <= b, lambda _xp, _v, a, b: a > b),
+            True,
+        ),
+        "max": Operation(
+            2,
+            lambda xp, a, b: xp.maximum(a, b),
+            (lambda _xp, _v, a, b: a >= b, lambda _xp, _v, a, b: a < b),
+            True,
+        ),
     }
 )
 
@@ -114,25 +136,26 @@ def evaluate(tree: Expression, names: tuple[str, ...], values: Array, xp: Namesp
         inner = [evaluate(argument, names, values, xp) for argument in tree.arguments]
         row = OPERATIONS[tree.operation]
         # numpy has no derivatives, and guarding them changes no value.
-        if xp is np or row.slopes is None or all(map(_is_number, inner)):
+        if xp is np or row.finite or all(map(_is_number, inner)):
             return row.function(xp, *inner)
-        return _guarded(row.function, row.slopes, inner, xp)
+        return _guarded(row, inner, xp)
     return tree.value if isinstance(tree, Constant) else values[names.index(tree.name)]
 
 
-def _guarded(function: Compute, slopes: Compute, arguments: list[Array], xp: Namespace) -> Array:
-    """function(xp, *arguments), through which no derivative passes where a slope is not finite.
+def _guarded(row: Operation, arguments: list[Array], xp: Namespace) -> Array:
+    """The operation's value, through which no derivative passes where a slope is not finite.
 
     Derivatives are multiplied by the slope and 0 · ∞ is not 0, so they are stopped on both sides
     of that product: backward ones at the arguments, forward ones at the value.
     """
-    by_each = zip(arguments, slopes(xp, *arguments), strict=True)
-    needed = [slope for argument, slope in by_each if not _is_number(argument)]
+    value = row.function(xp, *arguments)
+    by_each = zip(arguments, row.slopes, strict=True)
+    needed = [slope(xp, value, *arguments) for a, slope in by_each if not _is_number(a)]
     if all(_is_number(slope) and math.isfinite(slope) for slope in needed):  # of 0.5·a
-        return function(xp, *arguments)
+        return value
     fine = reduce(operator.and_, map(xp.isfinite, needed))
-    value = function(xp, *(_stop_gradient_unless(fine, argument, xp) for argument in arguments))
-    return _stop_gradient_unless(fine, value, xp)
+    held = (_stop_gradient_unless(fine, argument, xp) for argument in arguments)
+    return _stop_gradient_unless(fine, row.function(xp, *held), xp)
 
 
 def _is_number(a: Array) -> bool:

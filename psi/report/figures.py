@@ -22,6 +22,8 @@ from psi.law.law import Law
 DPI = 130
 FONT = 9
 WIDE = 60  # characters of a title's line
+NOTHING = "0.85"
+"""Grey, where nothing was visited."""
 
 
 class Line(NamedTuple):
@@ -71,12 +73,25 @@ def surface_figure(surface: pd.DataFrame, ideal: pd.DataFrame, path: Path) -> No
 
 
 def _binned(axis: Axes, x: pd.Series, x_edges: np.ndarray, table: pd.DataFrame, rates: np.ndarray):
-    total, *_ = np.histogram2d(x, table.lr, (x_edges, rates), weights=table.lost)
-    count, *_ = np.histogram2d(x, table.lr, (x_edges, rates))
-    mean = np.ma.masked_invalid(total / np.where(count > 0, count, np.nan))
-    axis.set_facecolor("0.85")
+    axis.set_facecolor(NOTHING)
     axis.set_yscale("log")
+    mean = binned_mean(x, table.lr, (x_edges, rates), table.lost)
     return axis.pcolormesh(x_edges, rates, mean.T, cmap="viridis_r", vmin=0, vmax=2.5)
+
+
+def binned_mean(
+    x: pd.Series,
+    y: pd.Series,
+    edges: tuple[Float[np.ndarray, " x_edge"], Float[np.ndarray, " y_edge"]],
+    values: pd.Series,
+    weights: pd.Series | float = 1.0,
+) -> Float[np.ndarray, "x y"]:
+    """Weighted mean of the values whose (x, y) is in each bin; NaN where there is none."""
+    weight = np.broadcast_to(weights, len(x))
+    total, *_ = np.histogram2d(x, y, edges, weights=weight)
+    summed, *_ = np.histogram2d(x, y, edges, weights=weight * values)
+    with np.errstate(invalid="ignore"):
+        return summed / total
 
 
 def psi_figure(
@@ -110,18 +125,18 @@ def psi_figure(
 
 
 def law_figure(law: Law, epochs: int, path: Path, parameters: int | None = None) -> None:
-    """Ψ over loss and epoch for the law's typical ε_0, a budget of `epochs` and P."""
+    """Ψ over epoch and loss, up to the law's typical ε_0, of a budget T and P parameters."""
     clock = Clock(law, epochs, parameters=parameters)
-    where = f", P = {clock.parameter_count:.0f}" if "parameters" in law.features else ""
-    title = "\n".join(wrap(f"Ψ: {law}{where}", WIDE))
+    size = f", P = {clock.parameter_count:.0f}" if "parameters" in law.features else ""
+    title = "\n".join(wrap(f"Ψ: {law}{size}", WIDE))
     surface = Surface(title, partial(rates_over, clock))
-    nowhere = pd.DataFrame({"epoch": [], "loss": []})
+    unvisited = pd.DataFrame({"epoch": [], "loss": []})
     losses = (law.initial_loss / 100, law.initial_loss)
-    psi_figure([surface], losses, epochs, nowhere, path)
+    psi_figure([surface], losses, epochs, unvisited, path)
 
 
 def curves_figure(lines: Sequence[Line], criterion: float, path: Path) -> None:
-    """Mean validation loss over the epochs."""
+    """Mean validation loss of each method over the epochs, and the criterion."""
     figure, axes = _figure(1, 1, (7.6, 4.4))
     for line, style in zip(lines, _styles(lines), strict=True):
         losses = np.array(line.losses, np.float64)
@@ -135,7 +150,7 @@ def curves_figure(lines: Sequence[Line], criterion: float, path: Path) -> None:
 
 
 def rates_figure(lines: Sequence[Line], path: Path) -> None:
-    """The rate at the end of each epoch."""
+    """The learning rate of each method at the end of each epoch."""
     figure, axes = _figure(1, 1, (7.6, 4.0))
     for line, style in zip(lines, _styles(lines), strict=True):
         rates = np.array(line.rates, np.float64)

@@ -10,9 +10,8 @@ from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, ScalarForm
 
 from psi.law.parsing import parse
 from psi.law.printing import latex, text
-from psi.report.figures import save
+from psi.report.figures import FONT, save
 
-FONT = 9
 DIGITS = 3
 LONG = 52  # characters of a formula in the list
 MOST = 24  # formulas of the list
@@ -69,10 +68,10 @@ def _list(axis: Axes, front: pd.DataFrame) -> None:
     axis.set_axis_off()
     axis.set_title("nodes, error, formula", fontsize=FONT, loc="left")
     step = 1 / max(len(front[:MOST]), 12)
-    for place, (_, row) in enumerate(front[:MOST].iterrows()):
+    for position, (_, row) in enumerate(front[:MOST].iterrows()):
         shown = text(parse(row.formula), DIGITS)
         shown = shown if len(shown) <= LONG else shown[: LONG - 1] + "…"
-        height = 1 - (place + 0.7) * step
+        height = 1 - (position + 0.7) * step
         for left, part in (
             (0.0, str(row.complexity)),
             (0.06, f"{row.held_out:.3g}"),

@@ -13,15 +13,14 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator
 
-from psi.report.figures import save
+from psi.report.figures import NOTHING, binned_mean, save
 
 SHOWN = 4  # tasks
-NOTHING = "0.85"
 BLOWN_UP = 2.0  # times ε_0
 FONT = 8
 
 
-def surface_figure(surface: pd.DataFrame, path: Path) -> None:
+def gain_figure(surface: pd.DataFrame, path: Path) -> None:
     """Nats that an epoch at a rate gained, over loss and rate: a column a task, the first four.
 
     Top: the first half of the epochs, bottom: the second. Means over epoch bins, by visits; what
@@ -69,11 +68,7 @@ def _over(
     known = own[own.visited & np.isfinite(own[value])]
     x = np.unique(np.append(own[f"{across}_low"], own[f"{across}_high"].max()))
     y = np.unique(np.append(own.lr_low, own.lr_high.max()))
-    total, _, _ = np.histogram2d(known[across], known.lr, (x, y), weights=known.visits)
-    each = known.visits * known[value]
-    summed, _, _ = np.histogram2d(known[across], known.lr, (x, y), weights=each)
-    with np.errstate(invalid="ignore"):
-        return x, y, summed / total
+    return x, y, binned_mean(known[across], known.lr, (x, y), known[value], known.visits)
 
 
 def relief_figure(surface: pd.DataFrame, path: Path) -> None:
@@ -122,8 +117,8 @@ def _bars(
     axis.set_xlabel("log₁₀ ε/ε₀", fontsize=FONT)
     axis.set_ylabel("log₁₀ α", fontsize=FONT)
     axis.tick_params(labelsize=FONT - 1, pad=0)
-    for one in (axis.xaxis, axis.yaxis, axis.zaxis):
-        one.set_major_locator(MaxNLocator(4))
+    for each in (axis.xaxis, axis.yaxis, axis.zaxis):
+        each.set_major_locator(MaxNLocator(4))
     axis.view_init(32, -60)
 
 
@@ -180,8 +175,8 @@ def ideal_figure(ideal: pd.DataFrame, path: Path) -> None:
     figure = Figure(figsize=(9.6, 0.6 + 3.2 * len(labels)), layout="constrained")
     axes = figure.subplots(len(labels), 2, squeeze=False, sharey=True)
     for row, label in enumerate(labels):
-        stood = ideal.sure & (ideal.loss <= BLOWN_UP * ideal.initial_loss)
-        own = ideal[(ideal.label == label) & stood]
+        shown = ideal.sure & (ideal.loss <= BLOWN_UP * ideal.initial_loss)
+        own = ideal[(ideal.label == label) & shown]
         progress, ratio = own.epoch / own.epochs, own.loss / own.initial_loss
         cells = f"{label}: {len(own)} of {(ideal.label == label).sum()} cells"
         _dots(axes[row, 0], progress, own, np.log10(ratio), "log₁₀ ε/ε₀")
@@ -238,12 +233,12 @@ def headroom_figure(table: pd.DataFrame, path: Path) -> None:
     figure = Figure(figsize=(6.4, 1.0 + 0.3 * len(rows)), layout="constrained")
     axis = figure.subplots()
     spread = np.stack([rows.headroom - rows.headroom_low, rows.headroom_high - rows.headroom])
-    place = np.arange(len(rows))
-    axis.barh(place, rows.headroom, xerr=spread, color="tab:blue", ecolor="0.3", capsize=2)
+    height = np.arange(len(rows))
+    axis.barh(height, rows.headroom, xerr=spread, color="tab:blue", ecolor="0.3", capsize=2)
     linear = rows.score_constant - rows.score_linear
-    axis.plot(linear, place, "d", color="tab:orange", ms=5, label="tuned linear")
+    axis.plot(linear, height, "d", color="tab:orange", ms=5, label="tuned linear")
     axis.axvline(0.2, color="k", lw=0.8, ls=":")
-    axis.set_yticks(place, labels=list(rows.task))
+    axis.set_yticks(height, labels=list(rows.task))
     axis.set_xlabel("headroom over the best constant rate [nats]; bars: oracle, 95 %")
     axis.xaxis.set_major_locator(MaxNLocator(6))
     axis.legend(fontsize=FONT, frameon=False, loc="lower right")

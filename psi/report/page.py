@@ -120,7 +120,7 @@ def write_page(folder: Path) -> dict[str, Any]:
 
 
 def legend(summary: dict[str, Any]) -> str:
-    """What the table's columns mean."""
+    """The meaning of the comparison's columns."""
     task = summary["task"]
     return (
         f"Means over seeds {task['seeds'][0]}–{task['seeds'][-1]}. Criterion: validation loss "
@@ -133,7 +133,7 @@ def legend(summary: dict[str, Any]) -> str:
 
 
 def machine(summary: dict[str, Any]) -> str:
-    """The machine and how long it took."""
+    """The machine on which the demo was made, and how long it took."""
     m = summary["machine"]
     return (
         f"{m['cores']} cores, {m['device']}, Python {m['python']}, jax {m['jax']}; "

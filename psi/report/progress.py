@@ -33,8 +33,22 @@ class Speed(ProgressColumn):
 
 
 @contextlib.contextmanager
-def bar(what: str) -> Iterator[Report]:
-    """A bar with that title."""
+def bar(title: str) -> Iterator[Report]:
+    """Show how far a long computation is, and the time that is left.
+
+    Args:
+        title: What is being done.
+
+    Returns:
+        A context that yields report(done, total, note): units done, units in all, and what comes
+        next. It draws on standard error; where that is no terminal it also prints a line at most
+        every 20 seconds.
+
+    >>> from psi.report.progress import bar
+    >>> with bar("counting") as report:
+    ...     for done in range(3):
+    ...         report(done + 1, 3, "the next one")
+    """
     columns = (
         TextColumn("{task.description}"),
         BarColumn(bar_width=16),
@@ -48,17 +62,17 @@ def bar(what: str) -> Iterator[Report]:
         ),
     )
     with Progress(*columns, console=Console(stderr=True)) as progress:
-        task = progress.add_task(what, total=None, note="")
-        told = started = time.monotonic()
+        task = progress.add_task(title, total=None, note="")
+        started = printed = time.monotonic()
 
         def update(done: int, total: int, note: str = "") -> None:
-            nonlocal told
+            nonlocal printed
             progress.update(task, completed=done, total=total, note=note)
-            now = time.monotonic()
-            if not progress.console.is_terminal and now - told > EVERY:
-                told = now
-                left = (now - started) * (total - done) / done if done else float("nan")
-                line = f"{what} {done}/{total}, {left / 60:.1f} min left, {note}"
+            current = time.monotonic()
+            if not progress.console.is_terminal and current - printed > EVERY:
+                printed = current
+                left = (current - started) * (total - done) / done if done else float("nan")
+                line = f"{title} {done}/{total}, {left / 60:.1f} min left, {note}"
                 print(line, file=sys.stderr, flush=True)
 
         yield update

@@ -13,7 +13,7 @@ OUTCOMES = (("exhausted", "0.6"), ("converged", "tab:blue"), ("diverged", "tab:r
 
 
 def records_figure(tasks: pd.DataFrame, records: pd.DataFrame, path: Path) -> None:
-    """A column a task, the first eight.
+    """What a data set holds, a column for each of the first eight tasks.
 
     Top: final validation loss of each run against its mean learning rate, at most twice the loss
     of chance, where diverged runs are too; dotted: the criterion. Bottom: 5, 25, 50, 75 and 95 %

@@ -1,4 +1,4 @@
-"""G1, G2, G3: the best rate for the very next loss, from trained runs, against its formula."""
+"""G1, G2, G3 of problems.md: the best rate for the next loss, from trained runs and by formula."""
 
 import jax
 import numpy as np
@@ -24,9 +24,13 @@ ONE_STEP = Branching(horizon=1, continuation=CONSTANT, orders=0, rounds=2)
 RATES = np.geomspace(0.003, 1.0, 14)
 """Fixed, whatever the ideal rate is: 0.015 to 0.48 in G1."""
 H, VARIANCE = 2.0, 1.0
+"""h and σ² of G1."""
 C = VARIANCE / (2 * H)
+"""c of G1: the excess at which the ideal rate is half of 1/h."""
 KEY = 20261123
-REGRESSION_SCALE = 8 * 0.25 / 16
+DIMENSION, BATCH, SCALE, NOISE = 8, 8, 0.5, 0.5
+"""d, B, λ and s_n of G2."""
+REGRESSION_SCALE = DIMENSION * NOISE**2 / (2 * BATCH)
 """d s_n²/(2B) of G2."""
 
 
@@ -43,7 +47,7 @@ def numbers_of(task: Task) -> NoisyQuadratic:
 
 
 def of_the_loss(runs: int = RUNS) -> list[Row]:
-    """G1: α*(ε) at 13 losses."""
+    """G1: α*(ε) = (1/h) ε/(ε + c) at 13 losses."""
     excess = C * np.geomspace(10**-1.5, 10**1.5, 13)
     return many("G1", "α*(ε)", measured_quadratic(excess, runs), _truth(excess), 0.03, 0.10)
 
@@ -56,7 +60,7 @@ def measured_quadratic(
 
 
 def of_the_epoch(runs: int = RUNS, epochs: int = 20) -> list[Row]:
-    """G1: the same as a function of i, along the schedule that it makes."""
+    """G1: α*(i) = (1/h)/(1 + i + c/ε_0), along the greedy schedule."""
     task = quadratic(16 * C, epochs=epochs)
     key = jax.random.key(KEY)
     found = recede(task, starts(task, np.arange(runs), key), RATES, ONE_STEP, key)
@@ -74,8 +78,8 @@ def coverage(repetitions: int = 1000, states: int = 64, orders: int = 8) -> list
     first = starts(task, np.arange(repetitions * states), key)
     runs = jax.tree.map(lambda a: a.reshape(repetitions, states, *a.shape[2:]), first.runs)
     cells = States(runs, np.zeros(repetitions, int))
-    how = Branching(1, CONSTANT, orders, rounds=2)
-    ideal = ideal_rates(branch_surface(task, cells, RATES, how, key))
+    branching = Branching(1, CONSTANT, orders, rounds=2)
+    ideal = ideal_rates(branch_surface(task, cells, RATES, branching, key))
     truth = float(_truth(np.array([C]))[0])
     covered = ((ideal.lr_low <= truth) & (truth <= ideal.lr_high)).mean()
     what = f"share of {repetitions:,} intervals of 95 % that cover α*"
@@ -83,10 +87,10 @@ def coverage(repetitions: int = 1000, states: int = 64, orders: int = 8) -> list
 
 
 def linear_regression(runs: int = 20_480) -> list[Row]:
-    """G2: real minibatches of 8 rows in 8 dimensions."""
+    """G2: α*(ε) = (1/λ) ε/(κε + d s_n²/(2B)), real minibatches of 8 rows in 8 dimensions."""
     excess = REGRESSION_SCALE * np.geomspace(0.1, 10, 7)
     found = measured_regression(excess, runs)
-    truth = [least_squares_rate(float(e), regression(e), 8) for e in excess]
+    truth = [least_squares_rate(float(e), regression(e), BATCH) for e in excess]
     return many("G2", "α*(ε)", found, np.array(truth), 0.05)
 
 
@@ -96,18 +100,22 @@ def measured_regression(
     """G2's ideal rates at these losses, from trained runs."""
     found = []
     for k, e in enumerate(excess):
-        problem = Problem(LEAST_SQUARES, lambda _, e=e: regression(e), batch=8)
+        problem = Problem(LEAST_SQUARES, lambda _, e=e: regression(e), batch=BATCH)
         found.append(_best(task_of("least_squares", problem, Hyper(epochs=1)), runs, k))
     return np.array(found)
 
 
 def regression(excess: float) -> LeastSquares:
-    """The regression that starts at an excess."""
-    return LeastSquares(0.5, 0.5, np.full(8, np.sqrt(2 * excess / (8 * 0.5))))
+    """The linear regression of G2 that starts at an excess loss."""
+    target = np.full(DIMENSION, np.sqrt(2 * excess / (DIMENSION * SCALE)))
+    return LeastSquares(SCALE, NOISE, target)
 
 
 def mixture(runs: int = RUNS // 4) -> list[Row]:
-    """G3: one rate for 8 tasks at the same loss, for their mean loss and for its mean log."""
+    """G3: one rate for 8 tasks at the same loss, for their mean loss and for its mean log.
+
+    α*(ε) = E[h] ε/(E[h²] ε + E[hσ²]/2) for the mean loss.
+    """
     rng = np.random.default_rng(KEY)
     h, variance = np.exp(rng.uniform(-1, 1, 8)), np.exp(rng.uniform(-1, 1, 8))
     excess = np.geomspace(0.03, 3, 7)
@@ -146,13 +154,14 @@ def _truth(excess: Float[np.ndarray, " point"]) -> Float[np.ndarray, " point"]:
 def _mean_law(
     excess: float, h: Float[np.ndarray, " task"], variance: Float[np.ndarray, " task"]
 ) -> float:
+    """The α of the lowest mean loss, E[h] ε/(E[h²] ε + E[hσ²]/2)."""
     return float(h.mean() * excess / ((h**2).mean() * excess + (h * variance).mean() / 2))
 
 
 def _log_law(
     excess: float, h: Float[np.ndarray, " task"], variance: Float[np.ndarray, " task"]
 ) -> float:
-    """The root of Σ (−2h(1 − αh)ε + αhσ²)/ε'."""
+    """The α of the lowest mean log loss, the root of Σ (−2h(1 − αh)ε + αhσ²)/ε'."""
 
     def slope(rate: float) -> float:
         after = (1 - rate * h) ** 2 * excess + rate**2 * h * variance / 2

@@ -1,4 +1,4 @@
-"""G7, G8, G9, G11: exponents of ideal rates, and Chebyshev's schedule found by search."""
+"""G7, G8, G9, G11 of problems.md: exponents of ideal rates, and Chebyshev's rates by search."""
 
 import jax
 import numpy as np
@@ -30,7 +30,13 @@ ONE_STEP = Branching(1, CONSTANT, orders=0, rounds=4)
 RATES = np.geomspace(1e-3, 1e3, 16)
 DISTANCES = np.geomspace(0.3, 3.0, 7)
 EXPONENTS = (1.0, 1.5, 2.0, 3.0, 4.0)
-NATS = 0.5
+"""p of G7."""
+SIGN_EXPONENT = 0.5
+"""Of ε in G8's α* = √(2ε/h)."""
+TAIL_EXPONENT, NATS = -1.0, 0.5
+"""Of ε in G9's α = η₀/ε, the rate at which the loss falls by η₀ = 0.5 nats a step."""
+LOW, HIGH = 1.0, 10.0
+"""μ and L of G11."""
 
 
 def power_laws() -> list[Row]:
@@ -43,13 +49,15 @@ def power_laws() -> list[Row]:
 
 def sign_descent() -> list[Row]:
     """G8: α* = √(2ε/h) for the sign of the gradient, on a quadratic."""
-    return [absolute("G8", "exponent of ε in α*", _exponent(2.0, "sign"), 0.5, 0.02)]
+    return [absolute("G8", "exponent of ε in α*", _exponent(2.0, "sign"), SIGN_EXPONENT, 0.02)]
 
 
 def exponential_tail() -> list[Row]:
-    """G9: the rate at which exp(−x) falls by half a nat a step."""
+    """G9: α = η₀/ε, the rate at which exp(−x) falls by η₀ = 0.5 nats a step."""
     slope = _slope(*measured_tail(np.geomspace(0.01, 1.0, 7)))
-    return [absolute("G9", "exponent of ε in the rate of 0.5 nats a step", slope, -1.0, 0.03)]
+    return [
+        absolute("G9", "exponent of ε in the rate of 0.5 nats a step", slope, TAIL_EXPONENT, 0.03)
+    ]
 
 
 def measured_tail(excess: Float[np.ndarray, " loss"]) -> tuple[np.ndarray, np.ndarray]:
@@ -63,8 +71,11 @@ def measured_tail(excess: Float[np.ndarray, " loss"]) -> tuple[np.ndarray, np.nd
 
 
 def chebyshev() -> list[Row]:
-    """G11: the oracle of 8 rates for 200 curvatures at once, one run each."""
-    curvatures, epochs = np.linspace(1.0, 10.0, 200), 8
+    """G11: 8 rates that are the best for the worst of 200 curvatures, one trained run each.
+
+    The largest |x_T/x_0| is 2ρ^T/(1 + ρ^{2T}), ρ = (√κ − 1)/(√κ + 1), κ = L/μ.
+    """
+    curvatures, epochs = np.linspace(LOW, HIGH, 200), 8
     lanes = worst_oracle(curvatures, epochs)[None, None].astype(np.float32)
     ratios = []
     for h in curvatures:
@@ -73,7 +84,7 @@ def chebyshev() -> list[Row]:
         states = _start(task)
         last = play(task, states, trajectory, lanes, np.array([epochs])).loss[0, 0, 0, 0]
         ratios.append(np.sqrt(float(last) / float(states.initial_loss[0, 0])))
-    truth = chebyshev_error(1.0, 10.0, epochs)
+    truth = chebyshev_error(LOW, HIGH, epochs)
     return [relative("G11", "largest |x_T/x_0|, oracle", max(ratios), truth, 0.10)]
 
 

@@ -1,4 +1,4 @@
-"""A row of `psi verify`: an estimate, the truth, and how far apart they may be."""
+"""A row of `psi verify`: an estimate, the truth, and the largest difference that is allowed."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -16,30 +16,30 @@ class Row(NamedTuple):
     estimate: float
     truth: float
     relative_error: float
-    """|estimate − truth| over |truth|; over 1 for exponents and shares; how far beyond a bound."""
+    """|estimate − truth|/|truth|; |estimate − truth| of exponents; excess over a bound."""
     tolerance: float
     ok: bool
     seconds: float = 0.0
-    """What the row's problem took, compilation included; on the first row of it."""
+    """Time that the check took, compilation included; on its first row."""
 
 
 def relative(problem: str, what: str, estimate: float, truth: float, tolerance: float) -> Row:
-    """A number that must be the truth's within a share of it."""
+    """A number that must be the truth within `tolerance` times the truth."""
     return _row(problem, what, estimate, truth, abs(estimate - truth) / abs(truth), tolerance)
 
 
 def absolute(problem: str, what: str, estimate: float, truth: float, tolerance: float) -> Row:
-    """An exponent or a share."""
+    """An exponent or a share, which must be the truth within `tolerance`."""
     return _row(problem, what, estimate, truth, abs(estimate - truth), tolerance)
 
 
 def at_most(problem: str, what: str, estimate: float, bound: float) -> Row:
-    """A number that must not pass a bound."""
+    """A number that must not be above a bound."""
     return _row(problem, what, estimate, bound, max(0.0, estimate / bound - 1), 0.0)
 
 
 def at_least(problem: str, what: str, estimate: float, bound: float) -> Row:
-    """A number that must not stay below a bound."""
+    """A number that must not be below a bound."""
     return _row(problem, what, estimate, bound, max(0.0, bound - estimate), 0.0)
 
 

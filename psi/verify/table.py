@@ -1,4 +1,4 @@
-"""The table of checks behind `psi verify`."""
+"""The table of checks behind `psi verify`; problems.md has each problem with its formula."""
 
 from collections.abc import Callable, Sequence
 
@@ -40,9 +40,9 @@ def checks_of(problems: Sequence[str]) -> list[tuple[str, Check]]:
 
 
 def verify(problems: Sequence[str] = (), report: Report = silent) -> list[Row]:
-    """All rows of the named problems, or of all.
+    """All rows of the named problems; of all problems where none is named.
 
-    Raises ValueError for an unknown name. `report` is told the checks done and what comes next.
+    Raises ValueError for an unknown name.
     """
     chosen = checks_of(problems)
     rows: list[Row] = []

@@ -7,7 +7,7 @@ import pytest
 
 from psi.ideal.config import IdealConfig
 from psi.ideal.rate import ideal_rates
-from psi.ideal.study import Part, branches, cells_of, make, parts, size
+from psi.ideal.study import Part, branches, make, parts, prefixes_of, size
 from psi.lab.data.config import GenerateConfig, flat, from_flat
 from psi.lab.data.generate import read_config
 from psi.lab.data.sweep import trajectories
@@ -53,12 +53,12 @@ def test_branches_are_spread_over_the_budget():
 
 def test_cells_are_trajectories_of_the_data_set():
     data = read_config(SAMPLE)
-    rates, at = cells_of(data, SMALL, 0)
+    prefixes = prefixes_of(data, SMALL, 0)
     own = trajectories(data, 0).rates
-    assert all((own == each).all(1).any() for each in rates)
-    assert list(at) == [0, 2, 4]
-    other, _ = cells_of(data, SMALL, 1)
-    assert not np.array_equal(rates, other)
+    assert all((own == each).all(1).any() for each in prefixes.rates)
+    assert list(prefixes.at) == [0, 2, 4]
+    assert list(prefixes.seeds) == [10_000, 10_001]
+    assert not np.array_equal(prefixes.rates, prefixes_of(data, SMALL, 1).rates)
 
 
 def test_a_part_is_a_function_of_its_name():
@@ -89,18 +89,3 @@ def test_what_the_data_set_cannot_answer(change, words):
 def test_no_data_set(tmp_path):
     with pytest.raises(ValueError, match="is no data set"):
         read_config(tmp_path)
-
-
-@pytest.mark.parametrize(
-    ("change", "words"),
-    [
-        ({"cells": 0}, "cells must be >= 1, got 0"),
-        ({"orders": 1}, "orders must be >= 2"),
-        ({"horizon": ()}, "horizon must be distinct"),
-        ({"horizon": (2, 2)}, "horizon must be distinct"),
-        ({"continuation": "exponential"}, "constant, linear or a law file"),
-    ],
-)
-def test_configs_that_make_no_sense(change, words):
-    with pytest.raises(ValueError, match=words):
-        IdealConfig(**change)

@@ -182,8 +182,9 @@ def _magnitude(tree: Expression, names: tuple[str, ...], values: np.ndarray) -> 
         if not isinstance(node, Apply):
             continue
         inner = [evaluate(each, names, values, np) for each in node.arguments]
+        value = evaluate(node, names, values, np)
         slopes = OPERATIONS[node.operation].slopes
-        found = [evaluate(node, names, values, np), *(slopes(np, *inner) if slopes else ())]
+        found = [value, *(slope(np, value, *inner) for slope in slopes)]
         finite &= bool(np.isfinite(found).all())
         total += sum(np.log1p(abs(each)) for each in found if np.isfinite(each))
     return float(total), finite

@@ -10,7 +10,7 @@ from psi.bench.fitting.planted import TRUTH, sample, saturating
 from psi.fit.formula.curves import fit_curve
 from psi.fit.formula.families import RAW, family
 from psi.fit.symbolic.config import SymbolicConfig
-from psi.fit.symbolic.search import search
+from psi.fit.symbolic.regression import symbolic_regression
 from psi.verify.rows import Row, at_most, relative
 
 ROWS = 1_000_000
@@ -19,17 +19,17 @@ NOISE = 0.3
 
 def million(rows: int = ROWS) -> list[Row]:
     """The planted a ε/(ε + c)/(1 + i/d): seconds of a curve and of a search, memory, constants."""
-    there = sample(saturating, 0, NOISE, rows)
+    planted = sample(saturating, 0, NOISE, rows)
     start = time.perf_counter()
-    curve = fit_curve(family("saturating*inverse_time", RAW), there)
+    curve = fit_curve(family("saturating*inverse_time", RAW), planted)
     fitted = time.perf_counter()
-    search(there, SymbolicConfig())
+    symbolic_regression(planted, SymbolicConfig())
     searched = time.perf_counter()
     error = NOISE / np.sqrt(rows) * 10  # ten standard errors of a mean, as c and d share the rows
     constants = [
-        relative("rows", f"constant {free.name} of {rows:,} rows", float(value), truth, error)
-        for free, value, truth in zip(
-            curve.family.constants, curve.constants, TRUTH.values(), strict=True
+        relative("rows", f"constant {name} of {rows:,} rows", float(value), truth, error)
+        for name, value, truth in zip(
+            curve.family.formula.names, curve.constants, TRUTH.values(), strict=True
         )
     ]
     return [

@@ -7,7 +7,7 @@ from psi.fit.formula.curves import fit_curve
 from psi.fit.formula.families import LOSS_ALONE, family
 from psi.fit.formula.points import Points, points
 from psi.fit.symbolic.config import SymbolicConfig
-from psi.fit.symbolic.search import search
+from psi.fit.symbolic.regression import symbolic_regression
 from psi.law.expression import evaluate
 from psi.law.printing import text
 from psi.verify.greedy import (
@@ -62,15 +62,15 @@ def _saturating(
     middle: float,
 ) -> list[Row]:
     """Whether the chosen formula is some a ε/(ε + c) to 1 %, with a = `top` and c = `middle`."""
-    there = _points(excess, rates)
-    found = search(there, SymbolicConfig()).chosen.formula
-    said = np.broadcast_to(evaluate(found, LOSS_ALONE, there.values, np), rates.shape)
-    curve = fit_curve(family("saturating", LOSS_ALONE), _points(excess, said))
-    again = evaluate(curve.formula, LOSS_ALONE, there.values, np)
+    measured = _points(excess, rates)
+    found = symbolic_regression(measured, SymbolicConfig()).chosen.expression
+    rate = np.broadcast_to(evaluate(found, LOSS_ALONE, measured.values, np), rates.shape)
+    curve = fit_curve(family("saturating", LOSS_ALONE), _points(excess, rate))
+    again = evaluate(curve.expression, LOSS_ALONE, measured.values, np)
     form = f"{text(found, 4)} is a ε/(ε + c) to {SAME:.0%}"
-    apart = float(np.abs(again / said - 1).max())
+    deviation = float(np.abs(again / rate - 1).max())
     return [
-        at_least(problem, form, float(apart <= SAME), 1.0),
+        at_least(problem, form, float(deviation <= SAME), 1.0),
         relative(problem, "1/h", float(curve.constants[0]), top, 0.10),
         relative(problem, "c", float(curve.constants[1]), middle, 0.10),
     ]

@@ -15,11 +15,11 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from psi.fit.formula.formula import Form
+from psi.fit.formula.formula import Candidate, candidate
 from psi.fit.formula.points import Points, points
-from psi.fit.formula.refit import log_apart, refit
+from psi.fit.formula.refit import log_residuals, refit
 from psi.fit.symbolic.config import SymbolicConfig
-from psi.fit.symbolic.search import search
+from psi.fit.symbolic.regression import symbolic_regression
 from psi.law.expression import evaluate
 from psi.law.parsing import parse
 from psi.law.printing import text
@@ -37,7 +37,7 @@ Rate = Callable[[Float[np.ndarray, " point"], Float[np.ndarray, " point"]], np.n
 
 
 class PlantedResult(NamedTuple):
-    """What the search made of one planted form."""
+    """What the symbolic search found where one form was planted."""
 
     recovered: bool
     """The chosen form, refitted to noise-free values, is the planted one to 1 % on a grid."""
@@ -50,7 +50,7 @@ class PlantedResult(NamedTuple):
     constants: dict[str, float]
     """(a, c, d) of a·ε/(ε + c)/(1 + i/d), or (a, p) of a·ε^p, that say the same as the row."""
     off: float
-    """Largest deviation of a constant: relative, of p absolute."""
+    """Largest deviation of a constant from the planted one; relative, but absolute for p."""
     front: int
     """Rows of the front."""
     seconds: float
@@ -65,7 +65,7 @@ def planted(
     def off(found: dict[str, float]) -> float:
         return max(abs(found[name] / true - 1) for name, true in TRUTH.items())
 
-    return _result(saturating, Form(SATURATING, TRUTH), off, seed, noise, config, count)
+    return _result(saturating, candidate(SATURATING, NAMES, TRUTH), off, seed, noise, config, count)
 
 
 def saturating(loss: np.ndarray, epoch: np.ndarray) -> np.ndarray:
@@ -85,12 +85,12 @@ def power_law(
     def off(found: dict[str, float]) -> float:
         return abs(found["p"] - exponent)
 
-    form = Form(POWER, {"a": 1.0, "p": exponent})
+    form = candidate(POWER, NAMES, {"a": 1.0, "p": exponent})
     return _result(lambda loss, _: loss**exponent, form, off, seed, noise, config, count)
 
 
 def sample(rate: Rate, seed: int, noise: float, count: int = POINTS) -> Points:
-    """Noisy points of a planted rate."""
+    """Points at random losses and epochs of a planted rate, with log-normal noise."""
     rng = np.random.default_rng(seed)
     low, high = np.log(LOSSES)
     loss = np.exp(rng.uniform(low, high, count))
@@ -108,7 +108,7 @@ def grid(rate: Rate) -> Points:
 
 def _result(
     rate: Rate,
-    truth: Form,
+    truth: Candidate,
     off: Callable[[dict[str, float]], float],
     seed: int,
     noise: float,
@@ -117,17 +117,19 @@ def _result(
 ) -> PlantedResult:
     noisy, clean = sample(rate, seed, noise, count), grid(rate)
     begun = time.perf_counter()
-    front = search(noisy, config or SymbolicConfig(seed=seed))
+    front = symbolic_regression(noisy, config or SymbolicConfig(seed=seed))
     seconds = time.perf_counter() - begun
     row = front.chosen
-    again = refit(Form(row.tree, row.start), clean, starts=4)
-    worst = float(np.abs(np.expm1(log_apart(again, clean))).max())
-    said = np.broadcast_to(evaluate(row.formula, NAMES, clean.values, np), clean.log_rate.shape)
-    constants = dict(refit(truth, clean._replace(log_rate=np.log(said))).start)
+    again = refit(Candidate(row.formula, row.fitted), clean, starts=4)
+    worst = float(np.abs(np.expm1(log_residuals(again, clean))).max())
+    values = evaluate(row.expression, NAMES, clean.values, np)
+    found = np.broadcast_to(values, clean.log_rate.shape)
+    fit = refit(truth, clean._replace(log_rate=np.log(found)))
+    constants = dict(zip(fit.formula.names, map(float, fit.fitted), strict=True))
     return PlantedResult(
         recovered=worst <= SAME,
-        formula=text(row.formula, 4),
-        free=len(row.start),
+        formula=text(row.expression, 4),
+        free=len(row.fitted),
         worst=worst,
         constants=constants,
         off=off(constants),

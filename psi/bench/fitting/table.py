@@ -1,4 +1,4 @@
-"""All that `psi bench fit` measures, a group after the other."""
+"""`psi bench fit`: one group of measurements after the other."""
 
 from functools import partial
 from typing import NamedTuple
@@ -18,11 +18,11 @@ EXPONENTS = (1 / 3, -1 / 2, 1 / 2, -1.0)
 
 
 class Bench(NamedTuple):
-    """What was found."""
+    """Everything that `psi bench fit` measures."""
 
     rows: list[Row]
     tasks: pd.DataFrame
-    """Every shipped law on every held-out task; empty where those were not asked for."""
+    """Every shipped law on every held-out task; empty where the group shipped was not asked for."""
 
 
 GROUPS = ("planted", "powers", "measured", "rows", "shipped")
@@ -56,10 +56,10 @@ def _planted() -> list[Row]:
     for noise, least, tolerance in ((0.05, 4, 0.05), (0.30, 3, 0.15)):
         found = [planted(seed, noise) for seed in SEEDS]
         good = [f.recovered and f.off <= tolerance for f in found]
-        said = "; ".join(_seed(s, f) for s, f in zip(SEEDS, found, strict=True))
+        formulas = "; ".join(_seed(s, f) for s, f in zip(SEEDS, found, strict=True))
         what = f"seeds of {len(SEEDS)} at {noise:.0%} noise with the form, constants"
         rows += [
-            at_least("planted", f"{what} within {tolerance:.0%} ({said})", sum(good), least),
+            at_least("planted", f"{what} within {tolerance:.0%} ({formulas})", sum(good), least),
             at_most("planted", f"seconds a seed at {noise:.0%}", max(f.seconds for f in found), 30),
         ]
     return rows

@@ -2,8 +2,8 @@
 
 Canonical case: scikit-learn's digits (first 1,536 rows, pixels / 16), a 64-32-10 ReLU network,
 cross-entropy, SGD, batch 64, 10 epochs of 24 steps, one learning rate a run between 1e-2 and 1. A
-run is one network trained for all 10 epochs. Times exclude compilation, which is given apart, and
-are the best of three.
+run is one network trained for all 10 epochs. Times exclude compilation, which is given separately,
+and are the best of three.
 """
 
 import tempfile
@@ -139,14 +139,14 @@ def _by_width(task: Task, size: int, widths: Sequence[int]) -> dict[int, float]:
 
 
 class _Pair(NamedTuple):
-    """Compared in turns; a ratio is the median over turns."""
+    """Speeds measured in turns; a ratio is the median over turns."""
 
     recorded: float
     """Runs a second with every column of the data contract computed and committed to disk."""
     recorded_fraction: float
-    """Of what the engine does recording the running loss alone."""
+    """As a share of the speed when only the running loss is recorded."""
     device_speedup: float
-    """All devices over one, recording the running loss alone."""
+    """Speed on all devices over that on one, when only the running loss is recorded."""
 
 
 def _in_turns(task: Task, size: int, width: int) -> _Pair:
@@ -180,7 +180,7 @@ def _runs(work: Work) -> int:
 
 
 def _other(network: str, width: int) -> dict[str, float]:
-    """Runs a second of a second and a third case, and of the same by hand."""
+    """Runs a second on another network, by the engine and written by hand."""
     name, epochs = ("digits", 4) if network == "cnn" else ("pydoc", 2)
     task = make_task(name, Hyper(epochs, network=network))
     return {

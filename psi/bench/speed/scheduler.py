@@ -38,11 +38,11 @@ LOAD = 0.2
 LOADING = "import time; t = time.perf_counter(); import psi; psi.load('sgd'); "
 
 Run = Callable[[int], None]
-"""It does something so many times."""
+"""calls → None: does something that many times"""
 
 
 def bench_scheduler(quick: bool = False, report: Report = silent) -> list[Row]:
-    """The rows: seconds, each beside what it may be. PyTorch's only where that is installed."""
+    """Seconds, each beside its limit; PyTorch's only where that is installed."""
     # Short blocks and many: the machine's own unrest is more than what is looked for.
     blocks, calls = (3, 20) if quick else (300, 100)
     laws = ((load("sgd"), "formula"), (network(), "network"))
@@ -116,15 +116,15 @@ def _step(tx: Any, widths: tuple[int, ...]) -> tuple[Any, Any]:
 
 
 def _run(program: tuple[Any, Any]) -> Run:
-    """So many steps more of one training."""
+    """A Run that continues one training by that many steps."""
     step, start = program
     carry = [start]
 
     def run(calls: int) -> None:
-        now = carry.pop()
+        state = carry.pop()
         for _ in range(calls):
-            now = step(now)
-        carry.append(jax.block_until_ready(now))
+            state = step(state)
+        carry.append(jax.block_until_ready(state))
 
     return run
 

@@ -1,14 +1,15 @@
-"""Very many points as few: means over small boxes of each task's features.
+"""Very many points reduced to few: means over small boxes of each task's features.
 
 Within a box log Ψ is nearly linear in its features (log ε, i), so that the weighted mean of log α
-belongs to the weighted mean of the features, with the sum of the weights. It serves for starts and
-resampling alone: a fit to very many points ends with all of them.
+belongs to the weighted mean of the features, with the sum of the weights. Only starts and resamples
+use it: a fit to very many points ends with all of them.
 """
 
 import numpy as np
 from jaxtyping import Int
 
 from psi.fit.formula.points import Points
+from psi.ideal.resampling import numbered
 
 MANY = 20_000  # points
 BOXES = 32  # along each feature
@@ -18,7 +19,7 @@ def aggregated(points: Points) -> Points:
     """The points themselves where they are at most MANY, else weighted means over boxes."""
     if len(points.task) <= MANY:
         return points
-    task = np.unique(points.task, return_inverse=True)[1]
+    task = numbered(points.task)
     columns = [_box(column) for column in points.values]
     key = np.ravel_multi_index((task, *columns), (task.max() + 1, *[BOXES] * len(columns)))
     first, box = np.unique(key, return_index=True, return_inverse=True)[1:]

@@ -1,9 +1,7 @@
 """Curves fitted to ideal rates: weighted robust least squares in log α from many starts.
 
-Starts, resamples and folds are the lanes of one program (least_squares.py).
-
-Labels of one task are not independent, so what a fit is worth is the error on tasks left out, and
-standard errors and intervals are over tasks: a bootstrap that draws whole tasks.
+Starts and folds are the lanes of one program (`psi.fit.formula.least_squares`). Ideal rates of one
+task are not independent, so what a fit is worth is its error on tasks that were left out whole.
 """
 
 from collections.abc import Sequence
@@ -13,24 +11,24 @@ import numpy as np
 from jaxtyping import Float
 
 from psi.fit.formula.aggregate import MANY, aggregated
-from psi.fit.formula.families import Family, Free, by_name, values
-from psi.fit.formula.formula import bound
-from psi.fit.formula.held_out import resampled, unit, units
+from psi.fit.formula.families import Family
+from psi.fit.formula.formula import Parameter, Vector
+from psi.fit.formula.held_out import unit, units
 from psi.fit.formula.least_squares import LANES, Table, solve
 from psi.fit.formula.points import Points
-from psi.law.expression import Apply, Expression, Variable, evaluate, nodes
+from psi.ideal.resampling import folds
+from psi.law.expression import Apply, Expression, Variable, nodes
 from psi.progress import Report, silent
 
 STEPPED = 4  # times LANES starts where a constant stands under a floor
 CLOSER = (0.1, 0.02, 0.004)  # nats around it
-RESAMPLES = 256
 
 
 class Curve(NamedTuple):
-    """A family with its constants."""
+    """A family with fitted constants, and its error on tasks that the fit did not see."""
 
     family: Family
-    found: Float[np.ndarray, " constant"]
+    fitted: Vector
     """The constants as they are searched, the positive ones as logarithms."""
     error: float
     """Root of the weighted mean of (log Ψ − log α)², nats."""
@@ -40,24 +38,14 @@ class Curve(NamedTuple):
     """Its standard error, over tasks."""
 
     @property
-    def constants(self) -> Float[np.ndarray, " constant"]:
+    def constants(self) -> Vector:
         """The constants themselves."""
-        return np.array(values(self.family.constants, self.found, np))
+        return np.array(self.family.formula.constants(self.fitted), float)
 
     @property
-    def formula(self) -> Expression:
-        """The tree with its constants in place."""
-        return bound(self.family.tree, by_name(self.family.constants, self.found))
-
-
-class Spread(NamedTuple):
-    """How sure the constants of a curve are, over tasks (over points where there is one task)."""
-
-    error: Float[np.ndarray, " constant"]
-    """Standard errors."""
-    low: Float[np.ndarray, " constant"]
-    high: Float[np.ndarray, " constant"]
-    """95 % interval, percentiles of the bootstrap."""
+    def expression(self) -> Expression:
+        """The formula with its constants in place."""
+        return self.family.formula.bound(self.fitted)
 
 
 def fit_curves(
@@ -65,10 +53,10 @@ def fit_curves(
 ) -> list[Curve]:
     """Every family fitted, the one with the least error on held-out tasks first.
 
-    Raises ValueError where there are fewer points that count than constants. `report` is told how
-    many are done and which comes next.
+    Raises ValueError where fewer points count than there are constants. `report` gets how many
+    families are done and the name of the next.
     """
-    most = max(len(family.constants) for family in table)
+    most = max(len(family.formula.parameters) for family in table)
     counting = int((points.weight > 0).sum())
     if counting < most:
         raise ValueError(f"{most} constants need as many points at least, got {counting}")
@@ -81,7 +69,7 @@ def fit_curves(
 
 
 def fit_curve(family: Family, points: Points, seed: int = 0) -> Curve:
-    """One family fitted; as `fit_curves`."""
+    """One family fitted, as `fit_curves` does it."""
     return fit_curves([family], points, seed)[0]
 
 
@@ -92,25 +80,15 @@ def simplest(curves: Sequence[Curve]) -> Curve:
     """
     best = curves[0]
     close = [c for c in curves if c.held_out <= best.held_out + best.held_out_error] or [best]
-    return min(close, key=lambda curve: len(curve.found))
+    return min(close, key=lambda curve: len(curve.fitted))
 
 
 def best_by_length(curves: Sequence[Curve]) -> list[Curve]:
     """The best curve of each number of constants, the shortest first; `curves` best first."""
     best: dict[int, Curve] = {}
     for curve in curves:
-        best.setdefault(len(curve.found), curve)
+        best.setdefault(len(curve.fitted), curve)
     return [best[length] for length in sorted(best)]
-
-
-def spread(curve: Curve, points: Points, seed: int = 0) -> Spread:
-    """Standard errors and intervals, from fits to resamples of whole tasks."""
-    few, rng = aggregated(points), np.random.default_rng([seed, len(curve.found)])
-    near = np.broadcast_to(curve.found, (LANES, len(curve.found)))
-    parts = [solve(curve.family, few, near, few.weight * d)[0] for d in _resamples(few, rng)]
-    drawn = np.array(values(curve.family.constants, np.concatenate(parts).T, np))
-    low, high = np.quantile(drawn, [0.025, 0.975], axis=1)
-    return Spread(drawn.std(1), low, high)
 
 
 def one_task(points: Points) -> bool:
@@ -130,19 +108,17 @@ def _fit(family: Family, points: Points, few: Points, rng: np.random.Generator) 
     return Curve(family, best, error, *_left_out(np.array(squares), out))
 
 
-def _searched(
-    family: Family, few: Points, rng: np.random.Generator
-) -> Float[np.ndarray, " constant"]:
+def _searched(family: Family, few: Points, rng: np.random.Generator) -> Vector:
     """The best of searches from many starts.
 
-    No slope leads to a constant under a floor: it stays where it started, so that starts are more
-    then, and closer and closer around the best.
+    The objective has no slope in a constant under a floor, which stays where it started: there are
+    more starts then, and further ones ever closer around the best.
     """
     flat = _flat(family)
     weight = np.broadcast_to(few.weight, (LANES, len(few.weight)))
     ends = []
     for _ in range(STEPPED if flat else 1):
-        starts = np.stack([_start(family.constants, few, rng) for _ in range(LANES)])
+        starts = np.stack([_start(family.formula.parameters, few, rng) for _ in range(LANES)])
         ends.append(solve(family, few, starts, weight))
     for near in CLOSER if flat else ():
         starts = np.repeat(_best(ends)[None], LANES, 0)
@@ -151,18 +127,18 @@ def _searched(
     return _best(ends)
 
 
-def _best(
-    ends: Sequence[tuple[Table, Float[np.ndarray, " lane"]]],
-) -> Float[np.ndarray, " constant"]:
+def _best(ends: Sequence[tuple[Table, Float[np.ndarray, " lane"]]]) -> Vector:
     found, objective = (np.concatenate(each) for each in zip(*ends, strict=True))
     return found[objective.argmin()]
 
 
 def _flat(family: Family) -> list[int]:
     """Which constants stand under a floor."""
-    floors = [n for n in nodes(family.tree) if isinstance(n, Apply) and n.operation == "floor"]
+    floors = [
+        n for n in nodes(family.formula.tree) if isinstance(n, Apply) and n.operation == "floor"
+    ]
     under = {n.name for floor in floors for n in nodes(floor) if isinstance(n, Variable)}
-    return [k for k, free in enumerate(family.constants) if free.name in under]
+    return [k for k, name in enumerate(family.formula.names) if name in under]
 
 
 def _left_out(
@@ -178,10 +154,8 @@ def _left_out(
     return root, float(error)
 
 
-def _start(
-    constants: Sequence[Free], points: Points, rng: np.random.Generator
-) -> Float[np.ndarray, " constant"]:
-    """Constants to start from, those that are positive as logarithms."""
+def _start(parameters: Sequence[Parameter], points: Points, rng: np.random.Generator) -> Vector:
+    """Random constants to start from, the positive ones as logarithms."""
     loss, time = points.values[0], points.values[min(1, len(points.names) - 1)]
     low, high = np.log(np.quantile(loss[loss > 0], [0.01, 0.99])) if (loss > 0).any() else (-1, 1)
     end = np.log(max(time.max(), 1e-6))
@@ -189,36 +163,26 @@ def _start(
         "rate": np.quantile(points.log_rate, [0.05, 0.95]) + np.array([-1.0, 1.0]),
         "loss": (low - 1.0, high + 1.0),
         "time": (end - 4.0, end + 1.0),
-        "exponent": (-2.0, 2.0),
+        "number": (-2.0, 2.0),
         "divisor": (0.1, 2.5),
     }
-    return np.array([rng.uniform(*ranges[free.unit]) for free in constants])
-
-
-def _resamples(points: Points, rng: np.random.Generator) -> list[Float[np.ndarray, "lane point"]]:
-    """How often each point counts in each resample of whole tasks, LANES resamples at a time."""
-    return np.split(resampled(points, RESAMPLES, rng).astype(float), RESAMPLES // LANES)
+    return np.array([rng.uniform(*ranges[each.quantity]) for each in parameters])
 
 
 def _folds(
     points: Points, rng: np.random.Generator
 ) -> tuple[Float[np.ndarray, "lane point"], Float[np.ndarray, "lane point"]]:
     """(which points each lane fits, the share of each among those it leaves out)."""
-    task = units(points)
-    kept = np.ones((LANES, len(task)))
+    kept = np.ones((LANES, len(points.task)))
     if not one_task(points):
-        count = task.max() + 1
-        folds = min(count, LANES)
-        fold = rng.permutation(count)[task] % folds
-        kept[:folds] = fold[None] != np.arange(folds)[:, None]
+        task = units(points)
+        fold = folds(int(task.max()) + 1, LANES, rng)[task]
+        kept[: fold.max() + 1] = fold[None] != np.arange(fold.max() + 1)[:, None]
     out = (1 - kept) * points.weight
     return kept, out / np.maximum(out.sum(1, keepdims=True), 1e-300)
 
 
-def _squares(
-    family: Family, points: Points, found: Float[np.ndarray, " constant"]
-) -> Float[np.ndarray, " point"]:
-    names = (*points.names, *(free.name for free in family.constants))
-    every = [*points.values, *values(family.constants, found, np)]
+def _squares(family: Family, points: Points, fitted: Vector) -> Float[np.ndarray, " point"]:
     with np.errstate(all="ignore"):
-        return np.square(np.log(evaluate(family.tree, names, every, np)) - points.log_rate)
+        rate = family.formula.value(points.names, points.values, fitted, np)
+        return np.square(np.log(rate) - points.log_rate)

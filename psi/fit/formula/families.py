@@ -2,49 +2,36 @@
 
 A family is a · L(e) · E(t) · S(n) · W(t): a rate, a factor of the loss, one of the epoch, and
 perhaps one of the network's size and a warm-up. e and t are the raw features (ε in nats, i in
-epochs) or the relative ones (ε/ε_0, i/T), n is P; budgeted factors, which end at T, are for the
+epochs) or the relative ones (ε/ε_0, i/T), n is P; factors that end at the budget T are for the
 relative ones. To add a curve is to add a row.
 """
 
-from collections.abc import Sequence
 from itertools import product
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
-import numpy as np
-
+from psi.fit.formula.formula import Formula, Parameter
 from psi.law.expression import Apply, Expression, Variable, substitute
-from psi.law.namespace import Array, Namespace
 from psi.law.parsing import parse
-
-Unit = Literal["rate", "loss", "time", "exponent", "divisor"]
-"""rate, loss (that of e), time (that of t), and two pure numbers: any, or one above 1."""
-
-
-class Free(NamedTuple):
-    """A constant to be fitted."""
-
-    name: str
-    unit: Unit
 
 
 class Factor(NamedTuple):
     """A factor of a family, in e, t or n."""
 
     name: str
-    formula: str
-    constants: tuple[Free, ...]
+    text: str
+    """Its formula."""
+    parameters: tuple[Parameter, ...]
     source: str
 
 
 class Family(NamedTuple):
-    """A formula with free constants, which are variables of its tree like the features."""
+    """A product of factors, as a formula in the features."""
 
     name: str
-    tree: Expression
-    constants: tuple[Free, ...]
+    formula: Formula
     source: str
     rows: tuple[int, ...]
-    """Which factor of each of `tables`."""
+    """The number of its factor in each of `tables`."""
 
 
 RAW = ("loss", "epoch")
@@ -56,23 +43,23 @@ TIMES = ("epoch", "progress")
 LOSS: tuple[Factor, ...] = (
     Factor("", "1", (), ""),
     Factor(
-        "saturating", "e/(e + c)", (Free("c", "loss"),),
+        "saturating", "e/(e + c)", (Parameter("c", True, "loss"),),
         "noisy quadratic: Schaul et al. 2012 (arXiv 1206.1106), Wu et al. 2018 (1803.02021)",
     ),
     Factor(
-        "loss_power", "e^p", (Free("p", "exponent"),),
+        "loss_power", "e^p", (Parameter("p"),),
         "power laws c|x|^q have p = (2 − q)/q, exponential tails −1: arXiv 2504.04105",
     ),
     Factor(
-        "polyak", "max(e - f, 0.01*e)", (Free("f", "loss"),),
+        "polyak", "max(e - f, 0.01*e)", (Parameter("f", True, "loss"),),
         "Polyak 1987; Loizou et al. 2021 (2002.10542), where the gradient's norm stays the same",
     ),
     Factor(
-        "adalo", "(e + c)/(e + 2*c)", (Free("c", "loss"),),
+        "adalo", "(e + c)/(e + 2*c)", (Parameter("c", True, "loss"),),
         "AdaLo, which rises with the loss from one half to one (Information Sciences 690, 2025)",
     ),
     Factor(
-        "adalo_falling", "c/(e + c)", (Free("c", "loss"),),
+        "adalo_falling", "c/(e + c)", (Parameter("c", True, "loss"),),
         "AdaLo's other mode, which falls as the loss rises",
     ),
 )  # fmt: skip
@@ -80,27 +67,29 @@ LOSS: tuple[Factor, ...] = (
 EPOCH: tuple[Factor, ...] = (
     Factor("", "1", (), ""),
     Factor(
-        "step", "k^(-floor(t/s))", (Free("k", "divisor"), Free("s", "time")),
+        "step", "k^(-floor(t/s))", (Parameter("k", True, "divisor"), Parameter("s", True, "time")),
         "divided by k every s: He et al. 2016 (1512.03385)",
     ),
-    Factor("exponential", "exp(-t/d)", (Free("d", "time"),), "Darken & Moody 1990 (NeurIPS)"),
     Factor(
-        "inverse_sqrt", "1/sqrt(1 + t/d)", (Free("d", "time"),),
+        "exponential", "exp(-t/d)", (Parameter("d", True, "time"),), "Darken & Moody 1990 (NeurIPS)"
+    ),
+    Factor(
+        "inverse_sqrt", "1/sqrt(1 + t/d)", (Parameter("d", True, "time"),),
         "Nemirovski et al. 2009 (SIAM J. Optim. 19); Vaswani et al. 2017 (1706.03762)",
     ),
     Factor(
-        "inverse_time", "1/(1 + t/d)", (Free("d", "time"),),
+        "inverse_time", "1/(1 + t/d)", (Parameter("d", True, "time"),),
         "Robbins & Monro 1951; search-then-converge, Darken & Moody 1990",
     ),
     Factor(
-        "power", "(1 + t/d)^(-q)", (Free("d", "time"), Free("q", "exponent")),
+        "power", "(1 + t/d)^(-q)", (Parameter("d", True, "time"), Parameter("q")),
         "Bottou 2012 (Stochastic gradient descent tricks)",
     ),
 )  # fmt: skip
 
 BUDGETED: tuple[Factor, ...] = (
     Factor("linear", "1 - t", (), "Defazio et al. 2023 (2310.07831)"),
-    Factor("polynomial", "(1 - t)^q", (Free("q", "exponent"),), "Chen et al. 2017 (1606.00915)"),
+    Factor("polynomial", "(1 - t)^q", (Parameter("q"),), "Chen et al. 2017 (1606.00915)"),
     Factor(
         "cosine", "(1 + cos(3.141592653589793*t))/2", (), "Loshchilov & Hutter 2017 (1608.03983)"
     ),
@@ -109,7 +98,7 @@ BUDGETED: tuple[Factor, ...] = (
 SIZE: tuple[Factor, ...] = (
     Factor("", "1", (), ""),
     Factor(
-        "size_power", "(n/1000)^u", (Free("u", "exponent"),),
+        "size_power", "(n/1000)^u", (Parameter("u"),),
         "the rate falls with the width: Yang et al. 2022 (2203.03466); a is that of P = 1000",
     ),
 )  # fmt: skip
@@ -117,7 +106,7 @@ SIZE: tuple[Factor, ...] = (
 WARMUP: tuple[Factor, ...] = (
     Factor("", "1", (), ""),
     Factor(
-        "warmup", "min(1, 0.1 + 0.9*t/w)", (Free("w", "time"),),
+        "warmup", "min(1, 0.1 + 0.9*t/w)", (Parameter("w", True, "time"),),
         "from a tenth of the rate, over w: Goyal et al. 2017 (1706.02677)",
     ),
 )  # fmt: skip
@@ -135,13 +124,13 @@ def tables(features: tuple[str, ...]) -> tuple[tuple[Factor, ...], ...]:
 
 
 def families(features: tuple[str, ...]) -> tuple[Family, ...]:
-    """All products of the factors."""
+    """All families: the products of one factor of each table."""
     every = product(*(range(len(table)) for table in tables(features)))
     return tuple(_family(rows, features) for rows in every)
 
 
 def family(name: str, features: tuple[str, ...]) -> Family:
-    """One of them: `constant`, or names of factors joined by `*`, the loss's first.
+    """One family by name: `constant`, or names of factors joined by `*`, the loss's first.
 
     Raises ValueError for an unknown name.
     """
@@ -153,10 +142,10 @@ def family(name: str, features: tuple[str, ...]) -> Family:
     return known[name]
 
 
-def factor_tree(factor: Factor, features: tuple[str, ...]) -> Expression:
+def factor_formula(factor: Factor, features: tuple[str, ...]) -> Formula:
     """A factor with the features in place of e, t and n."""
-    places = {letter: Variable(name) for letter, name in zip("etn", features, strict=False)}
-    return substitute(parse(factor.formula), places)
+    variables = {letter: Variable(name) for letter, name in zip("etn", features, strict=False)}
+    return Formula(substitute(parse(factor.text), variables), factor.parameters)
 
 
 def _family(rows: tuple[int, ...], features: tuple[str, ...]) -> Family:
@@ -164,21 +153,8 @@ def _family(rows: tuple[int, ...], features: tuple[str, ...]) -> Family:
     named = [factor for factor in chosen if factor.name]
     tree: Expression = Variable("a")
     for factor in named:
-        tree = Apply("mul", (tree, factor_tree(factor, features)))
-    constants = (Free("a", "rate"), *(free for factor in named for free in factor.constants))
+        tree = Apply("mul", (tree, factor_formula(factor, features).tree))
+    own = (parameter for factor in named for parameter in factor.parameters)
+    formula = Formula(tree, (Parameter("a", True, "rate"), *own))
     name = "*".join(factor.name for factor in named) or "constant"
-    return Family(name, tree, constants, "; ".join(factor.source for factor in named), rows)
-
-
-def values(constants: Sequence[Free], found: Array | Sequence[Array], xp: Namespace) -> list[Array]:
-    """Constants from how they are searched: those that must be positive as logarithms."""
-    return [
-        value if free.unit == "exponent" else xp.exp(value)
-        for free, value in zip(constants, found, strict=True)
-    ]
-
-
-def by_name(constants: Sequence[Free], found: Array | Sequence[Array]) -> dict[str, float]:
-    """Constants by name, from how they are searched."""
-    own = values(constants, found, np)
-    return {free.name: float(value) for free, value in zip(constants, own, strict=True)}
+    return Family(name, formula, "; ".join(factor.source for factor in named), rows)

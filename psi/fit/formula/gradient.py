@@ -4,39 +4,13 @@ Reverse accumulation over the tree: one sweep up for the values, one down for th
 whatever the number of constants; numpy alone, so that hundreds of structures compile nothing.
 """
 
-from collections.abc import Callable, Mapping
-from types import MappingProxyType
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 
 from psi.law.expression import OPERATIONS, Apply, Constant, Expression, Variable
-
-Partial = Callable[..., Any]
-
-PARTIALS: Mapping[str, tuple[Partial, ...]] = MappingProxyType(
-    {
-        "add": (lambda *_: 1.0, lambda *_: 1.0),
-        "sub": (lambda *_: 1.0, lambda *_: -1.0),
-        "mul": (lambda _v, _a, b: b, lambda _v, a, _b: a),
-        "div": (lambda _v, _a, b: np.divide(1, b), lambda v, _a, b: np.divide(-v, b)),
-        "neg": (lambda *_: -1.0,),
-        "pow": (
-            lambda _v, a, b: b * np.power(a, b - 1),
-            lambda v, a, _b: v * np.log(np.where(a > 0, a, 1.0)),
-        ),
-        "exp": (lambda v, _a: v,),
-        "log": (lambda _v, a: np.divide(1, a),),
-        "sqrt": (lambda v, _a: np.divide(0.5, v),),
-        "tanh": (lambda v, _a: 1 - v * v,),
-        "min": (lambda _v, a, b: a <= b, lambda _v, a, b: a > b),
-        "max": (lambda _v, a, b: a >= b, lambda _v, a, b: a < b),
-        "cos": (lambda _v, a: -np.sin(a),),
-        "floor": (lambda *_: 0.0,),
-    }
-)
-"""∂v/∂a_k of v = operation(a_0, a_1), one function an argument: (v, *arguments) → derivative."""
 
 
 class Step(NamedTuple):
@@ -98,9 +72,9 @@ def value_and_jacobian(
             sums[step.name] = sums[step.name] + adjoints[number]
         elif step.free:
             inner = [values[k] for k in step.arguments]
-            for k, partial in zip(step.arguments, PARTIALS[step.operation], strict=True):
+            for k, slope in zip(step.arguments, OPERATIONS[step.operation].slopes, strict=True):
                 if program[k].free:
-                    adjoints[k] = adjoints[number] * partial(values[number], *inner)
+                    adjoints[k] = adjoints[number] * slope(np, values[number], *inner)
     slopes = np.empty((len(constants), count))
     for row, name in zip(slopes, constants, strict=True):
         row[:] = sums[name]

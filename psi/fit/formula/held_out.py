@@ -9,8 +9,11 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
+from psi.fit.formula.formula import Vector
 from psi.fit.formula.points import Points
-from psi.fit.formula.refit import Refitted, log_apart, refit
+from psi.fit.formula.refit import Fit, log_residuals, refit
+from psi.ideal import resampling
+from psi.ideal.resampling import bootstrap_counts, numbered, percentiles
 from psi.law.law import FittedConstant
 
 TINY = 1e-300
@@ -67,18 +70,7 @@ def unit(points: Points) -> str:
 
 def units(points: Points) -> Int[np.ndarray, " point"]:
     """The number of each point's unit."""
-    if unit(points) == "point":
-        return np.arange(len(points.task))
-    return np.unique(points.task, return_inverse=True)[1]
-
-
-def resampled(
-    points: Points, count: int, rng: np.random.Generator
-) -> Int[np.ndarray, "resample point"]:
-    """How often each point counts in each of `count` resamples of whole units."""
-    number = units(points)
-    total = number.max() + 1
-    return rng.multinomial(total, np.full(total, 1 / total), size=count)[:, number]
+    return np.arange(len(points.task)) if unit(points) == "point" else numbered(points.task)
 
 
 def folds(points: Points, count: int, seed: int) -> Int[np.ndarray, " point"]:
@@ -87,47 +79,44 @@ def folds(points: Points, count: int, seed: int) -> Int[np.ndarray, " point"]:
     As many folds as there are units where these are fewer.
     """
     number = units(points)
-    total = number.max() + 1
-    return np.random.default_rng(seed).permutation(total)[number] % min(count, total)
+    return resampling.folds(int(number.max()) + 1, count, np.random.default_rng(seed))[number]
 
 
-def held_out(fitted: Refitted, points: Points, fold: Int[np.ndarray, " point"]) -> HeldOut:
-    """Each fold's points against a fit to the others, started from `fitted`.
+def held_out(fit: Fit, points: Points, fold: Int[np.ndarray, " point"]) -> HeldOut:
+    """The error on each fold's points of a fit to the others that starts from `fit`.
 
     ∞ where fewer points are left to a fit than there are constants.
     """
     squares = np.full(len(fold), np.inf)
     for k in range(fold.max() + 1):
         out = fold == k
-        if (points.weight[~out] > 0).sum() < max(len(fitted.names), 1):
+        if (points.weight[~out] > 0).sum() < max(len(fit.fitted), 1):
             continue
-        again = refit(fitted.form, points.take(~out))
-        apart = log_apart(again, points.take(out))
-        squares[out] = np.where(np.isfinite(apart), apart**2, np.inf)
+        again = refit(fit.candidate, points.take(~out))
+        residuals = log_residuals(again, points.take(out))
+        squares[out] = np.where(np.isfinite(residuals), residuals**2, np.inf)
     number, counts = units(points), points.weight > 0
     squares = np.where(counts, points.weight, 1.0) * np.where(counts, squares, 0.0)
     return HeldOut(np.bincount(number, squares), np.bincount(number, points.weight))
 
 
-def intervals(
-    fitted: Refitted, points: Points, resamples: int, seed: int
-) -> tuple[FittedConstant, ...]:
+def intervals(fit: Fit, points: Points, resamples: int, seed: int) -> tuple[FittedConstant, ...]:
     """Constants with 95 % percentile intervals of a bootstrap that draws whole units."""
-    drawn = resampled(points, resamples, np.random.default_rng(seed))
-    found = [_again(fitted, points, counts) for counts in drawn]
-    spread = np.array([each for each in found if np.isfinite(each).all()])
-    if not len(spread):
-        spread = np.full((1, len(fitted.names)), np.nan)
-    low, high = np.quantile(spread, [0.025, 0.975], axis=0)
-    rows = zip(fitted.names, fitted.values, low, high, strict=True)
+    number, rng = units(points), np.random.default_rng(seed)
+    drawn = bootstrap_counts(int(number.max()) + 1, resamples, rng)
+    each = [_again(fit, points, counts[number]) for counts in drawn]
+    kept = np.array([constants for constants in each if np.isfinite(constants).all()])
+    if not len(kept):
+        kept = np.full((1, len(fit.fitted)), np.nan)
+    low, high = percentiles(kept)
+    best = fit.formula.constants(fit.fitted)
+    rows = zip(fit.formula.names, best, low, high, strict=True)
     return tuple(FittedConstant(name, float(v), float(lo), float(hi)) for name, v, lo, hi in rows)
 
 
-def _again(
-    fitted: Refitted, points: Points, counts: Int[np.ndarray, " point"]
-) -> Float[np.ndarray, " constant"]:
+def _again(fit: Fit, points: Points, counts: Int[np.ndarray, " point"]) -> Vector:
     """The constants where each point stands `counts` times; NaN where too few are left."""
     resample = points._replace(weight=points.weight * counts)
-    if (resample.weight > 0).sum() < len(fitted.names):
-        return np.full(len(fitted.names), np.nan)
-    return refit(fitted.form, resample).values
+    if (resample.weight > 0).sum() < len(fit.fitted):
+        return np.full(len(fit.fitted), np.nan)
+    return np.array(fit.formula.constants(refit(fit.candidate, resample).fitted), float)

@@ -5,9 +5,9 @@
 w of mean 1, so that a label a nat or more off its curve counts linearly (soft L1). BFGS
 (optimistix) in float64; constants that must be positive are searched as logarithms.
 
-One program serves the whole table of families: it is told which row of each table of factors a
-family has, and every table has slots for the constants of its longest factor. What a factor does
-not use has no slope, and stays where it is.
+One program serves the whole table of families: it gets the number of each table's factor, and
+every table has slots for the constants of its longest factor. The objective has no slope in a slot
+that a factor does not use, which stays where it is.
 """
 
 from collections.abc import Callable
@@ -20,9 +20,8 @@ import numpy as np
 import optimistix
 from jaxtyping import Array, Float, Int
 
-from psi.fit.formula.families import Factor, Family, factor_tree, tables, values
+from psi.fit.formula.families import Factor, Family, factor_formula, tables
 from psi.fit.formula.points import Points
-from psi.law.expression import evaluate
 
 LANES = 64  # fits at a time
 PAD = 256  # points
@@ -47,13 +46,13 @@ def solve(
     with jax.enable_x64(True):
         columns = (begin, points.values[:, index], points.log_rate[index], padded)
         rows = jnp.asarray(np.array(family.rows, np.int32))
-        found, objective = _program(points.names)(rows, *map(jnp.asarray, columns))
-        return np.asarray(found)[:, slots], np.asarray(objective)
+        searched, objective = _program(points.names)(rows, *map(jnp.asarray, columns))
+        return np.asarray(searched)[:, slots], np.asarray(objective)
 
 
 def _widths(names: tuple[str, ...]) -> list[int]:
     """Slots of each table."""
-    return [max(len(factor.constants) for factor in table) for table in tables(names)]
+    return [max(len(factor.parameters) for factor in table) for table in tables(names)]
 
 
 def _count(names: tuple[str, ...]) -> int:
@@ -64,7 +63,7 @@ def _slots(family: Family, names: tuple[str, ...]) -> list[int]:
     """Where the family's constants are among all: a, then those of each table's factor."""
     slots, first = [0], 1
     for table, row, width in zip(tables(names), family.rows, _widths(names), strict=True):
-        slots += range(first, first + len(table[row].constants))
+        slots += range(first, first + len(table[row].parameters))
         first += width
     return slots
 
@@ -75,22 +74,22 @@ def _program(names: tuple[str, ...]) -> Callable[..., Any]:
     def program(
         rows: Int[Array, " table"],
         starts: Float[Array, "lane slot"],
-        seen: Float[Array, "feature point"],
+        values: Float[Array, "feature point"],
         log_rate: Float[Array, " point"],
         weight: Float[Array, "lane point"],
     ) -> tuple[Array, Array]:
-        def objective(found: Float[Array, " slot"], weight: Array) -> Array:
-            square = weight * jnp.square(_log_rate(names, rows, found, seen) - log_rate)
+        def objective(searched: Float[Array, " slot"], weight: Array) -> Array:
+            square = weight * jnp.square(_log_rate(names, rows, searched, values) - log_rate)
             # 2(√(1 + r²) − 1) without its cancellation
             return jnp.where(weight > 0, 2 * square / (1 + jnp.sqrt(1 + square)), 0.0).sum()
 
         def lane(start: Float[Array, " slot"], weight: Array) -> tuple[Array, Array]:
             method = optimistix.BFGS(TOLERANCE, TOLERANCE)
-            found = optimistix.minimise(
+            searched = optimistix.minimise(
                 objective, method, start, weight, max_steps=STEPS, throw=False
             ).value
-            end = objective(found, weight)
-            return found, jnp.where(jnp.isfinite(end), end, jnp.inf)
+            end = objective(searched, weight)
+            return searched, jnp.where(jnp.isfinite(end), end, jnp.inf)
 
         return jax.vmap(lane)(starts, weight)
 
@@ -98,21 +97,22 @@ def _program(names: tuple[str, ...]) -> Callable[..., Any]:
 
 
 def _log_rate(
-    names: tuple[str, ...], rows: Int[Array, " table"], found: Float[Array, " slot"], seen: Array
+    names: tuple[str, ...],
+    rows: Int[Array, " table"],
+    searched: Float[Array, " slot"],
+    values: Array,
 ) -> Float[Array, " point"]:
-    rate, first = jnp.exp(found[0]), 1
+    rate, first = jnp.exp(searched[0]), 1
     for row, table, width in zip(rows, tables(names), _widths(names), strict=True):
         branches = [partial(_factor, factor, names) for factor in table]
-        rate = rate * jax.lax.switch(row, branches, found[first : first + width], seen)
+        rate = rate * jax.lax.switch(row, branches, searched[first : first + width], values)
         first += width
-    return jnp.log(jnp.broadcast_to(rate, seen.shape[1:]))
+    return jnp.log(jnp.broadcast_to(rate, values.shape[1:]))
 
 
 def _factor(
-    factor: Factor, names: tuple[str, ...], found: Float[Array, " slot"], seen: Array
+    factor: Factor, names: tuple[str, ...], searched: Float[Array, " slot"], values: Array
 ) -> Float[Array, " point"]:
-    free = factor.constants
-    own = values(free, found[: len(free)], jnp)
-    every = (*names, *(each.name for each in free))
-    of = evaluate(factor_tree(factor, names), every, [*seen, *own], jnp)
-    return jnp.broadcast_to(jnp.asarray(of, found.dtype), seen.shape[1:])
+    formula = factor_formula(factor, names)
+    value = formula.value(names, values, searched[: len(formula.parameters)], jnp)
+    return jnp.broadcast_to(jnp.asarray(value, searched.dtype), values.shape[1:])

@@ -1,7 +1,7 @@
-"""What a formula is fitted to: features of points, the rate that was ideal there, how sure it is.
+"""What least squares fit a formula to: features, the rate that was ideal there, how sure it is.
 
-The same table serves every set of features, raw (ε, i) or relative (ε/ε_0, i/T), and every search
-for a formula: curves of the table of families and symbolic regression.
+Unlike the cells of a data set (`psi.fit.cells`) points hold nothing but the ideal rate, of any
+features: raw (ε, i), relative (ε/ε_0, i/T), or those of a problem whose ideal rate is known.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from jaxtyping import Float
 
 from psi.law.features import Observation, values
 
-SEEN = ("loss", "epoch", "initial_loss", "epochs", "parameters")
+OBSERVED = ("loss", "epoch", "initial_loss", "epochs", "parameters")
 """Columns of a table of ideal rates that features are made of."""
 NOISE = 0.3  # nats: tasks differ by this much at the same features, however sure each label is
 
@@ -69,10 +69,9 @@ def points(
     for name, column in zip(names, values, strict=True):
         if len(np.unique(column[good])) < 2:
             raise ValueError(f"column {name} has fewer than two distinct values: nothing to fit")
-    found = Points(tuple(names), values[:, good], np.log(rate[good]), weight[good], task[good])
-    if not (found.weight > 0).any():
+    if not (weight[good] > 0).any():
         raise ValueError("column weight is zero throughout: no point counts")
-    return found
+    return Points(tuple(names), values[:, good], np.log(rate[good]), weight[good], task[good])
 
 
 def _good(name: str, allowed: np.ndarray | bool, column: np.ndarray) -> np.ndarray:
@@ -90,14 +89,14 @@ def points_of(ideal: pd.DataFrame, features: Sequence[str], scaled: bool = False
     rate = ideal.lr / ideal["scale"] if scaled else ideal.lr
     return points(
         tuple(features),
-        seen(features, *(ideal[name].to_numpy(float) for name in SEEN)),
+        feature_values(features, *(ideal[name].to_numpy(float) for name in OBSERVED)),
         rate.to_numpy(float),
         weights(ideal),
         ideal.task.to_numpy(object),
     )
 
 
-def seen(
+def feature_values(
     names: Sequence[str],
     loss: Float[np.ndarray, " point"],
     epoch: Float[np.ndarray, " point"],
@@ -105,7 +104,7 @@ def seen(
     epochs: Float[np.ndarray, " point"],
     parameters: Float[np.ndarray, " point"],
 ) -> Float[np.ndarray, "feature point"]:
-    """Features by name, in that order; what a point does not tell is NaN."""
+    """Features by name, in that order; those that need more than these columns are NaN."""
     best, unknown = np.minimum(loss, initial_loss), np.full_like(loss, np.nan)
     norms = (unknown, unknown, unknown)
     observed = Observation(epoch, epochs, loss, initial_loss, best, *norms, parameters)

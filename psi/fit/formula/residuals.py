@@ -1,6 +1,6 @@
 """Residuals of a formula in its constants, and the descent that makes them small.
 
-min over constants of  Σ_k ρ(r_k),   ρ(r) = 2(√(1 + r²) − 1)  or, not robust,  r²
+min over constants of  Σ_k ρ(r_k),   ρ(r) = 2(√(1 + r²) − 1)
 """
 
 from collections.abc import Callable, Mapping
@@ -10,16 +10,15 @@ import numpy as np
 from jaxtyping import Float
 from scipy.optimize import least_squares
 
+from psi.fit.formula.formula import Formula, Vector
 from psi.fit.formula.gradient import Step, steps, value_and_jacobian
 from psi.fit.formula.points import Points
-from psi.law.expression import Expression
 
 STEPS = 60
 FAR = 1e3  # nats, the residual of what is no positive number: a step there is not taken
 
-Vector = Float[np.ndarray, " constant"]
 Residuals = tuple[Float[np.ndarray, " point"], Float[np.ndarray, "constant point"]]
-"""Residuals and their derivatives by each constant."""
+"""Residuals and their derivatives in each constant."""
 
 
 class Problem(NamedTuple):
@@ -33,55 +32,53 @@ class Problem(NamedTuple):
     root: Float[np.ndarray, " point"]
     """√w"""
 
-    def rate(self, found: Vector) -> Residuals:
+    def rate(self, constants: Vector) -> Residuals:
         """Ψ and its derivatives."""
-        at = dict(self.features) | dict(zip(self.names, found, strict=True))
+        at = dict(self.features) | dict(zip(self.names, constants, strict=True))
         return value_and_jacobian(self.program, at, self.names, len(self.root))
 
-    def logs(self, found: Vector) -> Residuals:
+    def logs(self, constants: Vector) -> Residuals:
         """The residuals √w (log Ψ − log α)."""
-        rate, slopes = self.rate(found)
-        apart = np.log(rate) - self.log_rate
-        return self.root * apart, slopes * (self.root / rate)
+        rate, slopes = self.rate(constants)
+        return self.root * (np.log(rate) - self.log_rate), slopes * (self.root / rate)
 
-    def relative(self, found: Vector) -> Residuals:
+    def relative(self, constants: Vector) -> Residuals:
         """The residuals √w (Ψ/α − 1)."""
-        rate, slopes = self.rate(found)
+        rate, slopes = self.rate(constants)
         scale = self.root * np.exp(-self.log_rate)
         return scale * rate - self.root, slopes * scale
 
 
-def problem(tree: Expression, names: tuple[str, ...], points: Points) -> Problem:
-    """The constants `names` of `tree`, to be fitted to points."""
+def pose(formula: Formula, points: Points) -> Problem:
+    """The problem of fitting the constants of a formula to points."""
+    names = formula.names
     root = np.sqrt(points.weight / points.weight.mean())
     features = dict(zip(points.names, points.values, strict=True))
-    return Problem(steps(tree, names), names, features, points.log_rate, root)
+    return Problem(steps(formula.tree, names), names, features, points.log_rate, root)
 
 
-def solve(of: Problem, start: Vector, robust: bool) -> tuple[float, Vector] | None:
+def solve(problem: Problem, start: Vector) -> tuple[float, Vector] | None:
     """(objective, constants), or None where none are positive at every point.
 
     From a start where Ψ is not positive everywhere, relative residuals lead to one where it is:
     a small rate may be off by more than itself, and its logarithm does not exist.
     """
-    if not _fine(of.logs(start)):
-        if not _fine(of.relative(start)):
+    if not _fine(problem.logs(start)):
+        if not _fine(problem.relative(start)):
             return None
-        start = _descend(of.relative, start, robust)[1]
-        if not _fine(of.logs(start)):
+        start = _descend(problem.relative, start)[1]
+        if not _fine(problem.logs(start)):
             return None
-    return _descend(of.logs, start, robust)
+    return _descend(problem.logs, start)
 
 
 def _fine(residuals: Residuals) -> bool:
     return bool(np.isfinite(residuals[0]).all())
 
 
-def _descend(
-    residuals: Callable[[Vector], Residuals], start: Vector, robust: bool
-) -> tuple[float, Vector]:
+def _descend(residuals: Callable[[Vector], Residuals], start: Vector) -> tuple[float, Vector]:
     """Levenberg and Marquardt's method (MINPACK) on residuals whose squares are ρ."""
-    kept = _Last(lambda found: _finite(_soft(*residuals(found)) if robust else residuals(found)))
+    kept = _Last(lambda constants: _finite(_soft(*residuals(constants))))
     if not len(start):
         return float((kept(start)[0] ** 2).sum()), start
     found = least_squares(
@@ -121,7 +118,7 @@ class _Last:
         self.function = function
         self.at, self.value = b"", None
 
-    def __call__(self, found: Vector) -> Residuals:
-        if self.value is None or found.tobytes() != self.at:
-            self.at, self.value = found.tobytes(), self.function(found)
+    def __call__(self, constants: Vector) -> Residuals:
+        if self.value is None or constants.tobytes() != self.at:
+            self.at, self.value = constants.tobytes(), self.function(constants)
         return self.value

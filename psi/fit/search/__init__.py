@@ -1,1 +1,1 @@
-"""Search on whole trainings: candidates, what they end at, and where evolution takes them."""
+"""Search over whole trainings: candidates, their final losses, their evolution."""

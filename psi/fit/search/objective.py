@@ -1,7 +1,7 @@
-"""What a law's trainings end at: the objective of a search over laws.
+"""The losses that a law's trainings end at: the objective of a search over laws.
 
-A *course* is a training task with the score that its tuned linear schedule reaches. The outcome of
-a law is its mean regret over courses: the score of the mean final loss over seeds, minus that.
+The regret of a law on a training task is the score of its mean final loss over seeds, minus the
+score of the task's tuned linear schedule.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,7 +13,7 @@ import jax
 import numpy as np
 from jaxtyping import Array, Float, Int, Key
 
-from psi.fit.formula.families import Free, values
+from psi.fit.formula.formula import Formula
 from psi.ideal.branched import final_losses
 from psi.ideal.returns import score
 from psi.lab.engine.branch import States, one_cell_each, play, starts
@@ -23,7 +23,6 @@ from psi.lab.engine.population import MakePolicy
 from psi.lab.engine.probe import GRADIENTS, probed_scale
 from psi.lab.tasks.task import Task
 from psi.law.clock import Clock
-from psi.law.expression import Expression, evaluate
 from psi.law.namespace import Namespace
 
 WIDTH = 12  # lanes trained together: the population of the closed forms' search
@@ -33,8 +32,8 @@ MakePsi = Callable[[Array], Psi]
 """vector → Ψ(features, xp): constants of a formula, or weights of a network"""
 
 
-class Course(NamedTuple):
-    """A training task of a search."""
+class TrainingTask(NamedTuple):
+    """A task that laws are searched on."""
 
     task: Task
     reference: float
@@ -45,53 +44,49 @@ class Lane(NamedTuple):
     """One law of a population. An axis of lanes in front where they are many."""
 
     number: Any
-    """Which of the searched kinds of law; dtype=int"""
+    """Which of the searched formulas or networks; dtype=int"""
     vector: Any
-    """Its numbers, those of the longest kind."""
+    """Its numbers, padded to those of the longest."""
     scale: Any
     """α_0 of its run."""
 
 
 class Population(NamedTuple):
-    """Laws of several kinds, so that one program trains them all."""
+    """Laws of several formulas or networks, so that one program trains them all."""
 
     number: Int[np.ndarray, " lane"]
     vector: Float[np.ndarray, "lane dim"]
 
 
-def psi_of(tree: Expression, features: tuple[str, ...], constants: tuple[Free, ...]) -> MakePsi:
+def psi_of(formula: Formula, features: tuple[str, ...]) -> MakePsi:
     """Ψ of a formula's constants, the positive ones given as logarithms."""
-    names = (*features, *(free.name for free in constants))
 
     def make(vector: Array) -> Psi:
-        def psi(seen: Array, xp: Namespace) -> Array:
-            own = values(constants, vector[: len(constants)], xp)
-            return evaluate(tree, names, [*seen, *own], xp)
-
-        return psi
+        searched = vector[: len(formula.parameters)]
+        return lambda values, xp: formula.value(features, values, searched, xp)
 
     return make
 
 
-def searched_policy(kinds: Sequence[MakePsi], clock: Clock) -> MakePolicy:
+def searched_policy(makers: Sequence[MakePsi], clock: Clock) -> MakePolicy:
     """Lanes as policies under the clock's rules; the clock's law gives all but Ψ itself.
 
-    One object is part of one compiled program: make it once a search.
+    Each call returns an object that programs are compiled for anew: call it once a search.
     """
 
     def policy(lane: Lane) -> Policy:
-        def psi(seen: Array, xp: Namespace) -> Array:
-            # Of a vmapped lane all kinds are computed: a few numbers beside a network's training.
-            branches = [partial(_rate, make, xp) for make in kinds]
-            return jax.lax.switch(lane.number, branches, lane.vector, seen)
+        def psi(values: Array, xp: Namespace) -> Array:
+            # A vmapped lane computes all formulas: a few numbers beside a network's training.
+            branches = [partial(_rate, make, xp) for make in makers]
+            return jax.lax.switch(lane.number, branches, lane.vector, values)
 
         return clock_policy(clock.at_scale(lane.scale), psi)
 
     return policy
 
 
-def _rate(make: MakePsi, xp: Namespace, vector: Array, seen: Array) -> Array:
-    return xp.asarray(make(vector)(seen, xp), dtype=seen.dtype)
+def _rate(make: MakePsi, xp: Namespace, vector: Array, values: Array) -> Array:
+    return xp.asarray(make(vector)(values, xp), dtype=values.dtype)
 
 
 def law_losses(
@@ -138,29 +133,29 @@ def run_losses(
 
 
 def regrets(
-    courses: Sequence[Course],
+    tasks: Sequence[TrainingTask],
     policy: MakePolicy,
     laws: Population,
     scaled: bool,
     seeds: Int[np.ndarray, " seed"],
     key: Key[Array, ""],
-) -> Float[np.ndarray, "course lane"]:
-    """Regret of each law of a population on each course, over seeds that all share.
+) -> Float[np.ndarray, "task lane"]:
+    """Regret of each law of a population on each task, over seeds that all share.
 
     With `scaled` each run has the α_0 of its own probe, and pays for it.
     """
 
-    def regret(course: Course) -> Float[np.ndarray, " lane"]:
-        task = charged(course.task) if scaled else course.task
+    def regret(each: TrainingTask) -> Float[np.ndarray, " lane"]:
+        task = charged(each.task) if scaled else each.task
         scales = scales_of(task, seeds, key) if scaled else np.ones(len(seeds))
         mean = law_losses(task, policy, laws, scales, seeds, key).mean(0)
-        return score(mean, task.facts.floor, task.facts.chance_loss) - course.reference
+        return score(mean, task.facts.floor, task.facts.chance_loss) - each.reference
 
-    return np.stack(list(beside(regret, courses)))
+    return np.stack(list(beside(regret, tasks)))
 
 
 def charged(task: Task) -> Task:
-    """The task with the epochs that are left when the probe has had its share of the budget."""
+    """The task with the epochs of its budget that are left after the probe."""
     spent = -(-GRADIENTS // task.facts.steps)
     return task._replace(facts=replace(task.facts, epochs=max(task.facts.epochs - spent, 1)))
 
@@ -168,6 +163,6 @@ def charged(task: Task) -> Task:
 def scales_of(
     task: Task, seeds: Int[np.ndarray, " seed"], key: Key[Array, ""]
 ) -> Float[np.ndarray, " seed"]:
-    """The probed α_0 of each run; where a probe finds none, the median of the others'."""
+    """The probed α_0 of each run; where a probe finds none, the median of the others."""
     found = probed_scale(task, seeds, key)
     return np.where(np.isfinite(found), found, np.nanmedian(found))

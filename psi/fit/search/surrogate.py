@@ -8,19 +8,21 @@ surface of second order, Box & Wilson 1951.)
 import numpy as np
 from jaxtyping import Float
 
+from psi.ideal.resampling import bootstrap, percentiles
+
 RESAMPLES = 400
 
 
 def scattered(
-    found: Float[np.ndarray, " dim"], count: int, spread: float, seed: int
+    centre: Float[np.ndarray, " dim"], count: int, spread: float
 ) -> Float[np.ndarray, "lane dim"]:
-    """Laws around one: normal, in pairs on opposite sides of it."""
-    half = np.random.default_rng(seed).normal(size=(-(-count // 2), len(found)))
-    return found + spread * np.concatenate([half, -half])[:count]
+    """Laws scattered around one, normally, in pairs on opposite sides of it."""
+    half = np.random.default_rng(0).normal(size=(-(-count // 2), len(centre)))
+    return centre + spread * np.concatenate([half, -half])[:count]
 
 
 def task_intervals(
-    regrets: Float[np.ndarray, "course lane"], lanes: Float[np.ndarray, "lane dim"], seed: int = 0
+    regrets: Float[np.ndarray, "task lane"], lanes: Float[np.ndarray, "lane dim"]
 ) -> tuple[Float[np.ndarray, " dim"], Float[np.ndarray, " dim"]]:
     """95 % interval of the best law over resamples of tasks, within what was tried.
 
@@ -28,9 +30,9 @@ def task_intervals(
     """
     centre, scale = lanes.mean(0), lanes.std(0)
     z = (lanes - centre) / scale
-    picks = np.random.default_rng(seed).integers(0, len(regrets), (RESAMPLES, len(regrets)))
+    picks = bootstrap(len(regrets), RESAMPLES, np.random.default_rng(0))
     lowest = np.array([_lowest(z, regrets[pick].mean(0)) for pick in picks])
-    low, high = np.quantile(lowest, [0.025, 0.975], axis=0)
+    low, high = percentiles(lowest)
     return centre + scale * low, centre + scale * high
 
 

@@ -32,7 +32,7 @@ class SymbolicConfig:
     runs: int = 6
     """Genetic searches, each from a seed of its own."""
     views: tuple[View, ...] = VIEWS
-    """They take turns with these."""
+    """Genetic searches take turns with them."""
     population: int = 500
     generations: int = 40
     length: int = 20

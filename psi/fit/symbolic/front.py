@@ -1,25 +1,25 @@
 """The front of length against held-out error: every formula that no shorter one beats.
 
-It is kept whole, for which length is right is a judgement. Where formulas have been played as
-schedules one row is marked by that: the shortest within 0.02 nats of the least regret. Else by the
-rule of Breiman, Friedman, Olshen & Stone 1984 (Classification and Regression Trees, section 3.4.3):
-the simplest formula whose held-out error is within so many standard errors of the least. Two things
-differ.
-The standard error is that of the difference, over tasks, as Vehtari, Gelman & Gabry 2017 (arXiv
-1507.04544) compare models: tasks want different rates at the same features whatever the formula,
-which would hide everything. And as it is several times smaller than the error's own, and the best
-formula the luckiest of hundreds, it is two of them and not one.
+All of it is kept, as the right length is a matter of judgement. Where the formulas have been used
+as schedules, the shortest within 0.02 nats of the least regret is chosen. Elsewhere it is the rule
+of Breiman, Friedman, Olshen & Stone 1984 (Classification and Regression Trees, section 3.4.3): the
+simplest formula whose held-out error is within some standard errors of the least. Two things
+differ. The standard error is that of the difference, over tasks, as Vehtari, Gelman & Gabry 2017
+(arXiv 1507.04544) compare models: tasks want different rates at the same features whatever the
+formula, which would hide everything. And since it is several times smaller than the error's own,
+and the best formula is the luckiest of hundreds, it is two standard errors and not one.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
+from psi.fit.formula.formula import Formula, Vector
 from psi.fit.formula.held_out import HeldOut, gap
-from psi.fit.formula.refit import Refitted
+from psi.fit.formula.refit import Fit
 from psi.law.expression import Expression, size
 from psi.law.law import FittedConstant
 from psi.law.printing import text
@@ -29,8 +29,8 @@ SAME = 0.02
 """Nats of regret that make no difference."""
 
 
-class Row(NamedTuple):
-    """A formula of the front."""
+class FrontRow(NamedTuple):
+    """A formula of the front, its fitted constants, and what it is worth."""
 
     complexity: int
     """Nodes of its tree."""
@@ -44,11 +44,9 @@ class Row(NamedTuple):
     """`held_out` minus the least of the front."""
     gap_error: float
     """Its standard error over units, paired."""
-    formula: Expression
-    tree: Expression
-    """With the constants as variables."""
-    start: Mapping[str, float]
-    """The constants by name: with `tree` a form to be fitted again."""
+    formula: Formula
+    fitted: Vector
+    """The constants as they are searched."""
     constants: tuple[FittedConstant, ...] = ()
     """With 95 % intervals over tasks."""
     regret: float | None = None
@@ -56,11 +54,16 @@ class Row(NamedTuple):
     regret_refined: float | None = None
     """The same with its constants refined in the cells."""
 
+    @property
+    def expression(self) -> Expression:
+        """The formula with its constants in place."""
+        return self.formula.bound(self.fitted)
+
 
 class Refused(NamedTuple):
     """A formula that fits well for its length and is no learning rate everywhere."""
 
-    formula: Expression
+    expression: Expression
     error: float
     reason: str
 
@@ -68,19 +71,19 @@ class Refused(NamedTuple):
 class Front(NamedTuple):
     """Rows by rising complexity and falling held-out error."""
 
-    rows: tuple[Row, ...]
+    rows: tuple[FrontRow, ...]
     refused: tuple[Refused, ...]
     unit: str
     """What was held out and resampled: `task`, or `point` where there is one task alone."""
 
     @property
-    def chosen(self) -> Row:
-        """The row that is marked."""
+    def chosen(self) -> FrontRow:
+        """The row that is chosen."""
         return self.rows[choose(self.rows)]
 
 
-def choose(rows: Sequence[Row]) -> int:
-    """The number of the row that is marked, of a front's rows."""
+def choose(rows: Sequence[FrontRow]) -> int:
+    """The number of the chosen row, of a front's rows."""
     regrets = [row.regret for row in rows if row.regret is not None]
     if len(regrets) == len(rows):
         refined = [row.regret if row.regret_refined is None else row.regret_refined for row in rows]
@@ -94,24 +97,26 @@ def shortest(regrets: Float[np.ndarray, " formula"]) -> int:
 
 
 class Judged(NamedTuple):
-    """A fitted formula and what it is worth."""
+    """A fitted formula and its error on what was held out."""
 
-    fitted: Refitted
+    fit: Fit
     out: HeldOut
 
     @property
-    def row(self) -> Row:
+    def row(self) -> FrontRow:
         """As a row that is compared with no other yet."""
-        fitted, out = self
-        return Row(
-            size(fitted.tree), fitted.error, out.error, out.standard_error, 0.0, 0.0,
-            fitted.formula, fitted.tree, fitted.start,
+        fit, out = self
+        return FrontRow(
+            size(fit.formula.tree), fit.error, out.error, out.standard_error, 0.0, 0.0,
+            fit.formula, fit.fitted,
         )  # fmt: skip
 
 
-def undominated(judged: Sequence[Judged]) -> tuple[Row, ...]:
+def undominated(judged: Sequence[Judged]) -> tuple[FrontRow, ...]:
     """The rows that no other one equals or beats in both complexity and held-out error."""
-    ranked = sorted(judged, key=lambda j: (size(j.fitted.tree), j.out.error, len(j.fitted.names)))
+    ranked = sorted(
+        judged, key=lambda j: (size(j.fit.formula.tree), j.out.error, len(j.fit.fitted))
+    )
     kept: list[Judged] = []
     for each in ranked:
         if np.isfinite(each.out.error) and (not kept or each.out.error < kept[-1].out.error):
@@ -128,13 +133,13 @@ def table(front: Front) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "complexity": row.complexity,
-            "n_constants": len(row.start),
+            "n_constants": len(row.fitted),
             "error": row.error,
             "held_out": row.held_out,
             "held_out_error": row.held_out_error,
             "gap": row.gap,
             "gap_error": row.gap_error,
-            "formula": text(row.formula, 4),
+            "formula": text(row.expression, 4),
             "constants": "; ".join(
                 f"{name} = {value:.4g} [{low:.4g}, {high:.4g}]"
                 for name, value, low, high in row.constants

@@ -7,16 +7,14 @@ so constants are refitted elsewhere. Burlacu et al. 2020, Operon C++ (GECCO Comp
 
 from collections.abc import Mapping
 from functools import reduce
-from itertools import count
 from typing import Any
 
 import numpy as np
 
-from psi.fit.formula.formula import Form
+from psi.fit.formula.formula import Candidate, candidate
 from psi.fit.formula.points import Points
 from psi.fit.symbolic.config import SymbolicConfig
 from psi.law.expression import Apply, Constant, Expression, Variable, evaluate
-from psi.progress import Report, silent
 
 OPERATIONS: Mapping[str, str] = {
     "Add": "add", "Sub": "sub", "Mul": "mul", "Div": "div", "Pow": "pow", "Exp": "exp",
@@ -26,20 +24,15 @@ UNLIMITED = 10**9
 MOST_RUNS = 10**6
 
 
-def proposals(points: Points, config: SymbolicConfig, report: Report = silent) -> list[Form]:
-    """The trees on the Pareto fronts of all searches, their numbers as free constants.
+def proposals(points: Points, config: SymbolicConfig) -> list[Candidate]:
+    """The trees on the Pareto fronts of all genetic searches, their numbers as free constants.
 
     As pyoperon made them: neither simplified nor without repetition.
     """
-    forms = []
-    for run in range(config.runs):
-        report(run, config.runs, "genetic search")
-        forms += _search(points, config, run)
-    report(config.runs, config.runs, "genetic search")
-    return forms
+    return [each for run in range(config.runs) for each in _evolved(points, config, run)]
 
 
-def _search(points: Points, config: SymbolicConfig, run: int) -> list[Form]:
+def _evolved(points: Points, config: SymbolicConfig, run: int) -> list[Candidate]:
     from pyoperon.sklearn import SymbolicRegressor  # its import takes 0.3 s
 
     view = config.views[run % len(config.views)]
@@ -62,11 +55,13 @@ def _search(points: Points, config: SymbolicConfig, run: int) -> list[Form]:
     )
     features = np.stack([evaluate(tree, rows.names, rows.values, np) for tree in inputs], axis=1)
     regressor.fit(features, np.exp(target) if view.target == "rate" else target)
-    meant = {each: inputs[int(x[1:]) - 1] for each, x in regressor.variables_.items()}
-    forms = [read(model["tree"].Nodes, meant) for model in regressor.pareto_front_]
+    variables = {each: inputs[int(x[1:]) - 1] for each, x in regressor.variables_.items()}
+    found = [read(model["tree"].Nodes, variables) for model in regressor.pareto_front_]
     if view.target == "log":
-        return [Form(Apply("exp", (form.tree,)), form.start) for form in forms]
-    return forms + [_without_offset(form) for form in forms]
+        found = [(Apply("exp", (tree,)), constants) for tree, constants in found]
+    else:
+        found += [(_without_offset(tree), constants) for tree, constants in found]
+    return [candidate(tree, points.names, constants) for tree, constants in found]
 
 
 def _inputs(points: Points, target: str) -> list[Expression]:
@@ -84,13 +79,13 @@ def _inputs(points: Points, target: str) -> list[Expression]:
     return [*inputs, *logs]
 
 
-def _without_offset(form: Form) -> Form:
+def _without_offset(tree: Expression) -> Expression:
     """Linear scaling appends an offset, without which most rates are more sensible."""
-    match form.tree:
+    match tree:
         case Apply("add", (Variable(), rest)):
-            return Form(rest, form.start)
+            return rest
         case _:
-            return form
+            return tree
 
 
 def _sample(points: Points, config: SymbolicConfig, run: int) -> Points:
@@ -103,30 +98,31 @@ def _sample(points: Points, config: SymbolicConfig, run: int) -> Points:
     return points.take(rng.choice(used, rows, replace=not same, p=weight / weight.sum()))
 
 
-def read(postfix: list[Any], meant: Mapping[int, Expression]) -> Form:
-    """A tree of pyoperon's nodes, walked; `meant` by each variable's hash.
+def read(
+    postfix: list[Any], variables: Mapping[int, Expression]
+) -> tuple[Expression, dict[str, float]]:
+    """(a tree of pyoperon's nodes, its constants by name); `variables` by their hashes.
 
     Nodes are in postfix order, the first argument just before its operation and the last one
     farthest. A variable has a weight.
     """
-    start: dict[str, float] = {}
-    labels = (f"k{k}" for k in count())
+    constants: dict[str, float] = {}
 
     def constant(value: float) -> Expression:
-        name = next(labels)
-        start[name] = float(value)
+        name = f"k{len(constants)}"
+        constants[name] = float(value)
         return Variable(name)
 
     stack: list[Expression] = []
     for node in postfix:
         if node.IsVariable:
-            stack.append(Apply("mul", (constant(node.Value), meant[node.HashValue])))
+            stack.append(Apply("mul", (constant(node.Value), variables[node.HashValue])))
         elif node.IsConstant:
             stack.append(constant(node.Value))
         else:
             stack.append(_applied(node.Type.name, [stack.pop() for _ in range(node.Arity)]))
     (tree,) = stack
-    return Form(tree, start)
+    return tree, constants
 
 
 def _applied(kind: str, arguments: list[Expression]) -> Expression:

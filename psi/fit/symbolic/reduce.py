@@ -7,18 +7,18 @@ arguments, or by a constant.
 
 from collections.abc import Iterator, Sequence
 
-from psi.fit.formula.formula import Form, constants
+from psi.fit.formula.formula import Candidate, candidate
 from psi.law.expression import Apply, Expression, Variable
 
 NEW = "new"
 """Name of the constant that stands for a part."""
 
 
-def reductions(form: Form, features: Sequence[str]) -> Iterator[Form]:
-    """Forms with one part of `form` less, not simplified."""
-    for tree in _without_one(form.tree):
-        left = constants(tree, features)
-        yield Form(tree, {name: form.start[name] for name in left if name in form.start})
+def reductions(whole: Candidate, features: Sequence[str]) -> Iterator[Candidate]:
+    """Formulas with one part of `whole` less, not simplified; constants start where they were."""
+    start = dict(zip(whole.formula.names, whole.start, strict=True))
+    for tree in _without_one(whole.formula.tree):
+        yield candidate(tree, features, start)
 
 
 def _without_one(tree: Expression) -> Iterator[Expression]:

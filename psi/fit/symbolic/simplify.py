@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import reduce
 from itertools import count
 
-from psi.fit.formula.formula import Form, repeated, starts
+from psi.fit.formula.formula import Candidate, candidate, repeated
 from psi.fit.symbolic.algebra import add, multiply, power
 from psi.fit.symbolic.calls import call, value_of
 from psi.fit.symbolic.terms import (
@@ -25,59 +25,57 @@ from psi.fit.symbolic.terms import (
 )
 from psi.law.expression import Apply, Constant, Expression, Variable
 
-Names = Iterator[str]
 
-
-def canonical(form: Form, features: Sequence[str]) -> tuple[str, Form]:
+def canonical(whole: Candidate, features: Sequence[str]) -> tuple[str, Candidate]:
     """(structure, the same function of features >= 0 from fewer nodes and constants).
 
-    Structures are equal where forms differ in the values of constants alone. The constants are
-    named c1, c2 and so on. A form with one constant in several places stays as it is: the rules
+    Structures are equal where formulas differ in the values of constants alone. The constants are
+    named c1, c2 and so on. A formula with one constant in several places stays as it is: the rules
     would tear it apart. Raises ArithmeticError where a constant overflows or something is divided
     by zero.
     """
-    start = starts(form, features)
-    if repeated(form.tree, features):
-        return key(_normal(form.tree, (*features, *start), start)), form
-    found = _normal(form.tree, tuple(features), start)
-    return key(found), expression(found)
+    tree, names = whole.formula.tree, whole.formula.names
+    constants = dict(zip(names, map(float, whole.first), strict=True))
+    if repeated(whole.formula):
+        return key(_normal(tree, (*features, *names), constants)), whole
+    normal = _normal(tree, tuple(features), constants)
+    shorter, values = _written(normal)
+    return key(normal), candidate(shorter, features, values)
 
 
-def simplified(form: Form, features: Sequence[str]) -> Form:
-    """The second part of `canonical`."""
-    return canonical(form, features)[1]
+def simplified(whole: Candidate, features: Sequence[str]) -> Candidate:
+    """The same function of features >= 0 from fewer nodes and constants, as by `canonical`."""
+    return canonical(whole, features)[1]
 
 
-def structure(form: Form, features: Sequence[str]) -> str:
-    """The first part of `canonical`."""
-    return canonical(form, features)[0]
-
-
-def _normal(tree: Expression, features: tuple[str, ...], start: Mapping[str, float]) -> Sum:
+def _normal(tree: Expression, features: tuple[str, ...], values: Mapping[str, float]) -> Sum:
     match tree:
         case Constant(value):
             return number(value)
         case Variable(name):
-            return feature(name) if name in features else number(start[name], True)
+            return feature(name) if name in features else number(values[name], True)
         case Apply("add" | "sub" | "neg"):
             # All at once: which factor they share must not depend on the brackets.
-            return add(*_addends(tree, ONE, features, start))
+            return add(*_addends(tree, ONE, features, values))
         case Apply(operation, arguments):
-            inner = [_normal(argument, features, start) for argument in arguments]
+            inner = [_normal(argument, features, values) for argument in arguments]
             return _apply(operation, tuple(inner))
 
 
 def _addends(
-    tree: Expression, sign: Number, features: tuple[str, ...], start: Mapping[str, float]
+    tree: Expression, sign: Number, features: tuple[str, ...], values: Mapping[str, float]
 ) -> list[Sum]:
     match tree:
         case Apply("neg", (a,)):
-            return _addends(a, -sign, features, start)
+            return _addends(a, -sign, features, values)
         case Apply("add" | "sub" as operation, (a, b)):
             second = -sign if operation == "sub" else sign
-            return [*_addends(a, sign, features, start), *_addends(b, second, features, start)]
+            return [
+                *_addends(a, sign, features, values),
+                *_addends(b, second, features, values),
+            ]
         case _:
-            return [multiply(number(sign.value), _normal(tree, features, start))]
+            return [multiply(number(sign.value), _normal(tree, features, values))]
 
 
 def _apply(operation: str, arguments: tuple[Sum, ...]) -> Sum:
@@ -94,25 +92,25 @@ def _apply(operation: str, arguments: tuple[Sum, ...]) -> Sum:
             return call(operation, *arguments)
 
 
-def expression(part: Sum) -> Form:
-    """The normal form as a tree, its free numbers as named constants."""
-    start: dict[str, float] = {}
+def _written(part: Sum) -> tuple[Expression, dict[str, float]]:
+    """The normal form as a tree, its free numbers as named constants, and their values."""
+    constants: dict[str, float] = {}
     names = (f"c{k}" for k in count(1))
-    return Form(_tree(part, _Writer(names, start)), start)
+    return _tree(part, _Writer(names, constants)), constants
 
 
 class _Writer:
     """Names free numbers as they come."""
 
-    def __init__(self, names: Names, start: dict[str, float]) -> None:
-        self.names, self.start = names, start
+    def __init__(self, names: Iterator[str], constants: dict[str, float]) -> None:
+        self.names, self.constants = names, constants
 
     def number(self, number: Number) -> Expression:
-        """A constant's name, or a number that is part of the form."""
+        """A constant's name, or a number that is part of the formula."""
         if not number.free:
             return Constant(number.value)
         name = next(self.names)
-        self.start[name] = number.value
+        self.constants[name] = number.value
         return Variable(name)
 
 

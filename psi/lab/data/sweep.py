@@ -22,6 +22,7 @@ from psi.lab.data.records import to_frame
 from psi.lab.data.trajectories import Plan, branched, free, pilot_family, plain
 from psi.lab.engine.policy import trajectory
 from psi.lab.engine.population import Epochs, population, train
+from psi.lab.engine.seeds import TUNING
 from psi.lab.engine.work import Layout, Work, calls_of, cut
 from psi.lab.tasks.table import make_task
 from psi.lab.tasks.task import Task
@@ -97,7 +98,7 @@ def peaks(config: GenerateConfig, number: int = 0) -> np.ndarray:
 def pilot(config: GenerateConfig, number: int, shape: Layout) -> pd.DataFrame:
     """The records of a task's pilot."""
     task, plan = task_of(config, number), plain(peaks(config, number), config.hyper.epochs)
-    seeds = np.arange(PILOT_SEEDS)
+    seeds = TUNING.array(PILOT_SEEDS)
     rates = plan.rates.astype(np.float32)
     runs = population(task, trajectory, rates, seeds, task_key(config.seed, number), shape=shape)
     count = len(rates) * PILOT_SEEDS
@@ -139,7 +140,7 @@ def job(config: GenerateConfig, number: int, shape: Layout) -> Job:
     The last one is kept: a worker of a cluster is asked for it part by part.
     """
     task, plan = task_of(config, number), trajectories(config, number)
-    work = cut(plan.rates.astype(np.float32), np.arange(config.seeds), shape)
+    work = cut(plan.rates.astype(np.float32), TUNING.first + np.arange(config.seeds), shape)
     return Job(task, plan, work, task_key(config.seed, number))
 
 

@@ -66,15 +66,12 @@ class Branches(NamedTuple):
 
 
 def starts(task: Task, seeds: Int[np.ndarray, " state"], key: Key[Array, ""]) -> States:
-    """One cell of the runs with these seeds before their first epoch.
-
-    They are the runs that `population` trains from the same seeds and key.
-    """
+    """One cell: the runs that `population` trains from these seeds, before their first epoch."""
     block = _blocks(task, len(seeds), 1, START if len(seeds) <= START * UNITS else 0)
     program = _programs(jax.default_backend())[0]
     run = partial(program, task.functions, _devices(), task.arrays, task.splits, key)
     runs = _in_calls(run, lambda units, _: (seeds[block[units]],), len(block))
-    one_cell = jax.tree.map(lambda a: _flat(a)[None, : len(seeds)], runs)
+    one_cell = jax.tree.map(lambda a: a.reshape(1, -1, *a.shape[2:])[:, : len(seeds)], runs)
     return States(one_cell, np.zeros(1, int))
 
 
@@ -211,8 +208,7 @@ def _in_calls(
 ) -> Any:
     """run(*work(units, which of them are real)), UNITS at a time; leaves of shape=(units, …)."""
     calls, done = -(-units // UNITS), []
-    # Each device takes UNITS/devices consecutive units. They are dealt out in turn, or one device
-    # would get all of a few units and the others padding.
+    # A device takes consecutive units: not dealt out in turn, few units would all go to the first.
     dealt = np.arange(UNITS).reshape(-1, _devices()).T.reshape(-1)
     back = np.argsort(dealt)
     for call in range(calls):
@@ -221,10 +217,6 @@ def _in_calls(
         done.append(jax.tree.map(lambda a: np.asarray(a)[back], run(*inputs)))
         report(call + 1, calls, "")
     return jax.tree.map(lambda *a: np.concatenate(a)[:units], *done)
-
-
-def _flat(a: np.ndarray) -> np.ndarray:
-    return a.reshape(-1, *a.shape[2:])
 
 
 @cache

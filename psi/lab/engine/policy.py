@@ -22,6 +22,7 @@ class Policy(NamedTuple):
     A rule that cuts the rate to a tenth once the loss has fallen to a tenth:
 
     >>> import jax.numpy as jnp
+    >>> from psi.lab.engine.policy import Policy
     >>> rate = lambda seen: jnp.where(seen.loss < 0.1 * seen.initial_loss, 0.01, 0.1)
     >>> rule = Policy(lambda seen: (), lambda state, seen: (state, rate(seen)))
     """
@@ -40,6 +41,7 @@ def trajectory(rates: Float[Array, " epoch"]) -> Policy:
         The policy.
 
     >>> import jax.numpy as jnp
+    >>> from psi.lab.engine.policy import trajectory
     >>> policy = trajectory(jnp.array([0.1, 0.05, 0.01]))
     """
     return Policy(init=lambda _: (), step=lambda state, seen: (state, rates[seen.epoch]))
@@ -56,6 +58,7 @@ def law_policy(law: Law, epochs: int) -> Policy:
         The policy; its state is the last rate, which stands in where a loss is not finite.
 
     >>> import psi
+    >>> from psi.lab.engine.policy import law_policy
     >>> policy = law_policy(psi.load("sgd"), epochs=20)
     """
     return clock_policy(Clock(law, epochs))

@@ -87,6 +87,7 @@ def population(
     >>> import jax
     >>> import numpy as np
     >>> from psi.lab.engine.policy import trajectory
+    >>> from psi.lab.engine.population import population
     >>> from psi.lab.hyper import Hyper
     >>> from psi.lab.tasks.table import make_task
     >>> task = make_task("noisy_quadratic", Hyper(epochs=3))

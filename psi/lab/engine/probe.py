@@ -89,6 +89,7 @@ def curvature_scale(
 
     >>> import jax.numpy as jnp
     >>> import optax
+    >>> from psi.lab.engine.probe import curvature_scale
     >>> loss = lambda theta, batch: 2.0 * (theta**2).sum() * batch.mean()
     >>> scale = curvature_scale(loss, optax.identity(), jnp.ones(1), jnp.ones((2, 1)))
     >>> print(f"{scale:.3f}")

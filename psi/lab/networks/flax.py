@@ -24,8 +24,9 @@ def from_flax(make: Callable[[nnx.Rngs], nnx.Module]) -> Network:
         ValueError: the module holds anything but parameters (a running mean, random numbers for
             dropout, a constant array), since a loss is a function of parameters and rows alone.
 
-    >>> from flax import nnx
     >>> import jax
+    >>> from flax import nnx
+    >>> from psi.lab.networks.flax import from_flax
     >>> network = from_flax(lambda rngs: nnx.Linear(3, 2, rngs=rngs))
     >>> network.apply(network.init(jax.random.key(0)), jax.numpy.ones((5, 3))).shape
     (2, 5)

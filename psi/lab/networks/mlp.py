@@ -107,6 +107,7 @@ def mlp(
         The network; the same arguments give the same object, hence the same compiled program.
 
     >>> import jax
+    >>> from psi.lab.networks.mlp import mlp
     >>> network = mlp(inputs=3, outputs=2)
     >>> params = network.init(jax.random.key(0))
     >>> network.apply(params, jax.numpy.ones((5, 3))).shape

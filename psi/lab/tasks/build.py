@@ -51,6 +51,7 @@ def fixed_task(
     >>> import numpy as np
     >>> from psi.lab.hyper import Hyper
     >>> from psi.lab.networks.mlp import mlp
+    >>> from psi.lab.tasks.build import fixed_task
     >>> from psi.lab.tasks.task import Batch, Splits
     >>> x = np.random.default_rng(0).normal(size=(64, 3)).astype(np.float32)
     >>> part = Batch(jnp.asarray(x), jnp.asarray(x.sum(1) > 0, int))

@@ -28,6 +28,7 @@ class TaskDistribution:
             fixes what is drawn.
 
     >>> from psi.lab.hyper import Hyper
+    >>> from psi.lab.tasks.distribution import TaskDistribution
     >>> streams = TaskDistribution(("teacher", "moons"), fixed=0.0, hyper=Hyper(epochs=5))
     """
 

@@ -71,6 +71,7 @@ def sample_tasks(
         The tasks, called drawn-0, drawn-1, …
 
     >>> import jax
+    >>> from psi.lab.tasks.drawn import sample_tasks
     >>> [task.name for task in sample_tasks(jax.random.key(0), 2)]
     ['drawn-0', 'drawn-1']
     """

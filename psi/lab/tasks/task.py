@@ -26,6 +26,7 @@ class Batch(NamedTuple):
         real: which rows are not padding, shape (rows,); None means all.
 
     >>> import jax.numpy as jnp
+    >>> from psi.lab.tasks.task import Batch
     >>> batch = Batch(x=jnp.ones((4, 3)), y=jnp.array([0, 1, 1, 0]))
     """
 
@@ -44,6 +45,7 @@ class Splits(NamedTuple):
         test: rows for the accuracy.
 
     >>> import jax.numpy as jnp
+    >>> from psi.lab.tasks.task import Batch, Splits
     >>> rows = Batch(jnp.ones((8, 3)), jnp.arange(8) % 2)
     >>> splits = Splits(train=rows, validation=rows, test=rows)
     """

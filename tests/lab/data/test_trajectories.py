@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from psi.bench.training import SCHEDULES
+from psi.bench.baselines import SCHEDULES
 from psi.lab.data import trajectories
 from psi.lab.data.families import HOUSE
 from psi.lab.data.trajectories import branched, draws_of, free, pilot_family, plain
