@@ -15,8 +15,11 @@ from psi.law.load import load
 if TYPE_CHECKING:
     from psi.advice.diagnosis import diagnose
     from psi.advice.range_test import suggest_lr
+    from psi.bench.baselines import Baseline
     from psi.fit.config import FitConfig
     from psi.fit.dataset import fit_law
+    from psi.fit.formula.families import Factor
+    from psi.fit.formula.formula import Parameter
     from psi.ideal.config import IdealConfig
     from psi.ideal.estimate import estimate
     from psi.lab.data.config import GenerateConfig
@@ -45,8 +48,11 @@ __version__ = "0.1.0"
 _HOMES = {
     "psi.advice.diagnosis": ("diagnose",),
     "psi.advice.range_test": ("suggest_lr",),
+    "psi.bench.baselines": ("Baseline",),
     "psi.fit.config": ("FitConfig",),
     "psi.fit.dataset": ("fit_law",),
+    "psi.fit.formula.families": ("Factor",),
+    "psi.fit.formula.formula": ("Parameter",),
     "psi.ideal.config": ("IdealConfig",),
     "psi.ideal.estimate": ("estimate",),
     "psi.lab.data.config": ("GenerateConfig",),
@@ -73,8 +79,10 @@ _HOMES = {
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "Baseline",
     "Batch",
     "Clock",
+    "Factor",
     "FitConfig",
     "GenerateConfig",
     "Hyper",
@@ -82,6 +90,7 @@ __all__ = [
     "Law",
     "LawFileError",
     "Network",
+    "Parameter",
     "Plugin",
     "Policy",
     "PsiLR",

@@ -23,6 +23,7 @@ import jax
 import pandas as pd
 
 import psi
+from psi.bench.baselines import BASELINES, SCHEDULES
 from psi.bench.contest import SCORING_SEEDS, contest, untuned_rates
 from psi.bench.measures import Result, regret
 from psi.demo_config import DemoConfig
@@ -58,12 +59,16 @@ LAWS = (
 )
 
 
-def demo(config: DemoConfig, out: Path) -> dict[str, Any]:
+def demo(config: DemoConfig, out: Path, baselines: Sequence[str] = ()) -> dict[str, Any]:
     """Make the whole demo in `out`; returns what summary.json holds.
 
-    Raises ValueError where `out` cannot be written or holds something that is no demo.
+    `baselines`: rows of psi.bench.baselines.BASELINES that compete beside the plain schedules.
+    Raises ValueError where one is unknown, or `out` cannot be written or holds no demo.
     """
-    work = work_folder(out, store.digest(asdict(config))[:12], "demo")
+    for name in baselines:
+        BASELINES[name]
+    asked = asdict(config) | ({"baselines": list(baselines)} if baselines else {})
+    work = work_folder(out, store.digest(asked)[:12], "demo")
     times = _Seconds()
     data = config.data()
     with bar("training networks") as report:
@@ -77,7 +82,7 @@ def demo(config: DemoConfig, out: Path) -> dict[str, Any]:
     times.note("fit")
     task = make_task(config.held_out, data.hyper)
     criterion = float(tasks.criterion[tasks.task == config.held_out].iloc[0])
-    results = _contest(config, task, laws, records, tasks, criterion)
+    results = _contest(config, task, laws, records, tasks, criterion, baselines)
     times.note("contest")
     _draw(work / "figures", surface, ideal, task, laws, results, criterion)
     times.note("figures")
@@ -128,13 +133,15 @@ def _contest(
     records: pd.DataFrame,
     tasks: pd.DataFrame,
     criterion: float,
+    baselines: Sequence[str],
 ) -> list[Result]:
     data = config.data()
     untuned = untuned_rates(records, tasks[tasks.domain != task.facts.domain])
     key = task_key(config.seed, len(data.tasks))
     methods = [(fitted.name, fitted.law) for fitted in laws]
     with bar(f"training on {task.name}") as update:
-        return contest(task, methods, untuned, peaks(data), criterion, key, update)
+        every, grid = (*SCHEDULES, *baselines), peaks(data)
+        return contest(task, methods, untuned, grid, criterion, key, update, every)
 
 
 def _draw(

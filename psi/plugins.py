@@ -13,11 +13,15 @@ import importlib.util
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
+from psi.fit.formula.families import OWN_EPOCH, OWN_LOSS, Factor, check_factor
 from psi.lab.data.families import FAMILIES, TrajectoryFamily
 from psi.lab.optimizers import OPTIMIZERS, Optimizer
 from psi.lab.tasks.names import DATASET_NAMES, PROBLEM_NAMES, TASKS, TaskSource
+
+if TYPE_CHECKING:
+    from psi.bench.baselines import Baseline
 
 
 class Plugin(NamedTuple):
@@ -29,12 +33,32 @@ class Plugin(NamedTuple):
     """Made by `own_optimizer`."""
     trajectories: Sequence[TrajectoryFamily] = ()
     """(name, draw): what `psi generate --families` may name."""
+    loss_factors: Sequence[Factor] = ()
+    """Factors of the loss e, by which laws are fitted: (name, formula, constants, source)."""
+    epoch_factors: Sequence[Factor] = ()
+    """Factors of the epoch t, i or i/T."""
+    baselines: "Sequence[Baseline]" = ()
+    """(name, make): schedules and reacting rules that `psi demo --baselines` may name."""
 
 
 def use(plugin: Plugin) -> None:
-    """Add a plugin's rows to the tables, for as long as this process runs.
+    """Add a plugin's rows to the tables of the house, for as long as this process runs.
 
-    Twice is as good as once. Raises ValueError where a name stands for something else.
+    Args:
+        plugin: its rows; those that are there already are passed over.
+
+    Returns:
+        None.
+
+    Raises:
+        ValueError: where a name stands for something else.
+
+    Example:
+        >>> import psi
+        >>> rings = psi.TaskSource("doctest-wine", lambda hyper: psi.make_task("wine", hyper))
+        >>> psi.use(psi.Plugin(tasks=(rings,)))
+        >>> psi.make_task("doctest-wine", psi.Hyper(epochs=5)).facts.epochs
+        5
     """
     if not isinstance(plugin, Plugin):
         raise ValueError(f"a plugin must be a psi.Plugin, got {type(plugin).__name__}")
@@ -46,6 +70,19 @@ def use(plugin: Plugin) -> None:
         OPTIMIZERS.add(optimizer)
     for family in plugin.trajectories:
         FAMILIES.add(family)
+    for letter, table, factors in (
+        ("e", OWN_LOSS, plugin.loss_factors),
+        ("t", OWN_EPOCH, plugin.epoch_factors),
+    ):
+        for factor in factors:
+            check_factor(factor, letter)
+            table.add(factor)
+    if plugin.baselines:
+        # With JAX, which a command that only reads its options does without.
+        from psi.bench.baselines import BASELINES
+
+        for baseline in plugin.baselines:
+            BASELINES.add(baseline)
 
 
 def use_file(path: Path) -> None:

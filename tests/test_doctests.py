@@ -1,12 +1,14 @@
 """The public surface: each name says what it takes and gives, with an example that runs.
 
 `PUBLIC` lists the entry points by dotted name. A function or class there has a docstring with an
-`Args:` section that names every argument (if it takes any), `Returns:` (if it returns anything) and
+`Args:` section that names every argument (if it takes any; of a config, a docstring under each
+field, which the command line shows), `Returns:` (if it returns anything) and
 an example, which is run. Whatever a room lists in its `__all__` is in `PUBLIC`, or is plain data
 that a one-line docstring explains: a constant, a type alias, a NamedTuple, an exception, or a
 dataclass without behaviour of its own. Modules in `__all__` stand for what they hold.
 """
 
+import ast
 import doctest
 import importlib
 import inspect
@@ -14,6 +16,7 @@ import os
 import re
 from dataclasses import is_dataclass
 from importlib.util import find_spec
+from itertools import pairwise
 from types import ModuleType
 from typing import Any
 
@@ -27,8 +30,26 @@ PUBLIC = (
     "psi.Law.document",
     "psi.Law.save",
     "psi.LawFileError",
+    "psi.FitConfig",
+    "psi.GenerateConfig",
+    "psi.Hyper",
+    "psi.IdealConfig",
+    "psi.diagnose",
+    "psi.estimate",
+    "psi.fit_law",
+    "psi.fixed_task",
+    "psi.from_flax",
+    "psi.generate",
+    "psi.law_policy",
     "psi.load",
+    "psi.make_task",
+    "psi.mlp",
+    "psi.own_optimizer",
+    "psi.population",
+    "psi.sample_tasks",
     "psi.suggest_lr",
+    "psi.trajectory",
+    "psi.use",
     "psi.law.Clock",
     "psi.law.Network",
     "psi.law.latex",
@@ -99,6 +120,20 @@ def arguments(found: Any) -> list[str]:
     return [each.lstrip("*") for each in inspect.signature(found).parameters if each != "self"]
 
 
+def field_docs(found: Any) -> list[str]:
+    """Fields of a dataclass whose docstrings stand under them, as the command line shows them."""
+    if not is_dataclass(found):
+        return []
+    body = ast.parse(inspect.getsource(found)).body[0].body  # pyright: ignore
+    return [
+        node.target.id
+        for node, after in pairwise(body)
+        if isinstance(node, ast.AnnAssign)
+        and isinstance(after, ast.Expr)
+        and isinstance(node.target, ast.Name)
+    ]
+
+
 def is_plain(found: Any) -> bool:
     if inspect.isclass(found):
         own = {name for name in vars(found) if not name.startswith("_")}
@@ -113,7 +148,7 @@ def test_a_public_name_says_what_it_takes_and_gives(name: str) -> None:
     found = named(name)
     text = inspect.getdoc(found) or ""
     takes = arguments(found)
-    if takes:
+    if takes and takes != field_docs(found):
         assert "Args:\n" in text, f"{name} takes {takes}, its docstring has no Args:"
         section = text.split("Args:\n")[1].split("\n\n")[0]
         described = re.findall(r"^ {4}[*]{0,2}(\w+):", section, re.M)

@@ -9,14 +9,17 @@ import pandas as pd
 import pytest
 
 import psi
+from experiments import your_own
 from experiments.closed_forms import plot, scores
 from experiments.closed_forms.compute import StudyConfig
 from experiments.closed_forms.laws import of_family, tidied
 from experiments.closed_forms.main import Main
 from psi.fit.formula.families import SIZED, family
 from psi.fit.search.evolution import PolishConfig
+from psi.fit.search.finalists import Rounds
 from psi.fit.symbolic.config import SymbolicConfig
 from psi.ideal.labelling import Labelling
+from psi.lab.data import store
 from psi.lab.hyper import Hyper
 from psi.lab.tasks.names import Spec
 from psi.law.expression import evaluate
@@ -32,8 +35,7 @@ TINY = StudyConfig(
     labelling=Labelling(cells=12, states=8, orders=2),
     symbolic=SymbolicConfig(runs=1, population=50, generations=3, resamples=4),
     families=("polynomial", "loss_power*polynomial*size_power"),
-    first=PolishConfig(4, generations=2, seeds=8),
-    then=PolishConfig(4, generations=1, seeds=8),
+    rounds=Rounds(PolishConfig(4, 2, 8), PolishConfig(4, 1, 8)),
 )
 
 
@@ -124,3 +126,20 @@ def test_shipped_laws_are_the_ones_the_study_made():
         assert 1 <= len(law.constants) <= 6
         assert all(each.low <= each.value <= each.high for each in law.constants)
         assert len(law.scores) >= 2
+
+
+@pytest.mark.slow
+def test_rows_and_network_of_one_s_own_go_all_the_way(tmp_path, capsys):
+    """The script of README at small size, and again: it goes on, and makes nothing twice."""
+    assert len(Path(your_own.__file__).read_text().splitlines()) <= 60
+    your_own.main(tmp_path, epochs=4, seeds=2)
+    first = capsys.readouterr().out
+    law = psi.load(tmp_path / "law.json")
+    assert law.optimizer == "lion"
+    records = store.read_records(tmp_path / "data")
+    assert {"saw", "cosine", "walk"} <= set(records.family)
+    assert {"rings", "teacher-0"} == set(records.task)
+    made = (tmp_path / "ideal" / "summary.json").stat().st_mtime_ns
+    your_own.main(tmp_path, epochs=4, seeds=2)
+    assert capsys.readouterr().out == first
+    assert (tmp_path / "ideal" / "summary.json").stat().st_mtime_ns == made

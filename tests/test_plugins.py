@@ -69,6 +69,50 @@ def test_a_family_of_one_s_own_changes_no_trajectory_of_the_house():
     np.testing.assert_allclose(own.rates / own.rates[:, :1], np.exp([[0, -0.7, -1.4] * 2] * 4))
 
 
+def test_a_factor_of_one_s_own_joins_every_product_and_is_fitted():
+    """Planted α = 0.3 / (1 + (2 i/T)²), found by a table that has the factor since just now."""
+    from psi.fit.formula.curves import fit_curve
+    from psi.fit.formula.families import RELATIVE, families, family
+    from psi.fit.formula.points import Points
+
+    before = len(families(RELATIVE))
+    bell = psi.Factor("test-bell", "1/(1 + (t/w)^2)", (psi.Parameter("w", True, "time"),), "here")
+    psi.use(psi.Plugin(epoch_factors=(bell,)))
+    assert len(families(RELATIVE)) == before + before // 9
+    rng = np.random.default_rng(0)
+    ratio, t = rng.uniform(0.1, 1, 200), rng.uniform(0, 0.95, 200)
+    log_rate = np.log(0.3 / (1 + (2 * t) ** 2))
+    task = np.array([f"t{k % 4}" for k in range(200)])
+    data = Points(RELATIVE, np.stack([ratio, t]), log_rate, np.ones(200), task)
+    curve = fit_curve(family("test-bell", RELATIVE), data)
+    np.testing.assert_allclose(curve.constants, [0.3, 0.5], rtol=1e-4)
+    assert psi.FitConfig(family="loss_power*test-bell").family == "loss_power*test-bell"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("linear", "1 - t", "needs a name of its own"),
+        ("a*b", "1 - t", "needs a name of its own"),
+        ("own", "1 - e", "must hold t and its constants"),
+        ("own", "w*t", "must hold t and its constants"),
+    ],
+)
+def test_a_factor_that_is_none_is_refused(name, text, message):
+    with pytest.raises(ValueError, match=message):
+        psi.use(psi.Plugin(epoch_factors=(psi.Factor(name, text, (), ""),)))
+
+
+def test_a_baseline_of_one_s_own_is_a_row():
+    from psi.bench.baselines import BASELINES
+
+    row = psi.Baseline(
+        "test-flat", lambda peak, _: psi.Policy(lambda _: (), lambda s, _: (s, peak))
+    )
+    psi.use(psi.Plugin(baselines=(row,)))
+    assert BASELINES["test-flat"] is row
+
+
 def test_a_file_is_run_once(tmp_path):
     path = tmp_path / "mine.py"
     path.write_text(FILE)

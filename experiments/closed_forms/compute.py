@@ -10,7 +10,7 @@ For each optimizer, for Ψ as a rate (pure) and as scale × shape (scaled):
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from typing import NamedTuple
 
@@ -25,7 +25,7 @@ from psi.fit.formula.families import SIZED, families
 from psi.fit.formula.formula import Candidate
 from psi.fit.formula.points import Points, points_of
 from psi.fit.search.arena import Arena, arena
-from psi.fit.search.evolution import PolishConfig
+from psi.fit.search.finalists import Rounds
 from psi.fit.search.objective import TrainingTask
 from psi.fit.symbolic.config import SymbolicConfig
 from psi.fit.symbolic.front import Front
@@ -35,7 +35,7 @@ from psi.ideal.oracle import plain_scores
 from psi.lab.data.trajectories import PLAIN
 from psi.lab.engine.devices import beside
 from psi.lab.engine.probe import probed_scale
-from psi.lab.engine.seeds import JUDGING, LEVELS, TUNING
+from psi.lab.engine.seeds import TUNING
 from psi.lab.optimizers import bounds
 from psi.lab.tasks.names import Spec
 from psi.lab.tasks.table import spec_task
@@ -43,8 +43,6 @@ from psi.lab.tasks.task import Task
 from psi.law.expression import evaluate
 from psi.law.law import Range
 
-LEVEL_SEEDS = LEVELS.array(16)
-JUDGING_SEEDS = JUDGING.array(32)
 PROBES = TUNING.array(16)
 ALWAYS = ("loss_power*polynomial*size_power", "loss_power*polynomial*size_power*warmup")
 """Families that are polished whatever their fit to labels: the closest kin of a plain schedule
@@ -72,14 +70,8 @@ class StudyConfig:
     of those with steps none (they are searched from nine times as many starts)."""
     curves: int = 3
     """Families that go on from their fit to labels to the search."""
-    first: PolishConfig = field(
-        default_factory=lambda: PolishConfig(12, generations=4, seeds=8, spread=0.2)
-    )
-    """The search over all kinds."""
-    then: PolishConfig = field(
-        default_factory=lambda: PolishConfig(12, generations=5, seeds=16, spread=0.1)
-    )
-    """The search over the better half."""
+    rounds: Rounds = field(default_factory=Rounds)
+    """The searches on whole trainings."""
     seed: int = 0
 
 
@@ -92,11 +84,10 @@ class Data(NamedTuple):
     ideal: pd.DataFrame
     """Ideal rates, with the task's probed `scale`."""
 
-    @property
-    def courses(self) -> tuple[TrainingTask, ...]:
-        """With the score of each task's tuned linear schedule."""
+    def training(self, key: Key[Array, ""]) -> tuple[TrainingTask, ...]:
+        """Each task, the score of its tuned linear schedule, and the root of its keys."""
         best = self.plain[self.plain.schedule == "linear"].groupby("task").score.min()
-        return tuple(TrainingTask(task, float(best.loc[task.name])) for task in self.tasks)
+        return tuple(TrainingTask(task, float(best.loc[task.name]), key) for task in self.tasks)
 
     @property
     def single_rates(self) -> pd.DataFrame:
@@ -115,21 +106,6 @@ class Fits(NamedTuple):
 
     curves: list[Curve]
     front: Front
-
-
-class Finalist(NamedTuple):
-    """A kind of law after its search."""
-
-    number: int
-    """Of the kind, in its arena."""
-    candidate: Candidate
-    fitted: float
-    """Mean regret over training tasks on judging seeds, as fitted to labels."""
-    polished: float
-    """After the search."""
-    found: np.ndarray
-    regrets: np.ndarray
-    """Of the polished law, task by task."""
 
 
 def measure(config: StudyConfig, optimizer: str, report: Note) -> Data:
@@ -211,50 +187,7 @@ def domain_of(data: Data) -> tuple[Range, Range, Range]:
 def place_of(config: StudyConfig, data: Data, kinds: Sequence[Candidate]) -> Arena:
     """Where all kinds compete, pure and scaled: they share their compiled programs."""
     key = jax.random.key(config.seed + 1)
-    return arena(kinds, data.courses, SIZED, domain_of(data), False, key)
-
-
-def compete(
-    config: StudyConfig, place: Arena, numbers: Sequence[int], report: Note
-) -> list[Finalist]:
-    """The kinds of these numbers after their search, the best first."""
-    starts = {k: place.candidates[k].start for k in numbers}
-    fitted = _judge(place, starts)
-    report("levels")
-    level = place.levelled(list(starts), list(starts.values()), LEVEL_SEEDS)
-    begin = dict(zip(starts, level, strict=True))
-    ends = _searched(config.first, place, begin, report)
-    judged = _judge(place, ends)
-    better = sorted(numbers, key=lambda k: judged[k].mean())[: max(1, len(numbers) // 2)]
-    used = config.first.generations * config.first.seeds
-    more = _searched(replace(config.then, skip=used), place, {k: ends[k] for k in better}, report)
-    after = _judge(place, more)
-    # A search that made it worse on fresh seeds is not taken.
-    for k, found in more.items():
-        if after[k].mean() < judged[k].mean():
-            ends[k], judged[k] = found, after[k]
-    candidates = [
-        Finalist(k, place.candidates[k], fitted[k].mean(), judged[k].mean(), ends[k], judged[k])
-        for k in numbers
-    ]
-    return sorted(candidates, key=lambda candidate: candidate.polished)
-
-
-def _searched(
-    how: PolishConfig, place: Arena, starts: dict[int, np.ndarray], report: Note
-) -> dict[int, np.ndarray]:
-    numbers = list(starts)
-    found = place.polished(
-        numbers, list(starts.values()), how,
-        lambda done, of, _: report(f"generation {done} of {of}, {len(numbers)} kinds"),
-    )  # fmt: skip
-    return dict(zip(numbers, found, strict=True))
-
-
-def _judge(place: Arena, vectors: dict[int, np.ndarray]) -> dict[int, np.ndarray]:
-    laws = [vector[None] for vector in vectors.values()]
-    found = place.regrets(list(vectors), laws, JUDGING_SEEDS)
-    return dict(zip(vectors, found.T, strict=True))
+    return arena(kinds, data.training(key), SIZED, domain_of(data), False, key)
 
 
 def content(config: StudyConfig) -> dict[str, object]:

@@ -10,7 +10,6 @@ from jaxtyping import Float
 from experiments.closed_forms.compute import (
     SAME,
     Data,
-    Finalist,
     StudyConfig,
     content,
     domain_of,
@@ -18,16 +17,11 @@ from experiments.closed_forms.compute import (
 from psi.fit.formula.families import SIZED, Family, family
 from psi.fit.formula.formula import Candidate, Formula, Parameter
 from psi.fit.search.arena import Arena
-from psi.fit.search.surrogate import scattered, task_intervals
-from psi.lab.engine.seeds import INTERVALS
-from psi.law.expression import Apply, evaluate
+from psi.fit.search.finalists import Finalist, intervals, rates_over
+from psi.law.expression import Apply
 from psi.law.law import FittedConstant, Law, Provenance, Range, Score
 from psi.law.parsing import parse
 
-SCATTERED = 64
-SPREAD = 0.15
-SEEDS = INTERVALS.array(16)
-GRID = 64
 WARMUP = "*warmup"
 PACKAGES = ("numpy", "scipy", "jax", "optax", "evosax", "optimistix", "pyoperon")
 COMMAND = "python -m experiments.closed_forms.main --ship"
@@ -42,7 +36,7 @@ def law_of(config: StudyConfig, data: Data, place: Arena, winner: Finalist, scal
         model=kind.formula.bound(kind.start),
         features=SIZED,
         domain=domain,
-        rates=_rates(winner, domain),
+        rates=rates_over(winner.candidate.formula, winner.found, SIZED, domain),
         optimizer=str(data.tasks[0].facts.optimizer),
         initial_loss=float(ideal.groupby("task").initial_loss.median().median()),
         constants=_constants(place, winner, domain),
@@ -53,16 +47,6 @@ def law_of(config: StudyConfig, data: Data, place: Arena, winner: Finalist, scal
         provenance=_provenance(config, data),
         scale=float(ideal.groupby("task")["scale"].first().median()) if scaled else None,
     )
-
-
-def _rates(winner: Finalist, domain: tuple[Range, ...]) -> Range:
-    """All that Ψ can be within its domain."""
-    ends = [np.linspace(*each, GRID) for each in domain]
-    grid = [axis.reshape(-1) for axis in np.meshgrid(*ends)]
-    rate = np.broadcast_to(
-        evaluate(winner.candidate.formula.bound(winner.found), SIZED, grid, np), grid[0].shape
-    )
-    return Range(float(rate.min()), float(rate.max()))
 
 
 def tidied(kind: Candidate, domain: tuple[Range, ...]) -> Candidate:
@@ -92,8 +76,7 @@ def of_family(of: Family, found: Float[np.ndarray, " constant"]) -> Candidate:
 def _constants(
     place: Arena, winner: Finalist, domain: tuple[Range, ...]
 ) -> tuple[FittedConstant, ...]:
-    lanes = scattered(winner.found, SCATTERED, SPREAD)
-    low, high = task_intervals(place.regrets([winner.number], [lanes], SEEDS), lanes)
+    low, high = intervals(place, winner)
     kind = tidied(winner.candidate._replace(start=winner.found), domain)
     # Tidying only shifts what is searched: ends of intervals go with their constants.
     count = len(kind.start)

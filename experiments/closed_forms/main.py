@@ -3,7 +3,7 @@
 Writes OUT/laws/*.json, the tables OUT/*.csv and the single rates of the plain schedules; with
 --ship also psi/pretrained and psi/bench/single_rates.json. An optimizer whose laws are there is
 not done again, so that the same command goes on where it was stopped. It does not look at a
-held-out task: `psi bench shipped` does.
+held-out task: `psi bench fit --only shipped` does.
 """
 
 import json
@@ -19,9 +19,7 @@ import tyro
 
 from experiments.closed_forms.compute import (
     Data,
-    Finalist,
     StudyConfig,
-    compete,
     content,
     fit,
     kinds_of,
@@ -31,6 +29,7 @@ from experiments.closed_forms.compute import (
 from experiments.closed_forms.laws import law_of
 from psi.fit.formula.families import SIZED
 from psi.fit.formula.points import points_of
+from psi.fit.search.finalists import Finalist, compete
 from psi.fit.symbolic.front import table
 from psi.fit.symbolic.regression import STEPS
 from psi.lab.engine.devices import beside
@@ -83,7 +82,7 @@ def _open(out: Path, config: StudyConfig) -> None:
 
 def _study(config: StudyConfig, optimizer: str, out: Path) -> None:
     fits = 2 * (len(config.families) + 1 + len(STEPS))
-    searches = 2 * (1 + config.first.generations + config.then.generations)
+    searches = 2 * (1 + config.rounds.steps())
     with bar(optimizer) as update:
         total, done = len(config.tasks) + fits + searches, 0
 
@@ -101,9 +100,10 @@ def _study(config: StudyConfig, optimizer: str, out: Path) -> None:
             for scaled, each in zip((False, True), found, strict=True)
         ]
         place, count = place_of(config, data, [*kinds[0], *kinds[1]]), len(kinds[0])
-        pure = compete(config, place, range(count), report)
+        note = lambda *step: report(step[-1])  # noqa: E731
+        pure = compete(place, range(count), config.rounds, note)
         there = place._replace(scaled=True)
-        scaled = compete(config, there, range(count, len(place.candidates)), report)
+        scaled = compete(there, range(count, len(place.candidates)), config.rounds, note)
         pair = (
             law_of(config, data, place, pure[0], scaled=False),
             law_of(config, data, there, scaled[0], scaled=True),

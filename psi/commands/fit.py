@@ -23,7 +23,7 @@ class FitCommand:
     Example: psi fit out/demo --hold-out digits --out law.json
     Example: psi fit out/demo --kind curve --family 'loss_power*polynomial' --out law.json
     Example: psi fit out/demo --kind symbolic --features raw --optimizer sgd --out law.json
-    Example: psi fit out/data --ideal out/ideal --out law.json
+    Example: psi fit out/data --ideal out/ideal --polish --out law.json
     Example: psi fit out/demo --kind symbolic --scaled --no-schedule --out law.json
     """
 
@@ -36,6 +36,8 @@ class FitCommand:
     )
     ideal: Path | None = None
     """Tables that psi ideal has made of this data set, in place of estimates from its records."""
+    polish: bool = False
+    """Search the formula's constants on whole trainings too, from where the fit has put them."""
     hold_out: tuple[str, ...] = ()
     """Domains (data sets or synthetic families) that the fit must not see."""
     schedule: bool = True
@@ -55,10 +57,18 @@ class FitCommand:
             )
         prepare()
         from psi.fit.dataset import fit_law
+        from psi.fit.search.finalists import Rounds
         from psi.report.progress import bar
 
         law, candidate, front = fit_law(
-            self.folder, self.config, self.hold_out, self.schedule, self.command(), bar, self.ideal
+            self.folder,
+            self.config,
+            self.hold_out,
+            self.schedule,
+            self.command(),
+            bar,
+            self.ideal,
+            Rounds() if self.polish else None,
         )
         law.save(self.out)
         if candidate and len(candidate.start) and not law.constants:
@@ -78,6 +88,7 @@ class FitCommand:
             value = getattr(self.config, each.name)
             if each.name not in ("kind", "features") and value != each.default:
                 said += [f"--{each.name}"] if value is True else [f"--{each.name}", str(value)]
+        said += ["--polish"] if self.polish else []
         said += ["--ideal", str(self.ideal)] if self.ideal else []
         said += ["--plugin", *map(str, self.plugin)] if self.plugin else []
         said += ["--hold-out", *self.hold_out] if self.hold_out else []

@@ -14,7 +14,17 @@ AUTO = "auto"
 
 @dataclass(frozen=True)
 class FitConfig:
-    """Which law is fitted, and to what. Raises ValueError where that makes no sense."""
+    """Which law is fitted, and to what.
+
+    Raises:
+        ValueError: where a name is unknown or a number makes no sense.
+
+    Example:
+        >>> import psi
+        >>> config = psi.FitConfig(family="loss_power*polynomial")  # a (ε/ε_0)^p (1 − i/T)^q
+        >>> config.names
+        ('loss_ratio', 'progress')
+    """
 
     kind: LawKind = "curve"
     """A family of the table of curves, a formula that is searched for, or a small Flax network."""

@@ -15,7 +15,8 @@ from psi.fit.config import FitConfig
 from psi.fit.decompose import error_scores
 from psi.fit.formula.formula import Formula, Vector
 from psi.fit.network import fit_network
-from psi.fit.trainings import probed_scales, schedule_regrets
+from psi.fit.search.finalists import Rounds
+from psi.fit.trainings import polished, probed_scales, schedule_regrets
 from psi.ideal.rate import ideal_rates
 from psi.ideal.surface import response_surface
 from psi.lab.data import store
@@ -36,14 +37,41 @@ def fit_law(
     command: str = "",
     bar: Bar = no_bar,
     estimates: Path | None = None,
+    polish: Rounds | None = None,
 ) -> Fitted:
-    """The law fitted to the ideal rates of all domains but `held_out`.
+    """The law fitted to the ideal rates of a data set.
 
-    The ideal rates are those of the folder `estimates`, which `psi ideal` has written for this
-    very data set, or else are estimated from the branched runs of the records. With `schedule`
-    formulas are tried in whole trainings of the training tasks, and chosen by that. `command` is
-    noted in the law. Raises ValueError where the folder is no data set, was not trained with the
-    optimizer asked for, does not hold a domain named, or holds too little for a fit.
+    Args:
+        folder: the data set, as `psi.generate` makes it.
+        config: which law is fitted, in which features.
+        held_out: domains (data sets, synthetic families) that the fit must not see; each gets a
+            score.
+        schedule: also try formulas in whole trainings of the training tasks, and choose by that.
+        command: what would make the law again, noted in it.
+        bar: opens a progress report.
+        estimates: a folder of `psi.estimate` for this very data set; None: ideal rates are
+            estimated from the branched runs of the records.
+        polish: search the chosen formula's constants on whole trainings too, from its fit.
+
+    Returns:
+        The law, and for a formula its candidate and the front of a symbolic regression.
+
+    Raises:
+        ValueError: where the folder is no data set, was not trained with the optimizer asked for,
+            does not hold a domain named, or holds too little for a fit.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> import psi
+        >>> sizes = {"trajectories": 0, "cells": 20, "candidates": 7, "seeds": 4}
+        >>> config = psi.GenerateConfig(("noisy_quadratic",), psi.Hyper(epochs=6), **sizes)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     psi.generate(config, Path(folder))
+        ...     fit = psi.FitConfig(family="constant", resamples=2)
+        ...     law = psi.fit_law(Path(folder), fit, schedule=False).law
+        >>> law.optimizer, law.features
+        ('sgd', ('loss_ratio', 'progress'))
     """
     records, tasks = store.read_records(folder), store.read_tasks(folder)
     config = replace(config, optimizer=optimizer_of(folder, tasks, config))
@@ -57,7 +85,10 @@ def fit_law(
     if config.scaled:
         ideal = ideal.assign(scale=ideal.task.map(probed_scales(folder, config.optimizer, bar)))
     play = _player(folder, config, records, held_out, bar) if schedule else None
-    return fit_surface(folder, surface, ideal, config, held_out, command, bar, play)
+    fitted = fit_surface(folder, surface, ideal, config, held_out, command, bar, play)
+    if polish is None:
+        return fitted
+    return polished(fitted, folder, config, records, held_out, polish, bar)
 
 
 def _from_records(

@@ -6,6 +6,7 @@ pilot's linear ones. Its regret is the score of its mean final loss minus that s
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,9 +14,11 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Array, Float, Key
 
+from psi.fit.closed import Fitted
 from psi.fit.config import FitConfig
 from psi.fit.formula.formula import Candidate, Formula, Vector
-from psi.fit.search.arena import arena
+from psi.fit.search.arena import Arena, arena
+from psi.fit.search.finalists import Rounds, compete, intervals, rates_over
 from psi.fit.search.objective import TrainingTask
 from psi.ideal.returns import cap, capped, score
 from psi.lab.data.config import PILOT_SEEDS
@@ -25,7 +28,7 @@ from psi.lab.data.trajectories import pilot_family
 from psi.lab.engine.probe import probed_scale
 from psi.lab.engine.seeds import TUNING
 from psi.lab.tasks.task import Facts, Task
-from psi.law.law import Range
+from psi.law.law import FittedConstant, Range, Score
 from psi.progress import Bar, no_bar
 
 PROBES = TUNING.array(8)
@@ -99,15 +102,62 @@ def schedule_regrets(
 
     `fitted`: the constants as they are searched. Rates are not clipped to those of a law.
     """
-    found = rebuilt(folder, config.optimizer, held_out)
-    tasks = [TrainingTask(t, reference(records, t.name, t.facts)) for t, _ in found]
     candidates = [Candidate(*each) for each in zip(formulas, fitted, strict=True)]
-    every = arena(candidates, tasks, config.names, domain, config.scaled, found[0].key)
-    regrets, vectors = [], [constants[None] for constants in fitted]
-    with bar("training under the formulas") as update:
-        for done, (task, (_, key)) in enumerate(zip(tasks, found, strict=True)):
-            update(done, len(tasks), task.task.name)
-            own = every._replace(tasks=(task,), key=key)
-            regrets.append(own.regrets(range(len(formulas)), vectors, SEEDS)[0])
-        update(len(tasks), len(tasks), "")
-    return np.stack(regrets)
+    every = arena_of(candidates, domain, folder, config, records, held_out)
+    with bar("training under the formulas") as report:
+        vectors = [constants[None] for constants in fitted]
+        return every.regrets(range(len(formulas)), vectors, SEEDS, report)
+
+
+def arena_of(
+    candidates: Sequence[Candidate],
+    domain: tuple[Range, ...],
+    folder: Path,
+    config: FitConfig,
+    records: pd.DataFrame,
+    held_out: Sequence[str] = (),
+) -> Arena:
+    """The data set's own training tasks, each beside its pilot's best linear schedule."""
+    tasks = [
+        TrainingTask(task, reference(records, task.name, task.facts), key)
+        for task, key in rebuilt(folder, config.optimizer, held_out)
+    ]
+    return arena(candidates, tasks, config.names, domain, config.scaled, tasks[0].key)
+
+
+def polished(
+    fitted: Fitted,
+    folder: Path,
+    config: FitConfig,
+    records: pd.DataFrame,
+    held_out: Sequence[str] = (),
+    rounds: Rounds | None = None,
+    bar: Bar = no_bar,
+) -> Fitted:
+    """A fitted formula with the constants at which whole trainings end best (`compete`).
+
+    Its intervals are over tasks, its range of rates all that Ψ can be in its domain. Raises
+    ValueError for a law that is no formula, or has no constant or more than 8.
+    """
+    law, candidate = fitted.law, fitted.candidate
+    if candidate is None:
+        raise ValueError(f"only a formula can be polished, got a {config.kind}")
+    every = arena_of([candidate], law.domain, folder, config, records, held_out)
+    with bar("searching on whole trainings") as report:
+        best = compete(every, [0], rounds or Rounds(), report)[0]
+        ends = (best.found, *intervals(every, best)) if len(every.tasks) > 1 else ()
+    formula = candidate.formula
+    # Of one task alone nothing is known of others: no intervals.
+    rows = zip(formula.names, *(formula.constants(each) for each in ends), strict=True)
+    law = replace(
+        law,
+        model=formula.bound(best.found),
+        rates=rates_over(formula, best.found, law.features, law.domain),
+        constants=tuple(FittedConstant(name, *map(float, each)) for name, *each in rows if each),
+        scores=(
+            *law.scores,
+            Score("regret on the training tasks, fitted to ideal rates", float(best.fitted)),
+            Score("regret on the training tasks, polished", float(best.polished)),
+        ),
+    )
+    return fitted._replace(law=law, candidate=candidate._replace(start=best.found))

@@ -11,7 +11,16 @@ CONTINUATIONS = ("constant", "linear")
 
 @dataclass(frozen=True)
 class IdealConfig:
-    """How ideal rates are estimated. Raises ValueError where a number makes no sense."""
+    """How ideal rates are estimated.
+
+    Raises:
+        ValueError: where a number makes no sense or a continuation is neither known nor a file.
+
+    Example:
+        >>> import psi
+        >>> psi.IdealConfig(horizon=(1, "end"), states=4).horizon  # judged after 1 epoch, and T - i
+        (1, 'end')
+    """
 
     horizon: tuple[int | Literal["end"], ...] = ("end",)
     """H in epochs, one or several, from epochs i <= T − H; end: to the end of the budget."""

@@ -90,6 +90,19 @@ def estimate(
     Raises:
         ValueError: where `folder` is no data set, `out` cannot be written, a task or horizon is
             not in the data, or every state that rates could branch off has diverged.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> import psi
+        >>> sizes = {"trajectories": 0, "cells": 4, "candidates": 4, "seeds": 2}
+        >>> config = psi.GenerateConfig(("noisy_quadratic",), psi.Hyper(epochs=4), **sizes)
+        >>> few = psi.IdealConfig(cells=4, states=2, orders=2, rates=4)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     psi.generate(config, Path(folder) / "data")
+        ...     found = psi.estimate(Path(folder) / "data", Path(folder) / "ideal", few)
+        >>> found.tables["ideal"].epoch.tolist()  # i of each cell
+        [0, 1, 2, 3]
     """
     config = config or IdealConfig()
     data, wanted = _wanted(folder, config)

@@ -14,7 +14,14 @@ PRECISION_NAMES = ("float32", "bfloat16")
 class Hyper:
     """H: every hyperparameter of a training but the learning rate. None: the task's own default.
 
-    Raises ValueError where one makes no sense.
+    Raises:
+        ValueError: where a name is unknown or a number makes no sense.
+
+    Example:
+        >>> import psi
+        >>> task = psi.make_task("wine", psi.Hyper(epochs=10, optimizer="adam", width=8))
+        >>> task.facts.epochs, task.facts.optimizer, task.facts.parameters
+        (10, 'adam', 139)
     """
 
     epochs: int = 20

@@ -45,7 +45,28 @@ class Optimizer(NamedTuple):
 def own_optimizer(
     name: str, make: "Callable[[], optax.GradientTransformation]", low: float, high: float
 ) -> Optimizer:
-    """A user's row, checked. Raises ValueError unless 0 < low < high < ∞."""
+    """An optimizer of one's own, for `psi.use`.
+
+    Args:
+        name: what it is asked for by; a law fitted to its runs carries it.
+        make: returns the transformation without a learning rate; called once in a process.
+        low: the lowest rate that a sweep tries, where it learns too little.
+        high: the highest, near or past the edge of stability.
+
+    Returns:
+        A row for the table of optimizers.
+
+    Raises:
+        ValueError: unless 0 < low < high < ∞.
+
+    Example:
+        >>> import optax
+        >>> import psi
+        >>> lion = psi.own_optimizer("doctest-lion", optax.scale_by_lion, 1e-4, 0.1)
+        >>> psi.use(psi.Plugin(optimizers=(lion,)))
+        >>> psi.Hyper(optimizer="doctest-lion").optimizer
+        'doctest-lion'
+    """
     if not 0 < low < high < math.inf:
         raise ValueError(f"rates of {name} must be 0 < low < high < inf, got {low} and {high}")
     return Optimizer(name, make, low, high)

@@ -10,7 +10,8 @@ from itertools import product
 from typing import NamedTuple
 
 from psi.fit.formula.formula import Formula, Parameter
-from psi.law.expression import Apply, Expression, Variable, substitute
+from psi.lab.registry import Table
+from psi.law.expression import Apply, Expression, Variable, nodes, substitute
 from psi.law.parsing import parse
 
 
@@ -112,15 +113,38 @@ WARMUP: tuple[Factor, ...] = (
 )  # fmt: skip
 
 
+OWN_LOSS: Table[Factor] = Table("factor of the loss")
+OWN_EPOCH: Table[Factor] = Table("factor of the epoch")
+"""What a user adds (psi.use), behind the house's own and in every product with them."""
+
+
+def check_factor(factor: Factor, letter: str) -> None:
+    """Raise ValueError unless a user's factor is a formula in `letter` and its own constants.
+
+    Its name must be new, and no constant may be called a, which is the rate in front.
+    """
+    names = {each.name for table in (LOSS, EPOCH, BUDGETED, SIZE, WARMUP) for each in table}
+    if factor.name in names or "*" in factor.name:
+        raise ValueError(f"a factor needs a name of its own without *, got {factor.name!r}")
+    seen = {node.name for node in nodes(parse(factor.text)) if isinstance(node, Variable)}
+    constants = {parameter.name for parameter in factor.parameters}
+    if seen != constants | {letter} or "a" in constants:
+        raise ValueError(
+            f"factor {factor.name!r} must hold {letter} and its constants {sorted(constants)} "
+            f"(none called a), got {sorted(seen)} in {factor.text!r}"
+        )
+
+
 def tables(features: tuple[str, ...]) -> tuple[tuple[Factor, ...], ...]:
     """The tables of factors in the features RAW, RELATIVE, SIZED or LOSS_ALONE.
 
     Budgeted epoch factors only where time is `progress`.
     """
+    loss = (*LOSS, *OWN_LOSS)
     if features == LOSS_ALONE:
-        return (LOSS,)
-    times = (*EPOCH, *BUDGETED) if features[1] == "progress" else EPOCH
-    return (LOSS, times, SIZE, WARMUP) if features == SIZED else (LOSS, times, WARMUP)
+        return (loss,)
+    times = (*EPOCH, *(BUDGETED if features[1] == "progress" else ()), *OWN_EPOCH)
+    return (loss, times, SIZE, WARMUP) if features == SIZED else (loss, times, WARMUP)
 
 
 def families(features: tuple[str, ...]) -> tuple[Family, ...]:

@@ -46,7 +46,9 @@ def solve(
     with jax.enable_x64(True):
         columns = (begin, points.values[:, index], points.log_rate[index], padded)
         rows = jnp.asarray(np.array(family.rows, np.int32))
-        searched, objective = _program(points.names)(rows, *map(jnp.asarray, columns))
+        searched, objective = _program(points.names, tables(points.names))(
+            rows, *map(jnp.asarray, columns)
+        )
         return np.asarray(searched)[:, slots], np.asarray(objective)
 
 
@@ -69,7 +71,9 @@ def _slots(family: Family, names: tuple[str, ...]) -> list[int]:
 
 
 @cache
-def _program(names: tuple[str, ...]) -> Callable[..., Any]:
+def _program(names: tuple[str, ...], factors: tuple[tuple[Factor, ...], ...]) -> Callable[..., Any]:
+    del factors  # part of the key: a user may have added one
+
     @jax.jit
     def program(
         rows: Int[Array, " table"],

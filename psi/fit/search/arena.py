@@ -30,7 +30,11 @@ class Arena(NamedTuple):
     key: Key[Array, ""]
 
     def regrets(
-        self, number: Sequence[int], vectors: Sequence[np.ndarray], seeds: Int[np.ndarray, " seed"]
+        self,
+        number: Sequence[int],
+        vectors: Sequence[np.ndarray],
+        seeds: Int[np.ndarray, " seed"],
+        report: Report = silent,
     ) -> Float[np.ndarray, "task lane"]:
         """Regret of populations of these candidates, one population after the other.
 
@@ -40,7 +44,7 @@ class Arena(NamedTuple):
         padded = [np.pad(v, ((0, 0), (0, most - v.shape[1]))) for v in vectors]
         numbers = np.repeat(number, [len(v) for v in vectors])
         laws = Population(numbers, np.concatenate(padded))
-        return regrets(self.tasks, self.policy, laws, self.scaled, seeds, self.key)
+        return regrets(self.tasks, self.policy, laws, self.scaled, seeds, report)
 
     def levelled(
         self, number: Sequence[int], starts: Sequence[np.ndarray], seeds: Int[np.ndarray, " seed"]

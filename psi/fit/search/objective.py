@@ -24,6 +24,7 @@ from psi.lab.engine.probe import GRADIENTS, probed_scale
 from psi.lab.tasks.task import Task
 from psi.law.clock import Clock
 from psi.law.namespace import Namespace
+from psi.progress import Report, silent
 
 WIDTH = 12  # lanes trained together: the population of the closed forms' search
 
@@ -38,6 +39,8 @@ class TrainingTask(NamedTuple):
     task: Task
     reference: float
     """Score of the tuned linear schedule."""
+    key: Key[Array, ""]
+    """The root of its runs' keys."""
 
 
 class Lane(NamedTuple):
@@ -138,7 +141,7 @@ def regrets(
     laws: Population,
     scaled: bool,
     seeds: Int[np.ndarray, " seed"],
-    key: Key[Array, ""],
+    report: Report = silent,
 ) -> Float[np.ndarray, "task lane"]:
     """Regret of each law of a population on each task, over seeds that all share.
 
@@ -147,11 +150,15 @@ def regrets(
 
     def regret(each: TrainingTask) -> Float[np.ndarray, " lane"]:
         task = charged(each.task) if scaled else each.task
-        scales = scales_of(task, seeds, key) if scaled else np.ones(len(seeds))
-        mean = law_losses(task, policy, laws, scales, seeds, key).mean(0)
+        scales = scales_of(task, seeds, each.key) if scaled else np.ones(len(seeds))
+        mean = law_losses(task, policy, laws, scales, seeds, each.key).mean(0)
         return score(mean, task.facts.floor, task.facts.chance_loss) - each.reference
 
-    return np.stack(list(beside(regret, tasks)))
+    found = []
+    for done, one in enumerate(beside(regret, tasks)):
+        report(done + 1, len(tasks), tasks[done].task.name)
+        found.append(one)
+    return np.stack(found)
 
 
 def charged(task: Task) -> Task:

@@ -32,7 +32,19 @@ PILOT_RUNS = 3 * PILOT_RATES * PILOT_SEEDS
 
 @dataclass(frozen=True)
 class GenerateConfig:
-    """What to train. Raises ValueError, before anything is trained, where it makes no sense."""
+    """What to train: every task along random trajectories, from several seeds.
+
+    Raises:
+        ValueError: before anything is trained, where a name is unknown or a number makes no sense.
+
+    Example:
+        >>> import psi
+        >>> config = psi.GenerateConfig(("wine",), optimizers=("sgd", "adam"), vary=("width=8,16",))
+        >>> [config.label(number) for number in range(2)]
+        ['wine, width=8', 'wine, optimizer=adam, width=8']
+        >>> config.runs()  # networks trained in all
+        22180
+    """
 
     tasks: tuple[str, ...] = ("breast_cancer", "wine", "gaussian_mixture-0", "teacher-0")
     """Data sets; draws of families (teacher-0, teacher-0-fixed), or of hyperparameters as well

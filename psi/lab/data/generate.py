@@ -48,9 +48,34 @@ def generate(
     shape: Layout | None = None,
     engine: Engine = make,
 ) -> None:
-    """Train what `config` says and commit it to `folder`; what is there already is kept.
+    """Train what `config` asks for and commit the records to `folder`, part by part.
 
-    Raises RecordsError where the folder cannot be written or holds another config's data.
+    Parts that are there already are kept: the same call goes on where another was stopped.
+
+    Args:
+        config: tasks, hyperparameters, trajectories, cells, seeds.
+        folder: the data set; its columns are those of data/README.md.
+        report: is told the runs done, of how many, and what is trained.
+        shape: how work is cut into programs, part of the data's identity; None: by device.
+        engine: what trains the parts: this process, or psi.lab.data.cluster.ray_engine's workers.
+
+    Returns:
+        None; `psi.lab.data.store.read_records(folder)` reads what was written.
+
+    Raises:
+        RecordsError: a ValueError, where the folder cannot be written or holds the data of another
+            config.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> import psi
+        >>> sizes = {"trajectories": 2, "cells": 0, "seeds": 1}
+        >>> config = psi.GenerateConfig(("noisy_quadratic",), psi.Hyper(epochs=2), **sizes)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     psi.generate(config, Path(folder))
+        ...     sorted(path.name for path in Path(folder).iterdir())
+        ['.lock', 'manifest', 'records', 'tasks.parquet']
     """
     shape = shape or layout()
     with store.locked(folder):

@@ -28,11 +28,27 @@ def spec_task(spec: Spec, optimizer: str) -> Task:
 def make_task(name: str, hyper: Hyper | None = None, data: DataConfig | None = None) -> Task:
     """The task of a name.
 
-    `wine`, `digits`, `pydoc`, …; draw N of a family, `teacher-N` or `teacher-N-fixed`; draw N of a
-    distribution over families and hyperparameters, `drawn-N`; a problem whose ideal rate is
-    known, `noisy_quadratic`; a file, `mine.csv` or with its target `mine.csv:price`, and
-    `openml:NAME`, which `data` says how to read; a task that the user has added (psi.use). Raises
-    ValueError for an unknown name, data that cannot be read, or hyperparameters that do not fit.
+    Args:
+        name: a data set that the lab carries (`wine`, `digits`, `pydoc`, …); draw N of a synthetic
+            family, `teacher-N` or with fixed rows `teacher-N-fixed`; draw N of a distribution over
+            families and hyperparameters, `drawn-N`; a problem whose ideal rate is known,
+            `noisy_quadratic`; a file, `mine.csv` or with its target `mine.csv:price`;
+            `openml:NAME`; or a task that the user has added (`psi.use`).
+        hyper: every hyperparameter but the learning rate; None: the defaults.
+        data: how files and OpenML data sets are read; None: the last column is the target.
+
+    Returns:
+        The task: pure functions, rows, declared facts.
+
+    Raises:
+        ValueError: for an unknown name, data that cannot be read, or hyperparameters that do not
+            fit the task.
+
+    Example:
+        >>> import psi
+        >>> task = psi.make_task("wine", psi.Hyper(epochs=10, width=8))
+        >>> task.facts.classes, task.facts.rows, task.facts.steps
+        (3, 96, 6)
     """
     hyper, data = hyper or Hyper(), data or DataConfig()
     check_task(name)

@@ -16,7 +16,7 @@ from tests.fit.search.planted import DOMAIN, KEY, LINEAR, POWER, quadratic
 def test_a_law_ends_where_its_schedule_does():
     """a (1 − i/T) as a law and as a trajectory: the same trainings, seed by seed."""
     task, seeds, rates = quadratic(), np.arange(5), np.array([0.1, 0.3])
-    where = arena([LINEAR, POWER], [TrainingTask(task, 0.0)], RELATIVE, DOMAIN, False, KEY)
+    where = arena([LINEAR, POWER], [TrainingTask(task, 0.0, KEY)], RELATIVE, DOMAIN, False, KEY)
     plans = rates[:, None] * (1 - np.arange(6) / 6)
     expected = trajectory_losses(task, plans, seeds, KEY)
     mixed = [np.log([[0.1]]), np.array([[np.log(0.3), 1.0]])]
@@ -29,7 +29,7 @@ def test_a_population_is_cut_and_put_together_in_order():
     """21 laws in blocks of 12, each as it is alone."""
     task, seeds = quadratic(), np.arange(3)
     vectors = np.log(np.geomspace(0.01, 0.4, 21))[:, None]
-    where = arena([LINEAR], [TrainingTask(task, 0.0)], RELATIVE, DOMAIN, False, KEY)
+    where = arena([LINEAR], [TrainingTask(task, 0.0, KEY)], RELATIVE, DOMAIN, False, KEY)
     whole = where.regrets([0], [vectors], seeds)[0]
     alone = [where.regrets([0], [v[None]], seeds)[0, 0] for v in vectors[::7]]
     np.testing.assert_allclose(whole[::7], alone, rtol=1e-5)
@@ -49,7 +49,7 @@ def test_polishing_trainings_finds_the_best_constant():
     grid = np.linspace(0.05, 0.5, 500)
     best = grid[np.argmin([end(rate) for rate in grid])]
     constant = Candidate(Formula(parse("a"), (Parameter("a", True, "rate"),)), np.log([0.1]))
-    where = arena([constant], [TrainingTask(task, 0.0)], RELATIVE, DOMAIN, False, KEY)
+    where = arena([constant], [TrainingTask(task, 0.0, KEY)], RELATIVE, DOMAIN, False, KEY)
     config = PolishConfig(population=8, generations=30, seeds=256)
     found = where.polished([0], [constant.start], config)[0]
     assert end(np.exp(found[0])) < 1.02 * end(best)
@@ -61,7 +61,7 @@ def test_a_level_far_off_is_put_right_before_a_search():
     best = np.log(0.45)
     other = Candidate(Formula(parse("0.1 + c"), (Parameter("c"),)), np.array([0.05]))
     where = arena(
-        [LINEAR, POWER, other], [TrainingTask(quadratic(), 0.0)], RELATIVE, DOMAIN, False, KEY
+        [LINEAR, POWER, other], [TrainingTask(quadratic(), 0.0, KEY)], RELATIVE, DOMAIN, False, KEY
     )
     begin = [np.array([best - 1.5]), np.array([best + 1.5, 1.0]), other.start]
     one, two, three = where.levelled([0, 1, 2], begin, np.arange(128))

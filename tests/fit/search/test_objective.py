@@ -29,15 +29,15 @@ def test_a_scale_multiplies_and_its_probe_is_paid_for():
     short = charged(task)
     assert short.facts.epochs == 20 - GRADIENTS  # one step an epoch
     np.testing.assert_allclose(scales_of(short, seeds, KEY), 0.5, rtol=2e-3)
-    where = arena([LINEAR], [TrainingTask(task, 0.0)], RELATIVE, DOMAIN, True, KEY)
+    where = arena([LINEAR], [TrainingTask(task, 0.0, KEY)], RELATIVE, DOMAIN, True, KEY)
     scaled = where.regrets([0], [np.log([[0.6]])], seeds)
-    pure = where._replace(scaled=False, tasks=(TrainingTask(short, 0.0),))
+    pure = where._replace(scaled=False, tasks=(TrainingTask(short, 0.0, KEY),))
     np.testing.assert_allclose(scaled, pure.regrets([0], [np.log([[0.3]])], seeds), rtol=2e-2)
 
 
 def test_law_losses_are_capped():
     task = quadratic()
-    where = arena([LINEAR], [TrainingTask(task, 0.0)], RELATIVE, DOMAIN, False, KEY)
+    where = arena([LINEAR], [TrainingTask(task, 0.0, KEY)], RELATIVE, DOMAIN, False, KEY)
     wild = Population(np.zeros(1, int), np.log([[10.0]]))
     found = law_losses(task, where.policy, wild, np.ones(2), np.arange(2), KEY)
     assert np.isfinite(found).all()
