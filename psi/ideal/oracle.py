@@ -21,7 +21,6 @@ from jaxtyping import Array, Float, Int, Key
 from psi.ideal.branched import final_losses
 from psi.ideal.resampling import jackknife_error, left_out_means, student_width
 from psi.ideal.returns import score
-from psi.lab.checks import at_least
 from psi.lab.data.trajectories import PLAIN, plain
 from psi.lab.engine.branch import play, repeated, starts
 from psi.lab.engine.evolution import strategy
@@ -29,6 +28,7 @@ from psi.lab.engine.interior import interior
 from psi.lab.engine.policy import trajectory
 from psi.lab.engine.seeds import CHOOSING, ORACLE, SCORING, TUNING
 from psi.lab.tasks.task import Task
+from psi.law.checks import at_least, check_positive
 from psi.progress import Report, silent
 
 TUNING_SEEDS = TUNING.array(16)
@@ -58,13 +58,11 @@ class Search:
     """Seeds on which the ends of the restarts compete with the plain schedules."""
 
     def __post_init__(self) -> None:
-        at_least(self, ("knots", 2), ("restarts", 1), ("population", 4), ("seeds", 1))
-        at_least(self, ("choosing", 1))
-        if self.generations < 1 or not self.spread > 0:
-            raise ValueError(
-                f"generations must be >= 1 and spread positive, got {self.generations} and "
-                f"{self.spread}"
-            )
+        at_least(
+            self, ("knots", 2), ("restarts", 1), ("population", 4), ("generations", 1),
+            ("seeds", 1), ("choosing", 1),
+        )  # fmt: skip
+        check_positive("spread", self.spread)
 
     def runs(self) -> int:
         """Networks trained by the search."""
