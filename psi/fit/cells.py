@@ -20,8 +20,10 @@ import pandas as pd
 from jaxtyping import Float
 
 from psi.fit.formula.points import OBSERVED, Points, feature_values, points, weights
+from psi.law.expression import Expression
 from psi.law.law import Law, Provenance, Range, Score
 from psi.law.namespace import Array, Namespace
+from psi.law.network import Network
 from psi.progress import Report, silent
 
 BLOWN_UP = 2.0  # times ε_0
@@ -133,10 +135,17 @@ def domain(cells: Cells, names: Sequence[str]) -> tuple[Range, ...]:
     return tuple(Range(float(row.min()), float(row.max())) for row in cells.values(names))
 
 
-def rates(cells: Cells) -> Range:
-    """The range of the ideal rates that are sure."""
+def law_of(model: Expression | Network, names: Sequence[str], cells: Cells, optimizer: str) -> Law:
+    """A model fitted to cells as a law, with the range of their features and sure ideal rates."""
     sure = cells.log_rate[cells.weight > 0]
-    return Range(float(np.exp(sure.min())), float(np.exp(sure.max())))
+    return Law(
+        model=model,
+        features=tuple(names),
+        domain=domain(cells, names),
+        rates=Range(float(np.exp(sure.min())), float(np.exp(sure.max()))),
+        optimizer=optimizer,
+        initial_loss=float(np.median(cells.initial_loss)),
+    )
 
 
 def left_out_scores(
