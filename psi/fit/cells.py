@@ -19,7 +19,8 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from psi.fit.formula.points import OBSERVED, Points, feature_values, points, weights
+from psi.fit.formula.points import OBSERVED, Points, feature_values, points
+from psi.ideal.rate import cell_weights
 from psi.law.expression import Expression
 from psi.law.law import Law, Provenance, Range, Score
 from psi.law.namespace import Array, Namespace
@@ -46,7 +47,7 @@ class Cells(NamedTuple):
     log_rate: Float[np.ndarray, " cell"]
     """log α of the ideal rate"""
     weight: Float[np.ndarray, " cell"]
-    """psi.fit.formula.points.weights: 0 where the cell is flat or its best at an edge"""
+    """psi.ideal.rate.cell_weights: 0 where the cell is flat or its best at an edge"""
     tried: Float[np.ndarray, "cell rate"]
     """log α of the candidates, rising"""
     lost: Float[np.ndarray, "cell rate"]
@@ -97,7 +98,7 @@ def cells_of(
     return Cells(
         *(kept[name].to_numpy(float) for name in OBSERVED),
         log_rate=np.log(kept.lr.to_numpy(float) / scale),
-        weight=weights(kept),
+        weight=cell_weights(kept),
         tried=np.log(tried / scale[:, None]),
         lost=scores - scores.min(1, keepdims=True),
         domain=kept.domain.to_numpy(dtype=object),

@@ -170,7 +170,8 @@ def search(
     """The trajectory each restart of CMA-ES ends at; restart r begins at `first`[r], in turn."""
     epochs = task.facts.epochs
     at = knots(epochs, settings.knots)
-    begin = [_log_knots(first[r % len(first)], at) for r in range(settings.restarts)]
+    turns = [np.log(first[r % len(first)]) for r in range(settings.restarts)]
+    begin = [np.interp(at, np.arange(epochs), logs) for logs in turns]
     ask, tell, states = strategy(settings.population, settings.spread, np.stack(begin), key)
     for generation in range(settings.generations):
         draw = jax.random.fold_in(key, generation)
@@ -199,12 +200,6 @@ def difference(
     left_out = _of_means(left_out_means(both), task)
     error = jackknife_error(left_out[:, 0] - left_out[:, 1]) * student_width(len(both))
     return float(one - other), float(one - other - error), float(one - other + error)
-
-
-def _log_knots(
-    rates: Float[np.ndarray, " epoch"], at: Float[np.ndarray, " knot"]
-) -> Float[np.ndarray, " knot"]:
-    return np.interp(at, np.arange(len(rates)), np.log(rates))
 
 
 def _trajectories(
