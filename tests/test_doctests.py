@@ -83,7 +83,6 @@ PUBLIC = (
     "psi.lab.tasks.task.Batch",
     "psi.lab.tasks.task.Splits",
     "psi.lab.tasks.task.Task",
-    "psi.bench.Baseline",
     "psi.bench.contest.contest",
     "psi.bench.judge",
     "psi.bench.regret",
