@@ -68,9 +68,9 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _parse(arguments: Sequence[str]) -> Any:
-    said = io.StringIO()
+    message = io.StringIO()
     try:
-        with contextlib.redirect_stderr(said):
+        with contextlib.redirect_stderr(message):
             return tyro.cli(
                 _commands(_preset(arguments), brief=arguments[:1] in (["-h"], ["--help"])),
                 prog="psi",
@@ -80,7 +80,7 @@ def _parse(arguments: Sequence[str]) -> Any:
     except SystemExit as error:
         if not error.code:
             raise  # --help
-        raise ValueError(_one_line(said.getvalue())) from None
+        raise ValueError(_one_line(message.getvalue())) from None
 
 
 def _commands(preset: str, brief: bool) -> Any:

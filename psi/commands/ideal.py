@@ -98,6 +98,6 @@ def _print(tables: Mapping[str, "pd.DataFrame"], summary: dict[str, Any], out: P
                 str(row.task), *(f"{s:.3f}" for s in scores), f"{row.headroom:+.3f}", spread
             )
         console.print(shown)
-    for label, told in summary["identifiability"].items():
-        print(f"{label}: {told['verdict']}")
+    for label, verdict in summary["identifiability"].items():
+        print(f"{label}: {verdict['verdict']}")
     print(f"{summary['bins_visited']:,} of {summary['bins']:,} bins were visited. Tables: {out}")
