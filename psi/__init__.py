@@ -8,8 +8,7 @@ framework, the rooms that make a law the extra `lab` (pip install 'psi-lr[lab]')
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from psi.law.file import LawFileError
-from psi.law.law import Law
+from psi.law import Clock, Law, LawFileError
 from psi.law.load import load
 
 if TYPE_CHECKING:
@@ -37,11 +36,8 @@ if TYPE_CHECKING:
     from psi.lab.tasks.names import TaskSource
     from psi.lab.tasks.table import make_task
     from psi.lab.tasks.task import Batch, Splits, Task
-    from psi.law.clock import Clock
     from psi.plugins import Plugin, use
-    from psi.schedulers.keras import PsiSchedule
-    from psi.schedulers.optax import scale_by_psi
-    from psi.schedulers.torch import PsiLR
+    from psi.schedulers import PsiLR, PsiSchedule, scale_by_psi
 
 __version__ = "0.1.0"
 
@@ -70,54 +66,19 @@ _HOMES = {
     "psi.lab.tasks.names": ("TaskSource",),
     "psi.lab.tasks.table": ("make_task",),
     "psi.lab.tasks.task": ("Batch", "Splits", "Task"),
-    "psi.law.clock": ("Clock",),
     "psi.plugins": ("Plugin", "use"),
-    "psi.schedulers.keras": ("PsiSchedule",),
-    "psi.schedulers.optax": ("scale_by_psi",),
-    "psi.schedulers.torch": ("PsiLR",),
+    "psi.schedulers": ("PsiLR", "PsiSchedule", "scale_by_psi"),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
-    "Baseline",
-    "Batch",
-    "Clock",
-    "Factor",
-    "FitConfig",
-    "GenerateConfig",
-    "Hyper",
-    "IdealConfig",
-    "Law",
-    "LawFileError",
-    "Network",
-    "Parameter",
-    "Plugin",
-    "Policy",
-    "PsiLR",
-    "PsiSchedule",
-    "Splits",
-    "Task",
-    "TaskSource",
-    "TrajectoryFamily",
-    "__version__",
-    "diagnose",
-    "estimate",
-    "fit_law",
-    "fixed_task",
-    "from_flax",
-    "generate",
-    "law_policy",
-    "load",
-    "make_task",
-    "mlp",
-    "own_optimizer",
-    "population",
-    "sample_tasks",
-    "scale_by_psi",
-    "suggest_lr",
-    "trajectory",
+    "Baseline", "Batch", "Clock", "Factor", "FitConfig", "GenerateConfig", "Hyper", "IdealConfig",
+    "Law", "LawFileError", "Network", "Parameter", "Plugin", "Policy", "PsiLR", "PsiSchedule",
+    "Splits", "Task", "TaskSource", "TrajectoryFamily", "__version__", "diagnose", "estimate",
+    "fit_law", "fixed_task", "from_flax", "generate", "law_policy", "load", "make_task", "mlp",
+    "own_optimizer", "population", "sample_tasks", "scale_by_psi", "suggest_lr", "trajectory",
     "use",
-]
+]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:

@@ -4,8 +4,7 @@
 is imported with them and not before; the rest needs numpy alone.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from psi.advice.diagnosis import diagnose
 from psi.advice.findings import Finding
@@ -17,22 +16,6 @@ if TYPE_CHECKING:
     from psi.advice import range_keras, range_optax, range_torch
 
 __all__ = [
-    "Columns",
-    "Finding",
-    "Log",
-    "Replay",
-    "Suggestion",
-    "diagnose",
-    "range_keras",
-    "range_optax",
-    "range_torch",
-    "read_log",
-    "replay_log",
-    "suggest_lr",
-]
-
-
-def __getattr__(name: str) -> Any:
-    if name in __all__:
-        return import_module(f"psi.advice.{name}")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    "Columns", "Finding", "Log", "Replay", "Suggestion", "diagnose", "range_keras", "range_optax",
+    "range_torch", "read_log", "replay_log", "suggest_lr",
+]  # fmt: skip

@@ -50,6 +50,4 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name in _HOMES:
         return getattr(import_module(f"psi.bench.{_HOMES[name]}"), name)
-    if name == "contest":
-        return import_module("psi.bench.contest")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -19,9 +19,12 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from psi.fit.formula.points import OBSERVED, Points, feature_values, points, weights
+from psi.fit.formula.points import OBSERVED, Points, feature_values, points
+from psi.ideal.rate import cell_weights
+from psi.law.expression import Expression
 from psi.law.law import Law, Provenance, Range, Score
 from psi.law.namespace import Array, Namespace
+from psi.law.network import Network
 from psi.progress import Report, silent
 
 BLOWN_UP = 2.0  # times ε_0
@@ -44,7 +47,7 @@ class Cells(NamedTuple):
     log_rate: Float[np.ndarray, " cell"]
     """log α of the ideal rate"""
     weight: Float[np.ndarray, " cell"]
-    """psi.fit.formula.points.weights: 0 where the cell is flat or its best at an edge"""
+    """psi.ideal.rate.cell_weights: 0 where the cell is flat or its best at an edge"""
     tried: Float[np.ndarray, "cell rate"]
     """log α of the candidates, rising"""
     lost: Float[np.ndarray, "cell rate"]
@@ -95,7 +98,7 @@ def cells_of(
     return Cells(
         *(kept[name].to_numpy(float) for name in OBSERVED),
         log_rate=np.log(kept.lr.to_numpy(float) / scale),
-        weight=weights(kept),
+        weight=cell_weights(kept),
         tried=np.log(tried / scale[:, None]),
         lost=scores - scores.min(1, keepdims=True),
         domain=kept.domain.to_numpy(dtype=object),
@@ -133,10 +136,17 @@ def domain(cells: Cells, names: Sequence[str]) -> tuple[Range, ...]:
     return tuple(Range(float(row.min()), float(row.max())) for row in cells.values(names))
 
 
-def rates(cells: Cells) -> Range:
-    """The range of the ideal rates that are sure."""
+def law_of(model: Expression | Network, names: Sequence[str], cells: Cells, optimizer: str) -> Law:
+    """A model fitted to cells as a law, with the range of their features and sure ideal rates."""
     sure = cells.log_rate[cells.weight > 0]
-    return Range(float(np.exp(sure.min())), float(np.exp(sure.max())))
+    return Law(
+        model=model,
+        features=tuple(names),
+        domain=domain(cells, names),
+        rates=Range(float(np.exp(sure.min())), float(np.exp(sure.max()))),
+        optimizer=optimizer,
+        initial_loss=float(np.median(cells.initial_loss)),
+    )
 
 
 def left_out_scores(

@@ -19,12 +19,12 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from psi.fit.cells import Cells, domain, left_out_scores
+from psi.fit.cells import Cells, domain, law_of, left_out_scores
 from psi.fit.config import FitConfig
 from psi.fit.decompose import error_scores
 from psi.fit.formula.curves import Curve, best_by_length, fit_curves, simplest
 from psi.fit.formula.formula import Candidate, Formula, Vector
-from psi.fit.refine import closed_form, intervals, least_squares, minimise
+from psi.fit.refine import intervals, least_squares, minimise
 from psi.fit.symbolic.front import Front, choose, scored, shortest
 from psi.fit.symbolic.limits import refusal
 from psi.fit.symbolic.regression import LEAST, symbolic_regression
@@ -89,7 +89,7 @@ def fit_closed(
         with bar("intervals") as update:
             resamples, seed = config.resamples, config.seed
             constants = intervals(formula, fitted, names, cells, resamples, seed, update)
-    law = closed_form(formula, fitted, names, cells, optimizer)
+    law = law_of(formula.bound(fitted), names, cells, optimizer)
     played = () if chosen.regret is None else (Score(REGRET, chosen.regret),)
     scores = (*chosen.left_out, *error_scores(law, cells), *played)
     law = replace(law, constants=constants, scores=scores)
@@ -170,7 +170,7 @@ def _left_out(
     def fit(part: Cells) -> Law:
         fitted = least_squares(formula, start, names, part)
         fitted = minimise(formula, fitted, names, part) if refine else fitted
-        return closed_form(formula, fitted, names, part, "sgd")
+        return law_of(formula.bound(fitted), names, part, "sgd")
 
     with bar("leaving domains out") as update:
         return left_out_scores(fit, cells, update)

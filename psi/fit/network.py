@@ -14,7 +14,7 @@ import optax
 from flax import nnx
 from jaxtyping import Array, Float
 
-from psi.fit.cells import Cells, domain, lost_at, rates
+from psi.fit.cells import Cells, law_of, lost_at
 from psi.fit.formula.families import RELATIVE, TIMES
 from psi.law.law import Law
 from psi.law.network import TRANSFORMS, Layer, Network
@@ -71,14 +71,8 @@ def fit_network(
         Layer(_double(arrays[k]["kernel"]), _double(arrays[k]["bias"])) for k in range(len(arrays))
     ]
     layers[-1] = Layer(layers[-1].weights, layers[-1].bias + centre)
-    return Law(
-        model=Network(_transforms(names), shift, scale, tuple(layers)),
-        features=names,
-        domain=domain(cells, names),
-        rates=rates(cells),
-        optimizer=optimizer,
-        initial_loss=float(np.median(cells.initial_loss)),
-    )
+    model = Network(_transforms(names), shift, scale, tuple(layers))
+    return law_of(model, names, cells, optimizer)
 
 
 def _transforms(names: tuple[str, ...]) -> tuple[str, ...]:

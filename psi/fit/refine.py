@@ -15,11 +15,11 @@ import numpy as np
 from jaxtyping import Int
 from scipy.optimize import minimize
 
-from psi.fit.cells import Cells, domain, lost_at, rates
+from psi.fit.cells import Cells, lost_at
 from psi.fit.formula.formula import Candidate, Formula, Vector
 from psi.fit.formula.refit import refit
 from psi.ideal.resampling import bootstrap, numbered, percentiles
-from psi.law.law import FittedConstant, Law
+from psi.law.law import FittedConstant
 from psi.progress import Report, silent
 
 MANY = 5000  # cells of a resample: beyond them the tasks are what there are too few of
@@ -110,20 +110,6 @@ def intervals(
     # Of very few tasks the resamples may all lie on one side.
     rows = zip(formula.names, best, np.minimum(low, best), np.maximum(high, best), strict=True)
     return tuple(FittedConstant(name, float(v), float(lo), float(hi)) for name, v, lo, hi in rows)
-
-
-def closed_form(
-    formula: Formula, fitted: Vector, names: Sequence[str], cells: Cells, optimizer: str
-) -> Law:
-    """The formula with fitted constants as a law, without intervals."""
-    return Law(
-        model=formula.bound(fitted),
-        features=tuple(names),
-        domain=domain(cells, names),
-        rates=rates(cells),
-        optimizer=optimizer,
-        initial_loss=float(np.median(cells.initial_loss)),
-    )
 
 
 def _resamples(

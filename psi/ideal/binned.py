@@ -34,6 +34,7 @@ from psi.ideal.grid import (
     weights,
 )
 from psi.ideal.returns import RESOLVED, cap
+from psi.law.checks import at_least
 
 Features = Literal["raw", "relative"]
 By = Literal["task", "domain", "pooled"]
@@ -53,9 +54,7 @@ class Bins:
     """A bin that fewer runs have visited counts as not visited."""
 
     def __post_init__(self) -> None:
-        for name in ("loss", "epoch", "lr", "least"):
-            if getattr(self, name) < 2:
-                raise ValueError(f"{name} must be >= 2, got {getattr(self, name)}")
+        at_least(self, ("loss", 2), ("epoch", 2), ("lr", 2), ("least", 2))
 
 
 class Visits(NamedTuple):

@@ -20,6 +20,7 @@ from psi.ideal.returns import cap, capped, score
 from psi.ideal.surface import candidates
 from psi.lab.engine.branch import States, play
 from psi.lab.tasks.task import Task
+from psi.law.checks import at_least
 from psi.progress import Report, silent, within
 
 
@@ -39,10 +40,7 @@ class Branching:
     def __post_init__(self) -> None:
         if self.horizon is not None and self.horizon < 1:
             raise ValueError(f"a horizon must be >= 1 epoch, got {self.horizon}")
-        if self.orders < 0 or self.rounds < 1:
-            raise ValueError(
-                f"orders must be >= 0 and rounds >= 1, got {self.orders} and {self.rounds}"
-            )
+        at_least(self, ("orders", 0), ("rounds", 1))
 
 
 def branch_surface(

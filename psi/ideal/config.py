@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from psi.lab.checks import at_least
+from psi.law.checks import at_least
 
 CONTINUATIONS = ("constant", "linear")
 
@@ -48,14 +48,9 @@ class IdealConfig:
 
     def __post_init__(self) -> None:
         at_least(
-            self,
-            ("cells", 1),
-            ("states", 1),
-            ("orders", 2),
-            ("rates", 3),
-            ("rounds", 1),
+            self, ("cells", 1), ("states", 1), ("orders", 2), ("rates", 3), ("rounds", 1),
             ("seed", 0),
-        )
+        )  # fmt: skip
         if not self.horizon or len(set(self.horizon)) != len(self.horizon):
             raise ValueError(f"horizon must be distinct, at least one; got {self.horizon}")
         for each in self.horizon:

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from psi.lab.engine.policy import Policy
-from psi.law.clock import Clock, decide
+from psi.lab.engine.policy import Policy, clock_policy
+from psi.law.clock import Clock
 from psi.law.features import Observation
 
 
@@ -59,13 +59,14 @@ CONTINUATIONS = (CONSTANT, LINEAR)
 
 def law_continuation(name: str, clock: Clock) -> Continuation:
     """The candidate, then a law under the clock's rules."""
+    ruled = clock_policy(clock)
 
     def policy(candidate: Candidate) -> Policy:
         def step(last: Float[Array, ""], seen: Observation) -> tuple[Array, Array]:
-            ruled = decide(clock, seen, last, jnp)
-            rate = jnp.where(seen.epoch == candidate.start, candidate.rate, ruled)
+            chosen = ruled.step(last, seen)[1]
+            rate = jnp.where(seen.epoch == candidate.start, candidate.rate, chosen)
             return rate, rate
 
-        return Policy(init=lambda _: jnp.asarray(clock.lowest_rate, dtype=float), step=step)
+        return ruled._replace(step=step)
 
     return Continuation(name, policy)

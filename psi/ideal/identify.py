@@ -18,10 +18,11 @@ from sklearn.model_selection import GroupKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures, SplineTransformer
 
+from psi.ideal.rate import cell_weights
+
 LEAST = 20  # cells
 FOLDS = 5
 POOR = 10.0  # condition number from which ε and i count as not told apart
-NOISE = 0.3  # nats: tasks differ by this much however sure a label is
 
 
 class Identifiability(NamedTuple):
@@ -62,8 +63,7 @@ def identifiability(ideal: pd.DataFrame) -> Identifiability:
     rho = abs(float(spearmanr(loss, epoch)[0]))  # pyright: ignore
     condition = float(np.sqrt((1 + rho) / (1 - rho))) if rho < 1 - 1e-9 else float("inf")
     target = np.log(sure.lr.to_numpy(float))
-    error = np.nan_to_num(sure.log_lr_error.to_numpy(float))
-    weight = 1 / (error**2 + NOISE**2)
+    weight = cell_weights(sure)
     by_task = sure.task.nunique() >= FOLDS
     group = sure.task.astype(str).to_numpy() if by_task else np.arange(len(sure))
     none = np.empty((len(sure), 0))

@@ -15,12 +15,12 @@ from jaxtyping import Array, Float, Int, Key
 
 from psi.ideal.branched import Branching, branch_surface
 from psi.ideal.rate import ideal_rates
-from psi.lab.checks import at_least
 from psi.lab.data.trajectories import branched
 from psi.lab.engine.branch import along
 from psi.lab.engine.seeds import STATES
 from psi.lab.optimizers import bounds
 from psi.lab.tasks.task import Task
+from psi.law.checks import at_least
 from psi.progress import Report, silent
 
 

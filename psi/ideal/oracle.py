@@ -21,7 +21,6 @@ from jaxtyping import Array, Float, Int, Key
 from psi.ideal.branched import final_losses
 from psi.ideal.resampling import jackknife_error, left_out_means, student_width
 from psi.ideal.returns import score
-from psi.lab.checks import at_least
 from psi.lab.data.trajectories import PLAIN, plain
 from psi.lab.engine.branch import play, repeated, starts
 from psi.lab.engine.evolution import strategy
@@ -29,6 +28,7 @@ from psi.lab.engine.interior import interior
 from psi.lab.engine.policy import trajectory
 from psi.lab.engine.seeds import CHOOSING, ORACLE, SCORING, TUNING
 from psi.lab.tasks.task import Task
+from psi.law.checks import at_least, check_positive
 from psi.progress import Report, silent
 
 TUNING_SEEDS = TUNING.array(16)
@@ -58,13 +58,11 @@ class Search:
     """Seeds on which the ends of the restarts compete with the plain schedules."""
 
     def __post_init__(self) -> None:
-        at_least(self, ("knots", 2), ("restarts", 1), ("population", 4), ("seeds", 1))
-        at_least(self, ("choosing", 1))
-        if self.generations < 1 or not self.spread > 0:
-            raise ValueError(
-                f"generations must be >= 1 and spread positive, got {self.generations} and "
-                f"{self.spread}"
-            )
+        at_least(
+            self, ("knots", 2), ("restarts", 1), ("population", 4), ("generations", 1),
+            ("seeds", 1), ("choosing", 1),
+        )  # fmt: skip
+        check_positive("spread", self.spread)
 
     def runs(self) -> int:
         """Networks trained by the search."""
@@ -172,7 +170,8 @@ def search(
     """The trajectory each restart of CMA-ES ends at; restart r begins at `first`[r], in turn."""
     epochs = task.facts.epochs
     at = knots(epochs, settings.knots)
-    begin = [_log_knots(first[r % len(first)], at) for r in range(settings.restarts)]
+    turns = [np.log(first[r % len(first)]) for r in range(settings.restarts)]
+    begin = [np.interp(at, np.arange(epochs), logs) for logs in turns]
     ask, tell, states = strategy(settings.population, settings.spread, np.stack(begin), key)
     for generation in range(settings.generations):
         draw = jax.random.fold_in(key, generation)
@@ -201,12 +200,6 @@ def difference(
     left_out = _of_means(left_out_means(both), task)
     error = jackknife_error(left_out[:, 0] - left_out[:, 1]) * student_width(len(both))
     return float(one - other), float(one - other - error), float(one - other + error)
-
-
-def _log_knots(
-    rates: Float[np.ndarray, " epoch"], at: Float[np.ndarray, " knot"]
-) -> Float[np.ndarray, " knot"]:
-    return np.interp(at, np.arange(len(rates)), np.log(rates))
 
 
 def _trajectories(

@@ -17,13 +17,16 @@ def pooled(surfaces: Sequence[pd.DataFrame], log: bool = False) -> pd.DataFrame:
     different ideal rates: the mean is ruled by the tasks that lose most. Raises ValueError where
     the surfaces do not match.
     """
+
+    def average(values: Sequence[np.ndarray]) -> np.ndarray:
+        return np.exp(np.mean(np.log(values), axis=0)) if log else np.mean(values, axis=0)
+
     keys = [*SHARED, "lr"]
     tables = [table.sort_values(["cell", "lr"]).reset_index(drop=True) for table in surfaces]
     first = tables[0]
     for table in tables:
         if not table[keys].equals(first[keys]):
             raise ValueError(f"tasks can be pooled only where they share {', '.join(keys)}")
-    average = _geometric if log else _arithmetic
     excess = [np.stack(table.resampled.to_list()) - table.floor.iloc[0] for table in tables]
     final = average([(t.final_loss - t.floor).to_numpy() for t in tables])
     chance = average([(t.chance_loss - t.floor).to_numpy() for t in tables])
@@ -41,11 +44,3 @@ def pooled(surfaces: Sequence[pd.DataFrame], log: bool = False) -> pd.DataFrame:
         resampled=list(average(excess)),
         **{"return": -np.log(final)},
     )
-
-
-def _arithmetic(values: Sequence[np.ndarray]) -> np.ndarray:
-    return np.mean(values, axis=0)
-
-
-def _geometric(values: Sequence[np.ndarray]) -> np.ndarray:
-    return np.exp(np.mean(np.log(values), axis=0))

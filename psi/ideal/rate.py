@@ -34,12 +34,19 @@ from psi.ideal.returns import score
 FLAT = 0.05  # nats
 FINE = 64  # points of the spline between two candidates
 LEAST = 3  # candidates
+NOISE = 0.3  # nats: tasks differ by this much at the same features, however sure each label is
 CELL = ("task", "cell", "horizon", "continuation")
 """What tells one cell of a surface from another."""
 STATE = (
     "task", "domain", "cell", "epoch", "epochs", "horizon", "continuation", "loss", "initial_loss",
     "runs",
 )  # fmt: skip
+
+
+def cell_weights(ideal: pd.DataFrame) -> Float[np.ndarray, " cell"]:
+    """1/(variance of log α + NOISE²); 0 for a cell that is flat or has its best at an edge."""
+    error = ideal.log_lr_error.to_numpy(float)
+    return np.where(ideal.sure.to_numpy(bool), 1 / (error**2 + NOISE**2), 0.0)
 
 
 def ideal_rates(surface: pd.DataFrame) -> pd.DataFrame:

@@ -186,6 +186,4 @@ def _rates(data: GenerateConfig, config: IdealConfig, part: Part) -> Float[np.nd
     return np.geomspace(*data.rates(part.task), config.rates)
 
 
-@lru_cache(maxsize=1)
-def _task(data: GenerateConfig, number: int) -> Task:
-    return task_of(data, number)
+_task = lru_cache(maxsize=1)(task_of)  # parts of one task come one after the other

@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 
 from psi.lab.optimizers import OPTIMIZERS
+from psi.law.checks import at_least, check_positive
 
 NETWORK_NAMES = ("linear", "mlp", "residual", "cnn", "gru", "transformer")
 ACTIVATION_NAMES = ("relu", "tanh", "gelu")
@@ -58,15 +59,12 @@ class Hyper:
         _one_of("precision", self.precision, PRECISION_NAMES)
         if self.network is not None:
             _one_of("network", self.network, NETWORK_NAMES)
-        for name in ("batch", "width", "depth"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise ValueError(f"{name} must be >= 1, got {value}")
+        sizes = [name for name in ("batch", "width", "depth") if getattr(self, name) is not None]
+        at_least(self, *((name, 1) for name in sizes))
         for name, high in (("weight_decay", math.inf), ("label_smoothing", 1.0)):
             if not 0 <= getattr(self, name) < high:
                 raise ValueError(f"{name} must be in [0, {high:g}), got {getattr(self, name)}")
-        if not 0 < self.init_scale < math.inf:
-            raise ValueError(f"init_scale must be positive and finite, got {self.init_scale}")
+        check_positive("init_scale", self.init_scale)
 
 
 def _one_of(what: str, name: str, allowed: tuple[str, ...]) -> None:

@@ -14,21 +14,7 @@ from psi.law.parsing import parse
 from psi.law.printing import latex, python, text
 
 __all__ = [
-    "FEATURES",
-    "Clock",
-    "ClockState",
-    "Expression",
-    "FittedConstant",
-    "Law",
-    "LawFileError",
-    "Layer",
-    "Network",
-    "Observation",
-    "Provenance",
-    "Range",
-    "Score",
-    "latex",
-    "parse",
-    "python",
+    "FEATURES", "Clock", "ClockState", "Expression", "FittedConstant", "Law", "LawFileError",
+    "Layer", "Network", "Observation", "Provenance", "Range", "Score", "latex", "parse", "python",
     "text",
-]
+]  # fmt: skip

@@ -2,6 +2,7 @@
 
 import math
 from numbers import Integral
+from typing import Any
 
 
 def whole_number(name: str, number: object, least: int = 1) -> int:
@@ -16,3 +17,10 @@ def check_positive(name: str, number: float) -> None:
     """Raises ValueError unless the number is positive and finite."""
     if not 0 < number < math.inf:
         raise ValueError(f"{name} must be positive and finite, got {number}")
+
+
+def at_least(config: Any, *limits: tuple[str, int]) -> None:
+    """Raise ValueError where a field of `config` is below its limit; (field, least value) each."""
+    for name, low in limits:
+        if getattr(config, name) < low:
+            raise ValueError(f"{name} must be >= {low}, got {getattr(config, name)}")

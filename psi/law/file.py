@@ -17,7 +17,6 @@ import numpy as np
 FORMAT = "psi-law"
 VERSION = 2
 READABLE = (1, VERSION)
-HEADER_KEY = "psi-law"
 MAX_FORMULA_BYTES = 1_000_000
 MAX_NETWORK_BYTES = 50_000_000
 FORMULA = ("formula", MAX_FORMULA_BYTES)
@@ -69,7 +68,7 @@ def pack(document: Document, arrays: Sequence[tuple[str, np.ndarray]]) -> bytes:
     from safetensors.numpy import save  # formulas load without it
 
     tensors = {name: np.ascontiguousarray(array, dtype=np.float64) for name, array in arrays}
-    return save(tensors, metadata={HEADER_KEY: json.dumps(document, allow_nan=False)})
+    return save(tensors, metadata={FORMAT: json.dumps(document, allow_nan=False)})
 
 
 def read(path: Path) -> tuple[Document, dict[str, np.ndarray]]:
@@ -125,7 +124,7 @@ def _unpack(path: Path, content: bytes) -> tuple[Document, dict[str, np.ndarray]
         arrays = load(content)
         size = int.from_bytes(content[:8], "little")
         header = parse(content[8 : 8 + size].decode())
-        return parse(header["__metadata__"][HEADER_KEY]), arrays
+        return parse(header["__metadata__"][FORMAT]), arrays
     except (SafetensorError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise LawFileError(f"{path}: not a law file: {_reason(error)}") from None
 

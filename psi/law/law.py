@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from psi.law import features as features_
+from psi.law.checks import check_positive
 from psi.law.expression import Expression, check, evaluate, to_json
 from psi.law.file import FORMAT, VERSION, Document, pack, write_atomic
 from psi.law.namespace import Array, Namespace
@@ -125,10 +126,9 @@ class Law:
                 raise ValueError(f"domain of parameters must begin at 1 or more, got {low}")
         if not 0 < self.rates.low <= self.rates.high < math.inf:
             raise ValueError(f"rates must be 0 < low <= high, got {list(self.rates)}")
-        if not 0 < self.initial_loss < math.inf:
-            raise ValueError(f"initial_loss must be positive, got {self.initial_loss}")
-        if self.scale is not None and not 0 < self.scale < math.inf:
-            raise ValueError(f"scale must be positive and finite, got {self.scale}")
+        check_positive("initial_loss", self.initial_loss)
+        if self.scale is not None:
+            check_positive("scale", self.scale)
         if not re.fullmatch(OPTIMIZER, self.optimizer):
             raise ValueError(
                 "optimizer must be a name such as sgd, momentum or adam (a letter, then letters, "

@@ -2,7 +2,7 @@
 
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -106,8 +106,8 @@ def _law(document: Document, arrays: dict[str, np.ndarray]) -> Law:
         rates=Range(*_numbers(document["rates"], 2, "rates")),
         optimizer=_text(document["optimizer"], "optimizer"),
         initial_loss=_number(document["initial_loss"], "initial_loss"),
-        constants=tuple(_constant(each) for each in _list(document["constants"])),
-        scores=tuple(_score(each) for each in _list(document["scores"])),
+        constants=tuple(FittedConstant(*each) for each in _named(document, "constants", 3)),
+        scores=tuple(Score(*each) for each in _named(document, "scores", 1)),
         provenance=_provenance(document["provenance"]),
         scale=None if (scale := document["scale"]) is None else _number(scale, "scale"),
     )
@@ -137,14 +137,11 @@ def _network(model: Any, arrays: dict[str, np.ndarray]) -> Network:
     )
 
 
-def _constant(data: Any) -> FittedConstant:
-    name, *rest = _list(data) or [None]
-    return FittedConstant(_text(name, "constants"), *_numbers(rest, 3, "constants"))
-
-
-def _score(data: Any) -> Score:
-    name, *rest = _list(data) or [None]
-    return Score(_text(name, "scores"), *_numbers(rest, 1, "scores"))
+def _named(document: Document, key: str, count: int) -> Iterator[Any]:
+    """(name, number, …) of each row, a name and `count` numbers."""
+    for each in _list(document[key]):
+        name, *rest = _list(each) or [None]
+        yield _text(name, key), *_numbers(rest, count, key)
 
 
 def _provenance(data: Any) -> Provenance | None:

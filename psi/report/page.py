@@ -5,6 +5,7 @@ import html
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from psi.law.file import write_atomic
@@ -57,7 +58,7 @@ def table(methods: Sequence[dict[str, Any]]) -> tuple[list[str], list[list[str]]
 
 def _row(method: dict[str, Any]) -> list[str]:
     reached = [e for e in method["epochs_to_criterion"] if e is not None]
-    epochs = f"{_median(reached):g}" if reached else "—"
+    epochs = f"{median(reached):g}" if reached else "—"
     peak = method["peak_rate"]
     regret = method["regret"]
     return [
@@ -79,11 +80,6 @@ def _mean(values: Sequence[float | None], digits: int) -> str:
     lost = len(values) - len(finite)
     shown = f"{sum(finite) / len(finite):.{digits}f}" if finite else "diverged"
     return f"{shown} ({lost} diverged)" if finite and lost else shown
-
-
-def _median(values: list[int]) -> float:
-    ordered = sorted(values)
-    return (ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2]) / 2
 
 
 def page(summary: dict[str, Any], figures: Path) -> str:

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from psi.fit.cells import regret
+from psi.fit.cells import law_of, regret
 from psi.fit.formula.families import RELATIVE
 from psi.fit.formula.formula import Formula, Parameter
-from psi.fit.refine import closed_form, intervals, least_squares, mean_lost, minimise
+from psi.fit.refine import intervals, least_squares, mean_lost, minimise
 from psi.law.parsing import parse
 from tests.fit.planted import FORMULA, START, A, B, C, planted, shifted
 
@@ -51,7 +51,7 @@ def test_constants_of_any_sign_and_size_are_searched():
         np.array([50, 4e-3, 1]),
     )
     found = minimise(formula, start, ("loss", "progress"), points)
-    law = closed_form(formula, found, ("loss", "progress"), points, "sgd")
+    law = law_of(formula.bound(found), ("loss", "progress"), points, "sgd")
     assert regret(law, points) < 0.09
     assert minimise(Formula(parse("1")), np.zeros(0), RELATIVE, points).size == 0
 

@@ -69,7 +69,7 @@ def test_headroom():
 @pytest.mark.parametrize(
     ("change", "message"),
     [({"knots": 1}, "knots must be >= 2, got 1"), ({"population": 2}, "population must be >= 4"),
-     ({"generations": 0}, "generations must be >= 1"), ({"spread": 0.0}, "spread positive")],
+     ({"generations": 0}, "generations must be >= 1"), ({"spread": 0.0}, "must be positive")],
 )  # fmt: skip
 def test_searches_that_make_no_sense(change, message):
     with pytest.raises(ValueError, match=message):

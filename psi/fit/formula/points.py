@@ -11,11 +11,11 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
+from psi.ideal.rate import cell_weights
 from psi.law.features import Observation, values
 
 OBSERVED = ("loss", "epoch", "initial_loss", "epochs", "parameters")
 """Columns of a table of ideal rates that features are made of."""
-NOISE = 0.3  # nats: tasks differ by this much at the same features, however sure each label is
 
 
 class Points(NamedTuple):
@@ -91,7 +91,7 @@ def points_of(ideal: pd.DataFrame, features: Sequence[str], scaled: bool = False
         tuple(features),
         feature_values(features, *(ideal[name].to_numpy(float) for name in OBSERVED)),
         rate.to_numpy(float),
-        weights(ideal),
+        cell_weights(ideal),
         ideal.task.to_numpy(object),
     )
 
@@ -109,9 +109,3 @@ def feature_values(
     norms = (unknown, unknown, unknown)
     observed = Observation(epoch, epochs, loss, initial_loss, best, *norms, parameters)
     return values(tuple(names), observed, np)
-
-
-def weights(ideal: pd.DataFrame) -> Float[np.ndarray, " point"]:
-    """1/(variance of log α + NOISE²); 0 for a cell that is flat or has its best at an edge."""
-    error = ideal.log_lr_error.to_numpy(float)
-    return np.where(ideal.sure.to_numpy(bool), 1 / (error**2 + NOISE**2), 0.0)

@@ -16,9 +16,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, Key
 
-from psi.lab.checks import at_least
 from psi.lab.engine.evolution import strategy
 from psi.lab.engine.seeds import POLISH
+from psi.law.checks import at_least, check_positive
 from psi.progress import Report, silent
 
 MOST_DIMENSIONS = 8
@@ -47,8 +47,7 @@ class PolishConfig:
         at_least(
             self, ("population", 4), ("generations", 1), ("seeds", 1), ("seed", 0), ("skip", 0)
         )
-        if not 0 < self.spread < np.inf:
-            raise ValueError(f"spread must be positive and finite, got {self.spread}")
+        check_positive("spread", self.spread)
 
 
 def polish(

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from psi.lab.checks import at_least
+from psi.law.checks import at_least
 
 RATIONAL = ("add", "sub", "mul", "div")
 FULL = (*RATIONAL, "pow", "exp", "log", "sqrt", "tanh")

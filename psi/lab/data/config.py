@@ -9,7 +9,6 @@ from dataclasses import fields as dataclass_fields
 from pathlib import Path
 from typing import Any, get_args
 
-from psi.lab.checks import at_least
 from psi.lab.data.families import FAMILIES
 from psi.lab.hyper import Hyper
 from psi.lab.optimizers import bounds
@@ -23,6 +22,7 @@ from psi.lab.tasks.names import (
     check_task,
     file_and_target,
 )
+from psi.law.checks import at_least
 
 PILOT_RATES = 15
 PILOT_SEEDS = 5
@@ -94,11 +94,11 @@ class GenerateConfig:
             raise ValueError(f"several tasks would be called {', '.join(twice)}: rename files")
         for name in self.families:
             FAMILIES[name]
-        at_least(self, ("trajectories", 0), ("cells", 0), ("candidates", 1), ("seeds", 1))
+        at_least(
+            self, ("trajectories", 0), ("cells", 0), ("candidates", 1), ("seeds", 1), ("seed", 0)
+        )
         if not self.lanes():
             raise ValueError("trajectories or cells must be at least one, got 0 of both")
-        if self.seed < 0:
-            raise ValueError(f"seed must be >= 0, got {self.seed}")
         for number in range(len(labels)):
             low, high = self.rates(number)
             if not 0 < low < high < math.inf:

@@ -15,10 +15,7 @@ def inventory(folder: Path) -> pd.DataFrame:
 
     `best` is the lowest validation loss at the end of a run. Holds one part in memory at a time.
     """
-    parts = [_part(frame) for frame in store.frames_of(folder, COLUMNS)]
-    if not parts:
-        raise store.RecordsError(f"{folder} holds no records (no manifest/part-*.json)")
-    every = pd.concat(parts)
+    every = pd.concat(_part(frame) for frame in store.frames_of(folder, COLUMNS))
     groups = every.groupby("task", sort=False)
     counts = groups[["runs", "converged", "exhausted", "diverged"]].sum()
     criterion = store.read_tasks(folder).set_index("task").criterion

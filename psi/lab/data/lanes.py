@@ -7,7 +7,6 @@ task: on a CPU the caches decide, on an accelerator its memory.
 
 import contextlib
 import json
-import os
 from dataclasses import asdict
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from psi.lab.engine.population import train
 from psi.lab.engine.timing import seconds
 from psi.lab.engine.work import Layout, cut, layout
 from psi.lab.tasks.task import Task
+from psi.law.file import write_atomic
 from psi.progress import Report, silent
 
 WIDTHS: tuple[tuple[str, tuple[int, ...]], ...] = (
@@ -45,7 +45,9 @@ def measured_layout(config: GenerateConfig, folder: Path, report: Report = silen
     known = _read(file)
     if name not in known:
         known[name] = quickest(task, report)
-        _write(file, known)
+        with contextlib.suppress(OSError, ValueError):  # if it cannot be kept, it is measured again
+            file.parent.mkdir(parents=True, exist_ok=True)
+            write_atomic(file, json.dumps(known).encode())
     report(1, 1, f"{known[name]} lanes")
     return layout(known[name])
 
@@ -86,11 +88,3 @@ def _read(file: Path) -> dict[str, int]:
         return {name: width for name, width in known.items() if isinstance(width, int)}
     except (OSError, ValueError, AttributeError):
         return {}
-
-
-def _write(file: Path, known: dict[str, int]) -> None:
-    temporary = file.with_name(f".{file.name}.{os.getpid()}.tmp")
-    with contextlib.suppress(OSError):  # a cache that cannot be written is measured again
-        file.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(json.dumps(known))
-        temporary.replace(file)

@@ -116,15 +116,14 @@ def read_records(folder: Path, columns: Sequence[str] | None = None) -> pd.DataF
 
     Raises RecordsError where there are none or a part is missing, cut or altered.
     """
-    frames = list(frames_of(folder, columns))
-    if not frames:
-        raise RecordsError(f"{folder} holds no records (no manifest/part-*.json)")
-    return pd.concat(frames, ignore_index=True)
+    return pd.concat(frames_of(folder, columns), ignore_index=True)
 
 
 def frames_of(folder: Path, columns: Sequence[str] | None = None) -> Iterator[pd.DataFrame]:
-    """Part after part, for data sets larger than memory."""
-    for path in _entries(folder):
+    """Part after part, for data sets larger than memory. Raises as `read_records` does."""
+    if not (entries := _entries(folder)):
+        raise RecordsError(f"{folder} holds no records (no manifest/part-*.json)")
+    for path in entries:
         yield _read_part(folder, path, columns)
 
 
@@ -192,24 +191,20 @@ def config_hash(folder: Path) -> str:
     return _manifest(folder / "manifest" / "config.json")["hash"]
 
 
-def _manifest(path: Path) -> Json:
-    try:
-        found = json.loads(path.read_text())
-        return {key: found[key] for key in ("config", "hash")}
-    except (OSError, KeyError, TypeError, ValueError) as error:
-        raise RecordsError(f"{path} is no manifest ({error})") from None
-
-
 def _entries(folder: Path) -> list[Path]:
     return sorted((folder / "manifest").glob("part-*.json"))
 
 
-def _entry(path: Path) -> Json:
+def _manifest(path: Path, keys: Sequence[str] = ("config", "hash")) -> Json:
     try:
-        entry = json.loads(path.read_text())
-        return {key: entry[key] for key in ("name", "bytes", "rows", "sha256")}
+        found = json.loads(path.read_text())
+        return {key: found[key] for key in keys}
     except (OSError, KeyError, TypeError, ValueError) as error:
-        raise RecordsError(f"{path} is no manifest entry ({error})") from None
+        raise RecordsError(f"{path} is no manifest ({error})") from None
+
+
+def _entry(path: Path) -> Json:
+    return _manifest(path, ("name", "bytes", "rows", "sha256"))
 
 
 def _content(folder: Path, entry: Json) -> bytes:

@@ -120,8 +120,7 @@ def task_row(config: GenerateConfig, number: int, pilot: pd.DataFrame) -> dict[s
 
 def _criterion(final: np.ndarray) -> float:
     """From final validation losses, shape=(rates, seeds); NaN where every rate diverged."""
-    best = np.fmin.reduce(np.median(final, axis=1))
-    return float(best)
+    return float(np.fmin.reduce(np.median(final, axis=1)))
 
 
 class Job(NamedTuple):

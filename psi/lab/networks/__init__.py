@@ -4,16 +4,9 @@ They are `mlp.mlp`, `residual.residual`, `convolution.cnn`, `sequence.gru`, `seq
 `flax.from_flax` for a user's own module, and `table.network` for what hyperparameters name.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from psi.lab.networks import convolution, flax, mlp, network, residual, sequence, table
 
 __all__ = ["convolution", "flax", "mlp", "network", "residual", "sequence", "table"]
-
-
-def __getattr__(name: str) -> Any:
-    if name in __all__:
-        return import_module(f"{__name__}.{name}")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

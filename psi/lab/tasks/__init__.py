@@ -4,16 +4,9 @@
 `drawn.sample_tasks` draws them from a `distribution.TaskDistribution`; `task` holds the types.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from psi.lab.tasks import build, closed_forms, distribution, drawn, names, problems, table, task
 
 __all__ = ["build", "closed_forms", "distribution", "drawn", "names", "problems", "table", "task"]
-
-
-def __getattr__(name: str) -> Any:
-    if name in __all__:
-        return import_module(f"{__name__}.{name}")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -51,7 +51,8 @@ def _count(rows: Array, real: Real) -> Any:
 
 def share_right(logits: Outputs, y: Int[Array, "*rows"]) -> Float[Array, ""]:
     """Share of rows whose label has the largest logit; ties count as right."""
-    return (_at_label(logits, y) >= logits.max(0)).mean()
+    hot = jax.nn.one_hot(y, logits.shape[0], axis=0, dtype=bool)
+    return (jnp.where(hot, logits, 0).sum(0) >= logits.max(0)).mean()
 
 
 def squared_error(
@@ -64,10 +65,6 @@ def squared_error(
 def r_squared(outputs: Outputs, y: Float[Array, "*rows"]) -> Float[Array, ""]:
     """R² = 1 − Σ (f(x) − y)² / Σ (y − mean y)², f being the first output."""
     return 1 - jnp.square(outputs[0] - y).sum() / jnp.square(y - y.mean()).sum()
-
-
-def _at_label(logits: Outputs, y: Int[Array, "*rows"]) -> Float[Array, "*rows"]:
-    return jnp.where(jax.nn.one_hot(y, logits.shape[0], axis=0, dtype=bool), logits, 0).sum(0)
 
 
 LOSSES: tuple[tuple[str, Loss], ...] = (
