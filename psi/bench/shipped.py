@@ -39,9 +39,7 @@ def by_optimizer() -> list[list[tuple[str, Law]]]:
 
 
 def judged_laws(
-    laws: Sequence[tuple[str, Law]],
-    specs: Sequence[Spec] = HELD_OUT,
-    report: Report = silent,
+    laws: Sequence[tuple[str, Law]], specs: Sequence[Spec] = HELD_OUT, report: Report = silent
 ) -> list[tuple[bool, Judged]]:
     """(whether on fixed data, judged) for every held-out task, under laws of one optimizer."""
     optimizer = laws[0][1].optimizer

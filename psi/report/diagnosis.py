@@ -10,12 +10,7 @@ from matplotlib.figure import Figure
 from psi.report.figures import FONT, legend_beside, save
 
 MAX_DRAWN = 1e200  # beyond that, the ticks of an axis overflow
-COLOURS = {
-    "rate too high": "C3",
-    "spikes": "C1",
-    "noise floor": "C4",
-    "plateau": "C5",
-}
+COLOURS = {"rate too high": "C3", "spikes": "C1", "noise floor": "C4", "plateau": "C5"}
 
 
 def diagnosis_figure(
