@@ -48,12 +48,9 @@ def _losses(axis: Axes, log: Any, curve: Any, found: Any) -> None:
     for each in found:
         if each.span is not None and each.name in COLOURS:
             begin, end = each.span
-            least = (log.at[-1] - log.at[0]) / 150
+            end = max(end, begin + (log.at[-1] - log.at[0]) / 150)
             label = None if each.name in named else each.name
-            axis.axvspan(
-                begin, max(end, begin + least), color=COLOURS[each.name], alpha=0.18, lw=0,
-                label=label,
-            )  # fmt: skip
+            axis.axvspan(begin, end, color=COLOURS[each.name], alpha=0.18, lw=0, label=label)
             named.add(each.name)
     if not fine.all():
         bottom = axis.get_xaxis_transform()

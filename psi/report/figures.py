@@ -22,8 +22,7 @@ from psi.law.law import Law
 DPI = 130
 FONT = 9
 WIDE = 60  # characters of a title's line
-NOTHING = "0.85"
-"""Grey, where nothing was visited."""
+NOTHING = "0.85"  # grey, where nothing was visited
 
 
 class Line(NamedTuple):
@@ -65,10 +64,10 @@ def surface_figure(surface: pd.DataFrame, ideal: pd.DataFrame, path: Path) -> No
     axes[1].set(xlabel="relative loss ε/ε₀", xscale="log", xlim=(low, 1.5))
     axes[0].set_ylabel("learning rate α of epoch i,\nthen linearly to zero")
     figure.colorbar(mesh, ax=axes, label="score lost against the cell's best rate [nats]")
-    figure.suptitle(
-        f"Response surface, {surface.task.nunique()} training tasks pooled"
-        f" (dots: ideal rate of {len(dots)} cells)"
+    shown = (
+        f"{surface.task.nunique()} training tasks pooled (dots: ideal rate of {len(dots)} cells)"
     )
+    figure.suptitle(f"Response surface, {shown}")
     save(figure, path)
 
 
@@ -167,16 +166,10 @@ def _styles(lines: Sequence[Line]) -> list[dict]:
     colours = mpl.color_sequences["tab10"]
     shapes = sorted({line.name.split(",")[0] for line in lines})
     styles = []
-    for line in lines:
-        law = line.name.startswith("Ψ")
-        styles.append(
-            {
-                "color": colours[shapes.index(line.name.split(",")[0])],
-                "lw": 2.4 if law else 1.2,
-                "ls": "--" if "untuned" in line.name else "-",
-                "zorder": 3 if law else 2,
-            }
-        )
+    for name in (line.name for line in lines):
+        lw, zorder = (2.4, 3) if name.startswith("Ψ") else (1.2, 2)
+        color, ls = colours[shapes.index(name.split(",")[0])], "--" if "untuned" in name else "-"
+        styles.append({"color": color, "lw": lw, "ls": ls, "zorder": zorder})
     return styles
 
 
