@@ -17,19 +17,9 @@ if TYPE_CHECKING:
     from psi.advice import range_keras, range_optax, range_torch
 
 __all__ = [
-    "Columns",
-    "Finding",
-    "Log",
-    "Replay",
-    "Suggestion",
-    "diagnose",
-    "range_keras",
-    "range_optax",
-    "range_torch",
-    "read_log",
-    "replay_log",
-    "suggest_lr",
-]
+    "Columns", "Finding", "Log", "Replay", "Suggestion", "diagnose", "range_keras", "range_optax",
+    "range_torch", "read_log", "replay_log", "suggest_lr",
+]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:
