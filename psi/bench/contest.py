@@ -73,7 +73,10 @@ def contest(
     >>> [row.name for row in rows], len(rows[0].final_val_losses)
     (['linear, tuned'], 10)
     """
-    groups = _groups([BASELINES[name] for name in baselines])
+    entered = [BASELINES[name] for name in baselines]
+    by_step = tuple(each for each in entered if each.by_step)
+    # Trained together: the schedules by step; each policy is a program of its own.
+    groups = [by_step] * bool(by_step) + [(each,) for each in entered if not each.by_step]
     steps = len(laws) + 2 * len(groups)
     found: list[Result] = []
     for number, group in enumerate(groups):
@@ -128,13 +131,6 @@ def untuned_rates(records: pd.DataFrame, tasks: pd.DataFrame) -> dict[str, float
     return {name: float(table.loc[family].idxmin()) for name, family in families.items()}  # pyright: ignore
 
 
-def _groups(baselines: Sequence[Baseline]) -> list[Baselines]:
-    """What is trained together: the schedules by step, then every policy by itself."""
-    by_step = tuple(each for each in baselines if each.by_step)
-    policies = [(each,) for each in baselines if not each.by_step]
-    return [by_step, *policies] if by_step else policies
-
-
 def _scored(
     task: Task,
     baselines: Baselines,
@@ -151,9 +147,8 @@ def _scored(
     numbers = np.array([number for number, _ in entries])
     peaks = np.array([entry.peak_rate for _, entry in entries])
     curves = _train(task, baselines, numbers, peaks, SCORING_SEEDS, key)
-    return [
-        _measured(each, curves, lane, task, criterion) for lane, (_, each) in enumerate(entries)
-    ]
+    numbered = enumerate(entry for _, entry in entries)
+    return [_measured(entry, curves, lane, task, criterion) for lane, entry in numbered]
 
 
 def _measured(entry: Entry, curves: Curves, lane: int, task: Task, criterion: float) -> Result:

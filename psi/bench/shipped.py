@@ -11,7 +11,7 @@ from jaxtyping import Array, Key
 
 from psi.bench.baselines import SCHEDULES
 from psi.bench.contestants import policies
-from psi.bench.judging import OTHER_RESOLUTIONS, Gain, Judged, gain, judge
+from psi.bench.judging import OTHER_RESOLUTIONS, Judged, gain, judge
 from psi.bench.references import KEYS, headroom, reference
 from psi.bench.suites import HELD_OUT
 from psi.lab.engine.devices import beside
@@ -70,14 +70,12 @@ def rows_of(name: str, judged: Sequence[tuple[bool, Judged]]) -> list[Row]:
         where = "validation, fixed data" if fixed else "streams"
         for schedule in SCHEDULES:
             better = gain(group, name, f"{schedule}, single rate")
-            what = f"{where}: nats better than the single {schedule} {_interval(better)}"
+            spread = f"[{better.low:+.3f}, {better.high:+.3f}]"
+            what = f"{where}: nats better than the single {schedule} {spread}, "
+            what += f"{better.wins} of {better.tasks} tasks"
             row = at_least(name, what, better.mean, least)
             rows.append(row._replace(ok=row.ok and better.low > 0))
     return rows
-
-
-def _interval(better: Gain) -> str:
-    return f"[{better.low:+.3f}, {better.high:+.3f}], {better.wins} of {better.tasks} tasks"
 
 
 def table(names: Sequence[str], judged: Sequence[tuple[bool, Judged]]) -> pd.DataFrame:
@@ -87,17 +85,12 @@ def table(names: Sequence[str], judged: Sequence[tuple[bool, Judged]]) -> pd.Dat
 
 
 def _entry(name: str, fixed: bool, judged: Judged) -> dict[str, object]:
-    facts = judged.task.facts
-    regret = judged.regret
+    facts, regret = judged.task.facts, judged.regret
     entry: dict[str, object] = {
-        "law": name,
-        "optimizer": facts.optimizer,
-        "task": judged.task.name,
-        "measure": "validation" if fixed else "stream",
-        "epochs": facts.epochs,
-        "network": facts.network,
-        "loss": float(judged.losses(name).mean()),
-    }
+        "law": name, "optimizer": facts.optimizer, "task": judged.task.name,
+        "measure": "validation" if fixed else "stream", "epochs": facts.epochs,
+        "network": facts.network, "loss": float(judged.losses(name).mean()),
+    }  # fmt: skip
     for schedule in SCHEDULES:
         entry[f"regret_{schedule}_tuned"] = regret(name, f"{schedule}, tuned")
         entry[f"regret_{schedule}_single"] = regret(name, f"{schedule}, single rate")

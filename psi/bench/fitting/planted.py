@@ -41,20 +41,14 @@ class PlantedResult(NamedTuple):
 
     recovered: bool
     """The chosen form, refitted to noise-free values, is the planted one to 1 % on a grid."""
-    formula: str
-    """The chosen row, as fitted to the noise."""
-    free: int
-    """Its number of constants."""
-    worst: float
-    """Largest relative deviation after the refit to noise-free values."""
+    formula: str  # the chosen row, as fitted to the noise
+    free: int  # its number of constants
+    worst: float  # largest relative deviation after the refit to noise-free values
     constants: dict[str, float]
     """(a, c, d) of a·ε/(ε + c)/(1 + i/d), or (a, p) of a·ε^p, that say the same as the row."""
-    off: float
-    """Largest deviation of a constant from the planted one; relative, but absolute for p."""
-    front: int
-    """Rows of the front."""
-    seconds: float
-    """Wall clock of the search."""
+    off: float  # largest deviation of a constant from the planted one; relative, but absolute for p
+    front: int  # rows of the front
+    seconds: float  # wall clock of the search
 
 
 def planted(
@@ -81,12 +75,11 @@ def power_law(
     count: int = POINTS,
 ) -> PlantedResult:
     """ε^exponent, from data and a search of this seed."""
-
-    def off(found: dict[str, float]) -> float:
-        return abs(found["p"] - exponent)
-
     form = candidate(POWER, NAMES, {"a": 1.0, "p": exponent})
-    return _result(lambda loss, _: loss**exponent, form, off, seed, noise, config, count)
+    return _result(
+        lambda loss, _: loss**exponent, form, lambda found: abs(found["p"] - exponent),
+        seed, noise, config, count,
+    )  # fmt: skip
 
 
 def sample(rate: Rate, seed: int, noise: float, count: int = POINTS) -> Points:
@@ -127,12 +120,6 @@ def _result(
     fit = refit(truth, clean._replace(log_rate=np.log(found)))
     constants = dict(zip(fit.formula.names, map(float, fit.fitted), strict=True))
     return PlantedResult(
-        recovered=worst <= SAME,
-        formula=text(row.expression, 4),
-        free=len(row.fitted),
-        worst=worst,
-        constants=constants,
-        off=off(constants),
-        front=len(front.rows),
-        seconds=seconds,
-    )
+        recovered=worst <= SAME, formula=text(row.expression, 4), free=len(row.fitted), worst=worst,
+        constants=constants, off=off(constants), front=len(front.rows), seconds=seconds,
+    )  # fmt: skip

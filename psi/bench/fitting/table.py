@@ -8,7 +8,7 @@ import pandas as pd
 
 from psi.bench.fitting.many import million
 from psi.bench.fitting.measured import exponents, quadratics
-from psi.bench.fitting.planted import PlantedResult, planted, power_law
+from psi.bench.fitting.planted import planted, power_law
 from psi.bench.shipped import by_optimizer, judged_laws, rows_of, table
 from psi.progress import Report, silent, within
 from psi.verify.rows import Row, absolute, at_least, at_most, timed
@@ -56,17 +56,14 @@ def _planted() -> list[Row]:
     for noise, least, tolerance in ((0.05, 4, 0.05), (0.30, 3, 0.15)):
         found = [planted(seed, noise) for seed in SEEDS]
         good = [f.recovered and f.off <= tolerance for f in found]
-        formulas = "; ".join(_seed(s, f) for s, f in zip(SEEDS, found, strict=True))
+        formulas = [f"{f.formula}, off {f.off:.1%}" for f in found]
+        each = "; ".join(f"seed {s}: {f}" for s, f in zip(SEEDS, formulas, strict=True))
         what = f"seeds of {len(SEEDS)} at {noise:.0%} noise with the form, constants"
         rows += [
-            at_least("planted", f"{what} within {tolerance:.0%} ({formulas})", sum(good), least),
+            at_least("planted", f"{what} within {tolerance:.0%} ({each})", sum(good), least),
             at_most("planted", f"seconds a seed at {noise:.0%}", max(f.seconds for f in found), 30),
         ]
     return rows
-
-
-def _seed(seed: int, found: PlantedResult) -> str:
-    return f"seed {seed}: {found.formula}, off {found.off:.1%}"
 
 
 def _powers() -> list[Row]:
