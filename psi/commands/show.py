@@ -48,7 +48,9 @@ class ShowCommand:
         if self.png:
             from psi.report.figures import law_figure
 
-            law_figure(law, self.epochs or _seen(law), self.png, self.parameters)
+            seen = dict(zip(law.features, law.domain, strict=True)).get("epoch")
+            epochs = self.epochs or (int(seen.high) + 1 if seen else EPOCHS)
+            law_figure(law, epochs, self.png, self.parameters)
         if not self.json:
             print_law(law, forms)
         return law.document()
@@ -61,9 +63,3 @@ def _forms(law: psi.Law, as_latex: bool, as_python: bool) -> list[tuple[str, str
         raise ValueError(f"a network has no formula: {law}")
     forms = [("LaTeX", latex(law.model))] if as_latex else []
     return forms + ([("Python", python(law.model))] if as_python else [])
-
-
-def _seen(law: psi.Law) -> int:
-    """Epochs of a drawing: those that a law of raw epochs has seen."""
-    last = dict(zip(law.features, law.domain, strict=True)).get("epoch")
-    return EPOCHS if last is None else int(last.high) + 1
