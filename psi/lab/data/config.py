@@ -43,7 +43,7 @@ class GenerateConfig:
         >>> [config.label(number) for number in range(2)]
         ['wine, width=8', 'wine, optimizer=adam, width=8']
         >>> config.runs()  # networks trained in all
-        22180
+        22660
     """
 
     tasks: tuple[str, ...] = ("breast_cancer", "wine", "gaussian_mixture-0", "teacher-0")
@@ -51,7 +51,9 @@ class GenerateConfig:
     (drawn-0, drawn-1, …); problems whose ideal rate is known; your own .csv, .parquet and .npz
     files; openml:NAME."""
     hyper: Hyper = field(default_factory=Hyper)
+    """Of every training, but the learning rate."""
     data: DataConfig = field(default_factory=DataConfig)
+    """How your own files and OpenML data sets are read."""
     trajectories: int = 160
     """Random trajectories a task, the families of psi.lab.data.trajectories in turn."""
     cells: int = 20
