@@ -115,14 +115,10 @@ def read_log(path: Path, columns: Columns | None = None) -> Log:
         before, after = positions[logged][[k, k + 1]]
         raise ValueError(f"{path}: one run a log, but {at} falls from {before:g} to {after:g}")
     return Log(
-        unit=at or "line",
-        at=positions[logged],
-        loss=losses[logged],
-        rate=rates[logged],
-        update_ratio=ratios[logged],
-        epoch=epochs[logged] if epoch and rises(epochs) else None,
+        unit=at or "line", at=positions[logged], loss=losses[logged], rate=rates[logged],
+        update_ratio=ratios[logged], epoch=epochs[logged] if epoch and rises(epochs) else None,
         columns=Columns(at, loss, rate, ratio),
-    )
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -30,10 +30,8 @@ class RecordsCommand:
         from psi.lab.data import store
         from psi.lab.data.inventory import inventory
 
-        if self.check:
-            faults = store.check(self.folder)
-            if faults:
-                raise ValueError(f"{len(faults)} parts are damaged: {'; '.join(faults[:5])}")
+        if self.check and (faults := store.check(self.folder)):
+            raise ValueError(f"{len(faults)} parts are damaged: {'; '.join(faults[:5])}")
         table = inventory(self.folder)
         if self.png:
             from psi.report.records import records_figure

@@ -44,7 +44,12 @@ class ShowCommand:
             raise ValueError(f"epochs must be >= 1, got {self.epochs}")
         if self.parameters is not None and "parameters" not in law.features:
             raise ValueError(f"this law does not see the number of parameters: {law}")
-        forms = _forms(law, self.latex, self.python)
+        forms = []
+        if self.latex or self.python:
+            if isinstance(law.model, Network):
+                raise ValueError(f"a network has no formula: {law}")
+            forms += [("LaTeX", latex(law.model))] if self.latex else []
+            forms += [("Python", python(law.model))] if self.python else []
         if self.png:
             from psi.report.figures import law_figure
 
@@ -54,12 +59,3 @@ class ShowCommand:
         if not self.json:
             print_law(law, forms)
         return law.document()
-
-
-def _forms(law: psi.Law, as_latex: bool, as_python: bool) -> list[tuple[str, str]]:
-    if not (as_latex or as_python):
-        return []
-    if isinstance(law.model, Network):
-        raise ValueError(f"a network has no formula: {law}")
-    forms = [("LaTeX", latex(law.model))] if as_latex else []
-    return forms + ([("Python", python(law.model))] if as_python else [])

@@ -143,9 +143,7 @@ def curves_figure(lines: Sequence[Line], criterion: float, path: Path) -> None:
     axes[0].axhline(criterion, color="0.5", lw=0.8, ls=":", label="criterion")
     axes[0].set(xlabel="epochs trained", ylabel="validation loss [nats], mean over seeds")
     axes[0].set_yscale("log")
-    _epoch_axis(axes[0])
-    legend_beside(axes[0])
-    save(figure, path)
+    _finish(figure, axes[0], path)
 
 
 def rates_figure(lines: Sequence[Line], path: Path) -> None:
@@ -157,9 +155,7 @@ def rates_figure(lines: Sequence[Line], path: Path) -> None:
         axes[0].plot(np.arange(1, len(rates) + 1), rates, label=line.name, **style)
     axes[0].set(xlabel="epoch", ylabel="learning rate at its last step", yscale="log")
     axes[0].set_ylim(bottom=axes[0].get_ylim()[1] / 1e4)
-    _epoch_axis(axes[0])
-    legend_beside(axes[0])
-    save(figure, path)
+    _finish(figure, axes[0], path)
 
 
 def _styles(lines: Sequence[Line]) -> list[dict]:
@@ -173,9 +169,11 @@ def _styles(lines: Sequence[Line]) -> list[dict]:
     return styles
 
 
-def _epoch_axis(axis: Axes) -> None:
+def _finish(figure: Figure, axis: Axes, path: Path) -> None:
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     axis.grid(alpha=0.25, lw=0.5)
+    legend_beside(axis)
+    save(figure, path)
 
 
 def _figure(rows: int, columns: int, size: tuple[float, float], sharey: bool = False):

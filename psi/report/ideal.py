@@ -37,8 +37,7 @@ def gain_figure(surface: pd.DataFrame, path: Path) -> None:
     colours = ScalarMappable(Normalize(-top, top), "RdBu")
     for column, name in enumerate(names):
         for row, half in enumerate(halves):
-            own = surface[(surface.group == name) & half]
-            _gained(axes[row, column], own, colours)
+            _gained(axes[row, column], surface[(surface.group == name) & half], colours)
         axes[0, column].set_title(name, fontsize=FONT + 1)
         axes[1, column].set_xlabel("loss ε [nats]")
     for row, name in enumerate(("first half", "second half")):

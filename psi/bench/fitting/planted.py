@@ -34,6 +34,7 @@ TRUTH = {"a": 0.5, "c": 0.5, "d": 40.0}
 SAME = 0.01  # relative
 
 Rate = Callable[[Float[np.ndarray, " point"], Float[np.ndarray, " point"]], np.ndarray]
+Deviation = Callable[[dict[str, float]], float]  # of found constants from the planted ones
 
 
 class PlantedResult(NamedTuple):
@@ -59,7 +60,8 @@ def planted(
     def off(found: dict[str, float]) -> float:
         return max(abs(found[name] / true - 1) for name, true in TRUTH.items())
 
-    return _result(saturating, candidate(SATURATING, NAMES, TRUTH), off, seed, noise, config, count)
+    form, noisy = candidate(SATURATING, NAMES, TRUTH), sample(saturating, seed, noise, count)
+    return _result(saturating, form, off, noisy, config or SymbolicConfig(seed=seed))
 
 
 def saturating(loss: np.ndarray, epoch: np.ndarray) -> np.ndarray:
@@ -76,10 +78,12 @@ def power_law(
 ) -> PlantedResult:
     """ε^exponent, from data and a search of this seed."""
     form = candidate(POWER, NAMES, {"a": 1.0, "p": exponent})
-    return _result(
-        lambda loss, _: loss**exponent, form, lambda found: abs(found["p"] - exponent),
-        seed, noise, config, count,
-    )  # fmt: skip
+
+    def rate(loss: np.ndarray, _: np.ndarray) -> np.ndarray:
+        return loss**exponent
+
+    noisy, chosen = sample(rate, seed, noise, count), config or SymbolicConfig(seed=seed)
+    return _result(rate, form, lambda found: abs(found["p"] - exponent), noisy, chosen)
 
 
 def sample(rate: Rate, seed: int, noise: float, count: int = POINTS) -> Points:
@@ -100,17 +104,11 @@ def grid(rate: Rate) -> Points:
 
 
 def _result(
-    rate: Rate,
-    truth: Candidate,
-    off: Callable[[dict[str, float]], float],
-    seed: int,
-    noise: float,
-    config: SymbolicConfig | None,
-    count: int,
+    rate: Rate, truth: Candidate, off: Deviation, noisy: Points, config: SymbolicConfig
 ) -> PlantedResult:
-    noisy, clean = sample(rate, seed, noise, count), grid(rate)
+    clean = grid(rate)
     begun = time.perf_counter()
-    front = symbolic_regression(noisy, config or SymbolicConfig(seed=seed))
+    front = symbolic_regression(noisy, config)
     seconds = time.perf_counter() - begun
     row = front.chosen
     again = refit(Candidate(row.formula, row.fitted), clean, starts=4)
