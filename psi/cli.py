@@ -6,6 +6,7 @@ bench fit) is exit code 1.
 """
 
 import contextlib
+import inspect
 import io
 import json
 import os
@@ -67,32 +68,42 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _parse(arguments: Sequence[str]) -> Any:
-    said = io.StringIO()
+    message = io.StringIO()
     try:
-        with contextlib.redirect_stderr(said):
+        with contextlib.redirect_stderr(message):
             return tyro.cli(
-                _commands(_preset(arguments)),
+                _commands(_preset(arguments), brief=arguments[:1] in (["-h"], ["--help"])),
                 prog="psi",
-                description=psi.__doc__,
+                description=str(psi.__doc__).split("\n\n")[0],
                 args=list(arguments),
             )
     except SystemExit as error:
         if not error.code:
             raise  # --help
-        raise ValueError(_one_line(said.getvalue())) from None
+        raise ValueError(_one_line(message.getvalue())) from None
 
 
-def _commands(preset: str) -> Any:
-    """The union of all commands; a preset sets the defaults of `generate`."""
+def _commands(preset: str, brief: bool) -> Any:
+    """The union of all commands; a preset sets the defaults of `generate`.
+
+    `brief`: each command in a line, for the list of them.
+    """
     config = dict(PRESETS)[preset]
     start: Any = GenerateCommand(out=tyro.MISSING, preset=preset, config=config)  # type: ignore
+    texts = {name: _help(command, brief) for name, command in COMMANDS.items()}
     rows = [
-        Annotated[command, tyro.conf.subcommand(name, default=start)]
+        Annotated[command, tyro.conf.subcommand(name, default=start, description=texts[name])]
         if command is GenerateCommand
-        else Annotated[command, tyro.conf.subcommand(name)]
+        else Annotated[command, tyro.conf.subcommand(name, description=texts[name])]
         for name, command in COMMANDS.items()
     ]
     return Union[tuple(rows)]  # noqa: UP007
+
+
+def _help(command: type, brief: bool) -> str:
+    """The command's docstring, each example on a line of its own: tyro would fill them in one."""
+    text = inspect.getdoc(command) or ""
+    return text.split("\n\n")[0] if brief else text.replace("\nExample: ", "\n\nExample: ")
 
 
 def _plugins(arguments: Sequence[str]) -> list[Path]:

@@ -117,10 +117,10 @@ def _fit(
     (work / "laws").mkdir(exist_ok=True)
     fitted = []
     with bar("fitting laws") as report:
-        for done, (name, file, how) in enumerate(LAWS):
+        for done, (name, file, settings) in enumerate(LAWS):
             report(done, len(LAWS), name)
-            how = replace(how, seed=config.seed)
-            fit_surface(work, surface, ideal, how, (config.held_out,)).law.save(work / file)
+            settings = replace(settings, seed=config.seed)
+            fit_surface(work, surface, ideal, settings, (config.held_out,)).law.save(work / file)
             fitted.append(Fitted(f"Ψ {name}", file, psi.load(work / file)))
         report(len(LAWS), len(LAWS), "")
     return fitted
@@ -158,8 +158,8 @@ def _draw(
     figures.surface_figure(
         surface[seen], ideal[ideal.domain != task.facts.domain], folder / "surface.png"
     )
-    here = ideal[ideal.domain == task.facts.domain]
-    initial, epochs = float(here.initial_loss.mean()), task.facts.epochs
+    own = ideal[ideal.domain == task.facts.domain]
+    initial, epochs = float(own.initial_loss.mean()), task.facts.epochs
     figures.psi_figure(
         [
             figures.Surface(
@@ -169,7 +169,7 @@ def _draw(
         ],
         (min(0.01, initial / 10), initial),
         epochs,
-        here,
+        own,
         folder / "psi.png",
     )
     lines = [figures.Line(_label(r), r.mean_val_losses, r.mean_rates) for r in results]
@@ -231,7 +231,7 @@ class _Seconds:
         self._last = time.monotonic()
 
     def note(self, stage: str) -> None:
-        now = time.monotonic()
-        self.spent[stage] = round(now - self._last, 1)
-        self.spent["total"] = round(self.spent["total"] + now - self._last, 1)
-        self._last = now
+        moment = time.monotonic()
+        self.spent[stage] = round(moment - self._last, 1)
+        self.spent["total"] = round(self.spent["total"] + moment - self._last, 1)
+        self._last = moment

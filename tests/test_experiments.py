@@ -87,12 +87,15 @@ def test_a_tidied_law_has_the_same_rates(end, name):
     found = np.array([np.log(2.0), -0.2, 1.1, -0.25, np.log(end)])
     warmed = of_family(family("loss_power*polynomial*size_power*warmup", SIZED), found)
     domain = (Range(0.01, 2.0), Range(0.0, 0.975), Range(10.0, 9000.0))
-    kind = tidied(warmed, domain)
-    assert kind.name == name
+    candidate = tidied(warmed, domain)
+    assert candidate.name == name
     grid = [axis.reshape(-1) for axis in np.meshgrid(*(np.linspace(*each, 9) for each in domain))]
     one, other = (
         evaluate(formula, SIZED, grid, np)
-        for formula in (warmed.formula.bound(warmed.start), kind.formula.bound(kind.start))
+        for formula in (
+            warmed.formula.bound(warmed.start),
+            candidate.formula.bound(candidate.start),
+        )
     )
     np.testing.assert_allclose(one, other, rtol=1e-6)
 

@@ -143,33 +143,34 @@ def fit(config: StudyConfig, data: Data, scaled: bool, report: Note) -> Fits:
     points = points_of(data.ideal, SIZED, scaled)
     named = [each for each in families(SIZED) if each.name in config.families]
     table = [each for each in named if len(each.formula.parameters) <= MOST_CONSTANTS]
-    curves = fit_curves(table, points, config.seed, lambda *now: report(f"fitting {now[-1]}"))
-    front = symbolic_regression(points, config.symbolic, report=lambda *now: report(now[-1]))
+    curves = fit_curves(table, points, config.seed, lambda *step: report(f"fitting {step[-1]}"))
+    front = symbolic_regression(points, config.symbolic, report=lambda *step: report(step[-1]))
     return Fits(curves, front)
 
 
-def kinds_of(config: StudyConfig, fits: Fits, points: Points) -> list[Candidate]:
+def candidates_of(config: StudyConfig, fits: Fits, points: Points) -> list[Candidate]:
     """What goes on to the search: few, and different."""
     always = [curve for curve in fits.curves if curve.family.name in ALWAYS]
-    kinds: list[Candidate] = []
+    candidates: list[Candidate] = []
     for curve in [*always, simplest(fits.curves), *fits.curves]:
-        kind = Candidate(curve.family.formula, curve.fitted, curve.family.name)
-        if len(kinds) < config.curves and _is_new(kind, kinds, points):
-            kinds.append(kind)
+        candidate = Candidate(curve.family.formula, curve.fitted, curve.family.name)
+        if len(candidates) < config.curves and _is_new(candidate, candidates, points):
+            candidates.append(candidate)
     row = fits.front.chosen
     few = 1 <= len(row.fitted) <= MOST_CONSTANTS
     symbolic = Candidate(row.formula, row.fitted) if few else None
-    return [*kinds, symbolic] if symbolic and _is_new(symbolic, kinds, points) else kinds
+    new = symbolic is not None and _is_new(symbolic, candidates, points)
+    return [*candidates, symbolic] if symbolic and new else candidates
 
 
-def _is_new(kind: Candidate, others: Sequence[Candidate], points: Points) -> bool:
+def _is_new(candidate: Candidate, others: Sequence[Candidate], points: Points) -> bool:
     """Whether its rates differ from those of all others: a factor may have become 1."""
 
-    def log_rate(kind: Candidate) -> np.ndarray:
-        rate = evaluate(kind.formula.bound(kind.start), points.names, points.values, np)
+    def log_rate(candidate: Candidate) -> np.ndarray:
+        rate = evaluate(candidate.formula.bound(candidate.start), points.names, points.values, np)
         return np.log(np.broadcast_to(rate, points.log_rate.shape))
 
-    return all(np.abs(log_rate(kind) - log_rate(other)).max() > SAME for other in others)
+    return all(np.abs(log_rate(candidate) - log_rate(other)).max() > SAME for other in others)
 
 
 def domain_of(data: Data) -> tuple[Range, Range, Range]:
@@ -184,10 +185,10 @@ def domain_of(data: Data) -> tuple[Range, Range, Range]:
     )
 
 
-def place_of(config: StudyConfig, data: Data, kinds: Sequence[Candidate]) -> Arena:
+def study_arena(config: StudyConfig, data: Data, candidates: Sequence[Candidate]) -> Arena:
     """Where all kinds compete, pure and scaled: they share their compiled programs."""
     key = jax.random.key(config.seed + 1)
-    return arena(kinds, data.training(key), SIZED, domain_of(data), False, key)
+    return arena(candidates, data.training(key), SIZED, domain_of(data), False, key)
 
 
 def content(config: StudyConfig) -> dict[str, object]:

@@ -27,19 +27,19 @@ PACKAGES = ("numpy", "scipy", "jax", "optax", "evosax", "optimistix", "pyoperon"
 COMMAND = "python -m experiments.closed_forms.main --ship"
 
 
-def law_of(config: StudyConfig, data: Data, place: Arena, winner: Finalist, scaled: bool) -> Law:
+def law_of(config: StudyConfig, data: Data, arena: Arena, winner: Finalist, scaled: bool) -> Law:
     """The law of a candidate, without its scores on held-out tasks."""
     domain = domain_of(data)
     ideal = data.ideal
-    kind = tidied(winner.candidate._replace(start=winner.found), domain)
+    candidate = tidied(winner.candidate._replace(start=winner.found), domain)
     return Law(
-        model=kind.formula.bound(kind.start),
+        model=candidate.formula.bound(candidate.start),
         features=SIZED,
         domain=domain,
         rates=rates_over(winner.candidate.formula, winner.found, SIZED, domain),
         optimizer=str(data.tasks[0].facts.optimizer),
         initial_loss=float(ideal.groupby("task").initial_loss.median().median()),
-        constants=_constants(place, winner, domain),
+        constants=_constants(arena, winner, domain),
         scores=(
             Score("regret on the training tasks, fitted to ideal rates", winner.fitted),
             Score("regret on the training tasks, polished", winner.polished),
@@ -49,17 +49,17 @@ def law_of(config: StudyConfig, data: Data, place: Arena, winner: Finalist, scal
     )
 
 
-def tidied(kind: Candidate, domain: tuple[Range, ...]) -> Candidate:
+def tidied(candidate: Candidate, domain: tuple[Range, ...]) -> Candidate:
     """The same rates within the domain, without the part of a warm-up that is not in it.
 
     One over w that does not end there is a rise, a min(1, 0.1 + 0.9 t/w) = 0.1 a (1 + t/d) with
     d = w/9; where that rises by less than SAME nats it is left out.
     """
-    found = kind.start
-    if not kind.name.endswith(WARMUP) or np.exp(found[-1]) <= domain[1].high:
-        return kind
+    found = candidate.start
+    if not candidate.name.endswith(WARMUP) or np.exp(found[-1]) <= domain[1].high:
+        return candidate
     moved = np.r_[found[0] + np.log(0.1), found[1:-1]]
-    shorter = of_family(family(kind.name.removesuffix(WARMUP), SIZED), moved)
+    shorter = of_family(family(candidate.name.removesuffix(WARMUP), SIZED), moved)
     d = found[-1] - np.log(9)
     if np.log1p(domain[1].high / np.exp(d)) < SAME:
         return shorter
@@ -74,18 +74,18 @@ def of_family(of: Family, found: Float[np.ndarray, " constant"]) -> Candidate:
 
 
 def _constants(
-    place: Arena, winner: Finalist, domain: tuple[Range, ...]
+    arena: Arena, winner: Finalist, domain: tuple[Range, ...]
 ) -> tuple[FittedConstant, ...]:
-    low, high = intervals(place, winner)
-    kind = tidied(winner.candidate._replace(start=winner.found), domain)
+    low, high = intervals(arena, winner)
+    candidate = tidied(winner.candidate._replace(start=winner.found), domain)
     # Tidying only shifts what is searched: ends of intervals go with their constants.
-    count = len(kind.start)
-    shift = kind.start - winner.found[:count]
-    every = (kind.start, *(end[:count] + shift for end in (low, high)))
-    rows = (kind.formula.constants(each) for each in every)
+    count = len(candidate.start)
+    shift = candidate.start - winner.found[:count]
+    every = (candidate.start, *(end[:count] + shift for end in (low, high)))
+    rows = (candidate.formula.constants(each) for each in every)
     return tuple(
         FittedConstant(name, float(value), float(a), float(b))
-        for name, value, a, b in zip(kind.formula.names, *rows, strict=True)
+        for name, value, a, b in zip(candidate.formula.names, *rows, strict=True)
     )
 
 

@@ -20,11 +20,11 @@ import tyro
 from experiments.closed_forms.compute import (
     Data,
     StudyConfig,
+    candidates_of,
     content,
     fit,
-    kinds_of,
     measure,
-    place_of,
+    study_arena,
 )
 from experiments.closed_forms.laws import law_of
 from psi.fit.formula.families import SIZED
@@ -74,10 +74,10 @@ class Main:
 
 
 def _open(out: Path, config: StudyConfig) -> None:
-    path, now = out / "config.json", json.loads(json.dumps(content(config)))
-    if path.exists() and json.loads(path.read_text()) != now:
+    path, asked = out / "config.json", json.loads(json.dumps(content(config)))
+    if path.exists() and json.loads(path.read_text()) != asked:
         raise ValueError(f"{path} is of another config: choose another folder")
-    write_atomic(path, json.dumps(now, indent=1).encode())
+    write_atomic(path, json.dumps(asked, indent=1).encode())
 
 
 def _study(config: StudyConfig, optimizer: str, out: Path) -> None:
@@ -95,18 +95,19 @@ def _study(config: StudyConfig, optimizer: str, out: Path) -> None:
         jax.clear_caches()  # a process may map so many programs and no more (vm.max_map_count)
         found = list(beside(lambda scaled: fit(config, data, scaled, report), (False, True)))
         jax.clear_caches()
-        kinds = [
-            kinds_of(config, each, points_of(data.ideal, SIZED, scaled))
+        candidates = [
+            candidates_of(config, each, points_of(data.ideal, SIZED, scaled))
             for scaled, each in zip((False, True), found, strict=True)
         ]
-        place, count = place_of(config, data, [*kinds[0], *kinds[1]]), len(kinds[0])
+        arena = study_arena(config, data, [*candidates[0], *candidates[1]])
+        count = len(candidates[0])
         note = lambda *step: report(step[-1])  # noqa: E731
-        pure = compete(place, range(count), config.rounds, note)
-        there = place._replace(scaled=True)
-        scaled = compete(there, range(count, len(place.candidates)), config.rounds, note)
+        pure = compete(arena, range(count), config.rounds, note)
+        scaled_arena = arena._replace(scaled=True)
+        scaled = compete(scaled_arena, range(count, len(arena.candidates)), config.rounds, note)
         pair = (
-            law_of(config, data, place, pure[0], scaled=False),
-            law_of(config, data, there, scaled[0], scaled=True),
+            law_of(config, data, arena, pure[0], scaled=False),
+            law_of(config, data, scaled_arena, scaled[0], scaled=True),
         )
     _tables(out, optimizer, data, {"": pure, "-scaled": scaled})
     for name, each in zip(("pure", "scaled"), found, strict=True):

@@ -51,9 +51,9 @@ class Main:
         from psi.lab.engine.devices import prepare
 
         prepare()
-        there = pd.read_csv(self.out) if self.out.exists() else pd.DataFrame(columns=KEYS)
-        rows = [there] if len(there) else []
-        known = set(zip(there.optimizer, there.task, strict=True))
+        kept = pd.read_csv(self.out) if self.out.exists() else pd.DataFrame(columns=KEYS)
+        rows = [kept] if len(kept) else []
+        known = set(zip(kept.optimizer, kept.task, strict=True))
         work = [(o, n, spec) for o in self.optimizers for n, spec in enumerate(HELD_OUT)]
         with bar("references") as update:
             for done, (optimizer, number, spec) in enumerate(work):

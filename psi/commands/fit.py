@@ -75,18 +75,18 @@ class FitCommand:
 
     def command(self) -> str:
         """What would have to be typed to make the law again."""
-        said = ["psi", "fit", str(self.folder), "--kind", self.config.kind]
-        said += ["--features", self.config.features]
+        words = ["psi", "fit", str(self.folder), "--kind", self.config.kind]
+        words += ["--features", self.config.features]
         for each in fields(FitConfig):
             value = getattr(self.config, each.name)
             if each.name not in ("kind", "features") and value != each.default:
-                said += [f"--{each.name}"] if value is True else [f"--{each.name}", str(value)]
-        said += ["--polish"] if self.polish else []
-        said += ["--ideal", str(self.ideal)] if self.ideal else []
-        said += ["--plugin", *map(str, self.plugin)] if self.plugin else []
-        said += ["--hold-out", *self.hold_out] if self.hold_out else []
-        said += [] if self.schedule else ["--no-schedule"]
-        return shlex.join([*said, "--out", str(self.out)])
+                words += [f"--{each.name}"] if value is True else [f"--{each.name}", str(value)]
+        words += ["--polish"] if self.polish else []
+        words += ["--ideal", str(self.ideal)] if self.ideal else []
+        words += ["--plugin", *map(str, self.plugin)] if self.plugin else []
+        words += ["--hold-out", *self.hold_out] if self.hold_out else []
+        words += [] if self.schedule else ["--no-schedule"]
+        return shlex.join([*words, "--out", str(self.out)])
 
 
 def _write_front(front: "Front", out: Path) -> tuple[Path, Path]:

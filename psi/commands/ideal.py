@@ -92,6 +92,6 @@ def _print(tables: Mapping[str, "pd.DataFrame"], summary: dict[str, Any], out: P
             rows.append((str(row["task"]), *numbers, f"{row['headroom']:+.3f}", spread))
         title = "Headroom: nats between the best constant rate and the oracle"
         print_table(title, columns, rows, columns[:1], 110)
-    for label, found in summary["identifiability"].items():
-        print(f"{label}: {found['verdict']}")
+    for label, verdict in summary["identifiability"].items():
+        print(f"{label}: {verdict['verdict']}")
     print(f"{summary['bins_visited']:,} of {summary['bins']:,} bins were visited. Tables: {out}")

@@ -73,6 +73,8 @@ def fit_law(
         >>> law.optimizer, law.features
         ('sgd', ('loss_ratio', 'progress'))
     """
+    if polish and config.kind == "network":
+        raise ValueError(f"only a formula can be polished, got kind {config.kind}")
     records, tasks = store.read_records(folder), store.read_tasks(folder)
     config = replace(config, optimizer=optimizer_of(folder, tasks, config))
     own = set(tasks.task[tasks.optimizer == config.optimizer])

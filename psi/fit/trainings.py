@@ -141,7 +141,7 @@ def polished(
     """
     law, candidate = fitted.law, fitted.candidate
     if candidate is None:
-        raise ValueError(f"only a formula can be polished, got a {config.kind}")
+        raise ValueError(f"only a formula can be polished, got kind {config.kind}")
     every = arena_of([candidate], law.domain, folder, config, records, held_out)
     with bar("searching on whole trainings") as report:
         best = compete(every, [0], rounds or Rounds(), report)[0]

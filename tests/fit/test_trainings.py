@@ -7,10 +7,14 @@ import psi
 from psi.fit.closed import REGRET
 from psi.fit.config import FitConfig
 from psi.fit.dataset import fit_law
+from psi.fit.search.evolution import PolishConfig
+from psi.fit.search.finalists import Rounds
 from psi.fit.trainings import probed_scales, rebuilt, reference, schedule_regrets
 from psi.lab.data import store
 from psi.law.law import Law
 from tests.fit.planted import SAMPLE, scores_of
+
+STAGES = ("fitted to ideal rates", "polished")
 
 
 def test_the_reference_is_the_best_linear_schedule_of_the_pilot():
@@ -47,6 +51,21 @@ def test_the_regret_of_a_schedule_that_the_pilot_has_trained():
     found = schedule_regrets(formulas, rates, wide, SAMPLE, FitConfig(), records)
     assert np.diag(found) == pytest.approx([0, 0], abs=1e-3)
     assert (found > -1e-3).all()
+
+
+@pytest.mark.slow
+def test_a_polished_law_schedules_no_worse_than_its_fit():
+    small = Rounds(PolishConfig(4, generations=2, seeds=4), PolishConfig(4, generations=1, seeds=4))
+    config = FitConfig(family="polynomial", resamples=4)
+    law = fit_law(SAMPLE, config, schedule=False, polish=small).law
+    scores = scores_of(law)
+    fitted, polished = (scores[f"regret on the training tasks, {s}"] for s in STAGES)
+    assert polished <= fitted
+    assert [constant.name for constant in law.constants] == ["a", "q"]
+    assert all(low <= high for _, _, low, high in law.constants)
+    assert law.rates.low < law.rates.high
+    with pytest.raises(ValueError, match="only a formula can be polished, got kind network"):
+        fit_law(SAMPLE, FitConfig("network"), schedule=False, polish=small)
 
 
 @pytest.mark.slow

@@ -53,13 +53,13 @@ def estimate(
     tasks = len(config.specs())
     for number in range(tasks):
         report(number, tasks, config.label(number))
-        now = job(config, number, shape)
-        kind = bucket(now)
+        task_job = job(config, number, shape)
+        kind = bucket(task_job)
         if kind not in samples:
-            samples[kind] = _measure(config, number, now)
+            samples[kind] = _measure(config, number, task_job)
             seconds += samples[kind].first_s
-        seconds += (now.work.calls + pilot_calls) * samples[kind].call_s
-        size += samples[kind].part_bytes * (now.work.calls + 1)
+        seconds += (task_job.work.calls + pilot_calls) * samples[kind].call_s
+        size += samples[kind].part_bytes * (task_job.work.calls + 1)
         size += samples[kind].row_bytes * rows / tasks
     jax.clear_caches()
     seconds += _seconds(lambda: trajectories(config, 0))[0]
@@ -67,26 +67,26 @@ def estimate(
     return Estimate(config.runs(), rows, round(size), seconds / 60)
 
 
-def bucket(now: Job) -> Any:
+def bucket(task_job: Job) -> Any:
     """What tasks share whose parts one compiled program trains."""
-    shapes = jax.tree.map(lambda a: a.shape, (now.task.arrays, now.task.splits))
-    return now.task.functions, now.task.facts.epochs, str(shapes)
+    shapes = jax.tree.map(lambda a: a.shape, (task_job.task.arrays, task_job.task.splits))
+    return task_job.task.functions, task_job.task.facts.epochs, str(shapes)
 
 
-def _measure(config: GenerateConfig, number: int, now: Job) -> _Sample:
+def _measure(config: GenerateConfig, number: int, task_job: Job) -> _Sample:
     # The first pass fills the persistent cache of programs, as it will be when the data are made.
-    _one_part(now)
+    _one_part(task_job)
     jax.clear_caches()
-    first, _ = _seconds(lambda: (task_of(config, number), _one_part(now)))
-    again, frame = _seconds(lambda: _one_part(now))
+    first, _ = _seconds(lambda: (task_of(config, number), _one_part(task_job)))
+    again, frame = _seconds(lambda: _one_part(task_job))
     whole, half = len(store.parquet(frame)), len(store.parquet(frame[: len(frame) // 2]))
     fixed = max(2 * half - whole, 0)
     return _Sample(max(first - again, 0.0), again, fixed, (whole - fixed) / len(frame))
 
 
-def _one_part(now: Job) -> pd.DataFrame:
+def _one_part(task_job: Job) -> pd.DataFrame:
     """Train the first call and encode its records, which are returned."""
-    ((_, frame),) = train_calls(now, [0], 0.0)
+    ((_, frame),) = train_calls(task_job, [0], 0.0)
     store.parquet(frame)
     return frame
 

@@ -51,7 +51,7 @@ class Draws(NamedTuple):
     """Uniform: the length of the warm-up."""
     knots: Float[np.ndarray, "lane knot"]
     """Normal."""
-    place: Float[np.ndarray, "lane epoch"]
+    position: Float[np.ndarray, "lane epoch"]
     """Uniform: where something happens."""
     size: Float[np.ndarray, "lane epoch"]
     """Uniform: how much happens."""
@@ -147,7 +147,7 @@ def _spikes(d: Draws) -> Log:
     base = np.where(d.detail < 0.5, 0, _exponential(d, _clock(d), d.epochs))
     signed = 2 * d.size - 1
     jump = np.sign(signed) * _between(np.abs(signed), math.log(2), math.log(5))
-    return base + np.where(d.place < SPIKES, jump, 0)
+    return base + np.where(d.position < SPIKES, jump, 0)
 
 
 def _jitter(d: Draws) -> Log:
@@ -156,7 +156,7 @@ def _jitter(d: Draws) -> Log:
 
 def _whole(shape: Shape) -> Draw:
     """The shape over the whole budget."""
-    return lambda d: np.broadcast_to(shape(d, _clock(d), d.epochs), d.place.shape)
+    return lambda d: np.broadcast_to(shape(d, _clock(d), d.epochs), d.position.shape)
 
 
 def _warm(shape: Shape) -> Draw:
@@ -188,7 +188,7 @@ def _half_wave(left: Log) -> Log:
 
 def _marks(d: Draws, i: Log, most: int) -> Bool[np.ndarray, "lane epoch"]:
     """One to `most` random epochs with i > 0; all of them where there are fewer."""
-    rank = np.where(i > 0, d.place, 2).argsort(-1, kind="stable").argsort(-1, kind="stable")
+    rank = np.where(i > 0, d.position, 2).argsort(-1, kind="stable").argsort(-1, kind="stable")
     return (rank < 1 + np.floor(d.shape * most)) & (i > 0)
 
 

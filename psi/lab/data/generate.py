@@ -80,13 +80,13 @@ def generate(
     shape = shape or layout()
     with store.locked(folder):
         store.open_config(folder, flat(config) | shape._asdict() | _own_files(config))
-        there = store.committed(folder)
-        made = Made("", 0, sum(there.values()), 0, 0)
+        kept = store.committed(folder)
+        made = Made("", 0, sum(kept.values()), 0, 0)
         unknown = [float("nan")] * len(config.specs())
 
         def run(wanted: Sequence[Part], criteria: Criteria) -> None:
             nonlocal made
-            missing = [part for part in wanted if part.name not in there]
+            missing = [part for part in wanted if part.name not in kept]
             for part, frame in engine(config, shape, missing, criteria):
                 store.write_part(folder, part.name, frame)
                 made = _count(made, config, part, frame)

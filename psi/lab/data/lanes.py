@@ -37,9 +37,9 @@ def measured_layout(config: GenerateConfig, folder: Path, report: Report = silen
 
     Raises ValueError where not even the narrowest program fits into memory.
     """
-    there = store.config_of(folder).get("width")
-    if there is not None:
-        return layout(there)
+    width = store.config_of(folder).get("width")
+    if width is not None:
+        return layout(width)
     task = task_of(config, 0)
     file, name = cache_folder() / "lanes.json", fingerprint(task)
     known = _read(file)

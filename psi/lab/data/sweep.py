@@ -72,8 +72,8 @@ def make(
         if calls[0] == PILOT:
             yield Part(number, calls.pop(0)), pilot(config, number, shape)
         if calls:
-            now = job(config, number, shape)
-            for call, frame in train_calls(now, calls, criteria[number]):
+            task_job = job(config, number, shape)
+            for call, frame in train_calls(task_job, calls, criteria[number]):
                 yield Part(number, call), frame
 
 
@@ -164,15 +164,17 @@ def trajectories(config: GenerateConfig, number: int) -> Plan:
     )
 
 
-def train_calls(now: Job, calls: list[int], criterion: float) -> Iterator[tuple[int, pd.DataFrame]]:
+def train_calls(
+    task_job: Job, calls: list[int], criterion: float
+) -> Iterator[tuple[int, pd.DataFrame]]:
     """(call, records) of the given calls, one call ahead of its reader."""
-    results = train(now.task, trajectory, now.work, now.key, calls)
+    results = train(task_job.task, trajectory, task_job.work, task_job.key, calls)
     for call, runs in zip(calls, results, strict=True):
-        yield call, _records(now, call, runs, criterion)
+        yield call, _records(task_job, call, runs, criterion)
 
 
-def _records(now: Job, call: int, runs: Epochs, criterion: float) -> pd.DataFrame:
-    lane, seed, real = now.work.runs(call)
+def _records(task_job: Job, call: int, runs: Epochs, criterion: float) -> pd.DataFrame:
+    lane, seed, real = task_job.work.runs(call)
     rows = Epochs(*(values.reshape(-1, values.shape[-1])[real] for values in runs))
-    number = PILOT_RUNS + lane * len(now.work.seeds) + seed
-    return to_frame(now.task, now.plan, lane, seed, number, rows, criterion)
+    number = PILOT_RUNS + lane * len(task_job.work.seeds) + seed
+    return to_frame(task_job.task, task_job.plan, lane, seed, number, rows, criterion)

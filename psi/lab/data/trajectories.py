@@ -175,8 +175,8 @@ def _numbers(key: Key[Array, ""], epochs: int) -> tuple[Float[Array, " any"], ..
     low = np.nextafter(np.float32(-1), np.float32(0))
     signed = jax.random.uniform(key, (4 + KNOTS + 3 * epochs,), jnp.float32, low, 1)
     ends = np.cumsum([1, 1, 1, 1, KNOTS, epochs, epochs])
-    *uniform, knots, place, size, noise = jnp.split(signed, ends)
-    uniform = [(each + 1) / 2 for each in (*uniform, place, size)]
+    *uniform, knots, position, size, noise = jnp.split(signed, ends)
+    uniform = [(each + 1) / 2 for each in (*uniform, position, size)]
     knots, noise = (math.sqrt(2) * jax.lax.erf_inv(each) for each in (knots, noise))
     return *uniform[:4], knots, *uniform[4:], noise
 

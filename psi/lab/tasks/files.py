@@ -89,8 +89,8 @@ def _read_npz(path: Path) -> dict[str, np.ndarray]:
             pair = (f"x{suffix}", f"y{suffix}")
             missing = [name for name in pair if name not in file.files]
             if len(missing) == 1 or (missing and not suffix):
-                there = ", ".join(file.files[:10])
-                raise ValueError(f"{path}: there is no array {missing[0]!r}; arrays: {there}")
+                names = ", ".join(file.files[:10])
+                raise ValueError(f"{path}: there is no array {missing[0]!r}; arrays: {names}")
             for name in pair[: 2 - len(missing)]:
                 try:
                     arrays[name] = np.asarray(file[name])

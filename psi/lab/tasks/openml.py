@@ -52,7 +52,7 @@ def _fetch(where: str, name_or_id: str, cache: Path) -> Bunch:
     try:
         return fetch(name, data_id=number, data_home=cache, as_frame=True, n_retries=1)
     except (OSError, EOFError, HTTPException, ValueError, KeyError) as error:
-        said = " ".join(str(error).split()) or type(error).__name__
+        reason = " ".join(str(error).split()) or type(error).__name__
         raise ValueError(
-            f"{where}: cannot be fetched ({said}); tried the cache {cache} and www.openml.org"
+            f"{where}: cannot be fetched ({reason}); tried the cache {cache} and www.openml.org"
         ) from error
