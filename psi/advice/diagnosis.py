@@ -10,9 +10,7 @@ from psi.law.checks import check_positive
 
 
 def diagnose(
-    path_or_log: str | Path | Log,
-    initial_loss: float | None = None,
-    columns: Columns | None = None,
+    path_or_log: str | Path | Log, initial_loss: float | None = None, columns: Columns | None = None
 ) -> list[Finding]:
     """Say what a training log shows: a rate too high or too low, a noise floor, a plateau.
 

@@ -107,12 +107,9 @@ def update_ratio(log: Log) -> Finding | None:
     middle = float(np.median(ratios))
     high = middle > RULE_OF_THUMB
     times = middle / RULE_OF_THUMB if high else RULE_OF_THUMB / middle
-    if times < 3:
-        beside = "near it."
-    else:
-        far = "far " if times > 10 else ""
-        beside = f"{far}{'above' if high else 'below'} it"
-        beside += f": the rate is rather too {'high' if high else 'low'}." if far else "."
+    far = "far " if times > 10 else ""
+    beside = "near it" if times < 3 else f"{far}{'above' if high else 'below'} it"
+    beside += f": the rate is rather too {'high' if high else 'low'}." if far else "."
     text = (
         f"Updates are {middle:.2g} of the weights (median; {ratios.min():.2g} to "
         f"{ratios.max():.2g}). 10⁻³ is the rule of thumb; this is {beside}"

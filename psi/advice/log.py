@@ -23,12 +23,9 @@ LOSS = (
 )  # fmt: skip
 # Lightning's monitor writes lr-Adam, or lr-SGD/pg1 for a group.
 RATE = (
-    "learning_rate",
-    "lr",
-    r"\w+_learning_rate",
-    r"\w+_lr",
+    "learning_rate", "lr", r"\w+_learning_rate", r"\w+_lr",
     r"lr_(\w*(ada|sgd|prop|opt)\w*|\w*\d)",
-)
+)  # fmt: skip
 RATIO = ("update_ratio", r"update_(to_)?weights?(_ratio)?")
 EMPTY = ("", "none", "null", "na", "n/a")
 
@@ -98,9 +95,8 @@ def read_log(path: Path, columns: Columns | None = None) -> Log:
     table, wanted = _table(path), columns or Columns()
     # The first loss by name, even if it holds what is no number: the user should hear of that.
     if (loss := wanted.loss or next(iter(_usual(table, LOSS)), None)) is None:
-        raise ValueError(
-            f"{path}: no column is a loss: name one with --loss; there are {list(table.names)}"
-        )
+        there = f"there are {list(table.names)}"
+        raise ValueError(f"{path}: no column is a loss: name one with --loss; {there}")
     losses = table.values(loss)
     logged = ~np.array([_is_empty(cell) for cell in table.cells(loss)], bool)
     if not logged.any():
@@ -119,14 +115,10 @@ def read_log(path: Path, columns: Columns | None = None) -> Log:
         before, after = positions[logged][[k, k + 1]]
         raise ValueError(f"{path}: one run a log, but {at} falls from {before:g} to {after:g}")
     return Log(
-        unit=at or "line",
-        at=positions[logged],
-        loss=losses[logged],
-        rate=rates[logged],
-        update_ratio=ratios[logged],
-        epoch=epochs[logged] if epoch and rises(epochs) else None,
+        unit=at or "line", at=positions[logged], loss=losses[logged], rate=rates[logged],
+        update_ratio=ratios[logged], epoch=epochs[logged] if epoch and rises(epochs) else None,
         columns=Columns(at, loss, rate, ratio),
-    )
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -134,8 +126,7 @@ class _Table:
     path: Path
     names: tuple[str, ...]
     rows: list[list[str]]
-    lines: list[int]
-    """Number of each row's last line in the file."""
+    lines: list[int]  # number of each row's last line in the file
 
     def cells(self, name: str) -> list[str]:
         if name not in self.names:

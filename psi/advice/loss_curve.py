@@ -168,8 +168,6 @@ def _at_plateau(log: Log, curve: Trend, first: int) -> Finding:
         little = "It has fallen by little before: too low a rate would look the same."
         return Finding("plateau", f"{text} {little}", span)
     if rates.max() < 1.5 * rates.min() and noise > 0.2 * STILL * curve.fall:
-        floor = (
-            "At a constant rate that is how its noise floor looks: cut the rate, and it will go on"
-        )
-        return Finding("noise floor", f"{text} {floor} if that is what it is.", span)
+        text += " At a constant rate that is how its noise floor looks: cut the rate, and it will "
+        return Finding("noise floor", text + "go on if that is what it is.", span)
     return Finding("plateau", text, span)

@@ -17,15 +17,11 @@ MAX_LOSS = 1e100
 class LocalLines(NamedTuple):
     """Around each x a line fitted by weighted least squares; shape=(points,) each."""
 
-    smooth: Values
-    """Height of the line at x."""
+    smooth: Values  # height of the line at x
     slope: Values
-    noise: Values
-    """Standard deviation of one value around the line."""
-    height_error: Values
-    """Standard error of the height, over `noise`."""
-    slope_error: Values
-    """Standard error of the slope, over `noise`."""
+    noise: Values  # standard deviation of one value around the line
+    height_error: Values  # standard error of the height, over `noise`
+    slope_error: Values  # standard error of the slope, over `noise`
 
 
 def local_lines(x: Values, values: Values, width: float) -> LocalLines:
@@ -53,23 +49,15 @@ def local_lines(x: Values, values: Values, width: float) -> LocalLines:
 class Trend(NamedTuple):
     """A log's finite losses clipped and averaged in bins, and their trend; shape=(bins,) each."""
 
-    at: Values
-    """Where a bin begins, in the log's unit."""
+    at: Values  # where a bin begins, in the log's unit
     loss: Values
-    smooth: Values
-    """Height of the line fitted around each bin."""
-    error: Values
-    """Standard error of `smooth`."""
-    noise: Values
-    """Standard deviation of `loss` around it."""
-    error_factor: float
-    """How much larger errors of means are than for independent losses."""
-    rate: Values
-    """NaN where the log has none."""
-    logged: Values
-    """The first loss of each bin, as it is in the log."""
-    top: float
-    """Losses above this are clipped."""
+    smooth: Values  # height of the line fitted around each bin
+    error: Values  # standard error of `smooth`
+    noise: Values  # standard deviation of `loss` around it
+    error_factor: float  # how much larger errors of means are than for independent losses
+    rate: Values  # NaN where the log has none
+    logged: Values  # the first loss of each bin, as it is in the log
+    top: float  # losses above this are clipped
 
     @property
     def fall(self) -> float:

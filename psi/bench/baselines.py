@@ -66,17 +66,13 @@ def _planned(name: str, peak: Float[Array, ""], budget: int) -> Policy:
     return trajectory(peak * jnp.asarray(plain_rates(name, budget), dtype=float))
 
 
-_BY_STEP: tuple[Callable[[Any, int], optax.Schedule], ...] = (
-    lambda peak, _: optax.constant_schedule(peak),
-    lambda peak, steps: optax.linear_schedule(peak, 0.0, steps),
-    lambda peak, steps: optax.cosine_decay_schedule(peak, steps),
-)
+_BY_STEP: dict[str, Callable[[Any, int], optax.Schedule]] = {
+    "constant": lambda peak, _: optax.constant_schedule(peak),
+    "linear": lambda peak, steps: optax.linear_schedule(peak, 0.0, steps),
+    "cosine": lambda peak, steps: optax.cosine_decay_schedule(peak, steps),
+}
 
 BASELINES: Table[Baseline] = Table(
-    "baseline",
-    [
-        Baseline(name, partial(_planned, name), by_step)
-        for name, by_step in zip(SCHEDULES, _BY_STEP, strict=True)
-    ],
+    "baseline", [Baseline(name, partial(_planned, name), _BY_STEP[name]) for name in SCHEDULES]
 )
 """Every baseline by name. `BASELINES.add(Baseline(name, make))` appends one."""

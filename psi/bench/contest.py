@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import optax
 import pandas as pd
-from jaxtyping import Array, Float, Int, Key
+from jaxtyping import Array, Float, Key
 
 from psi.bench.baselines import BASELINES, SCHEDULES, Baseline
 from psi.bench.measures import Entry, Result, result
@@ -73,7 +73,10 @@ def contest(
     >>> [row.name for row in rows], len(rows[0].final_val_losses)
     (['linear, tuned'], 10)
     """
-    groups = _groups([BASELINES[name] for name in baselines])
+    entered = [BASELINES[name] for name in baselines]
+    by_step = tuple(each for each in entered if each.by_step)
+    # Trained together: the schedules by step; each policy is a program of its own.
+    groups = [by_step] * bool(by_step) + [(each,) for each in entered if not each.by_step]
     steps = len(laws) + 2 * len(groups)
     found: list[Result] = []
     for number, group in enumerate(groups):
@@ -128,13 +131,6 @@ def untuned_rates(records: pd.DataFrame, tasks: pd.DataFrame) -> dict[str, float
     return {name: float(table.loc[family].idxmin()) for name, family in families.items()}  # pyright: ignore
 
 
-def _groups(baselines: Sequence[Baseline]) -> list[Baselines]:
-    """What is trained together: the schedules by step, then every policy by itself."""
-    by_step = tuple(each for each in baselines if each.by_step)
-    policies = [(each,) for each in baselines if not each.by_step]
-    return [by_step, *policies] if by_step else policies
-
-
 def _scored(
     task: Task,
     baselines: Baselines,
@@ -150,10 +146,9 @@ def _scored(
         entries.append((number, entry))
     numbers = np.array([number for number, _ in entries])
     peaks = np.array([entry.peak_rate for _, entry in entries])
-    curves = _train(task, baselines, numbers, peaks, SCORING_SEEDS, key)
-    return [
-        _measured(each, curves, lane, task, criterion) for lane, (_, each) in enumerate(entries)
-    ]
+    curves = _train(task, baselines, Peak(numbers, peaks), SCORING_SEEDS, key)
+    numbered = enumerate(entry for _, entry in entries)
+    return [_measured(entry, curves, lane, task, criterion) for lane, entry in numbered]
 
 
 def _measured(entry: Entry, curves: Curves, lane: int, task: Task, criterion: float) -> Result:
@@ -164,24 +159,18 @@ def _measured(entry: Entry, curves: Curves, lane: int, task: Task, criterion: fl
 def _scores(
     task: Task, baselines: Baselines, key: Key[Array, ""], grid: Float[np.ndarray, " rate"]
 ) -> Float[np.ndarray, "baseline rate"]:
-    numbers = np.arange(len(baselines)).repeat(len(grid))
-    peaks = np.tile(grid, len(baselines))
-    curves = _train(task, baselines, numbers, peaks, TUNING_SEEDS, key)
-    facts = task.facts
-    final = capped(curves.val_loss[:, :, -1].astype(np.float64), facts.chance_loss).mean(1)
-    return score(final, facts.floor, facts.chance_loss).reshape(len(baselines), -1)
+    lanes = Peak(np.arange(len(baselines)).repeat(len(grid)), np.tile(grid, len(baselines)))
+    curves = _train(task, baselines, lanes, TUNING_SEEDS, key)
+    floor, chance = task.facts.floor, task.facts.chance_loss
+    final = capped(curves.val_loss[:, :, -1].astype(np.float64), chance).mean(1)
+    return score(final, floor, chance).reshape(len(baselines), -1)
 
 
 def _train(
-    task: Task,
-    baselines: Baselines,
-    numbers: Int[np.ndarray, " lane"],
-    peaks: Float[np.ndarray, " lane"],
-    seeds: np.ndarray,
-    key: Key[Array, ""],
+    task: Task, baselines: Baselines, lanes: Peak, seeds: np.ndarray, key: Key[Array, ""]
 ) -> Curves:
-    """Train the task under baselines[number] from a peak rate, lane by lane."""
-    lanes, facts = Peak(numbers, peaks.astype(np.float32)), task.facts
+    """Train the task, lane by lane under one of the baselines from its peak rate."""
+    lanes, facts = lanes._replace(peak=lanes.peak.astype(np.float32)), task.facts
     if baselines[0].by_step:
         make = _transform(task.functions.optimizer, baselines, facts.steps * facts.epochs)
         return train(task, make, lanes, seeds, key)

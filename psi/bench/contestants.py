@@ -23,8 +23,7 @@ from psi.law.clock import Clock
 from psi.law.features import Observation
 from psi.law.law import Law
 
-ASSUMED = (1.0, 0.5, 2.0)
-"""Budgets that schedules and laws assume, in units of T."""
+ASSUMED = (1.0, 0.5, 2.0)  # budgets that schedules and laws assume, in units of T
 BUDGETS = (0.5, 0.75, 1.0, 1.5, 2.0)
 """Budgets that the tuned linear schedule has, in units of T, to see which one matches a law."""
 WIDTH = 3  # lanes trained together: few, as those of a law and of a long budget are padded to it
@@ -36,10 +35,8 @@ class Contestant(NamedTuple):
 
     name: str
     rates: Float[np.ndarray, " epoch"]
-    policy: int = PLANNED
-    """k + 1 for law number k."""
-    assumed_budget: float = 1.0
-    """The budget that a law assumes, in units of T."""
+    policy: int = PLANNED  # k + 1 for law number k
+    assumed_budget: float = 1.0  # the budget that a law assumes, in units of T
 
 
 class Cohort(NamedTuple):
@@ -47,8 +44,7 @@ class Cohort(NamedTuple):
 
     task: Task
     contestants: Sequence[Contestant]
-    probed: bool = False
-    """Whether each run's α_0 is probed, for laws that are scale × shape."""
+    probed: bool = False  # whether each run's α_0 is probed, for laws that are scale × shape
 
 
 class ContestantLane(NamedTuple):

@@ -24,8 +24,7 @@ from psi.lab.engine.population import MakePolicy
 from psi.lab.tasks.task import Task
 from psi.law.law import Law
 
-OTHER_RESOLUTIONS = (0.001, 0.1)
-"""Shares of Δ in the score, to see what depends on its 0.01."""
+OTHER_RESOLUTIONS = (0.001, 0.1)  # shares of Δ in the score, to see what depends on its 0.01
 
 Losses = Float[np.ndarray, " seed"]
 

@@ -39,9 +39,7 @@ def by_optimizer() -> list[list[tuple[str, Law]]]:
 
 
 def judged_laws(
-    laws: Sequence[tuple[str, Law]],
-    specs: Sequence[Spec] = HELD_OUT,
-    report: Report = silent,
+    laws: Sequence[tuple[str, Law]], specs: Sequence[Spec] = HELD_OUT, report: Report = silent
 ) -> list[tuple[bool, Judged]]:
     """(whether on fixed data, judged) for every held-out task, under laws of one optimizer."""
     optimizer = laws[0][1].optimizer
@@ -72,10 +70,9 @@ def rows_of(name: str, judged: Sequence[tuple[bool, Judged]]) -> list[Row]:
         where = "validation, fixed data" if fixed else "streams"
         for schedule in SCHEDULES:
             better = gain(group, name, f"{schedule}, single rate")
-            what = (
-                f"{where}: nats better than the single {schedule} [{better.low:+.3f}, "
-                f"{better.high:+.3f}], {better.wins} of {better.tasks} tasks"
-            )
+            spread = f"[{better.low:+.3f}, {better.high:+.3f}]"
+            what = f"{where}: nats better than the single {schedule} {spread}, "
+            what += f"{better.wins} of {better.tasks} tasks"
             row = at_least(name, what, better.mean, least)
             rows.append(row._replace(ok=row.ok and better.low > 0))
     return rows
@@ -88,17 +85,12 @@ def table(names: Sequence[str], judged: Sequence[tuple[bool, Judged]]) -> pd.Dat
 
 
 def _entry(name: str, fixed: bool, judged: Judged) -> dict[str, object]:
-    facts = judged.task.facts
-    regret = judged.regret
+    facts, regret = judged.task.facts, judged.regret
     entry: dict[str, object] = {
-        "law": name,
-        "optimizer": facts.optimizer,
-        "task": judged.task.name,
-        "measure": "validation" if fixed else "stream",
-        "epochs": facts.epochs,
-        "network": facts.network,
-        "loss": float(judged.losses(name).mean()),
-    }
+        "law": name, "optimizer": facts.optimizer, "task": judged.task.name,
+        "measure": "validation" if fixed else "stream", "epochs": facts.epochs,
+        "network": facts.network, "loss": float(judged.losses(name).mean()),
+    }  # fmt: skip
     for schedule in SCHEDULES:
         entry[f"regret_{schedule}_tuned"] = regret(name, f"{schedule}, tuned")
         entry[f"regret_{schedule}_single"] = regret(name, f"{schedule}, single rate")

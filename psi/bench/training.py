@@ -30,8 +30,7 @@ BySteps = Sequence[Callable[[Any, int], optax.Schedule]]
 class Curves(NamedTuple):
     """Trainings, epoch by epoch; each shape=(lanes, seeds, T)."""
 
-    rate: Float[np.ndarray, "lane seed epoch"]
-    """The learning rate of the last step of the epoch."""
+    rate: Float[np.ndarray, "lane seed epoch"]  # the learning rate of the last step of the epoch
     train_loss: Float[np.ndarray, "lane seed epoch"]
     val_loss: Float[np.ndarray, "lane seed epoch"]
     accuracy: Float[np.ndarray, "lane seed epoch"]
@@ -40,10 +39,8 @@ class Curves(NamedTuple):
 class Peak(NamedTuple):
     """One baseline at one peak rate; an axis of lanes in front where they are many."""
 
-    baseline: Any
-    """Which of the baselines that are trained together; dtype=int"""
-    peak: Any
-    """The highest rate."""
+    baseline: Any  # which of the baselines that are trained together; dtype=int
+    peak: Any  # the highest rate
 
 
 def with_schedule(
@@ -62,9 +59,8 @@ def with_schedule(
 def with_law(law: Law, task: Task) -> optax.GradientTransformationExtraArgs:
     """The task's optimizer under a law, as a user would chain it."""
     facts = task.facts
-    return optax.with_extra_args_support(
-        optax.chain(task.functions.optimizer, scale_by_psi(law, facts.steps, facts.epochs))
-    )
+    rule = scale_by_psi(law, facts.steps, facts.epochs)
+    return optax.with_extra_args_support(optax.chain(task.functions.optimizer, rule))
 
 
 def train(
@@ -121,7 +117,6 @@ def _run(
 
 
 def _rate(state: Any) -> Array:
-    def is_array(_: Any, value: Any) -> bool:
-        return isinstance(value, jax.Array)
-
-    return optax.tree_utils.tree_get(state, "learning_rate", filtering=is_array)
+    return optax.tree_utils.tree_get(
+        state, "learning_rate", filtering=lambda _, value: isinstance(value, jax.Array)
+    )

@@ -1,10 +1,15 @@
 """psi bench."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal
 
 import tyro
+
+from psi.commands.printing import as_json, not_ok, print_rows
+from psi.progress import Report
 
 
 @dataclass(frozen=True)
@@ -41,51 +46,35 @@ class BenchCommand:
         from psi.report.progress import bar
 
         use_cores() if self.what == "engine" else prepare()
-        if self.what == "fit":
-            return self._fit()
-        if self.what == "scheduler":
-            return self._scheduler()
-        from psi.bench.speed.branching import bench_branching
-        from psi.bench.speed.engine import bench_engine
-        from psi.bench.speed.storage import bench_storage
-
         with bar("measuring") as update:
-            if self.what == "engine":
-                found = bench_engine(self.quick, update)
-            elif self.what == "branching":
-                found = bench_branching(self.quick, update)
-            else:
-                found = bench_storage(100 if self.quick else 10_000, update)
+            found = self._measure(update)
+        if self.what == "fit":
+            if self.table is not None:
+                found.tasks.to_csv(self.table, index=False)
+            rows = self._rows("Fits and laws against what they must reach", found.rows)
+            return rows | {"tasks": found.tasks.to_dict("records")}
+        if self.what == "scheduler":
+            return self._rows("What a law costs as a scheduler", found)
         if not self.json:
             for name, value in found.items():
                 print(f"{name:<28} {value}")
         return found
 
-    def _fit(self) -> Any:
-        from psi.bench.fitting.table import bench_fit
-        from psi.commands.printing import as_json, print_rows
-        from psi.report.progress import bar
+    def _measure(self, update: Report) -> Any:
+        if self.what == "fit":
+            from psi.bench.fitting.table import bench_fit
 
-        with bar("measuring") as update:
-            found = bench_fit(self.only, update)
-        if self.table is not None:
-            found.tasks.to_csv(self.table, index=False)
+            return bench_fit(self.only, update)
+        if self.what == "storage":
+            from psi.bench.speed.storage import bench_storage
+
+            return bench_storage(100 if self.quick else 10_000, update)
+        module = import_module(f"psi.bench.speed.{self.what}")
+        return getattr(module, f"bench_{self.what}")(self.quick, update)
+
+    def _rows(self, title: str, rows: Sequence[Any]) -> dict[str, Any]:
         if not self.json:
-            print_rows("Fits and laws against what they must reach", found.rows)
-        return {"rows": as_json(found.rows), "tasks": found.tasks.to_dict("records")}
-
-    def _scheduler(self) -> Any:
-        from psi.bench.speed.scheduler import bench_scheduler
-        from psi.commands.printing import as_json, print_rows
-        from psi.report.progress import bar
-
-        with bar("measuring") as update:
-            rows = bench_scheduler(self.quick, update)
-        if not self.json:
-            print_rows("What a law costs as a scheduler", rows)
+            print_rows(title, rows)
         return {"rows": as_json(rows)}
 
-    @staticmethod
-    def failed(result: Any) -> bool:
-        """Whether a row is not ok: exit code 1."""
-        return not all(row["ok"] for row in result.get("rows", ()))
+    failed = staticmethod(not_ok)

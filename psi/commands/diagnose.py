@@ -9,8 +9,8 @@ import tyro
 
 import psi
 from psi.advice.diagnosis import diagnose
-from psi.advice.log import Columns, Log, read_log
-from psi.advice.replay import Replay, comparison, replay_log
+from psi.advice.log import Columns, read_log
+from psi.advice.replay import comparison, replay_log
 from psi.advice.smoothing import trend
 
 
@@ -53,7 +53,9 @@ class DiagnoseCommand:
         if picture.suffix.lower() != ".png":
             raise ValueError(f"the picture is a PNG: its name must end in .png, got {picture}")
         law, log = psi.load(self.law), read_log(self.log, self.columns)
-        found, along = diagnose(log, self.initial_loss), self._along(law, log)
+        found = diagnose(log, self.initial_loss)
+        periods = self.epochs, self.steps_per_epoch
+        along = replay_log(log, law, *periods, self.initial_loss, self.scale, self.parameters)
         from psi.report.diagnosis import diagnosis_figure
 
         diagnosis_figure(log, trend(log), found, along, self.law, picture)
@@ -61,30 +63,20 @@ class DiagnoseCommand:
         if (log.loss <= 0).any():
             words += " Ψ knows positive losses only: it takes others as the lowest it has seen."
         if not self.json:
-            _say(f"{self.log}: {len(log.loss)} lines; {_columns(log)}")
+            named = [(what, name) for what, name in asdict(log.columns).items() if name]
+            columns = ", ".join(f"{what.replace('_', ' ')} {name!r}" for what, name in named)
+            _say(f"{self.log}: {len(log.loss)} lines; {columns}")
             for each in found:
                 _say(f"{each.name}: {each.text}")
             _say(words)
             print(f"picture: {picture}")
         rates = {"at": along.at.tolist(), "rates": along.law_rate.tolist()}
         return {
-            "log": str(self.log),
-            "lines": len(log.loss),
-            "counted_in": log.unit,
-            "columns": asdict(log.columns),
-            "findings": [each._asdict() for each in found],
+            "log": str(self.log), "lines": len(log.loss), "counted_in": log.unit,
+            "columns": asdict(log.columns), "findings": [each._asdict() for each in found],
             "psi": {"law": self.law, "epochs": along.epochs, "words": words, **rates},
             "picture": str(picture),
-        }
-
-    def _along(self, law: psi.Law, log: Log) -> Replay:
-        budget, steps = self.epochs, self.steps_per_epoch
-        return replay_log(log, law, budget, steps, self.initial_loss, self.scale, self.parameters)
-
-
-def _columns(log: Log) -> str:
-    columns = asdict(log.columns).items()
-    return ", ".join(f"{what.replace('_', ' ')} {name!r}" for what, name in columns if name)
+        }  # fmt: skip
 
 
 def _say(text: str) -> None:

@@ -52,24 +52,17 @@ class FitCommand:
         from psi.lab.engine.devices import prepare
 
         if self.out.is_dir() or not self.out.absolute().parent.is_dir():
-            raise ValueError(
-                f"cannot write {self.out}: a file name in an existing folder is needed"
-            )
+            raise ValueError(f"cannot write {self.out}: out is a file name in an existing folder")
         prepare()
         from psi.fit.dataset import fit_law
         from psi.fit.search.finalists import Rounds
         from psi.report.progress import bar
 
+        rounds = Rounds() if self.polish else None
         law, candidate, front = fit_law(
-            self.folder,
-            self.config,
-            self.hold_out,
-            self.schedule,
-            self.command(),
-            bar,
-            self.ideal,
-            Rounds() if self.polish else None,
-        )
+            self.folder, self.config, self.hold_out, self.schedule, self.command(), bar,
+            self.ideal, rounds,
+        )  # fmt: skip
         law.save(self.out)
         if candidate and len(candidate.start) and not law.constants:
             print("one task alone: its constants have no intervals over tasks", file=sys.stderr)

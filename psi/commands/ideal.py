@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
+from psi.commands.printing import print_table
 from psi.ideal.config import IdealConfig
 
 if TYPE_CHECKING:
@@ -68,36 +69,29 @@ def _draw(tables: Mapping[str, "pd.DataFrame"], folder: Path) -> None:
     figures.relief_figure(pooled, folder / "relief.png")
     figures.outcomes_figure(tables["outcomes"], folder / "outcomes.png")
     figures.ideal_figure(tables["ideal"], folder / "ideal.png")
-    if "bias" in tables:
-        figures.bias_figure(tables["bias"], folder / "bias.png")
-    if "headroom" in tables:
-        figures.headroom_figure(tables["headroom"], folder / "headroom.png")
+    for name, draw in (("bias", figures.bias_figure), ("headroom", figures.headroom_figure)):
+        if name in tables:
+            draw(tables[name], folder / f"{name}.png")
 
 
 def _print(tables: Mapping[str, "pd.DataFrame"], summary: dict[str, Any], out: Path) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    console = Console(width=110)
-    shown = Table(title="Ideal rates of sure cells")
-    for name in ("task", "label", "sure", "cells", "lowest", "median", "highest"):
-        shown.add_column(name, justify="left" if name in ("task", "label") else "right")
+    rows = []
     for (task, label), own in tables["ideal"].groupby(["task", "label"], sort=False):
         sure = own[own.sure].lr
         rates = [f"{q:.3g}" for q in sure.quantile([0.0, 0.5, 1.0])] if len(sure) else ["—"] * 3
-        shown.add_row(str(task), str(label), str(len(sure)), str(len(own)), *rates)
-    console.print(shown)
+        rows.append((str(task), str(label), str(len(sure)), str(len(own)), *rates))
+    columns = ("task", "label", "sure", "cells", "lowest", "median", "highest")
+    print_table("Ideal rates of sure cells", columns, rows, columns[:2], 110)
     if "headroom" in tables:
-        shown = Table(title="Headroom: nats between the best constant rate and the oracle")
-        for name in ("task", "constant", "linear", "cosine", "oracle", "headroom", "95 %"):
-            shown.add_column(name, justify="left" if name == "task" else "right")
-        for row in tables["headroom"].itertuples():
-            scores = [row.score_constant, row.score_linear, row.score_cosine, row.score_oracle]
-            spread = f"[{row.headroom_low:+.2f}, {row.headroom_high:+.2f}]"
-            shown.add_row(
-                str(row.task), *(f"{s:.3f}" for s in scores), f"{row.headroom:+.3f}", spread
-            )
-        console.print(shown)
+        columns = ("task", "constant", "linear", "cosine", "oracle", "headroom", "95 %")
+        scores = [f"score_{name}" for name in columns[1:5]]
+        rows = []
+        for row in tables["headroom"].to_dict("records"):
+            spread = f"[{row['headroom_low']:+.2f}, {row['headroom_high']:+.2f}]"
+            numbers = [f"{row[score]:.3f}" for score in scores]
+            rows.append((str(row["task"]), *numbers, f"{row['headroom']:+.3f}", spread))
+        title = "Headroom: nats between the best constant rate and the oracle"
+        print_table(title, columns, rows, columns[:1], 110)
     for label, verdict in summary["identifiability"].items():
         print(f"{label}: {verdict['verdict']}")
     print(f"{summary['bins_visited']:,} of {summary['bins']:,} bins were visited. Tables: {out}")

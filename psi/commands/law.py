@@ -39,18 +39,11 @@ class LawCommand:
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
         same = self.sha256 is None or digest.startswith(self.sha256.lower())
         result = {
-            "file": str(path),
-            "sha256": digest,
-            "law": str(law),
-            "kind": law.document()["kind"],
-            "features": list(law.features),
-            "domain": [list(each) for each in law.domain],
-            "rates": list(law.rates),
-            "points": found.points,
-            "finite": found.finite,
-            "clipped": found.clipped,
-            "ok": found.ok and same,
-        }
+            "file": str(path), "sha256": digest, "law": str(law), "kind": law.document()["kind"],
+            "features": list(law.features), "domain": [list(each) for each in law.domain],
+            "rates": list(law.rates), "points": found.points, "finite": found.finite,
+            "clipped": found.clipped, "ok": found.ok and same,
+        }  # fmt: skip
         if not self.json:
             print(f"{path}: a {result['kind']}, {law}")
             print(f"sha256     {digest}{'' if same else f', not {self.sha256}'}")

@@ -1,8 +1,8 @@
-"""What several commands print: laws, and rows of figures beside what they must be."""
+"""What several commands print: laws, tables, and rows of figures beside what they must be."""
 
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import psi
@@ -25,45 +25,67 @@ def print_law(law: psi.Law, forms: Sequence[tuple[str, str]] = ()) -> None:
         print(f"score      {name}: {value:.3g}{'' if 'nats' in name else ' nats'}")
     if law.provenance:
         made = law.provenance
-        print(
-            f"made from  data {made.data_hash[:12]}, config {made.config_hash[:12]}; "
-            f"{', '.join(made.versions)}"
-        )
+        hashes = f"data {made.data_hash[:12]}, config {made.config_hash[:12]}"
+        print(f"made from  {hashes}; {', '.join(made.versions)}")
         if made.command:
             print(f"made by    {made.command}")
 
 
 def print_domain(law: psi.Law) -> None:
-    """A line a feature."""
+    """A line for each feature."""
     for name, (low, high) in zip(law.features, law.domain, strict=True):
         print(f"domain     {name} in [{low:.3g}, {high:.3g}]")
 
 
 def as_json(rows: Sequence[Any]) -> list[dict[str, Any]]:
-    """Rows as JSON values."""
+    """Rows as JSON values, None for NaN."""
     return [{k: _finite(v) for k, v in row._asdict().items()} for row in rows]
 
 
 def _finite(value: Any) -> Any:
-    """JSON knows no NaN."""
     return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def not_ok(result: Any) -> bool:
+    """Whether a row of a command's result is not ok: exit code 1."""
+    return not all(row["ok"] for row in result.get("rows", ()))
 
 
 def print_rows(title: str, rows: Sequence[Any]) -> None:
     """Rows as a table, those that are not ok in red."""
+    columns = ("problem", "what", "estimate", "truth", "error", "tolerance", "ok")
+    cells = [
+        (
+            row.problem, row.what, f"{row.estimate:.4g}", f"{row.truth:.4g}",
+            f"{row.relative_error:.2%}", f"{row.tolerance:.1%}", "ok" if row.ok else "NOT OK",
+        )
+        for row in rows
+    ]  # fmt: skip
+    left = (*columns[:2], columns[-1])
+    print_table(title, columns, cells, left, style=lambda row: "bold red" * (row[-1] != "ok"))
+
+
+def print_table(
+    title: str,
+    columns: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    left: Sequence[str],
+    width: int = 120,
+    unbroken: Sequence[str] = (),
+    style: Callable[[Sequence[str]], str] = lambda _: "",
+) -> None:
+    """A table as wide as the terminal, or `width` characters where there is none.
+
+    Columns in `left` are aligned to the left, those in `unbroken` keep each cell on one line;
+    `style` of a row is one of rich.
+    """
     from rich.console import Console
     from rich.table import Table
 
     shown = Table(title=title)
-    for name in ("problem", "what"):
-        shown.add_column(name)
-    for name in ("estimate", "truth", "error", "tolerance"):
-        shown.add_column(name, justify="right")
-    shown.add_column("ok")
+    for name in columns:
+        justify = "left" if name in left else "right"
+        shown.add_column(name, justify=justify, no_wrap=name in unbroken)
     for row in rows:
-        shown.add_row(
-            row.problem, row.what, f"{row.estimate:.4g}", f"{row.truth:.4g}",
-            f"{row.relative_error:.2%}", f"{row.tolerance:.1%}", "ok" if row.ok else "NOT OK",
-            style=None if row.ok else "bold red",
-        )  # fmt: skip
-    Console(width=None if sys.stdout.isatty() else 120).print(shown)
+        shown.add_row(*row, style=style(row))
+    Console(width=None if sys.stdout.isatty() else width, markup=False).print(shown)

@@ -6,6 +6,8 @@ from typing import Any
 
 import tyro
 
+from psi.commands.printing import print_table
+
 
 @dataclass(frozen=True)
 class RecordsCommand:
@@ -28,10 +30,8 @@ class RecordsCommand:
         from psi.lab.data import store
         from psi.lab.data.inventory import inventory
 
-        if self.check:
-            faults = store.check(self.folder)
-            if faults:
-                raise ValueError(f"{len(faults)} parts are damaged: {'; '.join(faults[:5])}")
+        if self.check and (faults := store.check(self.folder)):
+            raise ValueError(f"{len(faults)} parts are damaged: {'; '.join(faults[:5])}")
         table = inventory(self.folder)
         if self.png:
             from psi.report.records import records_figure
@@ -39,18 +39,12 @@ class RecordsCommand:
             records_figure(store.read_tasks(self.folder), store.read_records(self.folder), self.png)
         rows, size = store.sizes(self.folder)
         if not self.json:
-            from rich.console import Console
-            from rich.table import Table
-
-            shown = Table(title=f"{self.folder}: {rows:,} records, {size / 1e6:.1f} MB")
-            for name in table.columns:
-                shown.add_column(name, justify="left" if name == "task" else "right")
-            for row in table.itertuples(index=False):
-                shown.add_row(*(f"{v:.3g}" if isinstance(v, float) else str(v) for v in row))
-            Console(width=120).print(shown)
-        return {"rows": rows, "bytes": size, "tasks": _rows(table)}
-
-
-def _rows(table: Any) -> list[dict[str, Any]]:
-    """A frame's rows for JSON, None for NaN: every run of a task may have diverged."""
-    return table.astype(object).where(table.notna(), None).to_dict("records")
+            title = f"{self.folder}: {rows:,} records, {size / 1e6:.1f} MB"
+            cells = [
+                [f"{v:.3g}" if isinstance(v, float) else str(v) for v in row]
+                for row in table.itertuples(index=False)
+            ]
+            print_table(title, list(table.columns), cells, ["task"])
+        # No number where every run of a task has diverged; JSON knows no NaN.
+        tasks = table.astype(object).where(table.notna(), None).to_dict("records")
+        return {"rows": rows, "bytes": size, "tasks": tasks}

@@ -1,11 +1,12 @@
 """psi report: a demo's page and table again."""
 
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import tyro
+
+from psi.commands.printing import print_table
 
 
 @dataclass(frozen=True)
@@ -33,18 +34,11 @@ class ReportCommand:
 
 def print_summary(summary: dict[str, Any]) -> None:
     """The methods of a demo's summary as a table, the laws in bold."""
-    from rich.console import Console
-    from rich.table import Table
-
     from psi.report.page import table
 
     header, rows = table(summary["methods"])
-    shown = Table(title=f"On {summary['task']['name']}, which no fit has seen")
-    for number, name in enumerate(header):
-        shown.add_column(
-            name, justify="right" if number else "left", no_wrap=number in (0, len(header) - 1)
-        )
-    for row in rows:
-        shown.add_row(*row, style="bold" if row[0].startswith("Ψ") else None)
-    width = None if sys.stdout.isatty() else 180
-    Console(width=width).print(shown)
+    title = f"On {summary['task']['name']}, which no fit has seen"
+    print_table(
+        title, header, rows, header[:1], 180, unbroken=(header[0], header[-1]),
+        style=lambda row: "bold" if row[0].startswith("Ψ") else "",
+    )  # fmt: skip

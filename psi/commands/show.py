@@ -44,26 +44,18 @@ class ShowCommand:
             raise ValueError(f"epochs must be >= 1, got {self.epochs}")
         if self.parameters is not None and "parameters" not in law.features:
             raise ValueError(f"this law does not see the number of parameters: {law}")
-        forms = _forms(law, self.latex, self.python)
+        forms = []
+        if self.latex or self.python:
+            if isinstance(law.model, Network):
+                raise ValueError(f"a network has no formula: {law}")
+            forms += [("LaTeX", latex(law.model))] if self.latex else []
+            forms += [("Python", python(law.model))] if self.python else []
         if self.png:
             from psi.report.figures import law_figure
 
-            law_figure(law, self.epochs or _seen(law), self.png, self.parameters)
+            seen = dict(zip(law.features, law.domain, strict=True)).get("epoch")
+            epochs = self.epochs or (int(seen.high) + 1 if seen else EPOCHS)
+            law_figure(law, epochs, self.png, self.parameters)
         if not self.json:
             print_law(law, forms)
         return law.document()
-
-
-def _forms(law: psi.Law, as_latex: bool, as_python: bool) -> list[tuple[str, str]]:
-    if not (as_latex or as_python):
-        return []
-    if isinstance(law.model, Network):
-        raise ValueError(f"a network has no formula: {law}")
-    forms = [("LaTeX", latex(law.model))] if as_latex else []
-    return forms + ([("Python", python(law.model))] if as_python else [])
-
-
-def _seen(law: psi.Law) -> int:
-    """Epochs of a drawing: those that a law of raw epochs has seen."""
-    last = dict(zip(law.features, law.domain, strict=True)).get("epoch")
-    return EPOCHS if last is None else int(last.high) + 1

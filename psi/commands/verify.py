@@ -5,7 +5,7 @@ from typing import Any
 
 import tyro
 
-from psi.commands.printing import as_json, print_rows
+from psi.commands.printing import as_json, not_ok, print_rows
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,4 @@ class VerifyCommand:
             print_rows("Estimates against the truth", rows)
         return {"rows": as_json(rows)}
 
-    @staticmethod
-    def failed(result: Any) -> bool:
-        """Whether a row is not ok: exit code 1."""
-        return not all(row["ok"] for row in result["rows"])
+    failed = staticmethod(not_ok)

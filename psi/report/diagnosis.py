@@ -10,12 +10,7 @@ from matplotlib.figure import Figure
 from psi.report.figures import FONT, legend_beside, save
 
 MAX_DRAWN = 1e200  # beyond that, the ticks of an axis overflow
-COLOURS = {
-    "rate too high": "C3",
-    "spikes": "C1",
-    "noise floor": "C4",
-    "plateau": "C5",
-}
+COLOURS = {"rate too high": "C3", "spikes": "C1", "noise floor": "C4", "plateau": "C5"}
 
 
 def diagnosis_figure(
@@ -53,12 +48,9 @@ def _losses(axis: Axes, log: Any, curve: Any, found: Any) -> None:
     for each in found:
         if each.span is not None and each.name in COLOURS:
             begin, end = each.span
-            least = (log.at[-1] - log.at[0]) / 150
+            end = max(end, begin + (log.at[-1] - log.at[0]) / 150)
             label = None if each.name in named else each.name
-            axis.axvspan(
-                begin, max(end, begin + least), color=COLOURS[each.name], alpha=0.18, lw=0,
-                label=label,
-            )  # fmt: skip
+            axis.axvspan(begin, end, color=COLOURS[each.name], alpha=0.18, lw=0, label=label)
             named.add(each.name)
     if not fine.all():
         bottom = axis.get_xaxis_transform()

@@ -22,8 +22,7 @@ from psi.law.law import Law
 DPI = 130
 FONT = 9
 WIDE = 60  # characters of a title's line
-NOTHING = "0.85"
-"""Grey, where nothing was visited."""
+NOTHING = "0.85"  # grey, where nothing was visited
 
 
 class Line(NamedTuple):
@@ -65,10 +64,10 @@ def surface_figure(surface: pd.DataFrame, ideal: pd.DataFrame, path: Path) -> No
     axes[1].set(xlabel="relative loss ε/ε₀", xscale="log", xlim=(low, 1.5))
     axes[0].set_ylabel("learning rate α of epoch i,\nthen linearly to zero")
     figure.colorbar(mesh, ax=axes, label="score lost against the cell's best rate [nats]")
-    figure.suptitle(
-        f"Response surface, {surface.task.nunique()} training tasks pooled"
-        f" (dots: ideal rate of {len(dots)} cells)"
+    shown = (
+        f"{surface.task.nunique()} training tasks pooled (dots: ideal rate of {len(dots)} cells)"
     )
+    figure.suptitle(f"Response surface, {shown}")
     save(figure, path)
 
 
@@ -144,9 +143,7 @@ def curves_figure(lines: Sequence[Line], criterion: float, path: Path) -> None:
     axes[0].axhline(criterion, color="0.5", lw=0.8, ls=":", label="criterion")
     axes[0].set(xlabel="epochs trained", ylabel="validation loss [nats], mean over seeds")
     axes[0].set_yscale("log")
-    _epoch_axis(axes[0])
-    legend_beside(axes[0])
-    save(figure, path)
+    _finish(figure, axes[0], path)
 
 
 def rates_figure(lines: Sequence[Line], path: Path) -> None:
@@ -158,31 +155,25 @@ def rates_figure(lines: Sequence[Line], path: Path) -> None:
         axes[0].plot(np.arange(1, len(rates) + 1), rates, label=line.name, **style)
     axes[0].set(xlabel="epoch", ylabel="learning rate at its last step", yscale="log")
     axes[0].set_ylim(bottom=axes[0].get_ylim()[1] / 1e4)
-    _epoch_axis(axes[0])
-    legend_beside(axes[0])
-    save(figure, path)
+    _finish(figure, axes[0], path)
 
 
 def _styles(lines: Sequence[Line]) -> list[dict]:
     colours = mpl.color_sequences["tab10"]
     shapes = sorted({line.name.split(",")[0] for line in lines})
     styles = []
-    for line in lines:
-        law = line.name.startswith("Ψ")
-        styles.append(
-            {
-                "color": colours[shapes.index(line.name.split(",")[0])],
-                "lw": 2.4 if law else 1.2,
-                "ls": "--" if "untuned" in line.name else "-",
-                "zorder": 3 if law else 2,
-            }
-        )
+    for name in (line.name for line in lines):
+        lw, zorder = (2.4, 3) if name.startswith("Ψ") else (1.2, 2)
+        color, ls = colours[shapes.index(name.split(",")[0])], "--" if "untuned" in name else "-"
+        styles.append({"color": color, "lw": lw, "ls": ls, "zorder": zorder})
     return styles
 
 
-def _epoch_axis(axis: Axes) -> None:
+def _finish(figure: Figure, axis: Axes, path: Path) -> None:
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     axis.grid(alpha=0.25, lw=0.5)
+    legend_beside(axis)
+    save(figure, path)
 
 
 def _figure(rows: int, columns: int, size: tuple[float, float], sharey: bool = False):

@@ -72,11 +72,8 @@ def _list(axis: Axes, front: pd.DataFrame) -> None:
         shown = text(parse(row.formula), DIGITS)
         shown = shown if len(shown) <= LONG else shown[: LONG - 1] + "…"
         height = 1 - (position + 0.7) * step
-        for left, part in (
-            (0.0, str(row.complexity)),
-            (0.06, f"{row.held_out:.3g}"),
-            (0.17, shown),
-        ):
+        parts = (str(row.complexity), f"{row.held_out:.3g}", shown)
+        for left, part in zip((0.0, 0.06, 0.17), parts, strict=True):
             axis.text(
                 left, height, part, transform=axis.transAxes, fontsize=FONT - 1.5,
                 color=RED if row.chosen else "0.2", parse_math=False,

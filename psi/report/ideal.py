@@ -19,6 +19,8 @@ SHOWN = 4  # tasks
 BLOWN_UP = 2.0  # times ε_0
 FONT = 8
 
+Edges = Float[np.ndarray, " edge"]
+
 
 def gain_figure(surface: pd.DataFrame, path: Path) -> None:
     """Nats that an epoch at a rate gained, over loss and rate: a column a task, the first four.
@@ -35,8 +37,7 @@ def gain_figure(surface: pd.DataFrame, path: Path) -> None:
     colours = ScalarMappable(Normalize(-top, top), "RdBu")
     for column, name in enumerate(names):
         for row, half in enumerate(halves):
-            own = surface[(surface.group == name) & half]
-            _gained(axes[row, column], own, colours)
+            _gained(axes[row, column], surface[(surface.group == name) & half], colours)
         axes[0, column].set_title(name, fontsize=FONT + 1)
         axes[1, column].set_xlabel("loss ε [nats]")
     for row, name in enumerate(("first half", "second half")):
@@ -63,7 +64,7 @@ def _gained(axis: Axes, own: pd.DataFrame, colours: Any) -> None:
 
 def _over(
     own: pd.DataFrame, across: str, value: str
-) -> tuple[Float[np.ndarray, " edge"], Float[np.ndarray, " edge"], Float[np.ndarray, "x y"]]:
+) -> tuple[Edges, Edges, Float[np.ndarray, "x y"]]:
     """Edges of `across`, edges of the rate, and a mean by visits; NaN where nothing was visited."""
     known = own[own.visited & np.isfinite(own[value])]
     x = np.unique(np.append(own[f"{across}_low"], own[f"{across}_high"].max()))
@@ -95,11 +96,7 @@ def relief_figure(surface: pd.DataFrame, path: Path) -> None:
 
 
 def _bars(
-    axis: Any,
-    losses: Float[np.ndarray, " edge"],
-    rates: Float[np.ndarray, " edge"],
-    table: Float[np.ndarray, "x y"],
-    colours: Any,
+    axis: Any, losses: Edges, rates: Edges, table: Float[np.ndarray, "x y"], colours: Any
 ) -> None:
     """A bar a visited bin, from the lowest return up."""
     x, y = np.log10(losses), np.log10(rates)
@@ -159,9 +156,8 @@ def _outcome(axis: Axes, own: pd.DataFrame, value: str, colours: Any) -> None:
     axis.set_facecolor(NOTHING)
     never = np.where(np.isinf(table), 1.0, np.nan)
     axis.pcolormesh(x, y, never.T, cmap="gray", vmin=0, vmax=1)
-    axis.pcolormesh(
-        x, y, np.where(np.isinf(table), np.nan, table).T, cmap=colours.cmap, norm=colours.norm
-    )
+    met = np.where(np.isinf(table), np.nan, table)
+    axis.pcolormesh(x, y, met.T, cmap=colours.cmap, norm=colours.norm)
     axis.set_yscale("log")
 
 
@@ -217,10 +213,9 @@ def bias_figure(bias: pd.DataFrame, path: Path) -> None:
     right.axhline(0, color="0.5", lw=0.8, ls=":")
     right.set(xscale="log", xlabel="horizon H [epochs]")
     right.set_ylabel("regret against the longest\nhorizon [nats], 95 %")
+    horizons = sorted(set(bias.horizon))
     for axis in (left, right):
-        axis.set_xticks(
-            sorted(set(bias.horizon)), labels=[str(h) for h in sorted(set(bias.horizon))]
-        )
+        axis.set_xticks(horizons, labels=[str(horizon) for horizon in horizons])
         axis.minorticks_off()
         axis.grid(alpha=0.25, lw=0.5)
     figure.legend(*left.get_legend_handles_labels(), loc="outside right upper", fontsize=FONT)

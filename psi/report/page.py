@@ -24,43 +24,28 @@ figure{margin:1.5rem 0}figcaption{color:#555;font-size:13px}
 """
 
 CAPTIONS = (
-    (
-        "surface",
-        "What each learning rate was worth. A cell starts from one random prefix; its "
-        "candidate rates go linearly to zero from epoch i. Grey: never visited.",
-    ),
-    (
-        "psi",
-        "Ψ over loss and epoch for the held-out task's ε₀ and T. Dots: states of the "
-        "held-out task that the data visited (not seen by the fit).",
-    ),
+    ("surface", "What each learning rate was worth. A cell starts from one random prefix; its "
+     "candidate rates go linearly to zero from epoch i. Grey: never visited."),
+    ("psi", "Ψ over loss and epoch for the held-out task's ε₀ and T. Dots: states of the "
+     "held-out task that the data visited (not seen by the fit)."),
     ("curves", "Validation loss on the held-out task, mean over the scoring seeds."),
     ("rates", "The learning rates that were used."),
-)
+)  # fmt: skip
 
 
 def table(methods: Sequence[dict[str, Any]]) -> tuple[list[str], list[list[str]]]:
     """Header and rows of the comparison, ready to print."""
     header = [
-        "method",
-        "tuning runs",
-        "peak rate",
-        "train loss",
-        "val. loss",
-        "test accuracy",
-        "epochs to crit.",
-        "seeds there",
-        "score y",
-        "regret [95 %]",
-    ]
+        "method", "tuning runs", "peak rate", "train loss", "val. loss", "test accuracy",
+        "epochs to crit.", "seeds there", "score y", "regret [95 %]",
+    ]  # fmt: skip
     return header, [_row(method) for method in methods]
 
 
 def _row(method: dict[str, Any]) -> list[str]:
     reached = [e for e in method["epochs_to_criterion"] if e is not None]
     epochs = f"{median(reached):g}" if reached else "—"
-    peak = method["peak_rate"]
-    regret = method["regret"]
+    peak, regret = method["peak_rate"], method["regret"]
     return [
         method["name"],
         str(method["tuning_runs"]),
@@ -131,10 +116,8 @@ def legend(summary: dict[str, Any]) -> str:
 def machine(summary: dict[str, Any]) -> str:
     """The machine on which the demo was made, and how long it took."""
     m = summary["machine"]
-    return (
-        f"{m['cores']} cores, {m['device']}, Python {m['python']}, jax {m['jax']}; "
-        f"{summary['seconds']['total']:.0f} s in all"
-    )
+    machine = f"{m['cores']} cores, {m['device']}, Python {m['python']}, jax {m['jax']}"
+    return f"{machine}; {summary['seconds']['total']:.0f} s in all"
 
 
 def _story(summary: dict[str, Any]) -> list[str]:
@@ -161,23 +144,17 @@ def _laws(summary: dict[str, Any]) -> list[str]:
         ]
         if rows:
             parts.append(_table(["constant", "value", "95 % over tasks"], rows))
-        parts.append(
-            _table(
-                ["held-out score", "nats"],
-                [[s["name"], f"{s['value']:.3f}"] for s in law["scores"]],
-            )
-        )
+        scores = [[s["name"], f"{s['value']:.3f}"] for s in law["scores"]]
+        parts.append(_table(["held-out score", "nats"], scores))
     return parts
 
 
 def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     head = "".join(f"<th>{html.escape(cell)}</th>" for cell in header)
-    body = "".join(
-        f"<tr{' class=law' if row[0].startswith('Ψ') else ''}>"
-        + "".join(f"<td>{html.escape(cell)}</td>" for cell in row)
-        + "</tr>"
-        for row in rows
-    )
+    body = ""
+    for row in rows:
+        cells = "".join(f"<td>{html.escape(cell)}</td>" for cell in row)
+        body += f"<tr{' class=law' if row[0].startswith('Ψ') else ''}>{cells}</tr>"
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 

@@ -5,17 +5,8 @@ import sys
 import time
 from collections.abc import Iterator
 
+from rich import progress as rich
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    Task,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 from rich.table import Column
 from rich.text import Text
 
@@ -24,10 +15,10 @@ from psi.progress import Report
 EVERY = 20.0  # seconds between lines where there is no terminal
 
 
-class Speed(ProgressColumn):
+class Speed(rich.ProgressColumn):
     """Units a second, over the last half minute."""
 
-    def render(self, task: Task) -> Text:
+    def render(self, task: rich.Task) -> Text:
         """E.g. 312/s."""
         return Text(f"{task.speed:.3g}/s" if task.speed else "")
 
@@ -49,19 +40,13 @@ def bar(title: str) -> Iterator[Report]:
     ...     for done in range(3):
     ...         report(done + 1, 3, "the next one")
     """
+    last = Column(ratio=1, no_wrap=True, overflow="ellipsis")
     columns = (
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=16),
-        MofNCompleteColumn(),
-        Speed(),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-        TextColumn(
-            "{task.fields[note]}", table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis")
-        ),
-    )
-    with Progress(*columns, console=Console(stderr=True)) as progress:
+        "{task.description}", rich.BarColumn(bar_width=16), rich.MofNCompleteColumn(), Speed(),
+        rich.TimeElapsedColumn(), "left", rich.TimeRemainingColumn(),
+        rich.TextColumn("{task.fields[note]}", table_column=last),
+    )  # fmt: skip
+    with rich.Progress(*columns, console=Console(stderr=True)) as progress:
         task = progress.add_task(title, total=None, note="")
         started = printed = time.monotonic()
 

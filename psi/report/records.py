@@ -35,14 +35,9 @@ def records_figure(tasks: pd.DataFrame, records: pd.DataFrame, path: Path) -> No
 
 
 def _losses(axis, rows: pd.DataFrame, criterion: float, top: float) -> None:
-    runs = rows.groupby("run")
-    table = pd.DataFrame(
-        {
-            "rate": rows.lr.clip(lower=1e-12).groupby(rows.run).agg(_geometric_mean),
-            "loss": runs.val_loss.last(skipna=False),
-            "outcome": runs.outcome.first(),
-        }
-    )
+    runs = rows.assign(log_rate=np.log(rows.lr.clip(lower=1e-12))).groupby("run")
+    table = pd.DataFrame({"rate": np.exp(runs.log_rate.mean()), "outcome": runs.outcome.first()})
+    table["loss"] = runs.val_loss.last(skipna=False)
     # There is no criterion where every constant rate of the pilot diverged.
     known = np.isfinite(criterion) and criterion > 0
     low = criterion / 10 if known else top / 1000
@@ -54,10 +49,6 @@ def _losses(axis, rows: pd.DataFrame, criterion: float, top: float) -> None:
         axis.axhline(criterion, lw=0.8, ls=":", color="k")
     axis.set(xscale="log", yscale="log", ylim=(low / 1.2, 1.2 * top))
     axis.set_xlabel("mean learning rate", fontsize=8)
-
-
-def _geometric_mean(rates: pd.Series) -> float:
-    return float(np.exp(np.log(rates.to_numpy()).mean()))
 
 
 def _rates(axis, rows: pd.DataFrame) -> None:

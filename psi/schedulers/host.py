@@ -23,8 +23,7 @@ POSITIVE = ("learning_rate", "initial_loss", "parameters")
 MAY_BE_NAN = ("total", "budget")
 """The sum of an epoch's losses may overflow; T is NaN where it is not known."""
 
-StateDict = dict[str, float | int]
-"""A `ClockState` as plain numbers, by field."""
+StateDict = dict[str, float | int]  # A `ClockState` as plain numbers, by field
 
 
 def observe(clock: Clock, state: ClockState, loss: float, begins: bool) -> ClockState:
@@ -78,10 +77,8 @@ def as_float(loss: object) -> float:
 
 def state_dict(state: ClockState) -> StateDict:
     """The state's fields by name, as Python numbers."""
-    return {
-        name: int(value) if name in COUNTS else float(value)
-        for name, value in state._asdict().items()
-    }
+    fields = state._asdict().items()
+    return {name: int(value) if name in COUNTS else float(value) for name, value in fields}
 
 
 def from_state_dict(found: object) -> ClockState:

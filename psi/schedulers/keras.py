@@ -68,9 +68,8 @@ class PsiSchedule(keras.callbacks.Callback):
         max_change: float | None = None,
     ) -> None:
         super().__init__()
-        self._clock = Clock(
-            law, epochs, initial_loss, min_lr, max_lr, scale, None, warmup, max_change
-        )
+        limits = min_lr, max_lr
+        self._clock = Clock(law, epochs, initial_loss, *limits, scale, None, warmup, max_change)
         self._every = None if every is None else whole_number("every", every)
         self._state = start(self._clock, np)
         self._sum = 0.0  # of the losses of this epoch's minibatches so far

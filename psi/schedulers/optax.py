@@ -89,9 +89,8 @@ def scale_by_psi(
     ) -> tuple[optax.Updates, ClockState]:
         del params, extra_args
         if value is None:
-            raise ValueError(
-                "scale_by_psi needs the loss: tx.update(grads, state, params, value=loss)"
-            )
+            needs = "scale_by_psi needs the loss: tx.update(grads, state, params, value=loss)"
+            raise ValueError(needs)
         loss = jnp.asarray(value, dtype=state.total.dtype)
         if loss.shape != ():
             raise ValueError(f"value must be one loss, a scalar; got shape {loss.shape}")

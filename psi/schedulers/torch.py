@@ -78,17 +78,14 @@ class PsiLR(LRScheduler):
         max_change: float | None = None,
     ) -> None:
         counted = _parameters(optimizer)
-        self._clock = Clock(
-            law, epochs, initial_loss, min_lr, max_lr, scale, counted, warmup, max_change
-        )
-        self._per_epoch = (
-            1 if steps_per_epoch is None else whole_number("steps_per_epoch", steps_per_epoch)
-        )
+        limits = min_lr, max_lr
+        self._clock = Clock(law, epochs, initial_loss, *limits, scale, counted, warmup, max_change)
+        steps_per_epoch = 1 if steps_per_epoch is None else steps_per_epoch
+        self._per_epoch = whole_number("steps_per_epoch", steps_per_epoch)
         ratios(optimizer, "lr")  # raises for a rate of zero
         self._state = start(self._clock, np)
         self._pending: list[Any] = []
-        self._calls = 0
-        self._observed = 0
+        self._calls = self._observed = 0
         super().__init__(optimizer)
 
     def step(self, loss: Any = None) -> None:  # type: ignore
@@ -130,11 +127,9 @@ class PsiLR(LRScheduler):
         """The state in plain numbers, without the law: `torch.load(weights_only=True)` reads it."""
         self._read()
         return {
-            "clock": host.state_dict(self._state),
-            "last_epoch": self.last_epoch,
-            "calls": self._calls,
-            "observed": self._observed,
-        }
+            "clock": host.state_dict(self._state), "last_epoch": self.last_epoch,
+            "calls": self._calls, "observed": self._observed,
+        }  # fmt: skip
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on from what `state_dict` gave; the optimizer's own state brings its rates back.
@@ -143,14 +138,12 @@ class PsiLR(LRScheduler):
         """
         if not isinstance(state_dict, dict):
             raise ValueError(f"state of a PsiLR: a dict, got {type(state_dict).__name__}")
-        if different := set(state_dict) ^ set(KEYS):
-            named = sorted(map(str, different))
+        if named := sorted(map(str, set(state_dict) ^ set(KEYS))):
             raise ValueError(f"state of a PsiLR: missing or unknown keys {named}")
         state = host.from_state_dict(state_dict["clock"])
         last = whole_number("last_epoch", state_dict["last_epoch"], least=-1)
-        self._calls, self._observed = (
-            whole_number(key, state_dict[key], least=0) for key in COUNTS
-        )
+        counts = (whole_number(key, state_dict[key], least=0) for key in COUNTS)
+        self._calls, self._observed = counts
         self._state, self.last_epoch, self._pending = state, last, []
         self._last_lr = self.get_lr()
 
@@ -202,10 +195,8 @@ def ratios(optimizer: Optimizer, key: str) -> list[float]:
     """
     rates = [float(group[key]) for group in optimizer.param_groups]
     if not rates[0] > 0:
-        raise ValueError(
-            "the other groups keep their ratio to the rate of the first parameter group, "
-            f"which must be positive, got {rates[0]}"
-        )
+        rule = "the other groups keep their ratio to the rate of the first parameter group"
+        raise ValueError(f"{rule}, which must be positive, got {rates[0]}")
     return [rate / rates[0] for rate in rates]
 
 

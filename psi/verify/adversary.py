@@ -37,8 +37,7 @@ SEARCHES = 4
 # √(N+1) f/(DG) of the last iterate at the worst function, N = 8 (problems.md).
 LINEAR = 1.00
 BEST_CONSTANT = 1.16
-CONSTANT = 1.65
-"""Of the constant rate 1/√(N+1), with which the linear schedule begins."""
+CONSTANT = 1.65  # of the constant rate 1/√(N+1), with which the linear schedule begins
 
 Point = Float[np.ndarray, " unknown"]
 
@@ -46,12 +45,9 @@ Point = Float[np.ndarray, " unknown"]
 class MaxAffine(NamedTuple):
     """f = max(0, max_i (offset_i + g_i·x))."""
 
-    slopes: Any
-    """g_i; shape=(pieces, d)"""
-    offsets: Any
-    """f_i − g_i·x_i; shape=(pieces,)"""
-    initial: Any
-    """x_1; shape=(d,)"""
+    slopes: Any  # g_i; shape=(pieces, d)
+    offsets: Any  # f_i − g_i·x_i; shape=(pieces,)
+    initial: Any  # x_1; shape=(d,)
 
 
 def _loss(problem: MaxAffine, x: Params, batch: Batch) -> Float[Array, ""]:
@@ -67,11 +63,9 @@ def guarantees() -> list[Row]:
     left = np.arange(STEPS, 0, -1) / (STEPS + 1) ** 1.5
     peak = 1 / np.sqrt(STEPS + 1)  # where the line (N + 1 − k)/(N + 1)^{3/2} begins, k = 0
     best: Any = minimize_scalar(
-        lambda rate: -_worst(np.full(STEPS, rate)).fun,
-        bounds=(0.05, 0.4),
-        method="bounded",
+        lambda rate: -_worst(np.full(STEPS, rate)).fun, bounds=(0.05, 0.4), method="bounded",
         options={"xatol": 1e-3},
-    )
+    )  # fmt: skip
     return [
         absolute("G13", "worst case, linear", _trained(left), LINEAR, 0.01),
         absolute("G13", "worst case, best constant", _constant(float(best.x)), BEST_CONSTANT, 0.02),
@@ -104,21 +98,13 @@ def _worst(rates: Float[np.ndarray, " step"]) -> Any:
 
 def _search(rates: Float[np.ndarray, " step"], start: Point) -> Any:
     aim = np.zeros(len(start))
-    aim[_last()] = -1.0
+    aim[POINTS * DIMENSION + POINTS - 1] = -1.0  # minus f_{N+1}
     with jax.enable_x64(True):
-        value, slope = _programs()
-        return minimize(
-            lambda z: (aim @ z, aim),
-            start,
-            jac=True,
-            method="SLSQP",
-            constraints={
-                "type": "ineq",
-                "fun": lambda z: np.asarray(value(z, rates)),
-                "jac": lambda z: np.asarray(slope(z, rates)),
-            },
-            options={"maxiter": 500, "ftol": 1e-9},
-        )
+        value, slope = (lambda z, f=f: np.asarray(f(z, rates)) for f in _programs())
+        limits = {"type": "ineq", "fun": value, "jac": slope}
+        options = {"maxiter": 500, "ftol": 1e-9}
+        call = {"jac": True, "method": "SLSQP", "constraints": limits, "options": options}
+        return minimize(lambda z: (aim @ z, aim), start, **call)
 
 
 def _start(rng: np.random.Generator) -> Point:
@@ -127,10 +113,6 @@ def _start(rng: np.random.Generator) -> Point:
     first = rng.normal(size=DIMENSION)
     values = rng.uniform(0, 0.5, POINTS)
     return np.concatenate([slopes.reshape(-1), values, 0.9 * first / np.linalg.norm(first)])
-
-
-def _last() -> int:
-    return POINTS * DIMENSION + POINTS - 1
 
 
 def _parts(z: Any) -> tuple[Any, Any, Any]:

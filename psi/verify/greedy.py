@@ -21,17 +21,15 @@ from psi.verify.rows import Row, absolute, many
 
 RUNS = 65_536
 ONE_STEP = Branching(horizon=1, continuation=CONSTANT, orders=0, rounds=2)
-RATES = np.geomspace(0.003, 1.0, 14)
-"""Fixed, whatever the ideal rate is: 0.015 to 0.48 in G1."""
-H, VARIANCE = 2.0, 1.0
-"""h and σ² of G1."""
-C = VARIANCE / (2 * H)
-"""c of G1: the excess at which the ideal rate is half of 1/h."""
+RATES = np.geomspace(0.003, 1.0, 14)  # fixed, whatever the ideal rate is: 0.015 to 0.48 in G1
+H, VARIANCE = 2.0, 1.0  # h and σ² of G1
+C = VARIANCE / (2 * H)  # c of G1: the excess at which the ideal rate is half of 1/h
 KEY = 20261123
-DIMENSION, BATCH, SCALE, NOISE = 8, 8, 0.5, 0.5
-"""d, B, λ and s_n of G2."""
-REGRESSION_SCALE = DIMENSION * NOISE**2 / (2 * BATCH)
-"""d s_n²/(2B) of G2."""
+DIMENSION, BATCH, SCALE, NOISE = 8, 8, 0.5, 0.5  # d, B, λ and s_n of G2
+REGRESSION_SCALE = DIMENSION * NOISE**2 / (2 * BATCH)  # d s_n²/(2B) of G2
+
+Losses = Float[np.ndarray, " loss"]
+PerTask = Float[np.ndarray, " task"]
 
 
 def quadratic(excess: float, h: float = H, variance: float = VARIANCE, epochs: int = 1) -> Task:
@@ -52,9 +50,7 @@ def of_the_loss(runs: int = RUNS) -> list[Row]:
     return many("G1", "α*(ε)", measured_quadratic(excess, runs), _truth(excess), 0.03, 0.10)
 
 
-def measured_quadratic(
-    excess: Float[np.ndarray, " loss"], runs: int = RUNS
-) -> Float[np.ndarray, " loss"]:
+def measured_quadratic(excess: Losses, runs: int = RUNS) -> Losses:
     """G1's ideal rates at these losses, from trained runs."""
     return np.array([_best(quadratic(e), runs, k) for k, e in enumerate(excess)])
 
@@ -94,9 +90,7 @@ def linear_regression(runs: int = 20_480) -> list[Row]:
     return many("G2", "α*(ε)", found, np.array(truth), 0.05)
 
 
-def measured_regression(
-    excess: Float[np.ndarray, " loss"], runs: int = 20_480
-) -> Float[np.ndarray, " loss"]:
+def measured_regression(excess: Losses, runs: int = 20_480) -> Losses:
     """G2's ideal rates at these losses, from trained runs."""
     found = []
     for k, e in enumerate(excess):
@@ -146,21 +140,17 @@ def _best(task: Task, runs: int, number: int) -> float:
     return float(best_rates(branch_surface(task, states, RATES, ONE_STEP, key))[0])
 
 
-def _truth(excess: Float[np.ndarray, " point"]) -> Float[np.ndarray, " point"]:
+def _truth(excess: Losses) -> Losses:
     one = NoisyQuadratic(np.array([H]), np.array([VARIANCE]), np.ones(1))
     return np.asarray(formula(excess, one))
 
 
-def _mean_law(
-    excess: float, h: Float[np.ndarray, " task"], variance: Float[np.ndarray, " task"]
-) -> float:
+def _mean_law(excess: float, h: PerTask, variance: PerTask) -> float:
     """The α of the lowest mean loss, E[h] ε/(E[h²] ε + E[hσ²]/2)."""
     return float(h.mean() * excess / ((h**2).mean() * excess + (h * variance).mean() / 2))
 
 
-def _log_law(
-    excess: float, h: Float[np.ndarray, " task"], variance: Float[np.ndarray, " task"]
-) -> float:
+def _log_law(excess: float, h: PerTask, variance: PerTask) -> float:
     """The α of the lowest mean log loss, the root of Σ (−2h(1 − αh)ε + αhσ²)/ε'."""
 
     def slope(rate: float) -> float:

@@ -28,10 +28,8 @@ RATES = np.geomspace(0.004, STABLE, 9)
 GREEDY = 0.1051
 TO_THE_END = ((CONSTANT, 0.0764), (LINEAR, 0.0315))
 """(continuation, loss where each rate is the best to the end of the budget under it)"""
-ORACLE = 0.0311
-"""The best schedule of rates <= 2/h_max."""
-ORACLE_OVER_GREEDY = 4.46
-"""Its mean rate over that of the greedy schedule."""
+ORACLE = 0.0311  # the best schedule of rates <= 2/h_max
+ORACLE_OVER_GREEDY = 4.46  # its mean rate over that of the greedy schedule
 FREE, FREE_ORACLE = 0.5, 0.0205
 """Rates up to 0.5 in place of 2/h_max, and the most that the best schedule found then ends at."""
 JOINT = ((1, GREEDY), (2, 0.094), (4, 0.069), (8, 0.034), (16, 0.031))

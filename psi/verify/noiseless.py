@@ -29,14 +29,11 @@ ONE_STEP = Branching(1, CONSTANT, orders=0, rounds=4)
 """No noise, and a minimum of the next loss as sharp as a cusp: rounds close in on it."""
 RATES = np.geomspace(1e-3, 1e3, 16)
 DISTANCES = np.geomspace(0.3, 3.0, 7)
-EXPONENTS = (1.0, 1.5, 2.0, 3.0, 4.0)
-"""p of G7."""
-SIGN_EXPONENT = 0.5
-"""Of ε in G8's α* = √(2ε/h)."""
+EXPONENTS = (1.0, 1.5, 2.0, 3.0, 4.0)  # p of G7
+SIGN_EXPONENT = 0.5  # of ε in G8's α* = √(2ε/h)
 TAIL_EXPONENT, NATS = -1.0, 0.5
 """Of ε in G9's α = η₀/ε, the rate at which the loss falls by η₀ = 0.5 nats a step."""
-LOW, HIGH = 1.0, 10.0
-"""μ and L of G11."""
+LOW, HIGH = 1.0, 10.0  # μ and L of G11
 
 
 def power_laws() -> list[Row]:
@@ -55,9 +52,8 @@ def sign_descent() -> list[Row]:
 def exponential_tail() -> list[Row]:
     """G9: α = η₀/ε, the rate at which exp(−x) falls by η₀ = 0.5 nats a step."""
     slope = _slope(*measured_tail(np.geomspace(0.01, 1.0, 7)))
-    return [
-        absolute("G9", "exponent of ε in the rate of 0.5 nats a step", slope, TAIL_EXPONENT, 0.03)
-    ]
+    what = "exponent of ε in the rate of 0.5 nats a step"
+    return [absolute("G9", what, slope, TAIL_EXPONENT, 0.03)]
 
 
 def measured_tail(excess: Float[np.ndarray, " loss"]) -> tuple[np.ndarray, np.ndarray]:

@@ -71,8 +71,6 @@ def timed(checks: Callable[[], Sequence[Row]]) -> list[Row]:
     return [rows[0]._replace(seconds=round(time.perf_counter() - start, 1)), *rows[1:]]
 
 
-def _row(
-    problem: str, what: str, estimate: float, truth: float, error: float, tolerance: float
-) -> Row:
-    ok = bool(error <= tolerance)  # not where it is NaN
-    return Row(problem, what, float(estimate), float(truth), float(error), tolerance, ok)
+def _row(problem: str, what: str, *numbers: float) -> Row:
+    estimate, truth, error, tolerance = map(float, numbers)
+    return Row(problem, what, estimate, truth, error, tolerance, error <= tolerance)  # NaN: not ok

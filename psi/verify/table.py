@@ -9,20 +9,12 @@ from psi.verify.rows import Row, timed
 Check = Callable[[], list[Row]]
 
 CHECKS: tuple[tuple[str, Check], ...] = (
-    ("G1", greedy.of_the_loss),
-    ("G1", greedy.of_the_epoch),
-    ("G1", greedy.coverage),
-    ("G2", greedy.linear_regression),
-    ("G3", greedy.mixture),
-    ("G4", horizons.short_sighted),
-    ("G5", horizons.noise_floor),
-    ("G6", horizons.drift),
-    ("G7", noiseless.power_laws),
-    ("G8", noiseless.sign_descent),
-    ("G9", noiseless.exponential_tail),
-    ("G11", noiseless.chebyshev),
-    ("G13", adversary.guarantees),
-)
+    ("G1", greedy.of_the_loss), ("G1", greedy.of_the_epoch), ("G1", greedy.coverage),
+    ("G2", greedy.linear_regression), ("G3", greedy.mixture), ("G4", horizons.short_sighted),
+    ("G5", horizons.noise_floor), ("G6", horizons.drift), ("G7", noiseless.power_laws),
+    ("G8", noiseless.sign_descent), ("G9", noiseless.exponential_tail),
+    ("G11", noiseless.chebyshev), ("G13", adversary.guarantees),
+)  # fmt: skip
 """(problem, what gives its rows)"""
 
 PROBLEMS = tuple(dict.fromkeys(name for name, _ in CHECKS))

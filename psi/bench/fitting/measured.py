@@ -10,13 +10,7 @@ from psi.fit.symbolic.config import SymbolicConfig
 from psi.fit.symbolic.regression import symbolic_regression
 from psi.law.expression import evaluate
 from psi.law.printing import text
-from psi.verify.greedy import (
-    REGRESSION_SCALE,
-    C,
-    H,
-    measured_quadratic,
-    measured_regression,
-)
+from psi.verify.greedy import REGRESSION_SCALE, C, H, measured_quadratic, measured_regression
 from psi.verify.noiseless import EXPONENTS, measured_power, measured_tail
 from psi.verify.rows import Row, absolute, at_least, relative
 

@@ -34,6 +34,7 @@ TRUTH = {"a": 0.5, "c": 0.5, "d": 40.0}
 SAME = 0.01  # relative
 
 Rate = Callable[[Float[np.ndarray, " point"], Float[np.ndarray, " point"]], np.ndarray]
+Deviation = Callable[[dict[str, float]], float]  # of found constants from the planted ones
 
 
 class PlantedResult(NamedTuple):
@@ -41,20 +42,14 @@ class PlantedResult(NamedTuple):
 
     recovered: bool
     """The chosen form, refitted to noise-free values, is the planted one to 1 % on a grid."""
-    formula: str
-    """The chosen row, as fitted to the noise."""
-    free: int
-    """Its number of constants."""
-    worst: float
-    """Largest relative deviation after the refit to noise-free values."""
+    formula: str  # the chosen row, as fitted to the noise
+    free: int  # its number of constants
+    worst: float  # largest relative deviation after the refit to noise-free values
     constants: dict[str, float]
     """(a, c, d) of a·ε/(ε + c)/(1 + i/d), or (a, p) of a·ε^p, that say the same as the row."""
-    off: float
-    """Largest deviation of a constant from the planted one; relative, but absolute for p."""
-    front: int
-    """Rows of the front."""
-    seconds: float
-    """Wall clock of the search."""
+    off: float  # largest deviation of a constant from the planted one; relative, but absolute for p
+    front: int  # rows of the front
+    seconds: float  # wall clock of the search
 
 
 def planted(
@@ -65,7 +60,8 @@ def planted(
     def off(found: dict[str, float]) -> float:
         return max(abs(found[name] / true - 1) for name, true in TRUTH.items())
 
-    return _result(saturating, candidate(SATURATING, NAMES, TRUTH), off, seed, noise, config, count)
+    form, noisy = candidate(SATURATING, NAMES, TRUTH), sample(saturating, seed, noise, count)
+    return _result(saturating, form, off, noisy, config or SymbolicConfig(seed=seed))
 
 
 def saturating(loss: np.ndarray, epoch: np.ndarray) -> np.ndarray:
@@ -81,12 +77,13 @@ def power_law(
     count: int = POINTS,
 ) -> PlantedResult:
     """ε^exponent, from data and a search of this seed."""
-
-    def off(found: dict[str, float]) -> float:
-        return abs(found["p"] - exponent)
-
     form = candidate(POWER, NAMES, {"a": 1.0, "p": exponent})
-    return _result(lambda loss, _: loss**exponent, form, off, seed, noise, config, count)
+
+    def rate(loss: np.ndarray, _: np.ndarray) -> np.ndarray:
+        return loss**exponent
+
+    noisy, chosen = sample(rate, seed, noise, count), config or SymbolicConfig(seed=seed)
+    return _result(rate, form, lambda found: abs(found["p"] - exponent), noisy, chosen)
 
 
 def sample(rate: Rate, seed: int, noise: float, count: int = POINTS) -> Points:
@@ -107,17 +104,11 @@ def grid(rate: Rate) -> Points:
 
 
 def _result(
-    rate: Rate,
-    truth: Candidate,
-    off: Callable[[dict[str, float]], float],
-    seed: int,
-    noise: float,
-    config: SymbolicConfig | None,
-    count: int,
+    rate: Rate, truth: Candidate, off: Deviation, noisy: Points, config: SymbolicConfig
 ) -> PlantedResult:
-    noisy, clean = sample(rate, seed, noise, count), grid(rate)
+    clean = grid(rate)
     begun = time.perf_counter()
-    front = symbolic_regression(noisy, config or SymbolicConfig(seed=seed))
+    front = symbolic_regression(noisy, config)
     seconds = time.perf_counter() - begun
     row = front.chosen
     again = refit(Candidate(row.formula, row.fitted), clean, starts=4)
@@ -127,12 +118,6 @@ def _result(
     fit = refit(truth, clean._replace(log_rate=np.log(found)))
     constants = dict(zip(fit.formula.names, map(float, fit.fitted), strict=True))
     return PlantedResult(
-        recovered=worst <= SAME,
-        formula=text(row.expression, 4),
-        free=len(row.fitted),
-        worst=worst,
-        constants=constants,
-        off=off(constants),
-        front=len(front.rows),
-        seconds=seconds,
-    )
+        recovered=worst <= SAME, formula=text(row.expression, 4), free=len(row.fitted), worst=worst,
+        constants=constants, off=off(constants), front=len(front.rows), seconds=seconds,
+    )  # fmt: skip

@@ -56,13 +56,11 @@ def _planted() -> list[Row]:
     for noise, least, tolerance in ((0.05, 4, 0.05), (0.30, 3, 0.15)):
         found = [planted(seed, noise) for seed in SEEDS]
         good = [f.recovered and f.off <= tolerance for f in found]
-        formulas = "; ".join(
-            f"seed {seed}: {each.formula}, off {each.off:.1%}"
-            for seed, each in zip(SEEDS, found, strict=True)
-        )
+        formulas = [f"{f.formula}, off {f.off:.1%}" for f in found]
+        each = "; ".join(f"seed {s}: {f}" for s, f in zip(SEEDS, formulas, strict=True))
         what = f"seeds of {len(SEEDS)} at {noise:.0%} noise with the form, constants"
         rows += [
-            at_least("planted", f"{what} within {tolerance:.0%} ({formulas})", sum(good), least),
+            at_least("planted", f"{what} within {tolerance:.0%} ({each})", sum(good), least),
             at_most("planted", f"seconds a seed at {noise:.0%}", max(f.seconds for f in found), 30),
         ]
     return rows

@@ -62,31 +62,26 @@ def bench_engine(quick: bool = False, report: Report = silent) -> dict[str, Any]
     report(100, 100, "")
     lean = max(rate for rate, _ in by_size.values())
     return {
-        "device": jax.devices()[0].device_kind,
-        "devices": jax.local_device_count(),
-        "width": best,
-        "runs_per_second": round(lean, 1),
+        "device": jax.devices()[0].device_kind, "devices": jax.local_device_count(),
+        "width": best, "runs_per_second": round(lean, 1),
         "compile_s": round(by_size[sizes[0]][1], 2),
         "runs_per_second_recorded": round(pair.recorded, 1),
         "recorded_fraction": round(pair.recorded_fraction, 3),
-        "device_speedup": round(pair.device_speedup, 2),
-        "naive_vmap": round(naive, 1),
-        "one_at_a_time": round(single, 1),
-        "sgemm_gflops": round(gemm, 1),
+        "device_speedup": round(pair.device_speedup, 2), "naive_vmap": round(naive, 1),
+        "one_at_a_time": round(single, 1), "sgemm_gflops": round(gemm, 1),
         "gemm_fraction": round(lean * FLOPS_A_RUN / gemm / 1e9, 3),
         "by_width": {str(width): round(rate, 1) for width, rate in widths.items()},
         "by_population": {str(size): round(rate, 1) for size, (rate, _) in by_size.items()},
         **others,
-    }
+    }  # fmt: skip
 
 
 def canonical_task() -> Task:
     """The canonical case; the rows that are left over are validation and test."""
     x, y = (np.asarray(a) for a in load_digits(return_X_y=True))
+    x, y = jnp.asarray(x / 16, jnp.float32), jnp.asarray(y, jnp.int32)
     parts = [slice(0, ROWS), slice(ROWS, ROWS + 128), slice(ROWS + 128, None)]
-    splits = Splits(
-        *(Batch(jnp.asarray(x[p] / 16, jnp.float32), jnp.asarray(y[p], jnp.int32)) for p in parts)
-    )
+    splits = Splits(*(Batch(x[p], y[p]) for p in parts))
     hyper = Hyper(epochs=EPOCHS, network="mlp")
     return fixed_task("digits", mlp(64, 10, 32), splits, hyper, 10, BATCH)
 
@@ -99,9 +94,8 @@ def sgemm_gflops(n: int = 2048) -> float:
     """
     a = np.random.default_rng(0).normal(size=(n, n)).astype(np.float32)
     product, b = jax.jit(lambda a: a @ a), jnp.asarray(a)
-    best = min(
-        seconds(run, 5)[1] for run in (lambda: a @ a, lambda: product(b).block_until_ready())
-    )
+    both = (lambda: a @ a, lambda: product(b).block_until_ready())
+    best = min(seconds(run, 5)[1] for run in both)
     return 2 * n**3 / best / 1e9
 
 
@@ -143,8 +137,7 @@ class _Pair(NamedTuple):
 
     recorded: float
     """Runs a second with every column of the data contract computed and committed to disk."""
-    recorded_fraction: float
-    """As a share of the speed when only the running loss is recorded."""
+    recorded_fraction: float  # as a share of the speed when only the running loss is recorded
     device_speedup: float
     """Speed on all devices over that on one, when only the running loss is recorded."""
 

@@ -28,8 +28,7 @@ from psi.verify.rows import Row, at_most
 
 STEPS, EPOCHS = 24, 20
 SMALL = (64, 32, 10)
-LARGE = (784, 1200, 1200, 500, 10)
-"""Widths of a network of three million parameters."""
+LARGE = (784, 1200, 1200, 500, 10)  # widths of a network of three million parameters
 BATCH = 64
 OVER_COSINE = 10e-6
 SHARE = 0.01
@@ -37,14 +36,13 @@ STEP_FORMULA, STEP_NETWORK = 50e-6, 100e-6
 LOAD = 0.2
 LOADING = "import time; t = time.perf_counter(); import psi; psi.load('sgd'); "
 
-Run = Callable[[int], None]
-"""calls → None: does something that many times"""
+Run = Callable[[int], None]  # calls → None: does something that many times
 
 
 def bench_scheduler(quick: bool = False, report: Report = silent) -> list[Row]:
     """Seconds, each beside its limit; PyTorch's only where that is installed."""
     # Short blocks and many: the machine's own unrest is more than what is looked for.
-    blocks, calls = (3, 20) if quick else (300, 100)
+    blocks, calls, loads = (3, 20, 2) if quick else (300, 100, 7)
     laws = ((load("sgd"), "formula"), (network(), "network"))
     rows: list[Row] = []
     if find_spec("torch"):  # first, as XLA's threads go on spinning for a while
@@ -54,7 +52,11 @@ def bench_scheduler(quick: bool = False, report: Report = silent) -> list[Row]:
         report(25 * (number + 1), 100, f"optax, {name}")
         rows += _optax_rows(law, name, blocks, calls)
     report(75, 100, "loading")
-    rows.append(_loading(2 if quick else 7))
+    command = [sys.executable, "-c", LOADING + "print(time.perf_counter() - t)"]
+    found = [subprocess.run(command, capture_output=True, check=True) for _ in range(loads)]
+    spent = float(np.median([float(each.stdout) for each in found]))
+    what = "seconds of import psi and psi.load, numpy included"
+    rows.append(at_most("loading", what, spent, LOAD))
     report(100, 100, "")
     return rows
 
@@ -93,10 +95,8 @@ def _step(tx: Any, widths: tuple[int, ...]) -> tuple[Any, Any]:
     """
     tx = optax.with_extra_args_support(tx)
     keys = jax.random.split(jax.random.key(0), len(widths))
-    weights = [
-        jax.random.normal(key, (a, b)) / a**0.5
-        for key, a, b in zip(keys, widths, widths[1:], strict=False)
-    ]
+    shapes = zip(keys, pairwise(widths), strict=False)
+    weights = [jax.random.normal(key, shape) / shape[0] ** 0.5 for key, shape in shapes]
     params = [(w, jnp.zeros((1, w.shape[1]))) for w in weights]
     x = jax.random.normal(keys[-1], (BATCH, widths[0]))
 
@@ -147,9 +147,8 @@ def _torch_row(law: Law, name: str, blocks: int, calls: int) -> Row:
     plateau = stepped(torch.optim.lr_scheduler.ReduceLROnPlateau)
     more, step = in_turns(psi, plateau, blocks, calls)
     what = f"seconds of PsiLR.step, of ReduceLROnPlateau.step {step:.3g}"
-    return at_most(
-        f"torch, {name}", what, more + step, STEP_FORMULA if name == "formula" else STEP_NETWORK
-    )
+    limit = STEP_FORMULA if name == "formula" else STEP_NETWORK
+    return at_most(f"torch, {name}", what, more + step, limit)
 
 
 def in_turns(one: Run, other: Run, blocks: int, calls: int) -> tuple[float, float]:
@@ -157,11 +156,3 @@ def in_turns(one: Run, other: Run, blocks: int, calls: int) -> tuple[float, floa
     runs = partial(one, calls), partial(other, calls)
     mine, base = alternately(runs, blocks, mirrored=True) / calls
     return float(np.median(mine - base)), float(np.median(base))
-
-
-def _loading(runs: int) -> Row:
-    command = [sys.executable, "-c", LOADING + "print(time.perf_counter() - t)"]
-    found = [float(subprocess.run(command, capture_output=True, check=True).stdout)
-             for _ in range(runs)]  # fmt: skip
-    return at_most("loading", "seconds of import psi and psi.load, numpy included",
-                   float(np.median(found)), LOAD)  # fmt: skip

@@ -40,12 +40,10 @@ def bench_storage(finished: int = 10_000, report: Report = silent) -> dict[str, 
     commit = commit_seconds([frame for _, frame in train_calls(job, calls, 0.1)])
     report(100, 100, "")
     return {
-        "finished_parts": finished,
-        "resume_s": round(many, 2),
-        "resume_s_10_parts": round(few, 2),
+        "finished_parts": finished, "resume_s": round(many, 2), "resume_s_10_parts": round(few, 2),
         "commit_ms_a_part": round(1000 * commit / len(calls), 2),
         "crash_safety_fraction": round(commit / (spent + commit), 4),
-    }
+    }  # fmt: skip
 
 
 def resume_seconds(finished: int = 10_000) -> float:
