@@ -1,1 +1,13 @@
-"""From ideal rates to a law: a closed form or a network."""
+"""From ideal rates to a law: a closed form or a network.
+
+`dataset.fit_law` takes a data set on disk; `config.FitConfig` says which law. Formulas and their
+constants are in `psi.fit.formula`, formulas from nothing in `psi.fit.symbolic`, searches over whole
+trainings in `psi.fit.search`.
+"""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from psi.fit import cells, closed, config, dataset, decompose, network, refine, trainings
+
+__all__ = ["cells", "closed", "config", "dataset", "decompose", "network", "refine", "trainings"]

@@ -35,7 +35,7 @@ OFFERED = 5
 """Families that a symbolic regression is given, the best ones."""
 
 Play = Callable[
-    [Sequence[Formula], Sequence[Vector], tuple[Range, ...]], Float[np.ndarray, " formula"]
+    [Sequence[Formula], Sequence[np.ndarray], tuple[Range, ...]], Float[np.ndarray, " formula"]
 ]
 """(formulas, their constants as they are searched, domain that their features are clipped to) →
 mean regret of each as a schedule, nats."""

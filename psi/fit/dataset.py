@@ -13,7 +13,7 @@ from psi.fit.cells import LEAST, Cells, cells_of, left_out_scores, provenance, r
 from psi.fit.closed import Fitted, Play, fit_closed, least
 from psi.fit.config import FitConfig
 from psi.fit.decompose import error_scores
-from psi.fit.formula.formula import Formula, Vector
+from psi.fit.formula.formula import Formula
 from psi.fit.network import fit_network
 from psi.fit.search.finalists import Rounds
 from psi.fit.trainings import polished, probed_scales, schedule_regrets
@@ -195,7 +195,7 @@ def _player(
     folder: Path, config: FitConfig, records: pd.DataFrame, held_out: tuple[str, ...], bar: Bar
 ) -> Play:
     def play(
-        formulas: Sequence[Formula], fitted: Sequence[Vector], domain: tuple[Range, ...]
+        formulas: Sequence[Formula], fitted: Sequence[np.ndarray], domain: tuple[Range, ...]
     ) -> np.ndarray:
         every = (folder, config, records, held_out, bar)
         return schedule_regrets(formulas, fitted, domain, *every).mean(0)

@@ -16,7 +16,7 @@ from jaxtyping import Array, Float, Key
 
 from psi.fit.closed import Fitted
 from psi.fit.config import FitConfig
-from psi.fit.formula.formula import Candidate, Formula, Vector
+from psi.fit.formula.formula import Candidate, Formula
 from psi.fit.search.arena import Arena, arena
 from psi.fit.search.finalists import Rounds, compete, intervals, rates_over
 from psi.fit.search.objective import TrainingTask
@@ -90,7 +90,7 @@ def reference(records: pd.DataFrame, task: str, facts: Facts) -> float:
 
 def schedule_regrets(
     formulas: Sequence[Formula],
-    fitted: Sequence[Vector],
+    fitted: Sequence[np.ndarray],
     domain: tuple[Range, ...],
     folder: Path,
     config: FitConfig,

@@ -110,12 +110,14 @@ def rates_over(
 
 
 def _searched(
-    config: PolishConfig, arena: Arena, starts: Mapping[int, Vector], report: Report
-) -> dict[int, Vector]:
+    config: PolishConfig, arena: Arena, starts: Mapping[int, np.ndarray], report: Report
+) -> dict[int, np.ndarray]:
     found = arena.polished(list(starts), list(starts.values()), config, report)
     return dict(zip(starts, found, strict=True))
 
 
-def _judged(arena: Arena, vectors: Mapping[int, Vector]) -> dict[int, Float[np.ndarray, " task"]]:
+def _judged(
+    arena: Arena, vectors: Mapping[int, np.ndarray]
+) -> dict[int, Float[np.ndarray, " task"]]:
     found = arena.regrets(list(vectors), [v[None] for v in vectors.values()], JUDGING_SEEDS)
     return dict(zip(vectors, found.T, strict=True))

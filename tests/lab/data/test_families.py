@@ -60,7 +60,7 @@ def test_the_table():
 
 
 def test_chance_is_uniform_or_normal(drawn):
-    for name in ("peak", "shape", "detail", "rise", "place", "size"):
+    for name in ("peak", "shape", "detail", "rise", "position", "size"):
         assert uniform(np.asarray(getattr(drawn, name)).ravel(), 0, 1), name
     for name in ("knots", "noise"):
         assert normal(np.asarray(getattr(drawn, name)), 1), name
