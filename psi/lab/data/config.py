@@ -6,6 +6,7 @@ The command line reads a config and says what is wrong with it before anything h
 import math
 from dataclasses import asdict, dataclass, field, replace
 from dataclasses import fields as dataclass_fields
+from functools import cached_property
 from pathlib import Path
 from typing import Any, get_args
 
@@ -106,6 +107,11 @@ class GenerateConfig:
 
     def specs(self) -> tuple[Spec, ...]:
         """Every task of the data set, by number: names × optimizers × varied hyperparameters."""
+        return self._specs
+
+    @cached_property
+    def _specs(self) -> tuple[Spec, ...]:
+        # Asked for by number, task after task: made anew each time it would be quadratic.
         hypers = [self.hyper]
         for name, values in self._varied():
             hypers = [replace(hyper, **{name: value}) for hyper in hypers for value in values]
