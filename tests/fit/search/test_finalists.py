@@ -4,10 +4,11 @@ import numpy as np
 
 from psi.fit.formula.families import RELATIVE
 from psi.fit.formula.formula import Candidate, Formula, Parameter
-from psi.fit.search.arena import arena
+from psi.fit.search.arena import Arena, arena
 from psi.fit.search.evolution import PolishConfig
 from psi.fit.search.finalists import Rounds, compete, intervals, rates_over
 from psi.fit.search.objective import TrainingTask
+from psi.lab.engine.seeds import POLISH
 from psi.law.law import Range
 from psi.law.parsing import parse
 from tests.fit.search.test_objective import DOMAIN, KEY, LINEAR, quadratic
@@ -37,3 +38,18 @@ def test_rates_of_a_formula_over_its_domain():
     formula = Formula(parse("a*(1 - progress)"), (Parameter("a", True, "rate"),))
     domain = (Range(0.1, 1.0), Range(0.0, 0.5))
     assert rates_over(formula, np.log([0.4]), RELATIVE, domain) == Range(0.2, 0.4)
+
+
+def test_no_seed_is_searched_on_twice(monkeypatch):
+    seen = []
+    regrets = Arena.regrets
+
+    def noted(self, number, vectors, seeds, *rest):
+        seen.append(tuple(int(seed) for seed in seeds))
+        return regrets(self, number, vectors, seeds, *rest)
+
+    monkeypatch.setattr(Arena, "regrets", noted)
+    task = TrainingTask(quadratic(), 0.0, KEY)
+    compete(arena([LINEAR], [task], RELATIVE, DOMAIN, False, KEY), [0], SMALL)
+    searched = [s for each in seen for s in each if POLISH.first <= s < POLISH.first + POLISH.count]
+    assert len(searched) == len(set(searched)) == 4 * 64

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from psi.lab.data.config import GenerateConfig, flat, from_flat, parse_values
-from psi.lab.data.sweep import task_of
+from psi.lab.data.sweep import task_of, trajectories
 from psi.lab.hyper import Hyper
 from psi.lab.optimizers import bounds
 
@@ -100,3 +100,10 @@ def test_it_is_read_without_jax():
     code = "import sys, psi.lab.data.config; print('jax' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+def test_a_data_set_goes_round_the_families_that_it_names():
+    config = GenerateConfig(("wine",), trajectories=5, cells=2, families=("walk", "cosine"))
+    plan = trajectories(config, 0)
+    assert plan.family[:5] == ["walk", "cosine", "walk", "cosine", "walk"]
+    assert set(plan.family) == {"walk", "cosine"}
