@@ -111,14 +111,12 @@ def _descend(problem: NoisyQuadratic, start: Rates, highest: float) -> tuple[Rat
             value, slope = _gradient()(numbers, jnp.asarray(rates, float))
             return float(value), np.asarray(slope)
 
-        bounds = [(LOWEST, highest)] * len(start)
-        clipped = np.clip(start, LOWEST, highest)
         found = minimize(
             loss,
-            clipped,
+            np.clip(start, LOWEST, highest),
             jac=True,
             method="L-BFGS-B",
-            bounds=bounds,
+            bounds=[(LOWEST, highest)] * len(start),
             options={"maxiter": 1000, "ftol": 1e-12},
         )
     return found.x, float(found.fun)

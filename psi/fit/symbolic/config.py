@@ -17,11 +17,7 @@ class View(NamedTuple):
     operations: tuple[str, ...]
 
 
-VIEWS = (
-    View("rate", RATIONAL),
-    View("rate", FULL),
-    View("log", (*RATIONAL, "exp", "log")),
-)
+VIEWS = (View("rate", RATIONAL), View("rate", FULL), View("log", (*RATIONAL, "exp", "log")))
 """α finds what saturates and what adds up, log α products of powers."""
 
 
