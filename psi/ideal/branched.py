@@ -40,7 +40,7 @@ class Branching:
     def __post_init__(self) -> None:
         if self.horizon is not None and self.horizon < 1:
             raise ValueError(f"a horizon must be >= 1 epoch, got {self.horizon}")
-        at_least(self, ("orders", 0), ("rounds", 1))
+        at_least(self, orders=0, rounds=1)
 
 
 def branch_surface(
