@@ -71,7 +71,8 @@ def identifiability(ideal: pd.DataFrame) -> Identifiability:
         _held_out(np.column_stack([none, *columns]), target, weight, group)
         for columns in ((), (loss,), (epoch,), (loss, epoch))
     ]
-    left_out, verdict = "task" if by_task else "cell", _verdict(condition, errors)
+    left_out = "task" if by_task else "cell"
+    verdict = _verdict(condition, errors)
     return Identifiability(len(sure), condition, left_out, *errors, verdict=verdict)
 
 

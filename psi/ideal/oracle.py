@@ -124,7 +124,9 @@ def headroom_over(
     names = (*(name for name, _ in PLAIN), "oracle")
     losses = trajectory_losses(task, final, SCORING_SEEDS, key)
     scores = _scores(losses, task)
-    scored = [Scored(n, final[k], losses[:, k], float(scores[k])) for k, n in enumerate(names)]
+    scored = [
+        Scored(name, final[k], losses[:, k], float(scores[k])) for k, name in enumerate(names)
+    ]
     nats, low, high = difference(losses[:, 0], losses[:, -1], task)
     runs = settings.runs() + len(candidates) * settings.choosing + losses.size
     return Headroom(scored[-1], tuple(scored[:-1]), nats, low, high, runs)

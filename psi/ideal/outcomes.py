@@ -82,7 +82,8 @@ def _estimates(
         (medians(points, w), means(points, w, known), means(points, w, met))
         for w in weights(points)
     ]
-    names, columns = ("time", "accuracy", "reliability"), {}
+    names = ("time", "accuracy", "reliability")
+    columns = {}
     for name, values in zip(names, zip(*samples, strict=True), strict=True):
         low, high = _range(values[1:]) if name == "time" else intervals(values[1:])[1:]
         columns |= {name: values[0], f"{name}_low": low, f"{name}_high": high}

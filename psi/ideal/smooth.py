@@ -48,11 +48,12 @@ def smooth_surface(
     usable bins in a half are left empty. `surface` is the binned surface of these records.
     """
     axes = ("loss", "epoch", "lr")
-    edges = [np.unique(np.append(surface[f"{n}_low"], surface[f"{n}_high"])) for n in axes]
+    edges = [np.append(surface[f"{name}_low"], surface[f"{name}_high"]) for name in axes]
+    grid = Grid(axes, tuple(np.unique(each) for each in edges))
 
     def half(part: pd.DataFrame) -> pd.DataFrame:
         try:
-            return binned_surface(part, tasks, features, by, bins, Grid(axes, (*edges,)), 0)
+            return binned_surface(part, tasks, features, by, bins, grid, resamples=0)
         except ValueError:  # one trajectory only: it compares no rates
             return surface.iloc[:0]
 

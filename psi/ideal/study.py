@@ -79,7 +79,8 @@ def make(
     data: GenerateConfig, config: IdealConfig, part: Part, report: Report = silent
 ) -> pd.DataFrame:
     """The table of a part; empty where in every cell a state has diverged."""
-    task, bounds = _task(data, part.task), data.rates(part.task)
+    task = _task(data, part.task)
+    bounds = data.rates(part.task)
     key = jax.random.fold_in(task_key(config.seed, part.task), 2**30)
     if part.kind == "headroom":
         return headroom_table(task, headroom(task, bounds, key, report=report))

@@ -20,7 +20,7 @@ def check_positive(name: str, number: float) -> None:
 
 
 def at_least(config: Any, /, **limits: int) -> None:
-    """Raise ValueError where a field of `config` is below its least value, both by keyword."""
+    """Raise ValueError where a field of `config` is below its limit: field=least value, …."""
     for name, low in limits.items():
         if getattr(config, name) < low:
             raise ValueError(f"{name} must be >= {low}, got {getattr(config, name)}")
