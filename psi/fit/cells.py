@@ -12,7 +12,6 @@ divided by the α_0 of the cell's task.
 
 import contextlib
 from collections.abc import Callable, Sequence
-from importlib.metadata import version
 from typing import NamedTuple
 
 import numpy as np
@@ -22,7 +21,7 @@ from jaxtyping import Float
 from psi.fit.formula.points import OBSERVED, Points, feature_values, points
 from psi.ideal.rate import cell_weights
 from psi.law.expression import Expression
-from psi.law.law import Law, Provenance, Range, Score
+from psi.law.law import Law, Range, Score
 from psi.law.namespace import Array, Namespace
 from psi.law.network import Network
 from psi.progress import Report, silent
@@ -150,9 +149,7 @@ def law_of(model: Expression | Network, names: Sequence[str], cells: Cells, opti
 
 
 def left_out_scores(
-    fit: Callable[[Cells], Law],
-    cells: Cells,
-    report: Report = silent,
+    fit: Callable[[Cells], Law], cells: Cells, report: Report = silent
 ) -> tuple[Score, ...]:
     """The regret on each domain of a fit to all the others.
 
@@ -167,12 +164,3 @@ def left_out_scores(
             scores.append(Score(f"regret in the cells of {name}, left out", value))
     report(len(names), len(names), "")
     return tuple(scores)
-
-
-def provenance(
-    data_hash: str, config_hash: str, packages: tuple[str, ...], command: str = ""
-) -> Provenance:
-    """Hashes of the data and of their config, versions of the packages, what was run."""
-    return Provenance(
-        data_hash, config_hash, tuple(f"{p}=={version(p)}" for p in packages), command
-    )

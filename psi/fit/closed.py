@@ -35,10 +35,10 @@ OFFERED = 5
 """Families that a symbolic regression is given, the best ones."""
 
 Play = Callable[
-    [Sequence[Formula], Sequence[np.ndarray], tuple[Range, ...]], Float[np.ndarray, " formula"]
+    [Sequence[Formula], Sequence[np.ndarray], tuple[Range, ...]], Float[np.ndarray, "task formula"]
 ]
 """(formulas, their constants as they are searched, domain that their features are clipped to) →
-mean regret of each as a schedule, nats."""
+regret of each as a schedule on each training task, nats."""
 REGRET = "regret as a scheduler on training tasks"
 
 
@@ -101,7 +101,7 @@ def _curve(cells: Cells, config: FitConfig, bar: Bar, play: Play | None) -> Chos
     kept = best_by_length(curves) if play else [simplest(curves)]
     formulas = [curve.family.formula for curve in kept]
     refined = [minimise(c.family.formula, c.fitted, names, cells) for c in kept]
-    regrets = play(formulas, refined, domain(cells, names)) if play else None
+    regrets = play(formulas, refined, domain(cells, names)).mean(0) if play else None
     k = 0 if regrets is None else shortest(regrets)
     left_out = _left_out(formulas[k], kept[k].fitted, True, cells, config, bar)
     regret = None if regrets is None else float(regrets[k])
@@ -117,7 +117,7 @@ def _formula(cells: Cells, config: FitConfig, bar: Bar, play: Play | None) -> Ch
     moved = [_refined(row.formula, row.fitted, cells, names) for row in rows]
     refined = [row.fitted if m is None else m for row, m in zip(rows, moved, strict=True)]
     both = play([*formulas, *formulas], [*fitted, *refined], domain(cells, names))
-    regrets = both.reshape(2, -1)
+    regrets = both.mean(0).reshape(2, -1)
     front = scored(front, regrets[0], regrets[1])
     k = choose(front.rows)
     better = bool(regrets[1, k] < regrets[0, k])

@@ -75,8 +75,5 @@ class FitConfig:
     def symbolic(self) -> SymbolicConfig:
         """How a symbolic fit searches."""
         return SymbolicConfig(
-            runs=self.runs,
-            generations=self.generations,
-            resamples=self.resamples,
-            seed=self.seed,
+            runs=self.runs, generations=self.generations, resamples=self.resamples, seed=self.seed
         )

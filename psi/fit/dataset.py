@@ -1,26 +1,25 @@
 """From a data set on disk to a law, with a share of the domains left out of every fit."""
 
 import json
-from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from psi.fit.cells import LEAST, Cells, cells_of, left_out_scores, provenance, regret
+from psi.fit.cells import LEAST, Cells, cells_of, left_out_scores, regret
 from psi.fit.closed import Fitted, Play, fit_closed, least
 from psi.fit.config import FitConfig
 from psi.fit.decompose import error_scores
-from psi.fit.formula.formula import Formula
 from psi.fit.network import fit_network
 from psi.fit.search.finalists import Rounds
 from psi.fit.trainings import polished, probed_scales, schedule_regrets
 from psi.ideal.rate import ideal_rates
 from psi.ideal.surface import response_surface
 from psi.lab.data import store
-from psi.law.law import Range, Score
+from psi.law.law import Provenance, Score
 from psi.progress import Bar, no_bar
 
 CELLS = 500  # with more of them ideal rates take longer than five seconds
@@ -86,8 +85,12 @@ def fit_law(
         surface, ideal = surface[surface.task.isin(own)], ideal[ideal.task.isin(own)]
     if config.scaled:
         ideal = ideal.assign(scale=ideal.task.map(probed_scales(folder, config.optimizer, bar)))
-    play = _player(folder, config, records, held_out, bar) if schedule else None
-    fitted = fit_surface(folder, surface, ideal, config, held_out, command, bar, play)
+    play = partial(
+        schedule_regrets, folder=folder, config=config, records=records, held_out=held_out, bar=bar
+    )
+    fitted = fit_surface(
+        folder, surface, ideal, config, held_out, command, bar, play if schedule else None
+    )
     if polish is None:
         return fitted
     return polished(fitted, folder, config, records, held_out, polish, bar)
@@ -163,11 +166,11 @@ def fit_surface(
         Score(f"regret in the cells of {name}, held out", regret(fitted.law, at))
         for name, at in unseen
     )
-    packages = (*PACKAGES, *OWN[config.kind])
+    packages = tuple(f"{name}=={version(name)}" for name in (*PACKAGES, *OWN[config.kind]))
     law = replace(
         fitted.law,
         scores=fitted.law.scores + scores,
-        provenance=provenance(
+        provenance=Provenance(
             store.data_hash(folder), store.config_hash(folder), packages, command
         ),
         scale=_typical(ideal, cells.task) if config.scaled else None,
@@ -189,18 +192,6 @@ def optimizer_of(folder: Path, tasks: pd.DataFrame, config: FitConfig) -> str:
             f"{folder} was trained with {', '.join(found)}, got optimizer {config.optimizer}"
         )
     return config.optimizer or found[0]
-
-
-def _player(
-    folder: Path, config: FitConfig, records: pd.DataFrame, held_out: tuple[str, ...], bar: Bar
-) -> Play:
-    def play(
-        formulas: Sequence[Formula], fitted: Sequence[np.ndarray], domain: tuple[Range, ...]
-    ) -> np.ndarray:
-        every = (folder, config, records, held_out, bar)
-        return schedule_regrets(formulas, fitted, domain, *every).mean(0)
-
-    return play
 
 
 def _network(cells: Cells, config: FitConfig, optimizer: str, bar: Bar) -> Fitted:

@@ -10,8 +10,6 @@ so that scale² + shape² + m² is the mean of r²: how far tasks want one facto
 points, and how far the law is off within a task when each has its own.
 """
 
-from typing import NamedTuple
-
 import numpy as np
 from jaxtyping import Float
 
@@ -20,29 +18,19 @@ from psi.ideal.resampling import numbered
 from psi.law.law import Law, Score
 
 
-class ErrorParts(NamedTuple):
-    """Error of the scale and error of the shape, nats."""
-
-    scale: float
-    shape: float
-
-
 def split_error(
     residual: Float[np.ndarray, " point"], weight: Float[np.ndarray, " point"], task: np.ndarray
-) -> ErrorParts:
-    """The two parts of weighted residuals, by the formula of this module."""
+) -> tuple[float, float]:
+    """(error of the scale, of the shape) of weighted residuals by this module's formula, nats."""
     number = numbered(task)
     total = np.bincount(number, weight)
     mean = np.bincount(number, weight * residual) / np.maximum(total, 1e-300)
     scale = np.average((mean - np.average(mean, weights=total)) ** 2, weights=total)
     shape = np.average((residual - mean[number]) ** 2, weights=weight)
-    return ErrorParts(float(np.sqrt(scale)), float(np.sqrt(shape)))
+    return float(np.sqrt(scale)), float(np.sqrt(shape))
 
 
 def error_scores(law: Law, cells: Cells) -> tuple[Score, Score]:
     """A law's errors of scale and shape at the cells that count."""
-    parts = split_error(log_rates(law, cells) - cells.log_rate, cells.weight, cells.task)
-    return (
-        Score("error of the scale, nats", parts.scale),
-        Score("error of the shape, nats", parts.shape),
-    )
+    scale, shape = split_error(log_rates(law, cells) - cells.log_rate, cells.weight, cells.task)
+    return Score("error of the scale, nats", scale), Score("error of the shape, nats", shape)

@@ -5,6 +5,7 @@ exported to the plain arrays of `psi.law.network`.
 """
 
 from functools import partial
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import jax
@@ -31,13 +32,8 @@ class PsiNetwork(nnx.Module):
     """Two hidden layers of HIDDEN units; one point in, log α out."""
 
     def __init__(self, inputs: int, rngs: nnx.Rngs) -> None:
-        self.layers = nnx.List(
-            [
-                nnx.Linear(inputs, HIDDEN, rngs=rngs),
-                nnx.Linear(HIDDEN, HIDDEN, rngs=rngs),
-                nnx.Linear(HIDDEN, 1, rngs=rngs),
-            ]
-        )
+        widths = pairwise((inputs, HIDDEN, HIDDEN, 1))
+        self.layers = nnx.List([nnx.Linear(*each, rngs=rngs) for each in widths])
 
     def __call__(self, z: Float[Array, " feature"]) -> Float[Array, ""]:
         """Log α of one standardised point."""
@@ -67,9 +63,8 @@ def fit_network(
     graph, state = nnx.split(PsiNetwork(len(names), nnx.Rngs(seed)))
     trained = _train(graph, state, _batch(cells, names, shift, scale, centre))
     arrays = nnx.to_pure_dict(trained)["layers"]
-    layers = [
-        Layer(_double(arrays[k]["kernel"]), _double(arrays[k]["bias"])) for k in range(len(arrays))
-    ]
+    arrays = jax.tree.map(lambda array: np.asarray(array, np.float64), arrays)
+    layers = [Layer(arrays[k]["kernel"], arrays[k]["bias"]) for k in range(len(arrays))]
     layers[-1] = Layer(layers[-1].weights, layers[-1].bias + centre)
     model = Network(_transforms(names), shift, scale, tuple(layers))
     return law_of(model, names, cells, optimizer)
@@ -107,10 +102,6 @@ def _batch(
         share=real / count,
     )
     return _Batch(*map(jnp.asarray, batch))
-
-
-def _double(array: Array) -> np.ndarray:
-    return np.asarray(array, np.float64)
 
 
 @partial(jax.jit, static_argnums=0)

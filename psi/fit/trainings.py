@@ -8,7 +8,6 @@ pilot's linear ones. Its regret is the score of its mean final loss minus that s
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -35,25 +34,21 @@ PROBES = TUNING.array(8)
 SEEDS = TUNING.array(PILOT_SEEDS)
 
 
-class Rebuilt(NamedTuple):
-    """A task of a data set, and the root of its keys there."""
-
-    task: Task
-    key: Key[Array, ""]
-
-
-def rebuilt(folder: Path, optimizer: str | None, held_out: Sequence[str] = ()) -> list[Rebuilt]:
+def rebuilt(
+    folder: Path, optimizer: str | None, held_out: Sequence[str] = ()
+) -> list[tuple[Task, Key[Array, ""]]]:
     """The tasks under an optimizer (None: under each) of all domains but `held_out`.
 
-    Raises ValueError where the folder has no config.
+    Each with the root of its keys in the data set. Raises ValueError where the folder has no
+    config.
     """
     data = read_config(folder)
     every = (
-        Rebuilt(task_of(data, number), task_key(data.seed, number))
+        (task_of(data, number), task_key(data.seed, number))
         for number, spec in enumerate(data.specs())
         if optimizer in (None, spec.hyper.optimizer)
     )
-    return [each for each in every if each.task.facts.domain not in held_out]
+    return [(task, key) for task, key in every if task.facts.domain not in held_out]
 
 
 def probed_scales(folder: Path, optimizer: str | None, bar: Bar = no_bar) -> dict[str, float]:

@@ -20,13 +20,5 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
-    "bias",
-    "branched",
-    "config",
-    "estimate",
-    "identify",
-    "labelling",
-    "oracle",
-    "rate",
-    "surface",
-]
+    "bias", "branched", "config", "estimate", "identify", "labelling", "oracle", "rate", "surface",
+]  # fmt: skip

@@ -54,7 +54,7 @@ class Bins:
     """A bin that fewer runs have visited counts as not visited."""
 
     def __post_init__(self) -> None:
-        at_least(self, ("loss", 2), ("epoch", 2), ("lr", 2), ("least", 2))
+        at_least(self, loss=2, epoch=2, lr=2, least=2)
 
 
 class Visits(NamedTuple):

@@ -40,7 +40,7 @@ class Branching:
     def __post_init__(self) -> None:
         if self.horizon is not None and self.horizon < 1:
             raise ValueError(f"a horizon must be >= 1 epoch, got {self.horizon}")
-        at_least(self, ("orders", 0), ("rounds", 1))
+        at_least(self, orders=0, rounds=1)
 
 
 def branch_surface(
@@ -68,15 +68,21 @@ def branch_surface(
         raise ValueError(f"no data: all {len(alive)} cells of {task.name} have diverged states")
     horizon = horizons(task, states, branching)
     tried, losses = _rounds(task, states, rates, horizon, branching, key, report)
-    name = branching.continuation.name
-    return pd.concat(
-        [
-            _cell(task, states, c, tried[c], losses[c], int(horizon[c]), name)
-            for c in range(len(alive))
-            if alive[c]
-        ],
-        ignore_index=True,
-    )
+    cells = []
+    for c in np.flatnonzero(alive):
+        count, orders, _ = losses[c].shape
+        groups = losses[c].mean(1) if count > 1 else losses[c][0]
+        cell = candidates(task.facts, task.name, tried[c], groups).assign(
+            runs=count * orders,
+            cell=c,
+            epoch=int(states.epoch[c]),
+            horizon=int(horizon[c]),
+            continuation=branching.continuation.name,
+            loss=float(states.loss[c].mean(dtype=np.float64)),
+            initial_loss=float(states.initial_loss[c].mean(dtype=np.float64)),
+        )
+        cells.append(cell)
+    return pd.concat(cells, ignore_index=True)
 
 
 def horizons(task: Task, states: States, branching: Branching) -> Int[np.ndarray, " cell"]:
@@ -147,27 +153,6 @@ def _closer(
     gaps = np.diff(inside, axis=1)
     new = [inside[:, :1] + gaps[:, :1] * left, inside[:, 1:2] + gaps[:, 1:] * right]
     return np.exp(np.concatenate(new, axis=1))
-
-
-def _cell(
-    task: Task,
-    states: States,
-    cell: int,
-    rates: Float[np.ndarray, " tried"],
-    losses: Float[np.ndarray, "state order tried"],
-    horizon: int,
-    continuation: str,
-) -> pd.DataFrame:
-    groups = losses.mean(1) if len(losses) > 1 else losses[0]
-    return candidates(task.facts, task.name, rates, groups).assign(
-        runs=losses.shape[0] * losses.shape[1],
-        cell=cell,
-        epoch=int(states.epoch[cell]),
-        horizon=horizon,
-        continuation=continuation,
-        loss=float(states.loss[cell].mean(dtype=np.float64)),
-        initial_loss=float(states.initial_loss[cell].mean(dtype=np.float64)),
-    )
 
 
 def best_rates(surface: pd.DataFrame) -> Float[np.ndarray, " cell"]:

@@ -47,10 +47,7 @@ class IdealConfig:
     """Seed of everything random."""
 
     def __post_init__(self) -> None:
-        at_least(
-            self, ("cells", 1), ("states", 1), ("orders", 2), ("rates", 3), ("rounds", 1),
-            ("seed", 0),
-        )  # fmt: skip
+        at_least(self, cells=1, states=1, orders=2, rates=3, rounds=1, seed=0)
         if not self.horizon or len(set(self.horizon)) != len(self.horizon):
             raise ValueError(f"horizon must be distinct, at least one; got {self.horizon}")
         for each in self.horizon:

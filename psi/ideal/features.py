@@ -2,9 +2,7 @@
 
 import pandas as pd
 
-NEEDED = (
-    "task", "domain", "network", "floor", "chance_loss", "epochs", "steps", "criterion",
-)  # fmt: skip
+NEEDED = ("task", "domain", "network", "floor", "chance_loss", "epochs", "steps", "criterion")
 
 
 def check_features(tasks: pd.DataFrame, names: tuple[str, ...] = NEEDED) -> None:

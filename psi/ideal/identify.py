@@ -67,20 +67,13 @@ def identifiability(ideal: pd.DataFrame) -> Identifiability:
     by_task = sure.task.nunique() >= FOLDS
     group = sure.task.astype(str).to_numpy() if by_task else np.arange(len(sure))
     none = np.empty((len(sure), 0))
-    constant, of_loss, of_epoch, of_both = (
+    errors = [
         _held_out(np.column_stack([none, *columns]), target, weight, group)
         for columns in ((), (loss,), (epoch,), (loss, epoch))
-    )
-    return Identifiability(
-        cells=len(sure),
-        condition=condition,
-        left_out="task" if by_task else "cell",
-        error_constant=constant,
-        error_loss=of_loss,
-        error_epoch=of_epoch,
-        error_both=of_both,
-        verdict=_verdict(condition, constant, of_loss, of_epoch, of_both),
-    )
+    ]
+    left_out = "task" if by_task else "cell"
+    verdict = _verdict(condition, errors)
+    return Identifiability(len(sure), condition, left_out, *errors, verdict=verdict)
 
 
 def _held_out(
@@ -104,13 +97,12 @@ def _held_out(
     return float(np.sqrt(np.average(squares, weights=weight)))
 
 
-def _verdict(condition: float, constant: float, loss: float, epoch: float, both: float) -> str:
+def _verdict(condition: float, errors: list[float]) -> str:
     if condition >= POOR:
         return (
             f"ε and i are not told apart (condition number {condition:.3g}): "
             "states off the good trajectories are needed"
         )
     separated = f"ε and i are told apart (condition number {condition:.3g})"
-    errors = {"neither": constant, "the loss": loss, "the epoch": epoch, "both": both}
-    best = min(errors, key=lambda name: errors[name])
+    best = ("neither", "the loss", "the epoch", "both")[errors.index(min(errors))]
     return f"{separated}; what is left out is predicted best from {best}"

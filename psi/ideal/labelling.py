@@ -38,7 +38,7 @@ class Labelling:
     """Candidates, evenly spaced in log α."""
 
     def __post_init__(self) -> None:
-        at_least(self, ("cells", 1), ("states", 1), ("orders", 1), ("rates", 3))
+        at_least(self, cells=1, states=1, orders=1, rates=3)
         if self.states == self.orders == 1:
             raise ValueError("states or orders must be >= 2: intervals resample them")
 

@@ -7,8 +7,7 @@ All T rates are then searched at once, in float64, through that recursion: for t
 runs then say what the trajectory is worth.
 """
 
-from collections.abc import Callable
-from functools import cache
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -24,7 +23,6 @@ PATIENCE = 24
 CEILING = 1000.0  # times the initial loss
 
 Rates = Float[np.ndarray, " step"]
-Loss = Callable[[NoisyQuadratic, Float[Array, " step"]], tuple[Array, Array]]
 
 
 def mean_oracle(problem: NoisyQuadratic, epochs: int, highest: float) -> Rates:
@@ -76,8 +74,7 @@ def worst_oracle(curvature: Float[np.ndarray, " direction"], epochs: int) -> Rat
     """
     _check(epochs, 1.0)
     start = np.append(np.full(epochs, 2 / (curvature.min() + curvature.max())), 1.0)
-    spread = np.linspace(0.7, 1.4, epochs)
-    start[:-1] *= spread
+    start[:-1] *= np.linspace(0.7, 1.4, epochs)
     matrix = np.eye(epochs + 1)[-1]
 
     def slack(point: np.ndarray) -> np.ndarray:
@@ -108,38 +105,33 @@ def _descend(problem: NoisyQuadratic, start: Rates, highest: float) -> tuple[Rat
         numbers = jax.tree.map(lambda a: jnp.asarray(np.asarray(a), float), problem)
 
         def loss(rates: np.ndarray) -> tuple[float, np.ndarray]:
-            value, slope = _gradient()(numbers, jnp.asarray(rates, float))
+            value, slope = _gradient(numbers, jnp.asarray(rates, float))
             return float(value), np.asarray(slope)
 
-        bounds = [(LOWEST, highest)] * len(start)
-        clipped = np.clip(start, LOWEST, highest)
         found = minimize(
             loss,
-            clipped,
+            np.clip(start, LOWEST, highest),
             jac=True,
             method="L-BFGS-B",
-            bounds=bounds,
+            bounds=[(LOWEST, highest)] * len(start),
             options={"maxiter": 1000, "ftol": 1e-12},
         )
     return found.x, float(found.fun)
 
 
-@cache
-def _gradient() -> Loss:
-    def loss(rates: Float[Array, " step"], problem: NoisyQuadratic) -> Float[Array, ""]:
-        h, variance = jnp.asarray(problem.curvature), jnp.asarray(problem.variance)
+@jax.jit
+@partial(jax.value_and_grad, argnums=1)
+def _gradient(problem: NoisyQuadratic, rates: Float[Array, " step"]) -> Float[Array, ""]:
+    h, variance = jnp.asarray(problem.curvature), jnp.asarray(problem.variance)
 
-        def step(moments: Array, rate: Array) -> tuple[Array, Array]:
-            moments = (1 - rate * h) ** 2 * moments + rate**2 * variance
-            return moments, (h * moments).sum() / 2
+    def step(moments: Array, rate: Array) -> tuple[Array, Array]:
+        moments = (1 - rate * h) ** 2 * moments + rate**2 * variance
+        return moments, (h * moments).sum() / 2
 
-        first = jnp.asarray(problem.initial)
-        losses = jax.lax.scan(step, first, rates)[1]
-        above = jax.nn.relu(jnp.log(losses / (CEILING * (h * first).sum() / 2)))
-        return jnp.log(losses[-1]) + (above**2).sum()
-
-    value = jax.jit(jax.value_and_grad(loss))
-    return lambda problem, rates: value(rates, problem)
+    first = jnp.asarray(problem.initial)
+    losses = jax.lax.scan(step, first, rates)[1]
+    above = jax.nn.relu(jnp.log(losses / (CEILING * (h * first).sum() / 2)))
+    return jnp.log(losses[-1]) + (above**2).sum()
 
 
 def _check(epochs: int, highest: float) -> None:

@@ -10,7 +10,6 @@ of the oracle, in nats.
 """
 
 from dataclasses import dataclass
-from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -58,10 +57,7 @@ class Search:
     """Seeds on which the ends of the restarts compete with the plain schedules."""
 
     def __post_init__(self) -> None:
-        at_least(
-            self, ("knots", 2), ("restarts", 1), ("population", 4), ("generations", 1),
-            ("seeds", 1), ("choosing", 1),
-        )  # fmt: skip
+        at_least(self, knots=2, restarts=1, population=4, generations=1, seeds=1, choosing=1)
         check_positive("spread", self.spread)
 
     def runs(self) -> int:
@@ -118,9 +114,8 @@ def headroom_over(
     report: Report = silent,
 ) -> Headroom:
     """Headroom with the plain schedules at given peak rates, in the order of PLAIN."""
-    plans = np.stack(
-        [plain(np.array([p]), task.facts.epochs).rates[k] for k, p in enumerate(peaks)]
-    )
+    epochs = task.facts.epochs
+    plans = np.stack([plain(np.array([p]), epochs).rates[k] for k, p in enumerate(peaks)])
     found = search(task, plans, key, settings, report)
     candidates = np.concatenate([plans, found])
     fresh = CHOOSING.array(settings.choosing)
@@ -157,7 +152,12 @@ def plain_scores(
     """
     low, high = np.log(rates)
     grid = np.exp(np.linspace(low, high, 1 + int(np.ceil((high - low) / np.log(RATIO)))))
-    return interior(partial(_plain_scores, task, key, seeds), grid, MORE, EXTENSIONS)
+
+    def scores(peaks: Float[np.ndarray, " rate"]) -> Float[np.ndarray, "shape rate"]:
+        lanes = plain(peaks, task.facts.epochs).rates
+        return _scores(trajectory_losses(task, lanes, seeds, key), task).reshape(len(PLAIN), -1)
+
+    return interior(scores, grid, MORE, EXTENSIONS)
 
 
 def search(
@@ -206,16 +206,6 @@ def _trajectories(
     logs: Float[np.ndarray, "lane knot"], at: Float[np.ndarray, " knot"], epochs: int
 ) -> Rates:
     return np.exp(np.stack([np.interp(np.arange(epochs), at, each) for each in logs]))
-
-
-def _plain_scores(
-    task: Task,
-    key: Key[Array, ""],
-    seeds: Int[np.ndarray, " seed"],
-    peaks: Float[np.ndarray, " rate"],
-) -> Float[np.ndarray, "shape rate"]:
-    lanes = plain(peaks, task.facts.epochs).rates
-    return _scores(trajectory_losses(task, lanes, seeds, key), task).reshape(len(PLAIN), -1)
 
 
 def trajectory_losses(

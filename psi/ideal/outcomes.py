@@ -9,7 +9,7 @@ branch off one prefix are resampled together.
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
 from psi.ideal.binned import Bins
 from psi.ideal.features import check_features
@@ -49,7 +49,9 @@ def _table(records: pd.DataFrame, criterion: float, epochs: int, bins: Bins) -> 
     alone = records.run.where(records.cell < 0, -1)  # runs of one cell and seed belong together
     family = records.assign(alone=alone).groupby(["cell", "seed", "alone"]).ngroup().to_numpy()
     epoch = records.epoch.to_numpy(np.float64)
-    time = _times(number, epoch, records.val_loss.to_numpy() <= criterion)
+    met = records.val_loss.to_numpy() <= criterion
+    time = np.full(number.max() + 1, np.inf)  # epochs until the criterion is first met
+    np.minimum.at(time, number[met], epoch[met] + 1)
     last = epoch == epochs - 1
     accuracy = np.full(len(time), np.nan)
     accuracy[number[last]] = records.test_accuracy.to_numpy(np.float64)[last]
@@ -71,15 +73,6 @@ def _table(records: pd.DataFrame, criterion: float, epochs: int, bins: Bins) -> 
     return table
 
 
-def _times(
-    run: Int[np.ndarray, " row"], epoch: Float[np.ndarray, " row"], met: np.ndarray
-) -> Float[np.ndarray, " run"]:
-    """Epochs trained until the criterion was first met; inf where it never was."""
-    times = np.full(run.max() + 1, np.inf)
-    np.minimum.at(times, run[met], epoch[met] + 1)
-    return times
-
-
 def _estimates(
     points: Binned, accuracy: Float[np.ndarray, " point"]
 ) -> dict[str, Float[np.ndarray, " bin"]]:
@@ -89,10 +82,9 @@ def _estimates(
         (medians(points, w), means(points, w, known), means(points, w, met))
         for w in weights(points)
     ]
+    names = ("time", "accuracy", "reliability")
     columns = {}
-    for name, values in zip(
-        ("time", "accuracy", "reliability"), zip(*samples, strict=True), strict=True
-    ):
+    for name, values in zip(names, zip(*samples, strict=True), strict=True):
         low, high = _range(values[1:]) if name == "time" else intervals(values[1:])[1:]
         columns |= {name: values[0], f"{name}_low": low, f"{name}_high": high}
     return columns

@@ -35,10 +35,7 @@ def cap(network: str) -> float:
 
 
 def score(
-    loss: Losses,
-    floor: Losses | float,
-    chance: Losses | float,
-    resolution: float = RESOLUTION,
+    loss: Losses, floor: Losses | float, chance: Losses | float, resolution: float = RESOLUTION
 ) -> Losses:
     """The score y of a mean loss; `resolution` stands for its 0.01."""
     span = chance - floor

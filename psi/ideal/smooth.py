@@ -47,10 +47,18 @@ def smooth_surface(
     trees' held-out error) and model; empty where the bin was not visited. Groups with fewer than 12
     usable bins in a half are left empty. `surface` is the binned surface of these records.
     """
+    axes = ("loss", "epoch", "lr")
+    edges = [np.append(surface[f"{name}_low"], surface[f"{name}_high"]) for name in axes]
+    grid = Grid(axes, tuple(np.unique(each) for each in edges))
+
+    def half(part: pd.DataFrame) -> pd.DataFrame:
+        try:
+            return binned_surface(part, tasks, features, by, bins, grid, resamples=0)
+        except ValueError:  # one trajectory only: it compares no rates
+            return surface.iloc[:0]
+
     even = records.seed.to_numpy() % 2 == 0
-    halves = [
-        _half(part, tasks, surface, features, by, bins) for part in (records[even], records[~even])
-    ]
+    halves = [half(records[even]), half(records[~even])]
     tables, choices = [], {}
     for name, table in surface.groupby("group", sort=False):
         table = table.assign(smooth=np.nan, smooth_error=np.nan, model="")
@@ -60,23 +68,6 @@ def smooth_surface(
             _fill(table, choice)
         tables.append(table)
     return pd.concat(tables, ignore_index=True), choices
-
-
-def _half(
-    records: pd.DataFrame,
-    tasks: pd.DataFrame,
-    surface: pd.DataFrame,
-    features: Features,
-    by: By,
-    bins: Bins | None,
-) -> pd.DataFrame:
-    """The surface of half of the runs in the bins of all; empty where it compares no rates."""
-    edges = [np.append(surface[f"{n}_low"], surface[f"{n}_high"]) for n in ("loss", "epoch", "lr")]
-    grid = Grid(("loss", "epoch", "lr"), tuple(np.unique(each) for each in edges))
-    try:
-        return binned_surface(records, tasks, features, by, bins, grid, resamples=0)
-    except ValueError:  # one trajectory only
-        return surface.iloc[:0]
 
 
 def _usable(half: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
@@ -109,10 +100,9 @@ def _fill(table: pd.DataFrame, choice: Choice) -> None:
     visited = table.visited.to_numpy()
     known = table[table.visited & np.isfinite(table["return"])]
     value, error = _fit(choice.model, known)(table[table.visited])
+    error = dict(choice.held_out_error)[choice.model] if error is None else error
     table.loc[visited, "smooth"] = value
-    table.loc[visited, "smooth_error"] = (
-        dict(choice.held_out_error)[choice.model] if error is None else error
-    )
+    table.loc[visited, "smooth_error"] = error
     table.loc[visited, "model"] = choice.model
 
 

@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 import jax
 import numpy as np
 import pandas as pd
-from jaxtyping import Array, Float, Int, Key
+from jaxtyping import Int
 
 from psi.ideal.bias import MANY, ORDERS, POPULATION, horizon_bias, horizons_of
 from psi.ideal.branched import Branching
@@ -80,16 +80,19 @@ def make(
 ) -> pd.DataFrame:
     """The table of a part; empty where in every cell a state has diverged."""
     task = _task(data, part.task)
+    bounds = data.rates(part.task)
     key = jax.random.fold_in(task_key(config.seed, part.task), 2**30)
     if part.kind == "headroom":
-        found = headroom(task, data.rates(part.task), key, report=report)
-        return headroom_table(task, found)
+        return headroom_table(task, headroom(task, bounds, key, report=report))
+    rates = np.geomspace(*bounds, config.rates)
+    continuation = continuation_of(config.continuation, data.hyper.epochs)
     if part.kind == "bias":
-        continuation = continuation_of(config.continuation, data.hyper.epochs)
-        return horizon_bias(
-            task, _rates(data, config, part), key, continuation=continuation, report=report
-        )
-    return _branched(data, config, part, task, key, report)
+        return horizon_bias(task, rates, key, continuation=continuation, report=report)
+    horizon = None if part.horizon == "end" else part.horizon
+    branching = Branching(horizon, continuation, config.orders, config.rounds)
+    prefixes = prefixes_of(data, config, part.task, part.horizon)
+    table = labelled_surface(task, prefixes, rates, branching, key, report)
+    return table if table.empty else table.assign(label=f"{continuation.name}-{part.horizon}")
 
 
 def size(data: GenerateConfig, config: IdealConfig, part: Part) -> int:
@@ -160,30 +163,6 @@ def headroom_table(task: Task, found: Headroom) -> pd.DataFrame:
         row[f"lr_{each.name}"] = float(each.rates[0])
     row |= {"headroom": found.nats, "headroom_low": found.low, "headroom_high": found.high}
     return pd.DataFrame([row | {"oracle": found.oracle.rates}])
-
-
-def _branched(
-    data: GenerateConfig,
-    config: IdealConfig,
-    part: Part,
-    task: Task,
-    key: Key[Array, ""],
-    report: Report,
-) -> pd.DataFrame:
-    branching = Branching(
-        None if part.horizon == "end" else part.horizon,
-        continuation_of(config.continuation, data.hyper.epochs),
-        config.orders,
-        config.rounds,
-    )
-    prefixes = prefixes_of(data, config, part.task, part.horizon)
-    table = labelled_surface(task, prefixes, _rates(data, config, part), branching, key, report)
-    label = f"{branching.continuation.name}-{part.horizon}"
-    return table if table.empty else table.assign(label=label)
-
-
-def _rates(data: GenerateConfig, config: IdealConfig, part: Part) -> Float[np.ndarray, " rate"]:
-    return np.geomspace(*data.rates(part.task), config.rates)
 
 
 _task = lru_cache(maxsize=1)(task_of)  # parts of one task come one after the other

@@ -30,8 +30,7 @@ def response_surface(records: pd.DataFrame, tasks: pd.DataFrame) -> pd.DataFrame
         raise ValueError("the records hold no branched run (cell >= 0): no surface can be made")
     check_features(tasks, ("task", "domain", "network", "floor", "chance_loss", "epochs"))
     facts = {row.task: row for row in tasks.itertuples()}
-    start = branched[branched.epoch == branched.branch]
-    start = start.set_index(["task", "run"])
+    start = branched[branched.epoch == branched.branch].set_index(["task", "run"])
     first = branched[branched.epoch == 0].set_index(["task", "run"]).loss_running
     # NaN is what a diverged run ends with: pandas would pass over it to the last finite loss.
     last = branched.groupby(["task", "run"], observed=True).val_loss.last(skipna=False)

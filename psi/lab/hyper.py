@@ -60,7 +60,7 @@ class Hyper:
         if self.network is not None:
             _one_of("network", self.network, NETWORK_NAMES)
         sizes = [name for name in ("batch", "width", "depth") if getattr(self, name) is not None]
-        at_least(self, *((name, 1) for name in sizes))
+        at_least(self, **dict.fromkeys(sizes, 1))
         for name, high in (("weight_decay", math.inf), ("label_smoothing", 1.0)):
             if not 0 <= getattr(self, name) < high:
                 raise ValueError(f"{name} must be in [0, {high:g}), got {getattr(self, name)}")

@@ -19,8 +19,8 @@ def check_positive(name: str, number: float) -> None:
         raise ValueError(f"{name} must be positive and finite, got {number}")
 
 
-def at_least(config: Any, *limits: tuple[str, int]) -> None:
-    """Raise ValueError where a field of `config` is below its limit; (field, least value) each."""
-    for name, low in limits:
+def at_least(config: Any, /, **limits: int) -> None:
+    """Raise ValueError where a field of `config` is below its limit: field=least value, …."""
+    for name, low in limits.items():
         if getattr(config, name) < low:
             raise ValueError(f"{name} must be >= {low}, got {getattr(config, name)}")

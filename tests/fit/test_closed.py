@@ -82,7 +82,7 @@ def played(regret_of):
     def play(formulas, fitted, domain):
         assert [len(each) for each in domain] == [2, 2]
         return np.array(
-            [regret_of(text(f.bound(each))) for f, each in zip(formulas, fitted, strict=True)]
+            [[regret_of(text(f.bound(each))) for f, each in zip(formulas, fitted, strict=True)]]
         )
 
     return play

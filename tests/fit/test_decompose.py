@@ -16,13 +16,15 @@ CURVE = FitConfig(family="loss_power*polynomial", resamples=8)
 def test_two_errors_by_hand():
     """Two tasks of weights 3 and 1 with means 1 and −1: m = ½, scale = √(¾·¼ + ¼·9/4) = √¾."""
     residual = np.array([0.0, 1.5, -1.0])
-    parts = split_error(residual, np.array([1.0, 2.0, 1.0]), np.array(["a", "a", "b"], object))
-    assert parts.scale == pytest.approx(np.sqrt(0.75))
-    assert parts.shape == pytest.approx(np.sqrt((1 + 2 * 0.25) / 4))
+    scale, shape = split_error(
+        residual, np.array([1.0, 2.0, 1.0]), np.array(["a", "a", "b"], object)
+    )
+    assert scale == pytest.approx(np.sqrt(0.75))
+    assert shape == pytest.approx(np.sqrt((1 + 2 * 0.25) / 4))
     mean = 0.5
     total = np.average(residual**2, weights=[1, 2, 1])
-    assert parts.scale**2 + parts.shape**2 + mean**2 == pytest.approx(total)
-    assert split_error(residual, np.ones(3), np.full(3, "a", object)).scale == 0
+    assert scale**2 + shape**2 + mean**2 == pytest.approx(total)
+    assert split_error(residual, np.ones(3), np.full(3, "a", object))[0] == 0
 
 
 def test_scale_and_shape_are_reported_apart():

@@ -20,7 +20,7 @@ STAGES = ("fitted to ideal rates", "polished")
 def test_the_reference_is_the_best_linear_schedule_of_the_pilot():
     """Against a loop over rates: mean over seeds of the capped last loss, its score, the least."""
     records = store.read_records(SAMPLE)
-    task, _ = next(each for each in rebuilt(SAMPLE, "sgd") if each.task.name == "wine")
+    task, _ = next(each for each in rebuilt(SAMPLE, "sgd") if each[0].name == "wine")
     pilot = records[(records.task == "wine") & (records.family == "pilot_linear")]
     last, chance = pilot[pilot.epoch == 5], task.facts.chance_loss
     scores = []

@@ -6,7 +6,6 @@ use it: a fit to very many points ends with all of them.
 """
 
 import numpy as np
-from jaxtyping import Int
 
 from psi.fit.formula.points import Points
 from psi.ideal.resampling import numbered
@@ -20,7 +19,8 @@ def aggregated(points: Points) -> Points:
     if len(points.task) <= MANY:
         return points
     task = numbered(points.task)
-    columns = [_box(column) for column in points.values]
+    shares = np.linspace(0, 1, BOXES + 1)[1:-1]  # boxes of equal counts
+    columns = [np.searchsorted(np.quantile(c, shares), c, side="right") for c in points.values]
     key = np.ravel_multi_index((task, *columns), (task.max() + 1, *[BOXES] * len(columns)))
     first, box = np.unique(key, return_index=True, return_inverse=True)[1:]
     weight = np.bincount(box, points.weight)
@@ -29,18 +29,8 @@ def aggregated(points: Points) -> Points:
     def mean(column: np.ndarray) -> np.ndarray:
         return np.bincount(box, points.weight * column)[some] / weight[some]
 
-    logged = [(column > 0).all() for column in points.values]
-    values = [
-        np.exp(mean(np.log(column))) if log else mean(column)
-        for column, log in zip(points.values, logged, strict=True)
-    ]
-    return Points(
-        points.names, np.stack(values), mean(points.log_rate), weight[some],
-        points.task[first][some],
-    )  # fmt: skip
-
-
-def _box(column: np.ndarray) -> Int[np.ndarray, " point"]:
-    """Boxes of equal counts."""
-    edges = np.quantile(column, np.linspace(0, 1, BOXES + 1)[1:-1])
-    return np.searchsorted(edges, column, side="right")
+    values = np.stack(
+        [np.exp(mean(np.log(c))) if (c > 0).all() else mean(c) for c in points.values]
+    )
+    names = points.task[first][some]
+    return Points(points.names, values, mean(points.log_rate), weight[some], names)

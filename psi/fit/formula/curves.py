@@ -65,7 +65,8 @@ def fit_curves(
         report(number, len(table), family.name)
         curves.append(_fit(family, points, few, np.random.default_rng([seed, number])))
     report(len(table), len(table), "")
-    return sorted(curves, key=lambda curve: curve.error if one_task(points) else curve.held_out)
+    alone = unit(points) == "point"  # no task can be held out
+    return sorted(curves, key=lambda curve: curve.error if alone else curve.held_out)
 
 
 def fit_curve(family: Family, points: Points, seed: int = 0) -> Curve:
@@ -89,11 +90,6 @@ def best_by_length(curves: Sequence[Curve]) -> list[Curve]:
     for curve in curves:
         best.setdefault(len(curve.fitted), curve)
     return [best[length] for length in sorted(best)]
-
-
-def one_task(points: Points) -> bool:
-    """Whether no task can be held out."""
-    return unit(points) == "point"
 
 
 def _fit(family: Family, points: Points, few: Points, rng: np.random.Generator) -> Curve:
@@ -174,7 +170,7 @@ def _folds(
 ) -> tuple[Float[np.ndarray, "lane point"], Float[np.ndarray, "lane point"]]:
     """(which points each lane fits, the share of each among those it leaves out)."""
     kept = np.ones((LANES, len(points.task)))
-    if not one_task(points):
+    if unit(points) == "task":
         task = units(points)
         fold = folds(int(task.max()) + 1, LANES, rng)[task]
         kept[: fold.max() + 1] = fold[None] != np.arange(fold.max() + 1)[:, None]

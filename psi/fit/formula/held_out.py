@@ -40,19 +40,14 @@ class HeldOut(NamedTuple):
         return own / (2 * max(self.error, TINY)) if np.isfinite(own) else np.inf
 
 
-class Gap(NamedTuple):
-    """How much larger one held-out error is than another."""
+def gap(one: HeldOut, best: HeldOut) -> tuple[float, float]:
+    """How much larger one error is than another on the same units, and its standard error.
 
-    value: float
-    standard_error: float
-    """Over units, paired: what makes a task hard for both cancels."""
-
-
-def gap(one: HeldOut, best: HeldOut) -> Gap:
-    """The difference of two errors on the same units: √m − √m' = (m − m')/(√m + √m')."""
+    √m − √m' = (m − m')/(√m + √m'), paired over units: what makes a task hard for both cancels.
+    """
     total = max(one.error + best.error, TINY)
     more = _standard_error(one.squares - best.squares, one.weights)
-    return Gap(one.error - best.error, more / total)
+    return one.error - best.error, more / total
 
 
 def _standard_error(sums: Float[np.ndarray, " unit"], weights: Float[np.ndarray, " unit"]) -> float:

@@ -41,7 +41,7 @@ def solve(
     padded = weight[:, index] * real
     padded = padded / padded.sum(1, keepdims=True) * count
     slots = _slots(family, points.names)
-    begin = np.zeros((len(starts), _count(points.names)))
+    begin = np.zeros((len(starts), 1 + sum(_widths(points.names))))
     begin[:, slots] = starts
     with jax.enable_x64(True):
         columns = (begin, points.values[:, index], points.log_rate[index], padded)
@@ -55,10 +55,6 @@ def solve(
 def _widths(names: tuple[str, ...]) -> list[int]:
     """Slots of each table."""
     return [max(len(factor.parameters) for factor in table) for table in tables(names)]
-
-
-def _count(names: tuple[str, ...]) -> int:
-    return 1 + sum(_widths(names))
 
 
 def _slots(family: Family, names: tuple[str, ...]) -> list[int]:

@@ -4,6 +4,7 @@ min over constants of  Σ_k ρ(r_k),   ρ(r) = 2(√(1 + r²) − 1)
 """
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -78,13 +79,18 @@ def _fine(residuals: Residuals) -> bool:
 
 def _descend(residuals: Callable[[Vector], Residuals], start: Vector) -> tuple[float, Vector]:
     """Levenberg and Marquardt's method (MINPACK) on residuals whose squares are ρ."""
-    kept = _Last(lambda constants: _finite(_soft(*residuals(constants))))
+
+    def soft(constants: Vector) -> Residuals:
+        return _finite(_soft(*residuals(constants)))
+
     if not len(start):
-        return float((kept(start)[0] ** 2).sum()), start
+        return float((soft(start)[0] ** 2).sum()), start
+    # The last point is kept: residuals and derivatives come together, and are asked for in turn.
+    kept = lru_cache(1)(lambda at: soft(np.frombuffer(at)))
     found = least_squares(
-        lambda c: kept(c)[0],
+        lambda c: kept(c.tobytes())[0],
         start,
-        jac=lambda c: kept(c)[1].T,  # pyright: ignore[reportArgumentType]  the stub of `lm` lacks it
+        jac=lambda c: kept(c.tobytes())[1].T,  # pyright: ignore[reportArgumentType]  the stub of `lm` lacks it
         method="lm",
         x_scale="jac",
         max_nfev=STEPS,
@@ -106,19 +112,5 @@ def _finite(residuals: Residuals) -> Residuals:
     r, slopes = residuals
     if np.isfinite(r).all() and np.isfinite(slopes).all():
         return residuals
-    return np.nan_to_num(r, nan=FAR, posinf=FAR, neginf=FAR), np.nan_to_num(
-        slopes, posinf=0, neginf=0
-    )
-
-
-class _Last:
-    """A function that remembers the last point: residuals and derivatives come together."""
-
-    def __init__(self, function: Callable[[Vector], Residuals]) -> None:
-        self.function = function
-        self.at, self.value = b"", None
-
-    def __call__(self, constants: Vector) -> Residuals:
-        if self.value is None or constants.tobytes() != self.at:
-            self.at, self.value = constants.tobytes(), self.function(constants)
-        return self.value
+    r = np.nan_to_num(r, nan=FAR, posinf=FAR, neginf=FAR)
+    return r, np.nan_to_num(slopes, posinf=0, neginf=0)

@@ -7,8 +7,8 @@ import numpy as np
 from jaxtyping import Array, Float, Int, Key
 
 from psi.fit.formula.formula import Candidate
-from psi.fit.search.evolution import Objective, PolishConfig, polish
-from psi.fit.search.objective import Population, TrainingTask, psi_of, regrets, searched_policy
+from psi.fit.search.evolution import PolishConfig, polish
+from psi.fit.search.objective import Population, TrainingTask, regrets, searched_policy
 from psi.lab.engine.population import MakePolicy
 from psi.law.clock import Clock
 from psi.law.expression import Constant
@@ -72,16 +72,14 @@ class Arena(NamedTuple):
         report: Report = silent,
     ) -> list[np.ndarray]:
         """The constants of these candidates after a search over whole trainings."""
-        return polish(self._objective(number), starts, config, self.key, report)
 
-    def _objective(self, number: Sequence[int]) -> Objective:
         def objective(
             vectors: Sequence[np.ndarray], seeds: Int[np.ndarray, " seed"]
         ) -> list[np.ndarray]:
             found = self.regrets(number, vectors, seeds).mean(0)
             return np.split(found, np.cumsum([len(v) for v in vectors])[:-1])
 
-        return objective
+        return polish(objective, starts, config, self.key, report)
 
 
 def arena(
@@ -98,6 +96,5 @@ def arena(
     """
     optimizer = tasks[0].task.facts.optimizer
     template = Law(Constant(1.0), features, domain, Range(*UNBOUND), optimizer, 1.0, scale=1.0)
-    makers = [psi_of(each.formula, features) for each in candidates]
-    policy = searched_policy(makers, Clock(template, 1))
+    policy = searched_policy([each.formula for each in candidates], Clock(template, 1))
     return Arena(tuple(candidates), tuple(tasks), policy, scaled, key)

@@ -44,9 +44,7 @@ class PolishConfig:
     """Seeds of the ledger's range that an earlier search has used: none is used again."""
 
     def __post_init__(self) -> None:
-        at_least(
-            self, ("population", 4), ("generations", 1), ("seeds", 1), ("seed", 0), ("skip", 0)
-        )
+        at_least(self, population=4, generations=1, seeds=1, seed=0, skip=0)
         check_positive("spread", self.spread)
 
 

@@ -21,11 +21,8 @@ from psi.law.expression import evaluate
 from psi.law.law import Range
 from psi.progress import Report, silent, within
 
-LEVEL_SEEDS, JUDGING_SEEDS, INTERVAL_SEEDS = (
-    LEVELS.array(16),
-    JUDGING.array(32),
-    INTERVALS.array(16),
-)
+LEVEL_SEEDS, JUDGING_SEEDS = LEVELS.array(16), JUDGING.array(32)
+INTERVAL_SEEDS = INTERVALS.array(16)
 SCATTERED, SPREAD = 64, 0.15
 """Laws around the best, and their standard deviation, for intervals of its constants."""
 GRID = 64  # points along each feature

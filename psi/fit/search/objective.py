@@ -4,7 +4,7 @@ The regret of a law on a training task is the score of its mean final loss over 
 score of the task's tuned linear schedule.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
@@ -28,10 +28,6 @@ from psi.progress import Report, silent
 
 WIDTH = 12  # lanes trained together: the population of the closed forms' search
 
-Psi = Callable[[Array, Namespace], Array]
-MakePsi = Callable[[Array], Psi]
-"""vector → Ψ(features, xp): constants of a formula, or weights of a network"""
-
 
 class TrainingTask(NamedTuple):
     """A task that laws are searched on."""
@@ -47,7 +43,7 @@ class Lane(NamedTuple):
     """One law of a population. An axis of lanes in front where they are many."""
 
     number: Any
-    """Which of the searched formulas or networks; dtype=int"""
+    """Which of the searched formulas; dtype=int"""
     vector: Any
     """Its numbers, padded to those of the longest."""
     scale: Any
@@ -55,23 +51,13 @@ class Lane(NamedTuple):
 
 
 class Population(NamedTuple):
-    """Laws of several formulas or networks, so that one program trains them all."""
+    """Laws of several formulas, so that one program trains them all."""
 
     number: Int[np.ndarray, " lane"]
     vector: Float[np.ndarray, "lane dim"]
 
 
-def psi_of(formula: Formula, features: tuple[str, ...]) -> MakePsi:
-    """Ψ of a formula's constants, the positive ones given as logarithms."""
-
-    def make(vector: Array) -> Psi:
-        searched = vector[: len(formula.parameters)]
-        return lambda values, xp: formula.value(features, values, searched, xp)
-
-    return make
-
-
-def searched_policy(makers: Sequence[MakePsi], clock: Clock) -> MakePolicy:
+def searched_policy(formulas: Sequence[Formula], clock: Clock) -> MakePolicy:
     """Lanes as policies under the clock's rules; the clock's law gives all but Ψ itself.
 
     Each call returns an object that programs are compiled for anew: call it once a search.
@@ -80,7 +66,7 @@ def searched_policy(makers: Sequence[MakePsi], clock: Clock) -> MakePolicy:
     def policy(lane: Lane) -> Policy:
         def psi(values: Array, xp: Namespace) -> Array:
             # A vmapped lane computes all formulas: a few numbers beside a network's training.
-            branches = [partial(_rate, make, xp) for make in makers]
+            branches = [partial(_rate, each, clock.law.features, xp) for each in formulas]
             return jax.lax.switch(lane.number, branches, lane.vector, values)
 
         return clock_policy(clock.at_scale(lane.scale), psi)
@@ -88,8 +74,12 @@ def searched_policy(makers: Sequence[MakePsi], clock: Clock) -> MakePolicy:
     return policy
 
 
-def _rate(make: MakePsi, xp: Namespace, vector: Array, values: Array) -> Array:
-    return xp.asarray(make(vector)(values, xp), dtype=values.dtype)
+def _rate(
+    formula: Formula, features: tuple[str, ...], xp: Namespace, vector: Array, values: Array
+) -> Array:
+    """Ψ with the constants that are the first numbers of `vector`, as they are searched."""
+    rate = formula.value(features, values, vector[: len(formula.parameters)], xp)
+    return xp.asarray(rate, dtype=values.dtype)
 
 
 def law_losses(

@@ -15,9 +15,11 @@ from psi.law.expression import OPERATIONS
 
 def call(operation: str, *arguments: Sum) -> Sum:
     """operation(arguments) for an operation that is no sum, product or constant power."""
-    values = [value_of(argument) for argument in arguments]
-    if all(value is not None for value in values):
-        return _folded(operation, [value for value in values if value is not None])
+    values = [known for each in arguments if (known := value_of(each)) is not None]
+    if len(values) == len(arguments):
+        with np.errstate(all="ignore"):
+            found = OPERATIONS[operation].function(np, *(each.value for each in values))
+        return number(float(found), any(each.free for each in values))
     match operation, arguments:
         case "exp", (inner,):
             return _exp(inner)
@@ -44,12 +46,6 @@ def value_of(part: Sum) -> Number | None:
             return coefficient
         case _:
             return None
-
-
-def _folded(operation: str, values: list[Number]) -> Sum:
-    with np.errstate(all="ignore"):
-        found = OPERATIONS[operation].function(np, *(each.value for each in values))
-    return number(float(found), any(each.free for each in values))
 
 
 def _exp(inner: Sum) -> Sum:

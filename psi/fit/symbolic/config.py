@@ -17,11 +17,7 @@ class View(NamedTuple):
     operations: tuple[str, ...]
 
 
-VIEWS = (
-    View("rate", RATIONAL),
-    View("rate", FULL),
-    View("log", (*RATIONAL, "exp", "log")),
-)
+VIEWS = (View("rate", RATIONAL), View("rate", FULL), View("log", (*RATIONAL, "exp", "log")))
 """α finds what saturates and what adds up, log α products of powers."""
 
 
@@ -52,8 +48,8 @@ class SymbolicConfig:
 
     def __post_init__(self) -> None:
         at_least(
-            self, ("runs", 0), ("population", 10), ("generations", 1), ("length", 3), ("rows", 10),
-            ("starts", 1), ("folds", 2), ("resamples", 2), ("threads", 1), ("seed", 0),
+            self, runs=0, population=10, generations=1, length=3, rows=10, starts=1, folds=2,
+            resamples=2, threads=1, seed=0,
         )  # fmt: skip
         if not self.views:
             raise ValueError("views must be at least one, got none")

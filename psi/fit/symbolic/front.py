@@ -96,36 +96,28 @@ def shortest(regrets: Float[np.ndarray, " formula"]) -> int:
     return int(np.argmax(regrets <= regrets.min() + SAME))
 
 
-class Judged(NamedTuple):
-    """A fitted formula and its error on what was held out."""
+def undominated(judged: Sequence[tuple[Fit, HeldOut]]) -> tuple[FrontRow, ...]:
+    """Of fits and their held-out errors, the rows that no other one equals or beats.
 
-    fit: Fit
-    out: HeldOut
+    In both complexity and held-out error.
+    """
 
-    @property
-    def row(self) -> FrontRow:
-        """As a row that is compared with no other yet."""
-        fit, out = self
-        return FrontRow(
-            size(fit.formula.tree), fit.error, out.error, out.standard_error, 0.0, 0.0,
-            fit.formula, fit.fitted,
-        )  # fmt: skip
+    def order(judged: tuple[Fit, HeldOut]) -> tuple[int, float, int]:
+        fit, out = judged
+        return size(fit.formula.tree), out.error, len(fit.fitted)
+
+    kept: list[tuple[Fit, HeldOut]] = []
+    for fit, out in sorted(judged, key=order):
+        if out.error < (kept[-1][1].error if kept else np.inf):
+            kept.append((fit, out))
+    return tuple(_row(fit, out, kept[-1][1]) for fit, out in kept)
 
 
-def undominated(judged: Sequence[Judged]) -> tuple[FrontRow, ...]:
-    """The rows that no other one equals or beats in both complexity and held-out error."""
-    ranked = sorted(
-        judged, key=lambda j: (size(j.fit.formula.tree), j.out.error, len(j.fit.fitted))
-    )
-    kept: list[Judged] = []
-    for each in ranked:
-        if np.isfinite(each.out.error) and (not kept or each.out.error < kept[-1].out.error):
-            kept.append(each)
-    gaps = [gap(each.out, kept[-1].out) for each in kept]
-    return tuple(
-        each.row._replace(gap=behind.value, gap_error=behind.standard_error)
-        for each, behind in zip(kept, gaps, strict=True)
-    )
+def _row(fit: Fit, out: HeldOut, best: HeldOut) -> FrontRow:
+    return FrontRow(
+        size(fit.formula.tree), fit.error, out.error, out.standard_error, *gap(out, best),
+        fit.formula, fit.fitted,
+    )  # fmt: skip
 
 
 def table(front: Front) -> pd.DataFrame:

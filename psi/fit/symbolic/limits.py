@@ -32,10 +32,15 @@ GROWTH = 100.0
 def refusal(formula: Expression, points: Points) -> str:
     """Why the formula is no learning rate over the points' features; empty where it is one."""
     grid, inside = _grid(points)
+    divisions = (n for n in nodes(formula) if isinstance(n, Apply) and n.operation == "div")
     with np.errstate(all="ignore"):
         rate = evaluate(formula, points.names, grid, np)
+        divisors = [
+            np.asarray(evaluate(each.arguments[1], points.names, grid[:, inside], np))
+            for each in divisions
+        ]
     rate = np.broadcast_to(np.asarray(rate, float), inside.shape)
-    if _pole(formula, points.names, grid[:, inside]):
+    if any(value.min() < 0 < value.max() for value in divisors):
         return "a pole in the domain"
     for bad, reason in _faults(rate, inside):
         if bad.any():
@@ -43,20 +48,6 @@ def refusal(formula: Expression, points: Points) -> str:
             at = ", ".join(f"{n} = {v:.3g}" for n, v in zip(points.names, grid[:, k], strict=True))
             return f"{reason}: {rate[k]:.3g} at {at}"
     return ""
-
-
-def _pole(
-    formula: Expression, names: tuple[str, ...], grid: Float[np.ndarray, "feature cell"]
-) -> bool:
-    """Whether something that is divided by has both signs."""
-    divisors = (
-        node.arguments[1]
-        for node in nodes(formula)
-        if isinstance(node, Apply) and node.operation == "div"
-    )
-    with np.errstate(all="ignore"):
-        values = [np.asarray(evaluate(each, names, grid, np)) for each in divisors]
-    return any(value.min() < 0 < value.max() for value in values)
 
 
 def _faults(

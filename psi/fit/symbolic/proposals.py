@@ -13,13 +13,9 @@ import numpy as np
 
 from psi.fit.formula.formula import Candidate, candidate
 from psi.fit.formula.points import Points
-from psi.fit.symbolic.config import SymbolicConfig
+from psi.fit.symbolic.config import FULL, SymbolicConfig
 from psi.law.expression import Apply, Constant, Expression, Variable, evaluate
 
-OPERATIONS: Mapping[str, str] = {
-    "Add": "add", "Sub": "sub", "Mul": "mul", "Div": "div", "Pow": "pow", "Exp": "exp",
-    "Log": "log", "Sqrt": "sqrt", "Tanh": "tanh",
-}  # fmt: skip
 UNLIMITED = 10**9
 MOST_RUNS = 10**6
 
@@ -126,9 +122,9 @@ def read(
 
 
 def _applied(kind: str, arguments: list[Expression]) -> Expression:
-    if kind not in OPERATIONS:
+    operation = kind.lower()
+    if operation not in FULL:
         raise ValueError(f"pyoperon used {kind}, which no law may hold")
-    operation = OPERATIONS[kind]
     if len(arguments) == 1 and operation == "sub":
         return Apply("neg", tuple(arguments))
     if len(arguments) == 1 and operation == "div":

@@ -11,12 +11,12 @@ from collections.abc import Sequence
 
 from psi.fit.formula.aggregate import aggregated
 from psi.fit.formula.formula import Candidate, candidate
-from psi.fit.formula.held_out import folds, held_out, intervals, unit
+from psi.fit.formula.held_out import HeldOut, folds, held_out, intervals, unit
 from psi.fit.formula.points import Points
 from psi.fit.formula.refit import Fit, refit
 from psi.fit.symbolic.config import SymbolicConfig
 from psi.fit.symbolic.contenders import contenders
-from psi.fit.symbolic.front import Front, FrontRow, Judged, Refused, undominated
+from psi.fit.symbolic.front import Front, FrontRow, Refused, undominated
 from psi.fit.symbolic.limits import refusal
 from psi.fit.symbolic.proposals import proposals
 from psi.fit.symbolic.simplify import simplified
@@ -68,7 +68,7 @@ def symbolic_regression(
 
 def _judged(
     fits: Sequence[Fit], few: Points, points: Points, config: SymbolicConfig
-) -> tuple[list[Judged], list[Refused]]:
+) -> tuple[list[tuple[Fit, HeldOut]], list[Refused]]:
     """Every contender's error on what was held out, or why it is no learning rate."""
     fold = folds(few, config.folds, config.seed)
     judged, refused = [], []
@@ -79,7 +79,7 @@ def _judged(
         if reason:
             refused.append(Refused(fit.expression, fit.error, reason))
         else:
-            judged.append(Judged(fit, held_out(fit, few, fold)))
+            judged.append((fit, held_out(fit, few, fold)))
     return judged, refused
 
 

@@ -4,9 +4,8 @@ Rules: constants folded and merged, like terms and equal factors merged, one sca
 quotients and roots as powers, a − (−b) as a + b.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import reduce
-from itertools import count
 
 from psi.fit.formula.formula import Candidate, candidate, repeated
 from psi.fit.symbolic.algebra import add, multiply, power
@@ -19,9 +18,9 @@ from psi.fit.symbolic.terms import (
     Number,
     Product,
     Sum,
-    feature,
     key,
     number,
+    single,
 )
 from psi.law.expression import Apply, Constant, Expression, Variable
 
@@ -39,8 +38,8 @@ def canonical(whole: Candidate, features: Sequence[str]) -> tuple[str, Candidate
     if repeated(whole.formula):
         return key(_normal(tree, (*features, *names), constants)), whole
     normal = _normal(tree, tuple(features), constants)
-    shorter, values = _written(normal)
-    return key(normal), candidate(shorter, features, values)
+    values: dict[str, float] = {}
+    return key(normal), candidate(_tree(normal, values), features, values)
 
 
 def simplified(whole: Candidate, features: Sequence[str]) -> Candidate:
@@ -53,7 +52,7 @@ def _normal(tree: Expression, features: tuple[str, ...], values: Mapping[str, fl
         case Constant(value):
             return number(value)
         case Variable(name):
-            return feature(name) if name in features else number(values[name], True)
+            return single(name) if name in features else number(values[name], True)
         case Apply("add" | "sub" | "neg"):
             # All at once: which factor they share must not depend on the brackets.
             return add(*_addends(tree, ONE, features, values))
@@ -70,10 +69,7 @@ def _addends(
             return _addends(a, -sign, features, values)
         case Apply("add" | "sub" as operation, (a, b)):
             second = -sign if operation == "sub" else sign
-            return [
-                *_addends(a, sign, features, values),
-                *_addends(b, second, features, values),
-            ]
+            return [*_addends(a, sign, features, values), *_addends(b, second, features, values)]
         case _:
             return [multiply(number(sign.value), _normal(tree, features, values))]
 
@@ -92,39 +88,18 @@ def _apply(operation: str, arguments: tuple[Sum, ...]) -> Sum:
             return call(operation, *arguments)
 
 
-def _written(part: Sum) -> tuple[Expression, dict[str, float]]:
-    """The normal form as a tree, its free numbers as named constants, and their values."""
-    constants: dict[str, float] = {}
-    names = (f"c{k}" for k in count(1))
-    return _tree(part, _Writer(names, constants)), constants
-
-
-class _Writer:
-    """Names free numbers as they come."""
-
-    def __init__(self, names: Iterator[str], constants: dict[str, float]) -> None:
-        self.names, self.constants = names, constants
-
-    def number(self, number: Number) -> Expression:
-        """A constant's name, or a number that is part of the formula."""
-        if not number.free:
-            return Constant(number.value)
-        name = next(self.names)
-        self.constants[name] = number.value
-        return Variable(name)
-
-
-def _tree(part: Sum, writer: _Writer) -> Expression:
+def _tree(part: Sum, constants: dict[str, float]) -> Expression:
+    """The normal form as a tree; its free numbers join `constants` by name."""
     if not part.terms:
         return Constant(0.0)
     # A free number last, x + c, unless a minus would be first: c − x.
     free = [t for t in part.terms if not t.factors and t.coefficient.free]
     others = [t for t in part.terms if t not in free]
     terms = free + others if others and _minus(others[0]) else others + free
-    tree = _product(terms[0], writer)
+    tree = _product(terms[0], constants)
     for term in terms[1:]:
         minus = _minus(term)
-        shown = _product(term.times(MINUS) if minus else term, writer)
+        shown = _product(term.times(MINUS) if minus else term, constants)
         tree = Apply("sub" if minus else "add", (tree, shown))
     return tree
 
@@ -133,33 +108,41 @@ def _minus(term: Product) -> bool:
     return not term.coefficient.free and term.coefficient.value < 0
 
 
-def _product(product: Product, writer: _Writer) -> Expression:
+def _product(product: Product, constants: dict[str, float]) -> Expression:
     k, factors = product.coefficient, product.factors
     below = [(base, -n.value) for base, n in factors if not n.free and n.value < 0]
     above = [(base, n) for base, n in factors if n.free or n.value > 0]
     parts: list[Expression] = []
     if k == MINUS and above:
-        parts.append(Apply("neg", (_raised(*above.pop(0), writer),)))
+        parts.append(Apply("neg", (_raised(*above.pop(0), constants),)))
     elif k != ONE or not above:
-        parts.append(writer.number(k))
-    parts += [_raised(base, n, writer) for base, n in above]
+        parts.append(_number(k, constants))
+    parts += [_raised(base, n, constants) for base, n in above]
     top = reduce(lambda a, b: Apply("mul", (a, b)), parts)
     if not below:
         return top
-    bottom = [_raised(base, Number(n), writer) for base, n in below]
+    bottom = [_raised(base, Number(n), constants) for base, n in below]
     return Apply("div", (top, reduce(lambda a, b: Apply("mul", (a, b)), bottom)))
 
 
-def _raised(base: Base, exponent: Number, writer: _Writer) -> Expression:
+def _raised(base: Base, exponent: Number, constants: dict[str, float]) -> Expression:
     match base:
         case str():
             shown = Variable(base)
         case Sum():
-            shown = _tree(base, writer)
+            shown = _tree(base, constants)
         case Call(operation, arguments):
-            shown = Apply(operation, tuple(_tree(argument, writer) for argument in arguments))
+            shown = Apply(operation, tuple(_tree(argument, constants) for argument in arguments))
     if exponent == ONE:
         return shown
     if exponent == Number(0.5):
         return Apply("sqrt", (shown,))
-    return Apply("pow", (shown, writer.number(exponent)))
+    return Apply("pow", (shown, _number(exponent, constants)))
+
+
+def _number(number: Number, constants: dict[str, float]) -> Expression:
+    if not number.free:
+        return Constant(number.value)
+    name = f"c{len(constants) + 1}"
+    constants[name] = number.value
+    return Variable(name)

@@ -84,11 +84,6 @@ def number(value: float, free: bool = False) -> Sum:
     return ordered([Product(Number(value, free))])
 
 
-def feature(name: str) -> Sum:
-    """A feature as a sum."""
-    return single(name)
-
-
 @lru_cache(KEPT)
 def key(part: Number | Product | Base) -> str:
     """The structure: equal for parts that differ in the values of free numbers alone."""
@@ -96,7 +91,8 @@ def key(part: Number | Product | Base) -> str:
         case Number(value, free):
             return "#" if free else f"{value:.12g}"
         case Product(coefficient, factors):
-            return f"{_key(factors)} {key(coefficient)}"
+            powers = (f"{key(base)}^{key(exponent)}" for base, exponent in factors)
+            return f"{' '.join(powers)} {key(coefficient)}"
         case Sum(terms):
             return f"({' + '.join(key(term) for term in terms)})"
         case Call(operation, arguments):
@@ -125,12 +121,8 @@ def _values(part: Number | Product | Base) -> Iterator[float]:
                 yield from rank(each)[1]
 
 
-def _key(factors: Factors) -> str:
-    return " ".join(f"{key(base)}^{key(exponent)}" for base, exponent in factors)
-
-
 def single(base: Base) -> Sum:
-    """A base as a sum."""
+    """A base, a feature for one, as a sum."""
     return Sum((Product(ONE, ((base, ONE),)),))
 
 

@@ -95,9 +95,7 @@ class GenerateConfig:
             raise ValueError(f"several tasks would be called {', '.join(twice)}: rename files")
         for name in self.families:
             FAMILIES[name]
-        at_least(
-            self, ("trajectories", 0), ("cells", 0), ("candidates", 1), ("seeds", 1), ("seed", 0)
-        )
+        at_least(self, trajectories=0, cells=0, candidates=1, seeds=1, seed=0)
         if not self.lanes():
             raise ValueError("trajectories or cells must be at least one, got 0 of both")
         for number in range(len(labels)):

@@ -7,20 +7,28 @@ import pytest
 from psi.fit.formula.families import RELATIVE
 from psi.fit.search.arena import arena
 from psi.fit.search.objective import (
+    Lane,
     Population,
     TrainingTask,
     charged,
     law_losses,
-    psi_of,
     scales_of,
 )
 from psi.lab.engine.probe import GRADIENTS
+from psi.law.features import Observation
 from tests.fit.search.planted import DOMAIN, KEY, LINEAR, POWER, quadratic
 
 
-def test_psi_of_a_vector_that_is_longer_than_the_formula_needs():
-    psi = psi_of(POWER.formula, RELATIVE)(jnp.array([np.log(0.2), 0.5, 9.0]))
-    assert psi(jnp.array([0.3, 0.75]), jnp) == pytest.approx(0.2 * 0.25**0.5)
+def test_a_vector_that_is_longer_than_the_formula_needs():
+    """One padded vector for two formulas, which take their own numbers from its beginning."""
+    vector = jnp.array([np.log(0.2), 0.5, 9.0])
+    where = arena(
+        [LINEAR, POWER], [TrainingTask(quadratic(4), 0.0, KEY)], RELATIVE, DOMAIN, False, KEY
+    )
+    seen = Observation(3.0, 4.0, 0.3, 1.0, 0.3, 1.0, 1.0, 1.0, 100.0)
+    for number, rate in ((0, 0.2 * 0.25), (1, 0.2 * 0.25**0.5)):
+        step = where.policy(Lane(number, vector, 1.0)).step
+        assert step(jnp.zeros(()), seen)[1] == pytest.approx(rate)
 
 
 def test_a_scale_multiplies_and_its_probe_is_paid_for():

@@ -5,9 +5,9 @@ import math
 import pytest
 
 from psi.fit.symbolic.algebra import add, as_product, flat, multiply, power
-from psi.fit.symbolic.terms import MINUS, ONE, Call, Number, Product, Sum, feature, number, single
+from psi.fit.symbolic.terms import MINUS, ONE, Call, Number, Product, Sum, number, single
 
-X, Y = feature("x"), feature("y")
+X, Y = single("x"), single("y")
 AT = {"x": 0.7, "y": 2.3}
 HALF, THREE = Number(0.5), Number(3.0)
 

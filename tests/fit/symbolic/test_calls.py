@@ -6,9 +6,9 @@ import pytest
 
 from psi.fit.symbolic.algebra import add, multiply, power
 from psi.fit.symbolic.calls import call, value_of
-from psi.fit.symbolic.terms import Call, Number, Sum, feature, number, single
+from psi.fit.symbolic.terms import Call, Number, Sum, number, single
 
-X, Y = feature("x"), feature("y")
+X, Y = single("x"), single("y")
 
 
 @pytest.mark.parametrize(

@@ -5,15 +5,13 @@ import numpy as np
 from psi.fit.formula.formula import Formula
 from psi.fit.formula.held_out import HeldOut
 from psi.fit.formula.refit import Fit
-from psi.fit.symbolic.front import Judged, choose, shortest, undominated
+from psi.fit.symbolic.front import choose, shortest, undominated
 from psi.law.parsing import parse
 
 
 def judged(complexity, squares):
     tree = parse("+".join(["loss"] * ((complexity + 1) // 2)))
-    return Judged(
-        Fit(Formula(tree), np.zeros(0), 1.0), HeldOut(np.array(squares, float), np.ones(4))
-    )
+    return Fit(Formula(tree), np.zeros(0), 1.0), HeldOut(np.array(squares, float), np.ones(4))
 
 
 def test_the_simplest_within_two_standard_errors_of_the_difference():
