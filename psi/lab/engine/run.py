@@ -13,17 +13,12 @@ from psi.lab.tasks.task import Arrays, Functions, Splits
 from psi.law.features import Observation
 
 
-class RunKeys(NamedTuple):
-    """The random keys of one run."""
+def run_keys(key: Key[Array, ""]) -> tuple[Key[Array, ""], Key[Array, ""]]:
+    """(key of the initialisation, key of the minibatches) of a run of key fold_in(root, seed).
 
-    initialisation: Key[Array, ""]
-    order: Key[Array, ""]
-    """Of the order of its rows, and of what a stream samples."""
-
-
-def run_keys(key: Key[Array, ""]) -> RunKeys:
-    """The two keys of the run whose own key is fold_in(root key, seed)."""
-    return RunKeys(jax.random.fold_in(key, 0), jax.random.fold_in(key, 1))
+    The second one orders fixed rows, and draws what a stream samples.
+    """
+    return jax.random.fold_in(key, 0), jax.random.fold_in(key, 1)
 
 
 class Run(NamedTuple):
@@ -31,7 +26,7 @@ class Run(NamedTuple):
 
     progress: Progress
     order: Key[Array, ""]
-    """The key of its minibatches, as in `RunKeys`."""
+    """The key of its minibatches, the second of `run_keys`."""
     seen: EpochMeans
     """Means of epoch i−1; before the first epoch the training loss, and norms of 0."""
     initial: Float[Array, ""]
