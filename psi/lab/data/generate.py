@@ -139,6 +139,7 @@ def _count(made: Made, config: GenerateConfig, part: Part, frame: pd.DataFrame) 
 
 def _write_tasks(config: GenerateConfig, folder: Path) -> None:
     """The task table, once every pilot is there."""
-    if not (folder / "tasks.parquet").exists():
+    path = folder / "tasks.parquet"
+    if not path.exists():
         rows = [task_row(config, p.task, store.read_part(folder, p.name)) for p in pilots(config)]
-        store.write_tasks(folder, pd.DataFrame(rows))
+        store.commit(path, store.parquet(pd.DataFrame(rows)))
