@@ -103,11 +103,8 @@ class _Reader:
     """
 
     def __init__(self, source: str, names: tuple[str, ...] | None) -> None:
-        self.source = source
-        self.names = names
-        self.end = 0
-        self.brackets = 0
-        self.nodes = 0
+        self.source, self.names = source, names
+        self.end = self.brackets = self.nodes = 0
         self.token = self.next()
 
     def next(self) -> Token:
