@@ -96,7 +96,8 @@ def drawn_task(name: str, key: Key[Array, ""], distribution: TaskDistribution) -
         jnp.asarray(choices.init_scale, float),
     )
     sample = None if choices.fixed else family.sample
-    functions = _functions(family.inputs, family.classes, sample, most, width, _shared(hyper))
+    shared = replace(hyper, epochs=1, init_scale=1.0)  # these two are no reason for a program
+    functions = _functions(family.inputs, family.classes, sample, most, width, shared)
     facts = _facts(functions, arrays, splits, hyper, family, choices)
     facts = with_generator(facts, choices.family, source, bayes, stream=not choices.fixed)
     return Task(name, functions, arrays, splits, facts)
@@ -129,11 +130,6 @@ def _choose(key: Key[Array, ""], distribution: TaskDistribution) -> Choices:
         whole(distribution.width, share[3]),
         between(*distribution.init_scale, share[4]),
     )
-
-
-def _shared(hyper: Hyper) -> Hyper:
-    """The hyperparameters without those that tasks of one program may differ in."""
-    return replace(hyper, epochs=1, init_scale=1.0)
 
 
 @cache
