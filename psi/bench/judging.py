@@ -33,8 +33,7 @@ class Method(NamedTuple):
     """A schedule and the losses at which its trainings ended."""
 
     name: str
-    losses: Losses
-    """Final validation losses of the scoring seeds, at most twice that of chance."""
+    losses: Losses  # final validation losses of the scoring seeds, at most twice that of chance
 
 
 class Judged(NamedTuple):
@@ -126,10 +125,8 @@ class Gain(NamedTuple):
 
     mean: float
     low: float
-    high: float
-    """95 % interval, paired over seeds."""
-    wins: int
-    """Tasks on which it is better."""
+    high: float  # 95 % interval, paired over seeds
+    wins: int  # tasks on which it is better
     tasks: int
 
 

@@ -50,21 +50,17 @@ TOKEN = re.compile(
 class Token(NamedTuple):
     """A number, name or sign in the text, or its end."""
 
-    kind: str
-    """number, name, sign or end"""
+    kind: str  # number, name, sign or end
     text: str
-    position: int
-    """Of its first character, counted from 1."""
+    position: int  # of its first character, counted from 1
 
 
 class Part(NamedTuple):
     """A subtree that has been read."""
 
     tree: Expression
-    height: int
-    """Levels below its root."""
-    strength: int
-    """How tightly its text binds, as in `psi.law.printing`."""
+    height: int  # levels below its root
+    strength: int  # how tightly its text binds, as in `psi.law.printing`
 
 
 def parse(source: str, names: tuple[str, ...] | None = None) -> Expression:

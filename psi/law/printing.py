@@ -21,11 +21,9 @@ OF_ONE = ("exp", "log", "sqrt", "tanh", "cos", "floor")
 class Form(NamedTuple):
     """How an operation is written."""
 
-    pattern: str
-    """Format string of the arguments' texts."""
+    pattern: str  # format string of the arguments' texts
     strength: int
-    inner: tuple[int, ...]
-    """For each argument, how tightly it must bind to need no brackets."""
+    inner: tuple[int, ...]  # for each argument, how tightly it must bind to need no brackets
 
 
 def _call(name: str, arity: int = 1) -> Form:

@@ -41,22 +41,14 @@ SPIKES = 0.2  # share of epochs
 class Draws(NamedTuple):
     """The random numbers of some trajectories: uniform in [0, 1), or standard normal."""
 
-    peak: Float[np.ndarray, "lane 1"]
-    """Uniform."""
-    shape: Float[np.ndarray, "lane 1"]
-    """Uniform: a family's first parameter."""
-    detail: Float[np.ndarray, "lane 1"]
-    """Uniform: its second."""
-    rise: Float[np.ndarray, "lane 1"]
-    """Uniform: the length of the warm-up."""
-    knots: Float[np.ndarray, "lane knot"]
-    """Normal."""
-    position: Float[np.ndarray, "lane epoch"]
-    """Uniform: where something happens."""
-    size: Float[np.ndarray, "lane epoch"]
-    """Uniform: how much happens."""
-    noise: Float[np.ndarray, "lane epoch"]
-    """Normal."""
+    peak: Float[np.ndarray, "lane 1"]  # uniform
+    shape: Float[np.ndarray, "lane 1"]  # uniform: a family's first parameter
+    detail: Float[np.ndarray, "lane 1"]  # uniform: its second
+    rise: Float[np.ndarray, "lane 1"]  # uniform: the length of the warm-up
+    knots: Float[np.ndarray, "lane knot"]  # normal
+    position: Float[np.ndarray, "lane epoch"]  # uniform: where something happens
+    size: Float[np.ndarray, "lane epoch"]  # uniform: how much happens
+    noise: Float[np.ndarray, "lane epoch"]  # normal
 
     @property
     def epochs(self) -> int:

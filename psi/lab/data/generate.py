@@ -21,14 +21,11 @@ from psi.progress import Report, silent
 class Made(NamedTuple):
     """How far a data set is."""
 
-    task: str
-    """What was trained last."""
+    task: str  # what was trained last
     runs: int
     rows: int
-    trained: int
-    """Runs trained just now, not before a stop."""
-    diverged: int
-    """How many of these diverged."""
+    trained: int  # runs trained just now, not before a stop
+    diverged: int  # how many of these diverged
 
     def __str__(self) -> str:
         lost = f", {self.diverged / self.trained:.0%} diverged" if self.trained else ""

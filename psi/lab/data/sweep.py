@@ -36,10 +36,8 @@ PILOT = -1
 class Part(NamedTuple):
     """A task's pilot, or one call of the program for it."""
 
-    task: int
-    """Number of the task in the config."""
-    call: int
-    """PILOT, or the number of the call."""
+    task: int  # number of the task in the config
+    call: int  # PILOT, or the number of the call
 
     @property
     def name(self) -> str:

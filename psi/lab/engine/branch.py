@@ -40,10 +40,8 @@ MOST = 2**13  # lanes a unit
 class States(NamedTuple):
     """States of runs grouped in cells, as numpy arrays."""
 
-    runs: Run
-    """Leaves of shape=(cell, state, …); the key `order` as its raw data."""
-    epoch: Int[np.ndarray, " cell"]
-    """i, how many epochs the cell's states have been trained for."""
+    runs: Run  # leaves of shape=(cell, state, …); the key `order` as its raw data
+    epoch: Int[np.ndarray, " cell"]  # i, how many epochs the cell's states have been trained for
 
     @property
     def loss(self) -> Float[np.ndarray, "cell state"]:

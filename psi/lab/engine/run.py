@@ -25,14 +25,10 @@ class Run(NamedTuple):
     """The state of a run before epoch i."""
 
     progress: Progress
-    order: Key[Array, ""]
-    """The key of its minibatches, the second of `run_keys`."""
-    seen: EpochMeans
-    """Means of epoch i−1; before the first epoch the training loss, and norms of 0."""
-    initial: Float[Array, ""]
-    """ε_0, the training loss before the first step."""
-    best: Float[Array, ""]
-    """The lowest running loss so far."""
+    order: Key[Array, ""]  # the key of its minibatches, the second of `run_keys`
+    seen: EpochMeans  # means of epoch i−1; before the first epoch the training loss, and norms of 0
+    initial: Float[Array, ""]  # ε_0, the training loss before the first step
+    best: Float[Array, ""]  # the lowest running loss so far
 
 
 def begin(

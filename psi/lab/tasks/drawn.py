@@ -35,22 +35,17 @@ from psi.lab.tasks.task import Batch, Facts, Functions, Splits, Task
 class Drawn(NamedTuple):
     """The arrays that the functions of a drawn task read."""
 
-    source: Any
-    """The generator of a stream, or fixed rows with their padding."""
-    batch: Int[Array, ""]
-    """Rows of a minibatch without padding."""
-    units: Float[Array, " width"]
-    """1 for a unit of the network, 0 for padding."""
-    scale: Float[Array, ""]
-    """Factor on the weights of He initialisation."""
+    source: Any  # the generator of a stream, or fixed rows with their padding
+    batch: Int[Array, ""]  # rows of a minibatch without padding
+    units: Float[Array, " width"]  # 1 for a unit of the network, 0 for padding
+    scale: Float[Array, ""]  # factor on the weights of He initialisation
 
 
 class Choices(NamedTuple):
     """The random choices that make a task."""
 
     family: str
-    number: int
-    """Number of the family's generator."""
+    number: int  # number of the family's generator
     fixed: bool
     batch: int
     width: int
