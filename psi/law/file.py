@@ -22,8 +22,7 @@ MAX_NETWORK_BYTES = 50_000_000
 FORMULA = ("formula", MAX_FORMULA_BYTES)
 NETWORK = ("network", MAX_NETWORK_BYTES)
 
-Document: TypeAlias = dict[str, Any]
-"""The JSON object of a law file."""
+Document: TypeAlias = dict[str, Any]  # the JSON object of a law file
 
 
 class LawFileError(ValueError):

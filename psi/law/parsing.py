@@ -30,8 +30,7 @@ from psi.law.expression import (
 )
 from psi.law.printing import CALL, FORMS, SIGN, SUM
 
-MAX_LENGTH = 20_000
-"""Characters; 500 nodes with constants at full precision need no more."""
+MAX_LENGTH = 20_000  # characters; 500 nodes with constants at full precision need no more
 
 INFIX: Mapping[str, str] = MappingProxyType(
     {"+": "add", "-": "sub", "*": "mul", "/": "div", "^": "pow"}

@@ -19,8 +19,7 @@ from psi.law.checks import at_least
 
 PILOT_RATES = 15
 PILOT_SEEDS = 5
-PILOT_RUNS = 3 * PILOT_RATES * PILOT_SEEDS
-"""Runs of a task's pilot: three plain schedules."""
+PILOT_RUNS = 3 * PILOT_RATES * PILOT_SEEDS  # runs of a task's pilot: three plain schedules
 
 
 @dataclass(frozen=True)
@@ -104,14 +103,12 @@ class GenerateConfig:
     @cached_property
     def _specs(self) -> tuple[names.Spec, ...]:
         # Asked for by number, task after task: made anew each time it would be quadratic.
-        hypers = [self.hyper]
-        for name, values in self._varied():
+        hypers, varied = [self.hyper], [parse_values(text) for text in self.vary]
+        if self.optimizers:
+            varied.append(("optimizer", list(self.optimizers)))
+        for name, values in varied:
             hypers = [replace(hyper, **{name: value}) for hyper in hypers for value in values]
         return tuple(names.Spec(task, hyper) for task in self.tasks for hyper in hypers)
-
-    def _varied(self) -> list[tuple[str, list[Any]]]:
-        varied = [parse_values(text) for text in self.vary]
-        return [*varied, ("optimizer", list(self.optimizers))] if self.optimizers else varied
 
     def label(self, number: int) -> str:
         """What task `number` is asked for as: its name, and what differs from `hyper`."""

@@ -58,8 +58,7 @@ class Draws(NamedTuple):
 
 Draw = Callable[[Draws], Float[np.ndarray, "#lane epoch"]]
 """draws → log(α_i / peak)"""
-Shape = Callable[[Draws, Log, Length], Log]
-"""(draws, i, length h) → log(α_i / peak), 0 at i = 0"""
+Shape = Callable[[Draws, Log, Length], Log]  # (draws, i, length h) → log(α_i / peak), 0 at i = 0
 
 
 def _linear(_: Draws, i: Log, h: Length) -> Log:

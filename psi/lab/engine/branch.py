@@ -161,11 +161,7 @@ def play(
 
 
 def _check(
-    task: Task,
-    states: States,
-    horizon: Int[np.ndarray, " cell"],
-    orders: int,
-    key: Key[Array, ""] | None,
+    task: Task, states: States, horizon: np.ndarray, orders: int, key: Key[Array, ""] | None
 ) -> None:
     if orders < 0 or (orders > 0 and key is None):
         raise ValueError(f"orders must be >= 0, with a key where > 0, got {orders} and {key}")

@@ -28,8 +28,7 @@ from psi.lab.engine.training import Losses, evaluate
 from psi.lab.engine.work import Layout, Work, cut, layout
 from psi.lab.tasks.task import Arrays, Functions, Splits, Task
 
-MakePolicy = Callable[[Any], Policy]
-"""lane → policy; a lane is any pytree of arrays"""
+MakePolicy = Callable[[Any], Policy]  # lane → policy; a lane is any pytree of arrays
 
 
 class Epochs(NamedTuple):

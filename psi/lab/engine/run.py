@@ -1,6 +1,5 @@
 """One training run: its keys, its state between two epochs, and one epoch more."""
 
-from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -9,6 +8,7 @@ import optax
 from jaxtyping import Array, Float, Int, Key
 
 from psi.lab.engine.training import EpochMeans, Losses, Progress, evaluate, norm, train_epoch
+from psi.lab.networks.network import Params
 from psi.lab.tasks.task import Arrays, Functions, Splits
 from psi.law.features import Observation
 
@@ -48,7 +48,12 @@ def one_epoch(
     functions: Functions, arrays: Arrays, run: Run, lr: Float[Array, ""], i: Int[Array, ""]
 ) -> Run:
     """The run after epoch i at the rate α_i = `lr`."""
-    update = partial(_scaled, functions.optimizer, lr)
+
+    def update(grads: Params, state: Any, params: Params, loss: Array) -> tuple[Params, Any]:
+        del loss
+        updates, state = functions.optimizer.update(grads, state, params)
+        return jax.tree.map(lambda u: -lr * u, updates), state
+
     batches = functions.epoch(arrays, run.order, i)
     progress, seen = train_epoch(functions, arrays, update, run.progress, batches)
     return Run(progress, run.order, seen, run.initial, jnp.fmin(run.best, seen.loss))
@@ -67,16 +72,3 @@ def observe(run: Run, i: Int[Array, ""], epochs: Int[Array, ""] | int) -> Observ
         weight_norm=norm(run.progress.params),
         parameters=jnp.asarray(optax.tree.size(run.progress.params), float),
     )
-
-
-def _scaled(
-    transform: optax.GradientTransformation,
-    lr: Float[Array, ""],
-    grads: optax.Updates,
-    state: Any,
-    params: optax.Params,
-    loss: Float[Array, ""],
-) -> tuple[optax.Updates, Any]:
-    del loss
-    updates, state = transform.update(grads, state, params)
-    return jax.tree.map(lambda u: -lr * u, updates), state
