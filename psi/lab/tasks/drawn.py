@@ -91,7 +91,7 @@ def drawn_task(name: str, key: Key[Array, ""], distribution: TaskDistribution) -
         jnp.asarray(choices.init_scale, float),
     )
     sample = None if choices.fixed else family.sample
-    shared = replace(hyper, epochs=1, init_scale=1.0)  # these two are no reason for a program
+    shared = replace(hyper, epochs=1, init_scale=1.0)  # tasks that differ in these share one
     functions = _functions(family.inputs, family.classes, sample, most, width, shared)
     facts = _facts(functions, arrays, splits, hyper, family, choices)
     facts = with_generator(facts, choices.family, source, bayes, stream=not choices.fixed)
