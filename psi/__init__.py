@@ -41,35 +41,25 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
+# A line or two a room: name → module.
 _HOMES = {
-    "psi.advice.diagnosis": ("diagnose",),
-    "psi.advice.range_test": ("suggest_lr",),
-    "psi.bench.baselines": ("Baseline",),
-    "psi.fit.config": ("FitConfig",),
-    "psi.fit.dataset": ("fit_law",),
-    "psi.fit.formula.families": ("Factor",),
-    "psi.fit.formula.formula": ("Parameter",),
-    "psi.ideal.config": ("IdealConfig",),
-    "psi.ideal.estimate": ("estimate",),
-    "psi.lab.data.config": ("GenerateConfig",),
-    "psi.lab.data.families": ("TrajectoryFamily",),
-    "psi.lab.data.generate": ("generate",),
-    "psi.lab.engine.policy": ("Policy", "law_policy", "trajectory"),
-    "psi.lab.engine.population": ("population",),
-    "psi.lab.hyper": ("Hyper",),
-    "psi.lab.networks.flax": ("from_flax",),
-    "psi.lab.networks.mlp": ("mlp",),
-    "psi.lab.networks.network": ("Network",),
-    "psi.lab.optimizers": ("own_optimizer",),
-    "psi.lab.tasks.build": ("fixed_task",),
-    "psi.lab.tasks.drawn": ("sample_tasks",),
-    "psi.lab.tasks.names": ("TaskSource",),
-    "psi.lab.tasks.table": ("make_task",),
-    "psi.lab.tasks.task": ("Batch", "Splits", "Task"),
-    "psi.plugins": ("Plugin", "use"),
-    "psi.schedulers": ("PsiLR", "PsiSchedule", "scale_by_psi"),
-}
-_HOME = {name: module for module, names in _HOMES.items() for name in names}
+    "diagnose": "advice.diagnosis", "suggest_lr": "advice.range_test",
+    "Baseline": "bench.baselines",
+    "FitConfig": "fit.config", "fit_law": "fit.dataset", "Factor": "fit.formula.families",
+    "Parameter": "fit.formula.formula",
+    "IdealConfig": "ideal.config", "estimate": "ideal.estimate",
+    "GenerateConfig": "lab.data.config", "TrajectoryFamily": "lab.data.families",
+    "generate": "lab.data.generate",
+    "Policy": "lab.engine.policy", "law_policy": "lab.engine.policy",
+    "trajectory": "lab.engine.policy", "population": "lab.engine.population",
+    "Hyper": "lab.hyper", "own_optimizer": "lab.optimizers",
+    "from_flax": "lab.networks.flax", "mlp": "lab.networks.mlp", "Network": "lab.networks.network",
+    "fixed_task": "lab.tasks.build", "sample_tasks": "lab.tasks.drawn",
+    "TaskSource": "lab.tasks.names", "make_task": "lab.tasks.table", "Batch": "lab.tasks.task",
+    "Splits": "lab.tasks.task", "Task": "lab.tasks.task",
+    "Plugin": "plugins", "use": "plugins",
+    "PsiLR": "schedulers", "PsiSchedule": "schedulers", "scale_by_psi": "schedulers",
+}  # fmt: skip
 
 __all__ = [
     "Baseline", "Batch", "Clock", "Factor", "FitConfig", "GenerateConfig", "Hyper", "IdealConfig",
@@ -82,9 +72,9 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOME:
+    if name not in _HOMES:
         raise AttributeError(f"module 'psi' has no attribute {name!r}")
-    return getattr(import_module(_HOME[name]), name)
+    return getattr(import_module(f"psi.{_HOMES[name]}"), name)
 
 
 def __dir__() -> list[str]:

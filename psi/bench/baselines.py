@@ -18,8 +18,7 @@ from psi.lab.data.trajectories import PLAIN
 from psi.lab.engine.policy import Policy, trajectory
 from psi.lab.registry import Table
 
-SCHEDULES = tuple(name for name, _ in PLAIN)
-"""The plain schedules: constant, linear, cosine."""
+SCHEDULES = tuple(name for name, _ in PLAIN)  # the plain schedules: constant, linear, cosine
 
 
 class Baseline(NamedTuple):

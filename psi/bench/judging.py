@@ -33,8 +33,7 @@ class Method(NamedTuple):
     """A schedule and the losses at which its trainings ended."""
 
     name: str
-    losses: Losses
-    """Final validation losses of the scoring seeds, at most twice that of chance."""
+    losses: Losses  # final validation losses of the scoring seeds, at most twice that of chance
 
 
 class Judged(NamedTuple):
@@ -111,13 +110,10 @@ def judge(
     task = task._replace(facts=replace(task.facts, floor=reference.floor))
     filled = [each for each in cohorts(task, reference.peaks, laws, single) if each.contestants]
     longest = max(cohort.task.facts.epochs for cohort in filled)
-    methods = [
-        Method(contestant.name, losses)
-        for cohort in filled
-        for contestant, losses in zip(
-            cohort.contestants, cohort_losses(cohort, policy, longest, key), strict=True
-        )
-    ]
+    methods: list[Method] = []
+    for cohort in filled:
+        losses = cohort_losses(cohort, policy, longest, key)
+        methods += [Method(c.name, own) for c, own in zip(cohort.contestants, losses, strict=True)]
     return Judged(task, tuple(methods))
 
 
@@ -126,19 +122,15 @@ class Gain(NamedTuple):
 
     mean: float
     low: float
-    high: float
-    """95 % interval, paired over seeds."""
-    wins: int
-    """Tasks on which it is better."""
+    high: float  # 95 % interval, paired over seeds
+    wins: int  # tasks on which it is better
     tasks: int
 
 
 def gain(group: Sequence[Judged], name: str, other: str) -> Gain:
     """Regret of `other` minus that of `name`: positive where `name` is better."""
-    means, errors = [], []
-    for judged in group:
-        means.append(-judged.regret(name, other))
-        errors.append(jackknife_error(judged.left_out(name, other)))
+    means = [-judged.regret(name, other) for judged in group]
+    errors = [jackknife_error(judged.left_out(name, other)) for judged in group]
     mean = float(np.mean(means))
     error = 1.96 * float(np.sqrt(np.sum(np.square(errors)))) / len(means)
     return Gain(mean, mean - error, mean + error, int((np.array(means) > 0).sum()), len(means))

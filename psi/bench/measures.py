@@ -18,10 +18,8 @@ class Entry(NamedTuple):
 
     name: str
     tuned: bool = False
-    tuning_runs: int = 0
-    """Networks trained on this very task to choose the rate."""
-    peak_rate: float | None = None
-    """The chosen rate of a baseline."""
+    tuning_runs: int = 0  # networks trained on this very task to choose the rate
+    peak_rate: float | None = None  # the chosen rate of a baseline
 
 
 class Result(NamedTuple):

@@ -26,8 +26,7 @@ from psi.lab.registry import Table
 if TYPE_CHECKING:
     import optax
 
-LOWEST, HIGHEST = 1e-5, 10.0
-"""What the bounds of the house's own rows lie within."""
+LOWEST, HIGHEST = 1e-5, 10.0  # what the bounds of the house's own rows lie within
 
 
 class Optimizer(NamedTuple):

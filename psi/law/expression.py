@@ -40,9 +40,8 @@ def _slope_by_divisor(xp: Namespace, value: Array, a: Array, b: Array) -> Array:
 
 
 class Operation(NamedTuple):
-    """An allowed operation: how many arguments it takes, what it computes, its derivatives."""
+    """An allowed operation: what it computes, and its derivative by each argument."""
 
-    arity: int
     function: Compute
     """(xp, *arguments) → value"""
     slopes: tuple[Compute, ...]
@@ -50,42 +49,41 @@ class Operation(NamedTuple):
     finite: bool = False
     """Whether these are finite everywhere."""
 
+    @property
+    def arity(self) -> int:
+        """How many arguments it takes."""
+        return len(self.slopes)
+
 
 OPERATIONS: Mapping[str, Operation] = MappingProxyType(
     {
-        "add": Operation(2, lambda _, a, b: a + b, (lambda *_: 1.0, lambda *_: 1.0), True),
-        "sub": Operation(2, lambda _, a, b: a - b, (lambda *_: 1.0, lambda *_: -1.0), True),
-        "mul": Operation(
-            2, lambda _, a, b: a * b, (lambda _, _v, _a, b: b, lambda _, _v, a, _b: a)
-        ),
+        "add": Operation(lambda _, a, b: a + b, (lambda *_: 1.0, lambda *_: 1.0), True),
+        "sub": Operation(lambda _, a, b: a - b, (lambda *_: 1.0, lambda *_: -1.0), True),
+        "mul": Operation(lambda _, a, b: a * b, (lambda _, _v, _a, b: b, lambda _, _v, a, _b: a)),
         "div": Operation(
-            2,
             lambda xp, a, b: xp.divide(a, b),
             (lambda xp, _v, _a, b: xp.divide(1.0, b), _slope_by_divisor),
         ),
-        "neg": Operation(1, lambda _, a: -a, (lambda *_: -1.0,), True),
+        "neg": Operation(lambda _, a: -a, (lambda *_: -1.0,), True),
         "pow": Operation(
-            2,
             _power,
             (
                 lambda xp, _v, a, b: b * xp.power(a, b - 1),
                 lambda xp, v, a, _b: xp.where(a > 0, v * xp.log(a), 0),
             ),
         ),
-        "exp": Operation(1, lambda xp, a: xp.exp(a), (lambda _xp, v, _a: v,)),
-        "log": Operation(1, lambda xp, a: xp.log(a), (lambda xp, _v, a: xp.divide(1.0, a),)),
-        "sqrt": Operation(1, lambda xp, a: xp.sqrt(a), (lambda xp, v, _a: xp.divide(0.5, v),)),
-        "tanh": Operation(1, lambda xp, a: xp.tanh(a), (lambda _xp, v, _a: 1 - v * v,)),
-        "cos": Operation(1, lambda xp, a: xp.cos(a), (lambda xp, _v, a: -xp.sin(a),)),
-        "floor": Operation(1, lambda xp, a: xp.floor(a), (lambda *_: 0.0,), True),
+        "exp": Operation(lambda xp, a: xp.exp(a), (lambda _xp, v, _a: v,)),
+        "log": Operation(lambda xp, a: xp.log(a), (lambda xp, _v, a: xp.divide(1.0, a),)),
+        "sqrt": Operation(lambda xp, a: xp.sqrt(a), (lambda xp, v, _a: xp.divide(0.5, v),)),
+        "tanh": Operation(lambda xp, a: xp.tanh(a), (lambda _xp, v, _a: 1 - v * v,)),
+        "cos": Operation(lambda xp, a: xp.cos(a), (lambda xp, _v, a: -xp.sin(a),)),
+        "floor": Operation(lambda xp, a: xp.floor(a), (lambda *_: 0.0,), True),
         "min": Operation(
-            2,
             lambda xp, a, b: xp.minimum(a, b),
             (lambda _xp, _v, a, b: a <= b, lambda _xp, _v, a, b: a > b),
             True,
         ),
         "max": Operation(
-            2,
             lambda xp, a, b: xp.maximum(a, b),
             (lambda _xp, _v, a, b: a >= b, lambda _xp, _v, a, b: a < b),
             True,

@@ -22,8 +22,7 @@ MAX_NETWORK_BYTES = 50_000_000
 FORMULA = ("formula", MAX_FORMULA_BYTES)
 NETWORK = ("network", MAX_NETWORK_BYTES)
 
-Document: TypeAlias = dict[str, Any]
-"""The JSON object of a law file."""
+Document: TypeAlias = dict[str, Any]  # the JSON object of a law file
 
 
 class LawFileError(ValueError):
@@ -77,11 +76,9 @@ def read(path: Path) -> tuple[Document, dict[str, np.ndarray]]:
     Raises LawFileError with the reason where the file is missing, too large or no law file.
     """
     content, is_text = _content(path)
-    if not is_text:
-        return _unpack(path, content)
     try:
-        return parse(content.decode()), {}
-    except (ValueError, RecursionError) as error:
+        return (parse(content.decode()), {}) if is_text else _unpack(content)
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise LawFileError(f"{path}: not a law file: {_reason(error)}") from None
 
 
@@ -116,17 +113,17 @@ def _content(path: Path) -> tuple[bytes, bool]:
         raise LawFileError(f"{path}: {error}") from None
 
 
-def _unpack(path: Path, content: bytes) -> tuple[Document, dict[str, np.ndarray]]:
+def _unpack(content: bytes) -> tuple[Document, dict[str, np.ndarray]]:
     from safetensors import SafetensorError
     from safetensors.numpy import load
 
     try:
         arrays = load(content)
-        size = int.from_bytes(content[:8], "little")
-        header = parse(content[8 : 8 + size].decode())
-        return parse(header["__metadata__"][FORMAT]), arrays
-    except (SafetensorError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise LawFileError(f"{path}: not a law file: {_reason(error)}") from None
+    except SafetensorError as error:
+        raise ValueError(error) from None
+    size = int.from_bytes(content[:8], "little")
+    header = parse(content[8 : 8 + size].decode())
+    return parse(header["__metadata__"][FORMAT]), arrays
 
 
 def _reason(error: Exception) -> str:

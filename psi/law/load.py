@@ -1,6 +1,5 @@
 """Loading a law from its file, every value checked. psi/law/law_file.md describes the format."""
 
-import math
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -14,23 +13,10 @@ from psi.law.file import FORMAT, READABLE, Document, LawFileError, read
 from psi.law.law import FittedConstant, Law, Provenance, Range, Score
 from psi.law.network import Layer, Network
 
-KEYS = frozenset(
-    (
-        "format",
-        "version",
-        "kind",
-        "features",
-        "domain",
-        "rates",
-        "optimizer",
-        "initial_loss",
-        "constants",
-        "scores",
-        "provenance",
-        "scale",
-        "model",
-    )
-)
+KEYS = frozenset((
+    "format", "version", "kind", "features", "domain", "rates", "optimizer", "initial_loss",
+    "constants", "scores", "provenance", "scale", "model",
+))  # fmt: skip
 
 
 def load(name_or_path: str | Path) -> Law:
@@ -182,6 +168,6 @@ def _number(data: Any, what: str) -> float:
 
 def _numbers(data: Any, count: int, what: str) -> tuple[float, ...]:
     numbers = tuple(_number(each, what) for each in _list(data))
-    if len(numbers) != count or not all(map(math.isfinite, numbers)):
+    if len(numbers) != count:
         raise ValueError(f"{what} must be {count} numbers, got {data!r:.60}")
     return numbers

@@ -89,13 +89,8 @@ class Network:
         waits behind matrix products: that costs 0.2 ms of a step of 4 ms.
         """
         features = xp.asarray(features, dtype=float)
-        shifts, scales = self.shift.tolist(), self.scale.tolist()
-        z = [
-            (TRANSFORMS[name](xp, feature) - shift) / scale
-            for name, feature, shift, scale in zip(
-                self.transforms, features, shifts, scales, strict=True
-            )
-        ]
+        rows = zip(self.transforms, features, self.shift.tolist(), self.scale.tolist(), strict=True)
+        z = [(TRANSFORMS[name](xp, f) - shift) / scale for name, f, shift, scale in rows]
         for layer in self.layers[:-1]:
             z = [xp.tanh(each) for each in _scalars(layer, z)]
         return xp.exp(_scalars(self.layers[-1], z)[0])

@@ -30,8 +30,7 @@ from psi.law.expression import (
 )
 from psi.law.printing import CALL, FORMS, SIGN, SUM
 
-MAX_LENGTH = 20_000
-"""Characters; 500 nodes with constants at full precision need no more."""
+MAX_LENGTH = 20_000  # characters; 500 nodes with constants at full precision need no more
 
 INFIX: Mapping[str, str] = MappingProxyType(
     {"+": "add", "-": "sub", "*": "mul", "/": "div", "^": "pow"}
@@ -50,21 +49,17 @@ TOKEN = re.compile(
 class Token(NamedTuple):
     """A number, name or sign in the text, or its end."""
 
-    kind: str
-    """number, name, sign or end"""
+    kind: str  # number, name, sign or end
     text: str
-    position: int
-    """Of its first character, counted from 1."""
+    position: int  # of its first character, counted from 1
 
 
 class Part(NamedTuple):
     """A subtree that has been read."""
 
     tree: Expression
-    height: int
-    """Levels below its root."""
-    strength: int
-    """How tightly its text binds, as in `psi.law.printing`."""
+    height: int  # levels below its root
+    strength: int  # how tightly its text binds, as in `psi.law.printing`
 
 
 def parse(source: str, names: tuple[str, ...] | None = None) -> Expression:
@@ -103,11 +98,8 @@ class _Reader:
     """
 
     def __init__(self, source: str, names: tuple[str, ...] | None) -> None:
-        self.source = source
-        self.names = names
-        self.end = 0
-        self.brackets = 0
-        self.nodes = 0
+        self.source, self.names = source, names
+        self.end = self.brackets = self.nodes = 0
         self.token = self.next()
 
     def next(self) -> Token:

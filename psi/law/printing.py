@@ -14,15 +14,16 @@ from psi.law.expression import Apply, Constant, Expression, Variable, nodes
 SUM, PRODUCT, SIGN, POWER, CALL = range(5)
 """How tightly the text of an operation binds; a name or a number binds like a call."""
 
+OF_ONE = ("exp", "log", "sqrt", "tanh", "cos", "floor")
+"""Functions of one argument; numpy has them under the same names."""
+
 
 class Form(NamedTuple):
     """How an operation is written."""
 
-    pattern: str
-    """Format string of the arguments' texts."""
+    pattern: str  # format string of the arguments' texts
     strength: int
-    inner: tuple[int, ...]
-    """For each argument, how tightly it must bind to need no brackets."""
+    inner: tuple[int, ...]  # for each argument, how tightly it must bind to need no brackets
 
 
 def _call(name: str, arity: int = 1) -> Form:
@@ -37,12 +38,7 @@ FORMS: Mapping[str, Form] = MappingProxyType(
         "div": Form("{}/{}", PRODUCT, (PRODUCT, SIGN)),
         "neg": Form("-{}", SIGN, (POWER,)),
         "pow": Form("{}^{}", POWER, (CALL, CALL)),
-        "exp": _call("exp"),
-        "log": _call("log"),
-        "sqrt": _call("sqrt"),
-        "tanh": _call("tanh"),
-        "cos": _call("cos"),
-        "floor": _call("floor"),
+        **{name: _call(name) for name in OF_ONE},
         "min": _call("min", 2),
         "max": _call("max", 2),
     }
@@ -52,12 +48,7 @@ PYTHON: Mapping[str, Form] = MappingProxyType(
     {
         **FORMS,
         "pow": FORMS["pow"]._replace(pattern="{}**{}"),
-        "exp": _call("np.exp"),
-        "log": _call("np.log"),
-        "sqrt": _call("np.sqrt"),
-        "tanh": _call("np.tanh"),
-        "cos": _call("np.cos"),
-        "floor": _call("np.floor"),
+        **{name: _call(f"np.{name}") for name in OF_ONE},
         "min": _call("np.minimum", 2),
         "max": _call("np.maximum", 2),
     }

@@ -6,8 +6,7 @@ import numpy as np
 
 from psi.law.law import Law
 
-POINTS = 20_000
-"""About how many; the corners of the domain are among them."""
+POINTS = 20_000  # about how many; the corners of the domain are among them
 
 
 class Trial(NamedTuple):

@@ -46,12 +46,9 @@ def surface_figure(surface: pd.DataFrame, ideal: pd.DataFrame, path: Path) -> No
     Over progress i/T (left) and relative loss ε/ε_0 (right) against the candidate rate. Bins
     that no run visited stay grey.
     """
-    table = surface.assign(
-        progress=surface.epoch / surface.epochs,
-        ratio=surface.loss / surface.initial_loss,
-        lost=surface.score
-        - surface.groupby(["task", "cell"], observed=True).score.transform("min"),
-    )
+    progress, ratio = surface.epoch / surface.epochs, surface.loss / surface.initial_loss
+    best = surface.groupby(["task", "cell"], observed=True).score.transform("min")
+    table = surface.assign(progress=progress, ratio=ratio, lost=surface.score - best)
     dots = ideal[ideal.sure]
     rates = np.geomspace(table.lr.min(), table.lr.max(), 13)
     figure, axes = _figure(1, 2, (9.6, 4.0))
@@ -64,10 +61,8 @@ def surface_figure(surface: pd.DataFrame, ideal: pd.DataFrame, path: Path) -> No
     axes[1].set(xlabel="relative loss ε/ε₀", xscale="log", xlim=(low, 1.5))
     axes[0].set_ylabel("learning rate α of epoch i,\nthen linearly to zero")
     figure.colorbar(mesh, ax=axes, label="score lost against the cell's best rate [nats]")
-    shown = (
-        f"{surface.task.nunique()} training tasks pooled (dots: ideal rate of {len(dots)} cells)"
-    )
-    figure.suptitle(f"Response surface, {shown}")
+    cells = f"dots: ideal rate of {len(dots)} cells"
+    figure.suptitle(f"Response surface, {surface.task.nunique()} training tasks pooled ({cells})")
     save(figure, path)
 
 

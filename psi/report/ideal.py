@@ -67,9 +67,12 @@ def _over(
 ) -> tuple[Edges, Edges, Float[np.ndarray, "x y"]]:
     """Edges of `across`, edges of the rate, and a mean by visits; NaN where nothing was visited."""
     known = own[own.visited & np.isfinite(own[value])]
-    x = np.unique(np.append(own[f"{across}_low"], own[f"{across}_high"].max()))
-    y = np.unique(np.append(own.lr_low, own.lr_high.max()))
+    x, y = _edges(own, across), _edges(own, "lr")
     return x, y, binned_mean(known[across], known.lr, (x, y), known[value], known.visits)
+
+
+def _edges(own: pd.DataFrame, across: str) -> Edges:
+    return np.unique(np.append(own[f"{across}_low"], own[f"{across}_high"].max()))
 
 
 def relief_figure(surface: pd.DataFrame, path: Path) -> None:
@@ -149,8 +152,7 @@ def outcomes_figure(surface: pd.DataFrame, path: Path) -> None:
 
 
 def _outcome(axis: Axes, own: pd.DataFrame, value: str, colours: Any) -> None:
-    x = np.unique(np.append(own.epoch_low, own.epoch_high.max()))
-    y = np.unique(np.append(own.lr_low, own.lr_high.max()))
+    x, y = _edges(own, "epoch"), _edges(own, "lr")
     table = own.sort_values(["epoch_low", "lr_low"])[value].to_numpy(float)
     table = table.reshape(len(x) - 1, len(y) - 1)
     axis.set_facecolor(NOTHING)

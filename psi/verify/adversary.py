@@ -21,12 +21,12 @@ import numpy as np
 from jaxtyping import Array, Float
 from scipy.optimize import minimize, minimize_scalar
 
-from psi.lab.engine.branch import play, starts
-from psi.lab.engine.policy import trajectory
 from psi.lab.hyper import Hyper
 from psi.lab.networks.network import Params
 from psi.lab.tasks.problems import Problem, deterministic, task_of
 from psi.lab.tasks.task import Batch
+from psi.verify.horizons import final_losses
+from psi.verify.noiseless import start
 from psi.verify.rows import Row, absolute
 
 STEPS = 8
@@ -84,10 +84,8 @@ def _trained(rates: Float[np.ndarray, " step"]) -> float:
     points = first - np.concatenate([np.zeros((1, DIMENSION)), moved])
     numbers = MaxAffine(slopes, values - (slopes * points).sum(1), first)
     task = task_of("worst", Problem(WORST, lambda _: numbers), Hyper(epochs=STEPS))
-    states = starts(task, np.zeros(1, int), jax.random.key(0))
-    lanes = rates[None, None].astype(np.float32)
-    last = play(task, states, trajectory, lanes, np.array([STEPS])).loss[0, 0, 0, 0]
-    return float(last) * np.sqrt(STEPS + 1)
+    (last,) = final_losses(task, start(task), rates[None])
+    return last * np.sqrt(STEPS + 1)
 
 
 def _worst(rates: Float[np.ndarray, " step"]) -> Any:

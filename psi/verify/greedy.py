@@ -2,6 +2,7 @@
 
 import jax
 import numpy as np
+import pandas as pd
 from jaxtyping import Float
 from scipy.optimize import root_scalar
 
@@ -114,19 +115,13 @@ def mixture(runs: int = RUNS // 4) -> list[Row]:
     h, variance = np.exp(rng.uniform(-1, 1, 8)), np.exp(rng.uniform(-1, 1, 8))
     excess = np.geomspace(0.03, 3, 7)
     rates, rows = np.geomspace(0.01, 3.0, 36), []
-    surfaces = [
-        [
-            branch_surface(
-                task := quadratic(e, h[k], variance[k]),
-                starts(task, np.arange(runs), jax.random.key(KEY + 8 * n + k)),
-                rates,
-                Branching(1, CONSTANT, 0),
-                jax.random.key(0),
-            )
-            for k in range(8)
-        ]
-        for n, e in enumerate(excess)
-    ]
+
+    def surface(n: int, k: int) -> pd.DataFrame:
+        task = quadratic(excess[n], h[k], variance[k])
+        states = starts(task, np.arange(runs), jax.random.key(KEY + 8 * n + k))
+        return branch_surface(task, states, rates, Branching(1, CONSTANT, 0), jax.random.key(0))
+
+    surfaces = [[surface(n, k) for k in range(8)] for n in range(len(excess))]
     for log, name, law in ((False, "mean loss", _mean_law), (True, "mean log loss", _log_law)):
         found = [best_rates(pooled(each, log))[0] for each in surfaces]
         truth = np.array([law(e, h, variance) for e in excess])

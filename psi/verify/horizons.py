@@ -60,7 +60,7 @@ def _searched(task: Task, states: States, greedy: float) -> list[Row]:
     oracle = mean_oracle(problem, STEPS, STABLE)
     joint = [joint_rates(problem, STEPS, ahead, STABLE) for ahead, _ in JOINT]
     plans = [oracle, mean_oracle(problem, STEPS, FREE), *joint]
-    best, free, *losses = _final(task, states, np.stack(plans))
+    best, free, *losses = final_losses(task, states, np.stack(plans))
     ratio = float(oracle.mean()) / greedy
     return [
         relative("G4", "final loss, oracle <= 0.2", best, ORACLE, 0.02),
@@ -73,7 +73,7 @@ def _searched(task: Task, states: States, greedy: float) -> list[Row]:
     ]
 
 
-def _final(task: Task, states: States, plans: Float[np.ndarray, "plan step"]) -> list[float]:
+def final_losses(task: Task, states: States, plans: Float[np.ndarray, "plan step"]) -> list[float]:
     """Mean final loss of each trajectory over the runs of one cell."""
     lanes = plans[None].astype(np.float32)
     loss = play(task, states, trajectory, lanes, np.array([plans.shape[1]])).loss
@@ -85,7 +85,7 @@ def noise_floor(runs: int = 131_072) -> list[Row]:
     task = quadratic(0.5, epochs=STEPS)
     rates = np.array([0.1, 0.3, 0.6])
     states = starts(task, np.arange(runs), jax.random.key(KEY))
-    found = _final(task, states, np.repeat(rates[:, None], STEPS, 1))
+    found = final_losses(task, states, np.repeat(rates[:, None], STEPS, 1))
     problem = numbers_of(task)
     return [
         relative("G5", f"noise floor at α = {rate}", loss, steady_loss(rate, problem), 0.02)

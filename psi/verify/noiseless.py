@@ -8,21 +8,14 @@ from psi.ideal.branched import Branching, best_rates, branch_surface
 from psi.ideal.continuation import CONSTANT
 from psi.ideal.contour import iso_rate
 from psi.ideal.moments import worst_oracle
-from psi.lab.engine.branch import States, play, starts
-from psi.lab.engine.policy import trajectory
+from psi.lab.engine.branch import States, starts
 from psi.lab.hyper import Hyper
 from psi.lab.tasks.closed_forms import chebyshev_error
 from psi.lab.tasks.noiseless_problems import ExponentialTail, PowerLaw
-from psi.lab.tasks.noisy_problems import NoisyQuadratic
-from psi.lab.tasks.problems import (
-    NOISY_QUADRATIC,
-    POWER_LAW,
-    TAIL,
-    Problem,
-    ProblemFunctions,
-    task_of,
-)
+from psi.lab.tasks.problems import POWER_LAW, TAIL, Problem, ProblemFunctions, task_of
 from psi.lab.tasks.task import Task
+from psi.verify.greedy import quadratic
+from psi.verify.horizons import final_losses
 from psi.verify.rows import Row, absolute, relative
 
 ONE_STEP = Branching(1, CONSTANT, orders=0, rounds=4)
@@ -61,7 +54,7 @@ def measured_tail(excess: Float[np.ndarray, " loss"]) -> tuple[np.ndarray, np.nd
     found = []
     for e in excess:
         task = _task("exponential_tail", TAIL, ExponentialTail(float(-np.log(e))), "sgd")
-        surface = branch_surface(task, _start(task), RATES, ONE_STEP, jax.random.key(0))
+        surface = branch_surface(task, start(task), RATES, ONE_STEP, jax.random.key(0))
         found.append(iso_rate(surface, NATS)[0])
     return excess, np.array(found)
 
@@ -72,14 +65,13 @@ def chebyshev() -> list[Row]:
     The largest |x_T/x_0| is 2ρ^T/(1 + ρ^{2T}), ρ = (√κ − 1)/(√κ + 1), κ = L/μ.
     """
     curvatures, epochs = np.linspace(LOW, HIGH, 200), 8
-    lanes = worst_oracle(curvatures, epochs)[None, None].astype(np.float32)
+    rates = worst_oracle(curvatures, epochs)[None]
     ratios = []
     for h in curvatures:
-        numbers = NoisyQuadratic(np.array([h]), np.zeros(1), np.ones(1))
-        task = _task("noisy_quadratic", NOISY_QUADRATIC, numbers, "sgd", epochs)
-        states = _start(task)
-        last = play(task, states, trajectory, lanes, np.array([epochs])).loss[0, 0, 0, 0]
-        ratios.append(np.sqrt(float(last) / float(states.initial_loss[0, 0])))
+        task = quadratic(h / 2, h, 0.0, epochs)
+        states = start(task)
+        (last,) = final_losses(task, states, rates)
+        ratios.append(np.sqrt(last / float(states.initial_loss[0, 0])))
     truth = chebyshev_error(LOW, HIGH, epochs)
     return [relative("G11", "largest |x_T/x_0|, oracle", max(ratios), truth, 0.10)]
 
@@ -93,7 +85,7 @@ def measured_power(p: float, optimizer: str) -> tuple[np.ndarray, np.ndarray]:
     excess, found = [], []
     for distance in DISTANCES:
         task = _task("power_law", POWER_LAW, PowerLaw(0.5, p, float(distance)), optimizer)
-        surface = branch_surface(task, _start(task), RATES, ONE_STEP, jax.random.key(0))
+        surface = branch_surface(task, start(task), RATES, ONE_STEP, jax.random.key(0))
         excess.append(task.facts.chance_loss)
         found.append(best_rates(surface)[0])
     return np.array(excess), np.array(found)
@@ -103,12 +95,11 @@ def _slope(excess: Float[np.ndarray, " point"], rates: Float[np.ndarray, " point
     return float(np.polyfit(np.log(excess), np.log(rates), 1)[0])
 
 
-def _task(
-    name: str, functions: ProblemFunctions, numbers: tuple, optimizer: str, epochs: int = 1
-) -> Task:
-    hyper = Hyper(epochs=epochs, optimizer=optimizer)
+def _task(name: str, functions: ProblemFunctions, numbers: tuple, optimizer: str) -> Task:
+    hyper = Hyper(epochs=1, optimizer=optimizer)
     return task_of(name, Problem(functions, lambda _: numbers), hyper)
 
 
-def _start(task: Task) -> States:
+def start(task: Task) -> States:
+    """The one state of a task without noise, before its first epoch."""
     return starts(task, np.zeros(1, int), jax.random.key(0))

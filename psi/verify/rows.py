@@ -1,11 +1,12 @@
 """A row of `psi verify`: an estimate, the truth, and the largest difference that is allowed."""
 
-import time
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
+
+from psi.lab.engine.timing import timed
 
 
 class Row(NamedTuple):
@@ -64,11 +65,10 @@ def many(
     ]
 
 
-def timed(checks: Callable[[], Sequence[Row]]) -> list[Row]:
+def with_seconds(checks: Callable[[], Sequence[Row]]) -> list[Row]:
     """The rows of one problem, the first with the seconds that they took."""
-    start = time.perf_counter()
-    rows = list(checks())
-    return [rows[0]._replace(seconds=round(time.perf_counter() - start, 1)), *rows[1:]]
+    spent, (first, *others) = timed(checks)
+    return [first._replace(seconds=round(spent, 1)), *others]
 
 
 def _row(problem: str, what: str, *numbers: float) -> Row:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 from psi.progress import Report, silent
 from psi.verify import adversary, greedy, horizons, noiseless
-from psi.verify.rows import Row, timed
+from psi.verify.rows import Row, with_seconds
 
 Check = Callable[[], list[Row]]
 
@@ -40,6 +40,6 @@ def verify(problems: Sequence[str] = (), report: Report = silent) -> list[Row]:
     rows: list[Row] = []
     for done, (name, check) in enumerate(chosen):
         report(done, len(chosen), name)
-        rows += timed(check)
+        rows += with_seconds(check)
     report(len(chosen), len(chosen), "")
     return rows

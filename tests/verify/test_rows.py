@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from psi.verify.rows import absolute, at_least, at_most, many, relative, timed
+from psi.verify.rows import absolute, at_least, at_most, many, relative, with_seconds
 
 
 def test_rows():
@@ -28,6 +28,6 @@ def test_the_median_and_the_worst_of_many():
 
 
 def test_the_first_row_has_the_seconds():
-    rows = timed(lambda: [absolute("a", "x", 0.0, 0.0, 1.0), absolute("a", "y", 0.0, 0.0, 1.0)])
+    rows = with_seconds(lambda: [absolute("a", what, 0.0, 0.0, 1.0) for what in "xy"])
     assert rows[0].seconds >= 0
     assert rows[1].seconds == 0

@@ -8,7 +8,6 @@ z standard normal. The first is the ideal rate of a noisy quadratic (Schaul et a
 1206.1106) that is annealed as 1/i; the second that of noiseless power laws.
 """
 
-import time
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -20,6 +19,7 @@ from psi.fit.formula.points import Points, points
 from psi.fit.formula.refit import log_residuals, refit
 from psi.fit.symbolic.config import SymbolicConfig
 from psi.fit.symbolic.regression import symbolic_regression
+from psi.lab.engine.timing import timed
 from psi.law.expression import evaluate
 from psi.law.parsing import parse
 from psi.law.printing import text
@@ -107,9 +107,7 @@ def _result(
     rate: Rate, truth: Candidate, off: Deviation, noisy: Points, config: SymbolicConfig
 ) -> PlantedResult:
     clean = grid(rate)
-    begun = time.perf_counter()
-    front = symbolic_regression(noisy, config)
-    seconds = time.perf_counter() - begun
+    seconds, front = timed(lambda: symbolic_regression(noisy, config))
     row = front.chosen
     again = refit(Candidate(row.formula, row.fitted), clean, starts=4)
     worst = float(np.abs(np.expm1(log_residuals(again, clean))).max())

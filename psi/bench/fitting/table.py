@@ -11,7 +11,7 @@ from psi.bench.fitting.measured import exponents, quadratics
 from psi.bench.fitting.planted import planted, power_law
 from psi.bench.shipped import by_optimizer, judged_laws, rows_of, table
 from psi.progress import Report, silent, within
-from psi.verify.rows import Row, absolute, at_least, at_most, timed
+from psi.verify.rows import Row, absolute, at_least, at_most, with_seconds
 
 SEEDS = (0, 1, 2, 3)
 EXPONENTS = (1 / 3, -1 / 2, 1 / 2, -1.0)
@@ -46,7 +46,7 @@ def bench_fit(groups: tuple[str, ...] = (), report: Report = silent) -> Bench:
         report(number, len(asked), name)
         stage = within(report, number, 1, len(asked))
         check = partial(_shipped, tables, stage) if name == "shipped" else checks[name]
-        rows += timed(check)
+        rows += with_seconds(check)
     report(len(asked), len(asked), "")
     return Bench(rows, pd.concat(tables, ignore_index=True))
 

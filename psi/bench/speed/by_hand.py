@@ -45,7 +45,7 @@ def _train(task: Task) -> Callable[[Array, Key[Array, ""]], Float[Array, " epoch
         return jax.tree.map(lambda p, g: p - rate * g, params, grads), value
 
     def train(rate: Array, key: Key[Array, ""]) -> Float[Array, " epoch"]:
-        params = task.init(run_keys(key).initialisation)
+        params = task.init(run_keys(key)[0])
         if loss is _rows_first:
             params = [(weights.T, bias) for weights, bias in params]
 

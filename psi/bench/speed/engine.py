@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -54,7 +54,7 @@ def bench_engine(quick: bool = False, report: Report = silent) -> dict[str, Any]
     report(25, 100, "populations")
     by_size = {size: _rate(task, size, best) for size in sizes}
     report(50, 100, "recording, devices")
-    pair = _in_turns(task, sizes[-1] if quick else 2048, best)
+    recorded, fraction, speedup = _in_turns(task, sizes[-1] if quick else 2048, best)
     report(60, 100, "by hand")
     naive, single = naive_vmap(task, 16 if quick else 256), one_at_a_time(task, 2 if quick else 8)
     report(80, 100, "other networks")
@@ -65,9 +65,9 @@ def bench_engine(quick: bool = False, report: Report = silent) -> dict[str, Any]
         "device": jax.devices()[0].device_kind, "devices": jax.local_device_count(),
         "width": best, "runs_per_second": round(lean, 1),
         "compile_s": round(by_size[sizes[0]][1], 2),
-        "runs_per_second_recorded": round(pair.recorded, 1),
-        "recorded_fraction": round(pair.recorded_fraction, 3),
-        "device_speedup": round(pair.device_speedup, 2), "naive_vmap": round(naive, 1),
+        "runs_per_second_recorded": round(recorded, 1),
+        "recorded_fraction": round(fraction, 3),
+        "device_speedup": round(speedup, 2), "naive_vmap": round(naive, 1),
         "one_at_a_time": round(single, 1), "sgemm_gflops": round(gemm, 1),
         "gemm_fraction": round(lean * FLOPS_A_RUN / gemm / 1e9, 3),
         "by_width": {str(width): round(rate, 1) for width, rate in widths.items()},
@@ -132,28 +132,20 @@ def _by_width(task: Task, size: int, widths: Sequence[int]) -> dict[int, float]:
     return {width: _runs(w) / s for width, w, s in zip(widths, works, spent, strict=True)}
 
 
-class _Pair(NamedTuple):
-    """Speeds measured in turns; a ratio is the median over turns."""
+def _in_turns(task: Task, size: int, width: int) -> tuple[float, float, float]:
+    """Runs a second with all recorded; as a share of lean ones; the latter on all devices over one.
 
-    recorded: float
-    """Runs a second with every column of the data contract computed and committed to disk."""
-    recorded_fraction: float  # as a share of the speed when only the running loss is recorded
-    device_speedup: float
-    """Speed on all devices over that on one, when only the running loss is recorded."""
-
-
-def _in_turns(task: Task, size: int, width: int) -> _Pair:
+    Recorded: every column of the data contract computed and committed to disk. Lean: the running
+    loss alone. A ratio is the median over turns.
+    """
     job = recorded_job(task, size, width)
     # Units that no number of devices divides are trained on one.
     alone = job.work._replace(shape=job.work.shape._replace(units=17))
     runs = (partial(_lean, task, job.work), partial(_record, job), partial(_lean, task, alone))
     lean, recorded, single = alternately(runs)
     padded = alone.calls * alone.shape.units / (job.work.calls * job.work.shape.units)
-    return _Pair(
-        _runs(job.work) / recorded.min(),
-        float(np.median(lean / recorded)),
-        float(np.median(single / lean / padded)),
-    )
+    fraction, speedup = np.median(lean / recorded), np.median(single / lean / padded)
+    return _runs(job.work) / recorded.min(), float(fraction), float(speedup)
 
 
 def _lean(task: Task, work: Work) -> None:

@@ -13,22 +13,13 @@ from typing import Any, get_args
 from psi.lab.data.families import FAMILIES
 from psi.lab.hyper import Hyper
 from psi.lab.optimizers import bounds
+from psi.lab.tasks import names
 from psi.lab.tasks.data_config import DataConfig
-from psi.lab.tasks.names import (
-    DATASET_NAMES,
-    FAMILY_NAMES,
-    TASKS,
-    Spec,
-    called,
-    check_task,
-    file_and_target,
-)
 from psi.law.checks import at_least
 
 PILOT_RATES = 15
 PILOT_SEEDS = 5
-PILOT_RUNS = 3 * PILOT_RATES * PILOT_SEEDS
-"""Runs of a task's pilot: three plain schedules."""
+PILOT_RUNS = 3 * PILOT_RATES * PILOT_SEEDS  # runs of a task's pilot: three plain schedules
 
 
 @dataclass(frozen=True)
@@ -83,12 +74,12 @@ class GenerateConfig:
         if not self.tasks or len(set(self.tasks)) != len(self.tasks):
             raise ValueError(f"tasks must be distinct, at least one; got {self.tasks}")
         for task in self.tasks:
-            check_task(task)
+            names.check_task(task)
         for path in self.data_files():
             if not path.is_file():
                 raise ValueError(f"no such data file: {path}")
         labels = [
-            called(spec.name) + spec.label(self.hyper).removeprefix(spec.name)
+            names.called(spec.name) + spec.label(self.hyper).removeprefix(spec.name)
             for spec in self.specs()
         ]
         if twice := sorted({label for label in labels if labels.count(label) > 1}):
@@ -103,21 +94,19 @@ class GenerateConfig:
             if not 0 < low < high < math.inf:
                 raise ValueError(f"rates must be 0 < min_lr < max_lr, got {low} and {high}")
 
-    def specs(self) -> tuple[Spec, ...]:
+    def specs(self) -> tuple[names.Spec, ...]:
         """Every task of the data set, by number: names × optimizers × varied hyperparameters."""
         return self._specs
 
     @cached_property
-    def _specs(self) -> tuple[Spec, ...]:
+    def _specs(self) -> tuple[names.Spec, ...]:
         # Asked for by number, task after task: made anew each time it would be quadratic.
-        hypers = [self.hyper]
-        for name, values in self._varied():
+        hypers, varied = [self.hyper], [parse_values(text) for text in self.vary]
+        if self.optimizers:
+            varied.append(("optimizer", list(self.optimizers)))
+        for name, values in varied:
             hypers = [replace(hyper, **{name: value}) for hyper in hypers for value in values]
-        return tuple(Spec(task, hyper) for task in self.tasks for hyper in hypers)
-
-    def _varied(self) -> list[tuple[str, list[Any]]]:
-        varied = [parse_values(text) for text in self.vary]
-        return [*varied, ("optimizer", list(self.optimizers))] if self.optimizers else varied
+        return tuple(names.Spec(task, hyper) for task in self.tasks for hyper in hypers)
 
     def label(self, number: int) -> str:
         """What task `number` is asked for as: its name, and what differs from `hyper`."""
@@ -125,7 +114,7 @@ class GenerateConfig:
 
     def data_files(self) -> tuple[Path, ...]:
         """The user's own files among the tasks, each once."""
-        found = (file_and_target(name) for name in self.tasks if name not in TASKS)
+        found = (names.file_and_target(name) for name in self.tasks if name not in names.TASKS)
         return tuple(dict.fromkeys(each[0] for each in found if each))
 
     def rates(self, number: int = 0) -> tuple[float, float]:
@@ -145,30 +134,17 @@ class GenerateConfig:
         return len(self.specs()) * (PILOT_RUNS + self.lanes() * self.seeds)
 
 
-REAL = tuple(name for name in DATASET_NAMES if name not in ("digits", "pydoc"))
-PRESETS: tuple[tuple[str, GenerateConfig], ...] = (
-    (
-        "smoke",
-        GenerateConfig(("wine", "teacher-0"), Hyper(epochs=5), trajectories=32, cells=4, seeds=4),
-    ),
-    (
-        "laptop",
-        GenerateConfig((*REAL, *(f"{family}-{k}" for family in FAMILY_NAMES for k in range(2)))),
-    ),
-    (
-        "full",
-        GenerateConfig(
-            (
-                *DATASET_NAMES,
-                *(f"{family}-{k}" for family in FAMILY_NAMES for k in range(16)),
-                *(f"{family}-{k}-fixed" for family in FAMILY_NAMES for k in range(4)),
-            ),
-            trajectories=640,
-            cells=40,
-            seeds=32,
-        ),
-    ),
-)
+def _draws(count: int, form: str = "") -> tuple[str, ...]:
+    """The first draws of every family."""
+    return tuple(f"{family}-{k}{form}" for family in names.FAMILY_NAMES for k in range(count))
+
+
+REAL = tuple(name for name in names.DATASET_NAMES if name not in ("digits", "pydoc"))
+SMOKE = GenerateConfig(("wine", "teacher-0"), Hyper(epochs=5), trajectories=32, cells=4, seeds=4)
+LAPTOP = GenerateConfig((*REAL, *_draws(2)))
+FULL_TASKS = (*names.DATASET_NAMES, *_draws(16), *_draws(4, "-fixed"))
+FULL = GenerateConfig(FULL_TASKS, trajectories=640, cells=40, seeds=32)
+PRESETS = (("smoke", SMOKE), ("laptop", LAPTOP), ("full", FULL))
 """Sizes of a data set: seconds, minutes, hours on two cores."""
 
 

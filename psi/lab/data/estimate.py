@@ -1,8 +1,6 @@
 """What a data set would take, from one measured part of each kind of task."""
 
-import time
-from collections.abc import Callable
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import jax
 import pandas as pd
@@ -10,10 +8,9 @@ import pandas as pd
 from psi.lab.data import store
 from psi.lab.data.config import PILOT_RUNS, PILOT_SEEDS, GenerateConfig
 from psi.lab.data.sweep import Job, job, task_of, train_calls, trajectories
+from psi.lab.engine.timing import timed
 from psi.lab.engine.work import Layout, calls_of
 from psi.progress import Report, silent
-
-T = TypeVar("T")
 
 
 class Estimate(NamedTuple):
@@ -37,10 +34,7 @@ class _Sample(NamedTuple):
 
 
 def estimate(
-    config: GenerateConfig,
-    shape: Layout,
-    report: Report = silent,
-    startup: float = 0.0,
+    config: GenerateConfig, shape: Layout, report: Report = silent, startup: float = 0.0
 ) -> Estimate:
     """Runs, rows, bytes and minutes of a data set on this machine. Writes no records.
 
@@ -62,7 +56,7 @@ def estimate(
         size += samples[kind].part_bytes * (task_job.work.calls + 1)
         size += samples[kind].row_bytes * rows / tasks
     jax.clear_caches()
-    seconds += _seconds(lambda: trajectories(config, 0))[0]
+    seconds += timed(lambda: trajectories(config, 0))[0]
     report(tasks, tasks, "")
     return Estimate(config.runs(), rows, round(size), seconds / 60)
 
@@ -77,8 +71,8 @@ def _measure(config: GenerateConfig, number: int, task_job: Job) -> _Sample:
     # The first pass fills the persistent cache of programs, as it will be when the data are made.
     _one_part(task_job)
     jax.clear_caches()
-    first, _ = _seconds(lambda: (task_of(config, number), _one_part(task_job)))
-    again, frame = _seconds(lambda: _one_part(task_job))
+    first, _ = timed(lambda: (task_of(config, number), _one_part(task_job)))
+    again, frame = timed(lambda: _one_part(task_job))
     whole, half = len(store.parquet(frame)), len(store.parquet(frame[: len(frame) // 2]))
     fixed = max(2 * half - whole, 0)
     return _Sample(max(first - again, 0.0), again, fixed, (whole - fixed) / len(frame))
@@ -89,9 +83,3 @@ def _one_part(task_job: Job) -> pd.DataFrame:
     ((_, frame),) = train_calls(task_job, [0], 0.0)
     store.parquet(frame)
     return frame
-
-
-def _seconds(run: Callable[[], T]) -> tuple[float, T]:
-    start = time.perf_counter()
-    result = run()
-    return time.perf_counter() - start, result

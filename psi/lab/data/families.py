@@ -41,22 +41,14 @@ SPIKES = 0.2  # share of epochs
 class Draws(NamedTuple):
     """The random numbers of some trajectories: uniform in [0, 1), or standard normal."""
 
-    peak: Float[np.ndarray, "lane 1"]
-    """Uniform."""
-    shape: Float[np.ndarray, "lane 1"]
-    """Uniform: a family's first parameter."""
-    detail: Float[np.ndarray, "lane 1"]
-    """Uniform: its second."""
-    rise: Float[np.ndarray, "lane 1"]
-    """Uniform: the length of the warm-up."""
-    knots: Float[np.ndarray, "lane knot"]
-    """Normal."""
-    position: Float[np.ndarray, "lane epoch"]
-    """Uniform: where something happens."""
-    size: Float[np.ndarray, "lane epoch"]
-    """Uniform: how much happens."""
-    noise: Float[np.ndarray, "lane epoch"]
-    """Normal."""
+    peak: Float[np.ndarray, "lane 1"]  # uniform
+    shape: Float[np.ndarray, "lane 1"]  # uniform: a family's first parameter
+    detail: Float[np.ndarray, "lane 1"]  # uniform: its second
+    rise: Float[np.ndarray, "lane 1"]  # uniform: the length of the warm-up
+    knots: Float[np.ndarray, "lane knot"]  # normal
+    position: Float[np.ndarray, "lane epoch"]  # uniform: where something happens
+    size: Float[np.ndarray, "lane epoch"]  # uniform: how much happens
+    noise: Float[np.ndarray, "lane epoch"]  # normal
 
     @property
     def epochs(self) -> int:
@@ -66,20 +58,11 @@ class Draws(NamedTuple):
 
 Draw = Callable[[Draws], Float[np.ndarray, "#lane epoch"]]
 """draws → log(α_i / peak)"""
-Shape = Callable[[Draws, Log, Length], Log]
-"""(draws, i, length h) → log(α_i / peak), 0 at i = 0"""
-
-
-def _constant(_: Draws, i: Log, _h: Length) -> Log:
-    return np.zeros_like(i)
+Shape = Callable[[Draws, Log, Length], Log]  # (draws, i, length h) → log(α_i / peak), 0 at i = 0
 
 
 def _linear(_: Draws, i: Log, h: Length) -> Log:
     return np.log((h - i) / h)
-
-
-def _cosine(_: Draws, i: Log, h: Length) -> Log:
-    return _half_wave((h - i) / h)
 
 
 def _polynomial(d: Draws, i: Log, h: Length) -> Log:
@@ -88,14 +71,6 @@ def _polynomial(d: Draws, i: Log, h: Length) -> Log:
 
 def _exponential(d: Draws, i: Log, h: Length) -> Log:
     return -_between(d.shape, 0.5, 6.0) * i / h
-
-
-def _inverse(_: Draws, i: Log, _h: Length) -> Log:
-    return -np.log1p(i)
-
-
-def _inverse_sqrt(_: Draws, i: Log, _h: Length) -> Log:
-    return -np.log1p(i) / 2
 
 
 def _steps(divisor: int, most: int) -> Shape:
@@ -135,11 +110,10 @@ def _walk(d: Draws) -> Log:
 
 def _spline(d: Draws) -> Log:
     """Natural cubic spline through normal knots at i/T = 0, ¼, …, 1."""
-    epochs = d.epochs
     from scipy.interpolate import CubicSpline
 
     curve = CubicSpline(np.linspace(0, 1, KNOTS), KNOT * d.knots, axis=1, bc_type="natural")
-    return curve(np.arange(epochs) / epochs)
+    return curve(np.arange(d.epochs) / d.epochs)
 
 
 def _spikes(d: Draws) -> Log:
@@ -193,14 +167,14 @@ def _marks(d: Draws, i: Log, most: int) -> Bool[np.ndarray, "lane epoch"]:
 
 
 SHAPES: tuple[tuple[str, Shape], ...] = (
-    ("constant", _constant),
+    ("constant", lambda _d, i, _h: np.zeros_like(i)),
     ("step_2", _steps(2, 6)),
     ("step_10", _steps(10, 3)),
     ("exponential", _exponential),
-    ("inverse_sqrt", _inverse_sqrt),
-    ("inverse", _inverse),
+    ("inverse_sqrt", lambda _d, i, _h: -np.log1p(i) / 2),
+    ("inverse", lambda _d, i, _h: -np.log1p(i)),
     ("polynomial", _polynomial),
-    ("cosine", _cosine),
+    ("cosine", lambda _d, i, h: _half_wave((h - i) / h)),
     ("linear", _linear),
 )
 """Schedules that start at their peak."""

@@ -21,14 +21,11 @@ from psi.progress import Report, silent
 class Made(NamedTuple):
     """How far a data set is."""
 
-    task: str
-    """What was trained last."""
+    task: str  # what was trained last
     runs: int
     rows: int
-    trained: int
-    """Runs trained just now, not before a stop."""
-    diverged: int
-    """How many of these diverged."""
+    trained: int  # runs trained just now, not before a stop
+    diverged: int  # how many of these diverged
 
     def __str__(self) -> str:
         lost = f", {self.diverged / self.trained:.0%} diverged" if self.trained else ""
@@ -139,6 +136,7 @@ def _count(made: Made, config: GenerateConfig, part: Part, frame: pd.DataFrame) 
 
 def _write_tasks(config: GenerateConfig, folder: Path) -> None:
     """The task table, once every pilot is there."""
-    if not (folder / "tasks.parquet").exists():
+    path = folder / "tasks.parquet"
+    if not path.exists():
         rows = [task_row(config, p.task, store.read_part(folder, p.name)) for p in pilots(config)]
-        store.write_tasks(folder, pd.DataFrame(rows))
+        store.commit(path, store.parquet(pd.DataFrame(rows)))

@@ -96,19 +96,9 @@ def write_part(folder: Path, name: str, frame: pd.DataFrame) -> None:
     """
     content = parquet(frame)
     commit(folder / "records" / f"{name}.parquet", content)
-    entry = {
-        "name": name,
-        "bytes": len(content),
-        "rows": len(frame),
-        "sha256": hashlib.sha256(content).hexdigest(),
-    }
+    sha256 = hashlib.sha256(content).hexdigest()
+    entry = {"name": name, "bytes": len(content), "rows": len(frame), "sha256": sha256}
     commit(folder / "manifest" / f"{name}.json", json.dumps(entry).encode())
-
-
-def write_tasks(folder: Path, frame: pd.DataFrame) -> None:
-    """Commit the task table, once."""
-    if not (folder / "tasks.parquet").exists():
-        commit(folder / "tasks.parquet", parquet(frame))
 
 
 def read_records(folder: Path, columns: Sequence[str] | None = None) -> pd.DataFrame:
@@ -124,7 +114,7 @@ def frames_of(folder: Path, columns: Sequence[str] | None = None) -> Iterator[pd
     if not (entries := _entries(folder)):
         raise RecordsError(f"{folder} holds no records (no manifest/part-*.json)")
     for path in entries:
-        yield _read_part(folder, path, columns)
+        yield read_part(folder, path.stem, columns)
 
 
 def stream(folder: Path, columns: Sequence[str], rows: int) -> Iterator[np.ndarray]:
@@ -142,9 +132,11 @@ def stream(folder: Path, columns: Sequence[str], rows: int) -> Iterator[np.ndarr
         yield rest
 
 
-def read_part(folder: Path, name: str) -> pd.DataFrame:
+def read_part(folder: Path, name: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
     """One part's records. Raises RecordsError where it is missing, cut or altered."""
-    return _read_part(folder, folder / "manifest" / f"{name}.json", None)
+    content = _content(folder, _entry(folder / "manifest" / f"{name}.json"))
+    table = pq.read_table(pa.BufferReader(content), columns=columns and list(columns))
+    return table.to_pandas()
 
 
 def check(folder: Path) -> list[str]:
@@ -217,11 +209,6 @@ def _content(folder: Path, entry: Json) -> bytes:
     return content
 
 
-def _read_part(folder: Path, path: Path, columns: Sequence[str] | None) -> pd.DataFrame:
-    content = pa.BufferReader(_content(folder, _entry(path)))
-    return pq.read_table(content, columns=columns and list(columns)).to_pandas()
-
-
 def parquet(frame: pd.DataFrame) -> bytes:
     """A frame as the bytes of a Parquet file with page checksums."""
     table = pa.Table.from_pandas(frame, preserve_index=False)
@@ -229,13 +216,9 @@ def parquet(frame: pd.DataFrame) -> bytes:
     others: Any = [f.name for f in table.schema if f.name not in floats]
     sink = pa.BufferOutputStream()
     pq.write_table(
-        table,
-        sink,
-        compression="zstd",
-        use_dictionary=others,
-        use_byte_stream_split=floats,
+        table, sink, compression="zstd", use_dictionary=others, use_byte_stream_split=floats,
         write_page_checksum=True,
-    )
+    )  # fmt: skip
     return sink.getvalue().to_pybytes()
 
 

@@ -36,10 +36,8 @@ PILOT = -1
 class Part(NamedTuple):
     """A task's pilot, or one call of the program for it."""
 
-    task: int
-    """Number of the task in the config."""
-    call: int
-    """PILOT, or the number of the call."""
+    task: int  # number of the task in the config
+    call: int  # PILOT, or the number of the call
 
     @property
     def name(self) -> str:
@@ -48,8 +46,7 @@ class Part(NamedTuple):
         return f"part-{self.task:04d}-{what}"
 
 
-Criteria = Sequence[float]
-"""The criterion of each task; NaN where it is not known yet."""
+Criteria = Sequence[float]  # the criterion of each task; NaN where it is not known yet
 
 
 def pilots(config: GenerateConfig) -> list[Part]:
@@ -169,11 +166,7 @@ def train_calls(
     """(call, records) of the given calls, one call ahead of its reader."""
     results = train(task_job.task, trajectory, task_job.work, task_job.key, calls)
     for call, runs in zip(calls, results, strict=True):
-        yield call, _records(task_job, call, runs, criterion)
-
-
-def _records(task_job: Job, call: int, runs: Epochs, criterion: float) -> pd.DataFrame:
-    lane, seed, real = task_job.work.runs(call)
-    rows = Epochs(*(values.reshape(-1, values.shape[-1])[real] for values in runs))
-    number = PILOT_RUNS + lane * len(task_job.work.seeds) + seed
-    return to_frame(task_job.task, task_job.plan, lane, seed, number, rows, criterion)
+        lane, seed, real = task_job.work.runs(call)
+        rows = Epochs(*(values.reshape(-1, values.shape[-1])[real] for values in runs))
+        number = PILOT_RUNS + lane * len(task_job.work.seeds) + seed
+        yield call, to_frame(task_job.task, task_job.plan, lane, seed, number, rows, criterion)

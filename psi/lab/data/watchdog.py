@@ -23,12 +23,8 @@ def watch() -> None:
         command, stdin=subprocess.PIPE, stdout=quiet, stderr=quiet, start_new_session=True
     )
     # Its standard input ends when this process does, however that ends.
-    atexit.register(_close, process)
-
-
-def _close(process: subprocess.Popen[bytes]) -> None:
     if process.stdin:
-        process.stdin.close()
+        atexit.register(process.stdin.close)
 
 
 def main(driver: int) -> None:

@@ -40,10 +40,8 @@ MOST = 2**13  # lanes a unit
 class States(NamedTuple):
     """States of runs grouped in cells, as numpy arrays."""
 
-    runs: Run
-    """Leaves of shape=(cell, state, …); the key `order` as its raw data."""
-    epoch: Int[np.ndarray, " cell"]
-    """i, how many epochs the cell's states have been trained for."""
+    runs: Run  # leaves of shape=(cell, state, …); the key `order` as its raw data
+    epoch: Int[np.ndarray, " cell"]  # i, how many epochs the cell's states have been trained for
 
     @property
     def loss(self) -> Float[np.ndarray, "cell state"]:
@@ -163,11 +161,7 @@ def play(
 
 
 def _check(
-    task: Task,
-    states: States,
-    horizon: Int[np.ndarray, " cell"],
-    orders: int,
-    key: Key[Array, ""] | None,
+    task: Task, states: States, horizon: np.ndarray, orders: int, key: Key[Array, ""] | None
 ) -> None:
     if orders < 0 or (orders > 0 and key is None):
         raise ValueError(f"orders must be >= 0, with a key where > 0, got {orders} and {key}")

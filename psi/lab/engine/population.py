@@ -28,8 +28,7 @@ from psi.lab.engine.training import Losses, evaluate
 from psi.lab.engine.work import Layout, Work, cut, layout
 from psi.lab.tasks.task import Arrays, Functions, Splits, Task
 
-MakePolicy = Callable[[Any], Policy]
-"""lane → policy; a lane is any pytree of arrays"""
+MakePolicy = Callable[[Any], Policy]  # lane → policy; a lane is any pytree of arrays
 
 
 class Epochs(NamedTuple):
@@ -51,12 +50,6 @@ class Epochs(NamedTuple):
     """Root mean square of ‖g‖ over the minibatches of epoch i."""
     update_ratio: Float[Array, "*run epoch"]
     """Root mean square of ‖Δθ‖ over the steps of epoch i, over ‖θ‖ before the epoch."""
-
-
-class _Carry(NamedTuple):
-    run: Run
-    policy: Any
-    losses: Losses
 
 
 def population(
@@ -187,23 +180,24 @@ def _run(
 ) -> Epochs:
     """One network, trained from its initial weights to the last epoch."""
     run, losses = begin(functions, arrays, splits, key)
-    carry = _Carry(run, policy.init(observe(run, jnp.asarray(0), epochs)), losses)
+    start = run, policy.init(observe(run, jnp.asarray(0), epochs)), losses
 
-    def epoch(carry: _Carry, i: Array) -> tuple[_Carry, Epochs]:
-        observation = observe(carry.run, i, epochs)
-        policy_state, lr = policy.step(carry.policy, observation)
-        run = one_epoch(functions, arrays, carry.run, lr, i)
+    def epoch(carry: tuple[Run, Any, Losses], i: Array) -> tuple[tuple[Run, Any, Losses], Epochs]:
+        run, state, before = carry
+        observation = observe(run, i, epochs)
+        state, lr = policy.step(state, observation)
+        run = one_epoch(functions, arrays, run, lr, i)
         losses = evaluate(functions, arrays, splits, run.progress.params, run.order, i + 1)
         row = Epochs(
             lr=lr,
             loss_running=observation.loss,
-            loss_full=carry.losses.full,
+            loss_full=before.full,
             loss_next=losses.full,
             val_loss=losses.validation,
             test_accuracy=losses.accuracy,
             grad_norm=run.seen.grad_norm,
             update_ratio=run.seen.update_norm / observation.weight_norm,
         )
-        return _Carry(run, policy_state, losses), row
+        return (run, state, losses), row
 
-    return jax.lax.scan(epoch, carry, jnp.arange(epochs))[1]
+    return jax.lax.scan(epoch, start, jnp.arange(epochs))[1]

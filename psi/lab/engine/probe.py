@@ -29,8 +29,7 @@ from psi.lab.networks.network import Params
 from psi.lab.tasks.task import Arrays, Functions, Task
 
 BATCHES = 2
-GRADIENTS = 2 * BATCHES
-"""Gradients that a probe costs: as many as that many steps of training."""
+GRADIENTS = 2 * BATCHES  # gradients that a probe costs: as many as that many steps of training
 # Of the weights' norm: larger than the rounding of float32, too small to cross many kinks of ReLUs.
 STEP = 1e-3
 

@@ -1,6 +1,5 @@
 """One training run: its keys, its state between two epochs, and one epoch more."""
 
-from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -9,35 +8,27 @@ import optax
 from jaxtyping import Array, Float, Int, Key
 
 from psi.lab.engine.training import EpochMeans, Losses, Progress, evaluate, norm, train_epoch
+from psi.lab.networks.network import Params
 from psi.lab.tasks.task import Arrays, Functions, Splits
 from psi.law.features import Observation
 
 
-class RunKeys(NamedTuple):
-    """The random keys of one run."""
+def run_keys(key: Key[Array, ""]) -> tuple[Key[Array, ""], Key[Array, ""]]:
+    """(key of the initialisation, key of the minibatches) of a run of key fold_in(root, seed).
 
-    initialisation: Key[Array, ""]
-    order: Key[Array, ""]
-    """Of the order of its rows, and of what a stream samples."""
-
-
-def run_keys(key: Key[Array, ""]) -> RunKeys:
-    """The two keys of the run whose own key is fold_in(root key, seed)."""
-    return RunKeys(jax.random.fold_in(key, 0), jax.random.fold_in(key, 1))
+    The second one orders fixed rows, and draws what a stream samples.
+    """
+    return jax.random.fold_in(key, 0), jax.random.fold_in(key, 1)
 
 
 class Run(NamedTuple):
     """The state of a run before epoch i."""
 
     progress: Progress
-    order: Key[Array, ""]
-    """The key of its minibatches, as in `RunKeys`."""
-    seen: EpochMeans
-    """Means of epoch i−1; before the first epoch the training loss, and norms of 0."""
-    initial: Float[Array, ""]
-    """ε_0, the training loss before the first step."""
-    best: Float[Array, ""]
-    """The lowest running loss so far."""
+    order: Key[Array, ""]  # the key of its minibatches, the second of `run_keys`
+    seen: EpochMeans  # means of epoch i−1; before the first epoch the training loss, and norms of 0
+    initial: Float[Array, ""]  # ε_0, the training loss before the first step
+    best: Float[Array, ""]  # the lowest running loss so far
 
 
 def begin(
@@ -57,7 +48,12 @@ def one_epoch(
     functions: Functions, arrays: Arrays, run: Run, lr: Float[Array, ""], i: Int[Array, ""]
 ) -> Run:
     """The run after epoch i at the rate α_i = `lr`."""
-    update = partial(_scaled, functions.optimizer, lr)
+
+    def update(grads: Params, state: Any, params: Params, loss: Array) -> tuple[Params, Any]:
+        del loss
+        updates, state = functions.optimizer.update(grads, state, params)
+        return jax.tree.map(lambda u: -lr * u, updates), state
+
     batches = functions.epoch(arrays, run.order, i)
     progress, seen = train_epoch(functions, arrays, update, run.progress, batches)
     return Run(progress, run.order, seen, run.initial, jnp.fmin(run.best, seen.loss))
@@ -76,16 +72,3 @@ def observe(run: Run, i: Int[Array, ""], epochs: Int[Array, ""] | int) -> Observ
         weight_norm=norm(run.progress.params),
         parameters=jnp.asarray(optax.tree.size(run.progress.params), float),
     )
-
-
-def _scaled(
-    transform: optax.GradientTransformation,
-    lr: Float[Array, ""],
-    grads: optax.Updates,
-    state: Any,
-    params: optax.Params,
-    loss: Float[Array, ""],
-) -> tuple[optax.Updates, Any]:
-    del loss
-    updates, state = transform.update(grads, state, params)
-    return jax.tree.map(lambda u: -lr * u, updates), state

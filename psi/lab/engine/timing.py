@@ -2,20 +2,25 @@
 
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from jaxtyping import Float
 
+T = TypeVar("T")
+
+
+def timed(run: Callable[[], T]) -> tuple[float, T]:
+    """Seconds that a call takes, and what it returns."""
+    start = time.perf_counter()
+    result = run()
+    return time.perf_counter() - start, result
+
 
 def seconds(run: Callable[[], Any], repeats: int = 3) -> tuple[float, float]:
     """Seconds of the first run, which may compile, and of the fastest of `repeats` more."""
-    spent = []
-    for _ in range(1 + repeats):
-        start = time.perf_counter()
-        run()
-        spent.append(time.perf_counter() - start)
-    return spent[0], min(spent[1:])
+    first, *more = [timed(run)[0] for _ in range(1 + repeats)]
+    return first, min(more)
 
 
 def alternately(
@@ -32,7 +37,5 @@ def alternately(
     numbered = list(enumerate(runs))
     for turn in range(repeats):
         for number, run in numbered[::-1] if mirrored and turn % 2 == 0 else numbered:
-            start = time.perf_counter()
-            run()
-            spent[number, turn] = time.perf_counter() - start
+            spent[number, turn], _ = timed(run)
     return spent

@@ -19,29 +19,23 @@ class Progress(NamedTuple):
     """The parameters of a network in training, and its optimizer's state."""
 
     params: Params
-    optimizer: Any
-    """State of the optimizer, a pytree of arrays."""
+    optimizer: Any  # state of the optimizer, a pytree of arrays
 
 
 class EpochMeans(NamedTuple):
     """Means over the minibatches of one epoch."""
 
-    loss: Float[Array, ""]
-    """Mean of the minibatch losses, each taken before its update."""
-    grad_norm: Float[Array, ""]
-    """Root mean square of ‖g‖."""
-    update_norm: Float[Array, ""]
-    """Root mean square of ‖Δθ‖."""
+    loss: Float[Array, ""]  # mean of the minibatch losses, each taken before its update
+    grad_norm: Float[Array, ""]  # root mean square of ‖g‖
+    update_norm: Float[Array, ""]  # root mean square of ‖Δθ‖
 
 
 class Losses(NamedTuple):
     """A network evaluated on the three splits; losses in nats where they are cross-entropies."""
 
-    full: Float[Array, ""]
-    """Loss of the whole training split."""
+    full: Float[Array, ""]  # loss of the whole training split
     validation: Float[Array, ""]
-    accuracy: Float[Array, ""]
-    """Share classified right, or R² of a regression, on the test split."""
+    accuracy: Float[Array, ""]  # share classified right, or R² of a regression, on the test split
 
 
 Update = Callable[[optax.Updates, Any, Params, Float[Array, ""]], tuple[optax.Updates, Any]]

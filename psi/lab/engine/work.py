@@ -44,10 +44,8 @@ def calls_of(lanes: int, seeds: int, shape: Layout) -> int:
 class Work(NamedTuple):
     """Lanes × seeds cut into units. Unit u trains block u % blocks from seed u // blocks."""
 
-    lanes: Any
-    """shape=(blocks, width, …); the last block is padded with its last lane"""
-    lane_count: int
-    """Lanes without padding."""
+    lanes: Any  # shape=(blocks, width, …); the last block is padded with its last lane
+    lane_count: int  # lanes without padding
     seeds: np.ndarray
     shape: Layout
 

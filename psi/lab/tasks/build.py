@@ -62,9 +62,7 @@ def fixed_task(
     """
     rows, batch = len(splits.train.y), hyper.batch or batch
     _check_rows(name, splits, classes, batch)
-    steps = rows // batch
-    epoch = _shuffled_epoch(steps, batch)
-    functions = functions_of(network, classes, hyper, epoch)
+    functions = functions_of(network, classes, hyper, _shuffled_epoch(rows // batch, batch))
     facts = facts_of(functions, splits.train, splits, hyper, classes)
     return Task(name, functions, splits.train, splits, replace(facts, domain=domain))
 
@@ -124,17 +122,15 @@ def loss_of(classes: int, smoothing: float = 0.0) -> Loss:
 
 
 @cache
-def _shuffled_epoch(steps: int, batch: int):
-    return partial(shuffled_epoch, steps, batch)
+def _shuffled_epoch(steps: int, batch: int) -> Callable[..., Batch]:
+    """(rows, key, i) → minibatches in random order; the remaining rows are left out this epoch."""
 
+    def epoch(rows: Batch, key: Key[Array, ""], i: Int[Array, ""]) -> Batch:
+        count = rows.y.shape[0]
+        order = jax.random.permutation(jax.random.fold_in(key, i), count)[: steps * batch]
+        return jax.tree.map(lambda a: a[order].reshape(steps, batch, *a.shape[1:]), rows)
 
-def shuffled_epoch(
-    steps: int, batch: int, rows: Batch, key: Key[Array, ""], i: Int[Array, ""]
-) -> Batch:
-    """Steps × batch different rows in random order; the remaining rows are left out this epoch."""
-    count = rows.y.shape[0]
-    order = jax.random.permutation(jax.random.fold_in(key, i), count)[: steps * batch]
-    return jax.tree.map(lambda a: a[order].reshape(steps, batch, *a.shape[1:]), rows)
+    return epoch
 
 
 def facts_of(

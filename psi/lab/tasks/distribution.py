@@ -41,8 +41,7 @@ class TaskDistribution:
     padding: int = 4
 
     def __post_init__(self) -> None:
-        unknown = sorted(set(self.families) - set(FAMILY_NAMES))
-        if unknown or not self.families:
+        if not self.families or not set(self.families) <= set(FAMILY_NAMES):
             allowed = ", ".join(FAMILY_NAMES)
             raise ValueError(f"families must be some of {allowed}; got {self.families}")
         if not 0 <= self.fixed <= 1:

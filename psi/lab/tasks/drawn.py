@@ -35,22 +35,17 @@ from psi.lab.tasks.task import Batch, Facts, Functions, Splits, Task
 class Drawn(NamedTuple):
     """The arrays that the functions of a drawn task read."""
 
-    source: Any
-    """The generator of a stream, or fixed rows with their padding."""
-    batch: Int[Array, ""]
-    """Rows of a minibatch without padding."""
-    units: Float[Array, " width"]
-    """1 for a unit of the network, 0 for padding."""
-    scale: Float[Array, ""]
-    """Factor on the weights of He initialisation."""
+    source: Any  # the generator of a stream, or fixed rows with their padding
+    batch: Int[Array, ""]  # rows of a minibatch without padding
+    units: Float[Array, " width"]  # 1 for a unit of the network, 0 for padding
+    scale: Float[Array, ""]  # factor on the weights of He initialisation
 
 
 class Choices(NamedTuple):
     """The random choices that make a task."""
 
     family: str
-    number: int
-    """Number of the family's generator."""
+    number: int  # number of the family's generator
     fixed: bool
     batch: int
     width: int
@@ -96,7 +91,8 @@ def drawn_task(name: str, key: Key[Array, ""], distribution: TaskDistribution) -
         jnp.asarray(choices.init_scale, float),
     )
     sample = None if choices.fixed else family.sample
-    functions = _functions(family.inputs, family.classes, sample, most, width, _shared(hyper))
+    shared = replace(hyper, epochs=1, init_scale=1.0)  # tasks that differ in these share one
+    functions = _functions(family.inputs, family.classes, sample, most, width, shared)
     facts = _facts(functions, arrays, splits, hyper, family, choices)
     facts = with_generator(facts, choices.family, source, bayes, stream=not choices.fixed)
     return Task(name, functions, arrays, splits, facts)
@@ -129,11 +125,6 @@ def _choose(key: Key[Array, ""], distribution: TaskDistribution) -> Choices:
         whole(distribution.width, share[3]),
         between(*distribution.init_scale, share[4]),
     )
-
-
-def _shared(hyper: Hyper) -> Hyper:
-    """The hyperparameters without those that tasks of one program may differ in."""
-    return replace(hyper, epochs=1, init_scale=1.0)
 
 
 @cache

@@ -39,30 +39,24 @@ class Mixture(NamedTuple):
 
     means: Float[Array, "components inputs"]
     label: Int[Array, " components"]
-    spread: Float[Array, ""]
-    """Standard deviation of every component."""
-    noise: Float[Array, ""]
-    """Share of labels replaced by uniform random ones."""
+    spread: Float[Array, ""]  # standard deviation of every component
+    noise: Float[Array, ""]  # share of labels replaced by uniform random ones
 
 
 class Teacher(NamedTuple):
     """A random network; labels are drawn from the softmax of its outputs."""
 
     params: Params
-    sharpness: Float[Array, ""]
-    """β: with 0 labels are pure noise, with ∞ certain."""
-    noise: Float[Array, ""]
-    """NaN: how noisy a label is depends on x."""
+    sharpness: Float[Array, ""]  # β: with 0 labels are pure noise, with ∞ certain
+    noise: Float[Array, ""]  # NaN: how noisy a label is depends on x
 
 
 class Linear(NamedTuple):
     """A linear target on inputs of unequal variance."""
 
-    deviation: Float[Array, " inputs"]
-    """√λ_k"""
+    deviation: Float[Array, " inputs"]  # √λ_k
     weights: Float[Array, " inputs"]
-    noise: Float[Array, ""]
-    """Standard deviation of the target's noise."""
+    noise: Float[Array, ""]  # standard deviation of the target's noise
 
 
 class Family(NamedTuple):

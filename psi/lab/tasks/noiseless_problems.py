@@ -28,50 +28,38 @@ from psi.lab.tasks.task import Batch
 class PowerLaw(NamedTuple):
     """f = c |x|^p."""
 
-    coefficient: Scalar
-    """c"""
-    exponent: Scalar
-    """p >= 1"""
-    initial: Scalar
-    """x before the first step"""
+    coefficient: Scalar  # c
+    exponent: Scalar  # p >= 1
+    initial: Scalar  # x before the first step
 
 
 class ExponentialTail(NamedTuple):
     """f = exp(−x)."""
 
-    initial: Scalar
-    """x before the first step"""
+    initial: Scalar  # x before the first step
 
 
 class Spectrum(NamedTuple):
     """f = ½ Σ λ_k x_k²."""
 
-    curvature: Vector
-    """λ_k"""
-    initial: Vector
-    """x before the first step"""
+    curvature: Vector  # λ_k
+    initial: Vector  # x before the first step
 
 
 class Lipschitz(NamedTuple):
     """f = G max_k |x_k|; the start is random in the largest cube inside the ball of radius D."""
 
-    slope: Scalar
-    """G"""
-    corner: Vector
-    """D/√d in each of the d directions, the corner of that cube"""
+    slope: Scalar  # G
+    corner: Vector  # D/√d in each of the d directions, the corner of that cube
 
 
 class Saddle(NamedTuple):
     """f = a/4 (y² − 1)² + b/2 x²: minima 0 at y = ±1, a saddle of curvature −a at the origin."""
 
-    escape: Scalar
-    """a"""
-    valley: Scalar
-    """b"""
-    distance: Scalar
-    """x before the first step"""
-    spread: Scalar
-    """Standard deviation of y before the first step."""
+    escape: Scalar  # a
+    valley: Scalar  # b
+    distance: Scalar  # x before the first step
+    spread: Scalar  # standard deviation of y before the first step
 
 
 def no_rows(rows: int, problem: tuple, key: Key[Array, ""], i: Int[Array, ""]) -> Batch:

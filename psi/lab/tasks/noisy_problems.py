@@ -31,23 +31,17 @@ Vector = Float[np.ndarray, " parameters"] | Float[Array, " parameters"]
 class NoisyQuadratic(NamedTuple):
     """A quadratic in independent directions i, each with its own curvature and noise."""
 
-    curvature: Vector
-    """h_i"""
-    variance: Vector
-    """σ_i², of the gradient noise of one row"""
-    initial: Vector
-    """A_i(0) = E θ_i² before the first step; θ_i ~ N(0, A_i(0))"""
+    curvature: Vector  # h_i
+    variance: Vector  # σ_i², of the gradient noise of one row
+    initial: Vector  # A_i(0) = E θ_i² before the first step; θ_i ~ N(0, A_i(0))
 
 
 class LeastSquares(NamedTuple):
     """Linear regression on isotropic Gaussian inputs, with noise on the labels."""
 
-    scale: Scalar
-    """λ, the variance of each input"""
-    noise: Scalar
-    """s_n, the standard deviation of the labels' noise"""
-    target: Vector
-    """w*; training starts from w = 0"""
+    scale: Scalar  # λ, the variance of each input
+    noise: Scalar  # s_n, the standard deviation of the labels' noise
+    target: Vector  # w*; training starts from w = 0
 
 
 class Drift(NamedTuple):

@@ -21,16 +21,12 @@ class Real(NamedTuple):
     """A data set: how it is loaded and split, and the width and batch of its usual training."""
 
     load: Callable[..., Any]
-    train: int
-    """Training rows."""
-    validation: int
-    """Validation rows; all others are the test part."""
+    train: int  # training rows
+    validation: int  # validation rows; all others are the test part
     width: int
     batch: int
-    classes: int
-    """0: a regression."""
-    image: tuple[int, int] | None = None
-    """(height, width) where a row is an image."""
+    classes: int  # 0: a regression
+    image: tuple[int, int] | None = None  # (height, width) where a row is an image
 
 
 DATASETS: tuple[tuple[str, Real], ...] = (

@@ -32,7 +32,7 @@ def test_the_two_keys_of_a_run_are_its_key_folded_with_0_and_1():
 def test_before_the_first_epoch_a_policy_sees_the_training_loss(task):
     run, losses = begin(task.functions, task.arrays, task.splits, KEY)
     seen = observe(run, jnp.asarray(0), EPOCHS)
-    params = task.init(run_keys(KEY).initialisation)
+    params = task.init(run_keys(KEY)[0])
     np.testing.assert_array_equal(run.progress.params, params)
     assert seen.loss == seen.initial_loss == seen.best_loss == losses.full
     assert float(losses.full) == pytest.approx(float(task.loss(params, task.splits.train)))
