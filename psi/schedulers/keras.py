@@ -60,9 +60,9 @@ class PsiSchedule(keras.callbacks.Callback):
     Example:
         >>> import keras, numpy as np, psi
         >>> from psi.schedulers import PsiSchedule
-        >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+        >>> model = keras.Sequential([keras.Input((20,)), keras.layers.Dense(1)])
         >>> model.compile(optimizer=keras.optimizers.SGD(1.0), loss="mse")  # Ψ replaces 1.0
-        >>> x = np.random.default_rng(0).normal(size=(64, 2))
+        >>> x = np.random.default_rng(0).normal(size=(64, 20))
         >>> schedule = PsiSchedule(psi.load("sgd"), epochs=5)
         >>> history = model.fit(
         ...     x, x.sum(1, keepdims=True), epochs=5, verbose=0, callbacks=[schedule]
@@ -107,8 +107,8 @@ class PsiSchedule(keras.callbacks.Callback):
             self._state = start(self._clock, np)
         self._set()
         self._fit_begins = True
-        self._say(*outside_optimizer(self._clock.law, recognised(self._trained.optimizer)))
-        self._say(*self._outside_run())
+        found = outside_optimizer(self._clock.law, recognised(self._trained.optimizer))
+        self._say(*found, *self._outside_run())
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Keras begins a new mean of losses; at the first of a `fit`, go to its epoch."""

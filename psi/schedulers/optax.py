@@ -71,13 +71,13 @@ def scale_by_psi(
         >>> from psi.schedulers import scale_by_psi
         >>> law = psi.load("momentum")
         >>> tx = optax.chain(optax.trace(0.9), scale_by_psi(law, steps_per_epoch=4, epochs=5))
-        >>> w = jnp.ones(3)
+        >>> w = jnp.ones(30)
         >>> state = tx.init(w)
         >>> for step in range(5 * 4):
         ...     loss, gradient = jnp.sum(w**2), 2 * w
         ...     updates, state = tx.update(gradient, state, w, value=loss)
         ...     w = optax.apply_updates(w, updates)
-        >>> bool(loss < 0.3), int(optax.tree.get(state, "epoch"))
+        >>> bool(loss < 3), int(optax.tree.get(state, "epoch"))
         (True, 4)
     """
     clock = Clock(law, epochs, initial_loss, min_lr, max_lr, scale, None, warmup, max_change)

@@ -63,16 +63,16 @@ class PsiLR(LRScheduler):
     Example:
         >>> import psi, torch
         >>> from psi.schedulers import PsiLR
-        >>> w = torch.ones(3, requires_grad=True)
+        >>> w = torch.ones(30, requires_grad=True)
         >>> optimizer = torch.optim.SGD([w], lr=1.0, momentum=0.9)  # the scheduler replaces 1.0
-        >>> scheduler = PsiLR(optimizer, psi.load("momentum"), epochs=5, initial_loss=3.0)
+        >>> scheduler = PsiLR(optimizer, psi.load("momentum"), epochs=5, initial_loss=30.0)
         >>> for epoch in range(5):
         ...     loss = (w**2).sum()
         ...     optimizer.zero_grad()
         ...     loss.backward()
         ...     optimizer.step()
         ...     scheduler.step(loss)
-        >>> scheduler.last_epoch, scheduler.skipped, bool(loss < 3.0)
+        >>> scheduler.last_epoch, scheduler.skipped, bool(loss < 30)
         (5, 0, True)
     """
 
