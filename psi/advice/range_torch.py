@@ -8,7 +8,7 @@ import torch
 from torch.optim import Optimizer
 
 from psi.advice.range_test import Step
-from psi.schedulers.torch import ratios, set_rates
+from psi.schedulers.torch_groups import ratios, set_rates
 
 
 def range_steps(
@@ -49,7 +49,7 @@ def range_steps(
         (3, 40)
     """
     kept = deepcopy(model.state_dict()), deepcopy(optimizer.state_dict())
-    shares = ratios(optimizer, "lr")
+    shares = ratios(optimizer)
 
     def begin(seed: int) -> Step:
         model.load_state_dict(kept[0])

@@ -2,7 +2,7 @@
 
 import math
 from numbers import Integral
-from typing import Any
+from typing import Any, TypeGuard
 
 
 def whole_number(name: str, number: object, least: int = 1) -> int:
@@ -11,6 +11,11 @@ def whole_number(name: str, number: object, least: int = 1) -> int:
     if isinstance(number, bool) or not isinstance(number, Integral) or number < least:
         raise ValueError(f"{name} must be a whole number >= {least}, got {number!r:.60}")
     return int(number)
+
+
+def is_number(value: object) -> TypeGuard[float]:
+    """Whether a value is there to be checked: JAX's own arrays may be traced, and have none."""
+    return value is not None and not hasattr(value, "aval")
 
 
 def check_positive(name: str, number: float) -> None:

@@ -22,7 +22,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from psi.law.checks import check_positive, whole_number
+from psi.law.checks import check_positive, is_number, whole_number
 from psi.law.features import FEATURES, Observation
 from psi.law.law import Law
 from psi.law.namespace import Array, Namespace
@@ -38,10 +38,12 @@ class Clock:
         initial_loss: ε_0 in nats, log(classes) for cross-entropy; None: the first minibatch's loss.
         min_lr: lower limit of the rate, which always holds.
         max_lr: upper limit of the rate, which always holds.
-        scale: α_0 of a law that is scale × shape, a number or a traced scalar; None: the law's own.
+        scale: α_0 of a law that is scale × shape; None: the law's own.
         parameters: P, for a law that sees it; None: the middle of the law's domain.
         warmup: epochs of a ramp: α_i is multiplied by min((i + 1)/(warmup + 1), 1).
         max_change: the factor by which α_i may differ from α_{i−1}, up or down; None: any.
+
+    `initial_loss`, the limits, `scale` and `max_change` may also be traced scalars.
 
     Raises:
         ValueError: a setting makes no sense; the message gives the rule and the value.
@@ -61,13 +63,13 @@ class Clock:
 
     law: Law
     epochs: int | None = None
-    initial_loss: float | None = None
-    min_lr: float = 1e-6
-    max_lr: float = 10.0
+    initial_loss: Array | None = None
+    min_lr: Array = 1e-6
+    max_lr: Array = 10.0
     scale: Array | None = None
     parameters: int | None = None
     warmup: int = 0
-    max_change: float | None = None
+    max_change: Array | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.law, Law):
@@ -76,23 +78,28 @@ class Clock:
             object.__setattr__(self, "epochs", whole_number("epochs", self.epochs))
         elif "progress" in self.law.features:
             raise ValueError("this law sees i/T: epochs must be given, got None")
-        if self.initial_loss is not None:
+        # What is traced (optax.inject_hyperparams under jit) has no value to check.
+        if is_number(self.initial_loss):
             check_positive("initial_loss", self.initial_loss)
-        if not 0 <= self.min_lr <= self.max_lr < math.inf or self.max_lr == 0:
+        limits = self.min_lr, self.max_lr
+        if all(map(is_number, limits)) and not (
+            0 <= limits[0] <= limits[1] < math.inf and limits[1]
+        ):
             raise ValueError(
-                f"rates must be 0 <= min_lr <= max_lr, got {self.min_lr} and {self.max_lr}"
+                f"rates must be 0 <= min_lr <= max_lr, got {limits[0]} and {limits[1]}"
             )
         if self.scale is not None and self.law.scale is None:
             raise ValueError(
                 f"this law gives rates by itself: scale must be None, got {self.scale}"
             )
-        # A traced scalar has no value to check.
-        if isinstance(self.scale, int | float):
+        if is_number(self.scale):
             check_positive("scale", self.scale)
         if self.parameters is not None and not self.parameters >= 1:
             raise ValueError(f"parameters must be >= 1, got {self.parameters}")
         object.__setattr__(self, "warmup", whole_number("warmup", self.warmup, least=0))
-        if self.max_change is not None and not 1 < self.max_change < math.inf:
+        if self.epochs is not None and 0 < self.epochs <= self.warmup:
+            raise ValueError(f"warmup must be < epochs = {self.epochs}, got {self.warmup}")
+        if is_number(self.max_change) and not 1 < self.max_change < math.inf:
             raise ValueError(f"max_change must be a factor above 1, got {self.max_change}")
 
     def at_scale(self, scale: Array) -> "Clock":
@@ -111,6 +118,11 @@ class Clock:
             return float(self.parameters or 1)
         low, high = self.law.domain[self.law.features.index("parameters")]
         return math.sqrt(low) * math.sqrt(high)
+
+    @property
+    def typical_loss(self) -> Array:
+        """ε_0 in nats before any loss was seen: as given, or else the law's typical one."""
+        return self.law.initial_loss if self.initial_loss is None else self.initial_loss
 
     @property
     def budget(self) -> float:
@@ -169,7 +181,7 @@ def decide(
         if clock.warmup:
             rate = rate * xp.minimum((observation.epoch + 1) / (clock.warmup + 1), 1.0)
         rate = xp.where(fine & xp.isfinite(rate), rate, last)
-        if clock.max_change:
+        if clock.max_change is not None:
             near = _clip(rate, (last / clock.max_change, last * clock.max_change), xp)
             rate = xp.where(observation.epoch > 0, near, rate)
         return _clip(rate, (clock.min_lr, clock.max_lr), xp)
@@ -186,10 +198,10 @@ def rates_over(clock: Clock, loss: np.ndarray, epoch: np.ndarray) -> np.ndarray:
     ε_0 is `clock.initial_loss`, or else the law's typical one. Raises ValueError for a clock with
     `max_change`, which would need the rate before.
     """
-    if clock.max_change:
+    if clock.max_change is not None:
         raise ValueError(f"rates of single epochs take no max_change, got {clock.max_change}")
     same = np.zeros_like(loss, dtype=float)
-    initial = same + (clock.initial_loss or clock.law.initial_loss)
+    initial = same + clock.typical_loss
     best, budget, count = (
         np.minimum(loss, initial),
         same + clock.budget,
@@ -202,7 +214,7 @@ def rates_over(clock: Clock, loss: np.ndarray, epoch: np.ndarray) -> np.ndarray:
 def start(clock: Clock, xp: Namespace) -> ClockState:
     """The state before the first loss: α_0 from the given ε_0, else from the law's typical one."""
     zero = xp.asarray(0)
-    loss = xp.asarray(clock.initial_loss or clock.law.initial_loss, dtype=float)
+    loss = xp.asarray(clock.typical_loss, dtype=float)
     state = ClockState(
         learning_rate=xp.asarray(clock.lowest_rate, dtype=float),
         epoch=zero,

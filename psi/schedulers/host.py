@@ -9,14 +9,16 @@ law, no arrays, nothing that needs unpickling, and a run that goes on from one h
 
 import math
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from psi.law import clock as clock_
 from psi.law.checks import whole_number
 from psi.law.clock import Clock, ClockState
+from psi.law.domain import Outside
 
 COUNTS = ("epoch", "count", "skipped")
 POSITIVE = ("learning_rate", "initial_loss", "parameters")
@@ -36,7 +38,8 @@ def observe(clock: Clock, state: ClockState, loss: float, begins: bool) -> Clock
 def end_epoch(clock: Clock, state: ClockState, loss: float | None = None) -> ClockState:
     """End an epoch: by its own mean loss, or else by the mean of the observed losses.
 
-    Warns, once in a run, where that is no finite number: the last rate stays.
+    Warns, once in a run, where that is no finite number: the last rate stays; and where more epochs
+    have ended than the budget has.
     """
     if loss is not None:
         state = state._replace(total=np.float64(loss), count=np.int64(1))
@@ -46,9 +49,24 @@ def end_epoch(clock: Clock, state: ClockState, loss: float | None = None) -> Clo
         warnings.warn(
             f"psi: epoch {int(state.epoch)} ended with {got}; the rate stays "
             f"{float(state.learning_rate):.3g} until a finite one comes (said once)",
-            stacklevel=3,
+            stacklevel=4,
+        )
+    if after.epoch == state.budget + 1:
+        warnings.warn(
+            f"psi: {int(after.epoch)} epochs have ended and epochs={float(state.budget):g}: is the "
+            "schedule told of minibatches as if they were epochs? Its last rates are held (said "
+            "once)",
+            stacklevel=4,
         )
     return after
+
+
+def begin_at(clock: Clock, state: ClockState, epoch: int) -> ClockState:
+    """The state at the beginning of another epoch, with the last loss that was seen."""
+    before = state._replace(
+        epoch=np.asarray(epoch - 1), total=state.loss, count=np.asarray(1), skipped=state.skipped
+    )
+    return clock_.tick(replace(clock, max_change=None), before, np)
 
 
 def restart(clock: Clock, state: ClockState) -> ClockState:
@@ -67,18 +85,59 @@ def extend(state: ClockState, epochs: int) -> ClockState:
     return state._replace(budget=np.asarray(float(whole_number("epochs", epochs))))
 
 
-def as_float(loss: object) -> float:
-    """A loss as a float. Raises ValueError unless it is one number, also in a tensor."""
+def as_float(loss: Any) -> float:
+    """A loss as a float.
+
+    Raises ValueError unless it is one number, also in a tensor, and no whole number by its type:
+    that is an epoch's number or a count.
+    """
+    if type(loss) is float:
+        return loss
     try:
-        return float(loss.detach() if hasattr(loss, "detach") else loss)  # type: ignore
+        value = float(loss.detach() if hasattr(loss, "detach") else loss)
     except (TypeError, ValueError, RuntimeError) as error:
         raise ValueError(f"a loss must be one number, got {loss!r:.60}: {error}") from None
+    kind = str(getattr(loss, "dtype", type(loss).__name__)).removeprefix("torch.")
+    if kind.startswith(("int", "uint", "bool")):
+        raise ValueError(f"a loss must be a float, in nats, got {loss!r:.60} of type {kind}")
+    return value
+
+
+def tell(found: Iterable[Outside], told: dict[str, Outside], strict: bool) -> None:
+    """Say what lies outside of what a law has seen, each thing once a run; all in one line.
+
+    What is new goes into `told`. Raises ValueError instead where `strict`.
+    """
+    new = [each for each in found if each.what not in told]
+    if not new:
+        return
+    line = "outside of what this law has seen: " + "; ".join(map(str, new))
+    if strict:
+        raise ValueError(line)
+    told.update({each.what: each for each in new})
+    warnings.warn(f"psi: {line} (said once)", stacklevel=4)
 
 
 def state_dict(state: ClockState) -> StateDict:
     """The state's fields by name, as Python numbers."""
     fields = state._asdict().items()
     return {name: int(value) if name in COUNTS else float(value) for name, value in fields}
+
+
+def resumed(clock: Clock, found: object) -> ClockState:
+    """The state of `found` in a run by `clock`, whose T wins where it was given another.
+
+    Raises ValueError as `from_state_dict` does.
+    """
+    state = from_state_dict(found)
+    if clock.epochs is None or clock.epochs == state.budget:
+        return state
+    saved = "no T" if math.isnan(state.budget) else f"T = {float(state.budget):g}"
+    warnings.warn(
+        f"psi: the saved run had {saved}; it goes on with epochs={clock.epochs} as newly given",
+        stacklevel=3,
+    )
+    return extend(state, clock.epochs)
 
 
 def from_state_dict(found: object) -> ClockState:

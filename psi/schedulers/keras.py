@@ -1,6 +1,9 @@
 """A law as a Keras 3 callback, on any backend."""
 
+import json
+import warnings
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -8,8 +11,13 @@ import numpy as np
 
 from psi.law.checks import whole_number
 from psi.law.clock import Clock, start
+from psi.law.domain import Outside, outside_loss, outside_run
+from psi.law.file import write_atomic
 from psi.law.law import Law
 from psi.schedulers import host
+from psi.schedulers.kin import Found, outside_optimizer, recognise
+
+BACKUP = "psi.json"  # beside the files of BackupAndRestore
 
 
 class PsiSchedule(keras.callbacks.Callback):
@@ -17,8 +25,13 @@ class PsiSchedule(keras.callbacks.Callback):
 
     The rate replaces the optimizer's when `fit` begins, and is logged as `learning_rate`. A loss
     that is not finite keeps the rate and warns once. A law that sees the number of parameters
-    counts the model's trainable ones. A second `fit` with the same object goes on where the first
-    ended.
+    counts the model's trainable ones. A run outside of what the law has seen is warned of once,
+    `outside` holds what is.
+
+    The epoch is the one that `fit` counts: with `initial_epoch` or a BackupAndRestore the schedule
+    goes on from there, with the losses it has seen or finds in `backup_dir`. A second `fit` from
+    epoch 0 with the same object begins anew where all epochs of the first have ended; else the
+    schedule goes on, and says so.
 
     With `every` = N a decision period is N minibatches instead of an epoch, and `epochs` and
     `warmup` count periods. Keras reports the mean loss since the epoch began, so that a loss that
@@ -35,17 +48,21 @@ class PsiSchedule(keras.callbacks.Callback):
         every: minibatches of a decision period; None: those of an epoch.
         warmup: epochs of a ramp: α_i is multiplied by min((i + 1)/(warmup + 1), 1).
         max_change: the factor by which α_i may differ from α_{i−1}, up or down; None: any.
+        backup_dir: the folder of a `keras.callbacks.BackupAndRestore`: the state is kept in it
+            after each epoch, and read from it where `fit` goes on.
+        strict: raise where the run is outside of what the law has seen, instead of warning.
 
     Raises:
-        ValueError: a setting makes no sense; or, when `fit` begins, the optimizer's rate cannot be
-            set because it is a schedule or there are several optimizers.
+        ValueError: a setting makes no sense; with `strict`, a run outside; or, when `fit` begins,
+            the optimizer's rate cannot be set because it is a schedule or there are several
+            optimizers.
 
     Example:
         >>> import keras, numpy as np, psi
         >>> from psi.schedulers import PsiSchedule
-        >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+        >>> model = keras.Sequential([keras.Input((20,)), keras.layers.Dense(1)])
         >>> model.compile(optimizer=keras.optimizers.SGD(1.0), loss="mse")  # Ψ replaces 1.0
-        >>> x = np.random.default_rng(0).normal(size=(64, 2))
+        >>> x = np.random.default_rng(0).normal(size=(64, 20))
         >>> schedule = PsiSchedule(psi.load("sgd"), epochs=5)
         >>> history = model.fit(
         ...     x, x.sum(1, keepdims=True), epochs=5, verbose=0, callbacks=[schedule]
@@ -66,6 +83,8 @@ class PsiSchedule(keras.callbacks.Callback):
         every: int | None = None,
         warmup: int = 0,
         max_change: float | None = None,
+        backup_dir: str | Path | None = None,
+        strict: bool = False,
     ) -> None:
         super().__init__()
         limits = min_lr, max_lr
@@ -74,6 +93,10 @@ class PsiSchedule(keras.callbacks.Callback):
         self._state = start(self._clock, np)
         self._sum = 0.0  # of the losses of this epoch's minibatches so far
         self._batches = 0
+        self._backup = None if backup_dir is None else Path(backup_dir, BACKUP)
+        self._strict = strict
+        self._outside: dict[str, Outside] = {}
+        self._fit_begins = False
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Set the rate; at the beginning of a run, count the model's parameters."""
@@ -83,11 +106,18 @@ class PsiSchedule(keras.callbacks.Callback):
             self._clock = replace(self._clock, parameters=max(counted, 1))
             self._state = start(self._clock, np)
         self._set()
+        self._fit_begins = True
+        found = outside_optimizer(self._clock.law, recognised(self._trained.optimizer))
+        self._say(*found, *self._outside_run())
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Keras begins a new mean of losses."""
-        del epoch, logs
+        """Keras begins a new mean of losses; at the first of a `fit`, go to its epoch."""
+        del logs
         self._sum, self._batches = 0.0, 0
+        if self._fit_begins and self._every is None and epoch != self._state.epoch:
+            self._go_to(epoch)
+            self._set()
+        self._fit_begins = False
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """With `every`, take a minibatch's loss and perhaps end the period."""
@@ -111,12 +141,22 @@ class PsiSchedule(keras.callbacks.Callback):
         if self._every is None:
             self._state = host.end_epoch(self._clock, self._state, host.as_float(_loss(logs)))
             self._set()
+        self._say(*outside_loss(self._clock.law, self._state))
+        if self._backup is not None:
+            self._backup.parent.mkdir(parents=True, exist_ok=True)
+            write_atomic(self._backup, json.dumps(self.state_dict()).encode())
         if logs is not None:
             logs["learning_rate"] = used
 
     def extend(self, epochs: int) -> None:
         """Change the budget T to `epochs`, from the next period on."""
         self._state = host.extend(self._state, epochs)
+        self._say(*self._outside_run())
+
+    @property
+    def outside(self) -> tuple[Outside, ...]:
+        """What of this run its law has not seen, as far as it has shown."""
+        return tuple(self._outside.values())
 
     @property
     def skipped(self) -> int:
@@ -128,8 +168,12 @@ class PsiSchedule(keras.callbacks.Callback):
         return host.state_dict(self._state)
 
     def load_state_dict(self, state: host.StateDict) -> None:
-        """Go on from what `state_dict` gave. Raises ValueError with the key that is of no use."""
-        self._state = host.from_state_dict(state)
+        """Go on from what `state_dict` gave.
+
+        A T that is newly given wins over the saved one, with a warning. Raises ValueError with the
+        key that is of no use.
+        """
+        self._state = host.resumed(self._clock, state)
         self._clock = replace(self._clock, parameters=int(self._state.parameters))
 
     @property
@@ -137,6 +181,31 @@ class PsiSchedule(keras.callbacks.Callback):
         if self.model is None:
             raise ValueError("PsiSchedule is a callback: model.fit(…, callbacks=[schedule])")
         return self.model
+
+    def _go_to(self, epoch: int) -> None:
+        """Go to the epoch at which `fit` begins, which is not the schedule's."""
+        if self._begins() and epoch and self._backup is not None and self._backup.exists():
+            self.load_state_dict(json.loads(self._backup.read_bytes()))
+        own, epochs = int(self._state.epoch), float(self._state.budget)
+        if epoch == own:
+            return
+        line = f"fit begins at epoch {epoch}, the schedule is at {own}"
+        if epoch == 0 and own >= epochs:
+            self._state = start(self._clock, np)
+            line += " and has ended: it begins anew"
+        elif epoch == 0:
+            line += ": it goes on (fit(initial_epoch=…) says so, a new PsiSchedule begins anew)"
+        else:
+            self._state = host.begin_at(self._clock, self._state, epoch)
+            line += f": it goes on at {epoch} with the last loss it knows, {self._state.loss:.3g}"
+        warnings.warn(f"psi: {line}", stacklevel=4)
+
+    def _outside_run(self) -> tuple[Outside, ...]:
+        state = self._state
+        return outside_run(self._clock.law, float(state.budget), float(state.parameters))
+
+    def _say(self, *found: Outside) -> None:
+        host.tell(found, self._outside, self._strict)
 
     def _begins(self) -> bool:
         return bool(self._state.epoch == 0 and self._state.count == 0)
@@ -160,3 +229,11 @@ def _loss(logs: dict[str, Any] | None) -> Any:
     if not logs or "loss" not in logs:
         raise ValueError(f"the logs must hold the loss, got {sorted(logs or ())}")
     return logs["loss"]
+
+
+def recognised(optimizer: Any) -> Found:
+    """The optimizer by its class, inside of a LossScaleOptimizer too."""
+    optimizer = getattr(optimizer, "inner_optimizer", optimizer)
+    names = ("momentum", "beta_1", "beta_2")
+    settings = {name: getattr(optimizer, name) for name in names if hasattr(optimizer, name)}
+    return recognise([each.__name__ for each in type(optimizer).__mro__], settings)

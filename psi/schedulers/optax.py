@@ -9,7 +9,16 @@ import optax
 
 from psi.law.checks import whole_number
 from psi.law.clock import Clock, ClockState, observe, start, turn
+from psi.law.domain import Outside, outside_loss, outside_run
 from psi.law.law import Law
+from psi.schedulers import host
+from psi.schedulers.kin import Found, outside_optimizer, recognise
+
+NEEDS_LOSS = (
+    "scale_by_psi needs the loss: tx.update(grads, state, params, value=loss). In place of flax's "
+    "TrainState.apply_gradients, which passes none, call state.tx.update(grads, state.opt_state, "
+    "state.params, value=loss) and state.replace(step=…, params=…, opt_state=…)"
+)
 
 
 def scale_by_psi(
@@ -23,6 +32,7 @@ def scale_by_psi(
     *,
     warmup: int = 0,
     max_change: float | None = None,
+    strict: bool = False,
 ) -> optax.GradientTransformationExtraArgs:
     """Multiply updates by −α_i, α_i = Ψ(ε, i), as `optax.scale_by_learning_rate` does by −α.
 
@@ -39,31 +49,35 @@ def scale_by_psi(
         steps_per_epoch: updates of an epoch.
         epochs: T, the budget in epochs; None only for a law that does not see i/T.
         initial_loss: ε_0 in nats, log(classes) for cross-entropy; None: the first `value`.
-        scale: α_0 of a law that is scale × shape, a number or a scalar array, also a traced one;
-            None: the law's own.
+        scale: α_0 of a law that is scale × shape, a number or a scalar array; None: the law's
+            own.
         min_lr: lower limit of the rate, which always holds.
         max_lr: upper limit of the rate, which always holds.
         warmup: epochs of a ramp: α_i is multiplied by min((i + 1)/(warmup + 1), 1).
         max_change: the factor by which α_i may differ from α_{i−1}, up or down; None: any.
+        strict: raise in `init`, instead of warning, where T or P is not what the law has seen.
+
+    `initial_loss`, `scale`, the limits and `max_change` may be traced (optax.inject_hyperparams
+    under jit); the other arguments are static.
 
     Returns:
         A gradient transformation for `optax.chain`, after the optimizer.
 
     Raises:
-        ValueError: a setting makes no sense; in `update`, `value` is missing or no scalar.
+        ValueError: a setting makes no sense; in `update`, `value` is missing or no float scalar.
 
     Example:
         >>> import jax.numpy as jnp, optax, psi
         >>> from psi.schedulers import scale_by_psi
         >>> law = psi.load("momentum")
         >>> tx = optax.chain(optax.trace(0.9), scale_by_psi(law, steps_per_epoch=4, epochs=5))
-        >>> w = jnp.ones(3)
+        >>> w = jnp.ones(30)
         >>> state = tx.init(w)
         >>> for step in range(5 * 4):
         ...     loss, gradient = jnp.sum(w**2), 2 * w
         ...     updates, state = tx.update(gradient, state, w, value=loss)
         ...     w = optax.apply_updates(w, updates)
-        >>> bool(loss < 0.3), int(optax.tree.get(state, "epoch"))
+        >>> bool(loss < 3), int(optax.tree.get(state, "epoch"))
         (True, 4)
     """
     clock = Clock(law, epochs, initial_loss, min_lr, max_lr, scale, None, warmup, max_change)
@@ -76,7 +90,9 @@ def scale_by_psi(
         return turn(clock, state, loss, begins, ends, jnp)
 
     def init(params: optax.Params) -> ClockState:
-        state = start(replace(clock, parameters=max(optax.tree.size(params), 1)), jnp)
+        counted = max(optax.tree.size(params), 1)
+        host.tell(outside_run(law, clock.budget, counted), {}, strict)
+        state = start(replace(clock, parameters=counted), jnp)
         return jax.tree.map(jnp.array, state)  # its own buffer each, so that all can be donated
 
     def update(
@@ -89,8 +105,9 @@ def scale_by_psi(
     ) -> tuple[optax.Updates, ClockState]:
         del params, extra_args
         if value is None:
-            needs = "scale_by_psi needs the loss: tx.update(grads, state, params, value=loss)"
-            raise ValueError(needs)
+            raise ValueError(NEEDS_LOSS)
+        if not jnp.issubdtype(kind := jnp.result_type(value), jnp.floating):
+            raise ValueError(f"value must be a loss, a float in nats; got type {kind}")
         loss = jnp.asarray(value, dtype=state.total.dtype)
         if loss.shape != ():
             raise ValueError(f"value must be one loss, a scalar; got shape {loss.shape}")
@@ -100,3 +117,56 @@ def scale_by_psi(
         return updates, observe(state, loss)
 
     return optax.GradientTransformationExtraArgs(init, update)
+
+
+def outside(law: Law, state: optax.OptState) -> tuple[Outside, ...]:
+    """What of a run its law has not seen: budget, parameters, the last epoch's loss, optimizer.
+
+    A compiled update cannot warn, so ask between epochs.
+
+    Args:
+        law: the law of the run.
+        state: the whole state of the optimizer, which has a `scale_by_psi` in it; not traced.
+
+    Returns:
+        What is outside, nothing where all is inside.
+
+    Raises:
+        ValueError: there is no state of a `scale_by_psi`.
+
+    Example:
+        >>> import jax.numpy as jnp, optax, psi
+        >>> from psi.schedulers.optax import outside, scale_by_psi
+        >>> law = psi.load("adam")
+        >>> tx = optax.chain(optax.trace(0.9), scale_by_psi(law, steps_per_epoch=4, epochs=5))
+        >>> [each.known for each in outside(law, tx.init(jnp.ones(12)))]
+        ['the law is for adam, psi.load("momentum") fits it']
+    """
+    parts = _parts(state)
+    clocks = [part for part in parts if isinstance(part, ClockState)]
+    if not clocks:
+        raise ValueError("the state must be of an optimizer with a scale_by_psi, and has none")
+    own = clocks[0]
+    return (
+        *outside_optimizer(law, _recognised([type(part).__name__ for part in parts])),
+        *outside_run(law, float(own.budget), float(own.parameters)),
+        *outside_loss(law, own),
+    )
+
+
+def _parts(state: Any) -> list[Any]:
+    """The named tuples of a state, outer ones first."""
+    if isinstance(state, dict):
+        return [part for value in state.values() for part in _parts(value)]
+    if not isinstance(state, tuple):
+        return []
+    inner = [part for value in state for part in _parts(value)]
+    return [state, *inner] if hasattr(state, "_fields") else inner
+
+
+def _recognised(names: list[str]) -> Found:
+    """The rule of updates, by the states that optax's transformations keep."""
+    rules = [name[7:-5] for name in names if name.startswith("ScaleBy")]
+    if rules := [rule for rule in rules if rule not in ("Schedule", "LearningRate")]:
+        return recognise(rules[:1], {})
+    return recognise(["SGD"], {"momentum": 0.9 if "TraceState" in names else 0.0})

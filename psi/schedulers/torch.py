@@ -1,7 +1,8 @@
 """A law as a PyTorch learning-rate scheduler."""
 
-from collections.abc import Sequence
-from typing import Any
+import warnings
+from math import isclose
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -10,26 +11,35 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from psi.law.checks import whole_number
 from psi.law.clock import Clock, ClockState, start
+from psi.law.domain import Outside, outside_loss, outside_run
 from psi.law.law import Law
 from psi.schedulers import host
+from psi.schedulers.kin import outside_optimizer
+from psi.schedulers.torch_groups import parameters, ratio, recognised, reference_group, set_rates
 
 PENDING = 256  # losses kept on their device before they are read, as reading waits for it
 COUNTS = ("calls", "observed")
-KEYS = ("clock", "last_epoch", *COUNTS)
+KEYS = {"clock", "last_epoch", *COUNTS}
+LATER_KEYS = {"ratios", "in_force"}  # which states of 0.1.0 lack
+UNENDED = 100_000  # minibatches without the end of an epoch, where none is known to be as long
+UNENDED_LINE = "{} losses were observed and no epoch ended: step() ends one, then they are used"
+UNUSED_LINE = "step(loss) ended an epoch in which losses were observed: step() takes their mean"
 
 
 class PsiLR(LRScheduler):
     """Set the rate of each epoch from the losses before it, α_i = Ψ(ε, i).
 
-    The first parameter group gets α, whatever rate it had before; the others keep their ratio to
-    it. A rate that is a tensor is filled. Construction sets α_0. Then call either
+    The first parameter group gets α, whatever rate it had before; the others keep the ratio to it
+    that they had when they joined. A rate that is a tensor is filled. Construction sets α_0. Then
+    call either
 
     * `step(loss)` after every epoch, with its mean training loss in nats, or
     * `observe(loss)` for every minibatch before its update, and `step()` after every epoch.
 
     A loss that is not finite keeps the rate and warns once. A law that sees the number of
     parameters counts the optimizer's. Several processes have the same rate if all of them are given
-    the same, reduced loss.
+    the same, reduced loss. A run outside of what the law has seen is warned of once, `outside`
+    holds what is.
 
     Args:
         optimizer: the optimizer that the law is for; its rate is replaced.
@@ -40,26 +50,29 @@ class PsiLR(LRScheduler):
         scale: α_0 of a law that is scale × shape; None: the law's own.
         min_lr: lower limit of the rate, which always holds.
         max_lr: upper limit of the rate, which always holds.
-        steps_per_epoch: minibatches of an epoch, for a trainer that calls `step()` after each.
+        steps_per_epoch: minibatches of an epoch, for a trainer that calls `step()` or `step(loss)`
+            after each.
         warmup: epochs of a ramp: α_i is multiplied by min((i + 1)/(warmup + 1), 1).
         max_change: the factor by which α_i may differ from α_{i−1}, up or down; None: any.
+        reference: the parameter group that gets α: the "first", or the one of the "largest" rate.
+        strict: raise where the run is outside of what the law has seen, instead of warning.
 
     Raises:
-        ValueError: a setting makes no sense.
+        ValueError: a setting makes no sense; with `strict`, also a run outside.
 
     Example:
         >>> import psi, torch
         >>> from psi.schedulers import PsiLR
-        >>> w = torch.ones(3, requires_grad=True)
+        >>> w = torch.ones(30, requires_grad=True)
         >>> optimizer = torch.optim.SGD([w], lr=1.0, momentum=0.9)  # the scheduler replaces 1.0
-        >>> scheduler = PsiLR(optimizer, psi.load("momentum"), epochs=5, initial_loss=3.0)
+        >>> scheduler = PsiLR(optimizer, psi.load("momentum"), epochs=5, initial_loss=30.0)
         >>> for epoch in range(5):
         ...     loss = (w**2).sum()
         ...     optimizer.zero_grad()
         ...     loss.backward()
         ...     optimizer.step()
         ...     scheduler.step(loss)
-        >>> scheduler.last_epoch, scheduler.skipped, bool(loss < 3.0)
+        >>> scheduler.last_epoch, scheduler.skipped, bool(loss < 30)
         (5, 0, True)
     """
 
@@ -76,28 +89,39 @@ class PsiLR(LRScheduler):
         steps_per_epoch: int | None = None,
         warmup: int = 0,
         max_change: float | None = None,
+        reference: Literal["first", "largest"] = "first",
+        strict: bool = False,
     ) -> None:
-        counted = _parameters(optimizer)
+        counted = parameters(optimizer)
         limits = min_lr, max_lr
         self._clock = Clock(law, epochs, initial_loss, *limits, scale, counted, warmup, max_change)
         steps_per_epoch = 1 if steps_per_epoch is None else steps_per_epoch
         self._per_epoch = whole_number("steps_per_epoch", steps_per_epoch)
-        ratios(optimizer, "lr")  # raises for a rate of zero
+        self._reference = reference_group(optimizer, reference)
+        self._ratios: list[float] = []
         self._state = start(self._clock, np)
         self._pending: list[Any] = []
         self._calls = self._observed = 0
+        self._strict = strict
+        self._outside: dict[str, Outside] = {}
+        self._warned: set[str] = set()
+        self._say(*outside_optimizer(law, recognised(optimizer)), *self._outside_run())
         super().__init__(optimizer)
 
     def step(self, loss: Any = None) -> None:  # type: ignore
         """End an epoch, with its mean training loss, or else the mean of the observed losses.
 
         An int is not a loss but torch's own `step(epoch)`, by which its SequentialLR begins this
-        schedule at epoch 0. Raises ValueError for another int and for what is not one number.
+        schedule at epoch 0. With `steps_per_epoch` above 1 a loss is that of one minibatch. Raises
+        ValueError for another int and for what is not one number.
         """
         if isinstance(loss, int) and not isinstance(loss, bool):
             self._update_lr(loss)
-        else:
-            self._end(None if loss is None else host.as_float(loss))
+            return
+        if loss is not None and self._per_epoch > 1:
+            self.observe(loss)
+            loss = None
+        self._end(None if loss is None else host.as_float(loss))
 
     def observe(self, loss: Any) -> None:
         """Take the loss of one minibatch, a number or a tensor of one number on any device."""
@@ -113,6 +137,12 @@ class PsiLR(LRScheduler):
     def extend(self, epochs: int) -> None:
         """Change the budget T to `epochs`, from the next epoch on."""
         self._state = host.extend(self._state, epochs)
+        self._say(*self._outside_run())
+
+    @property
+    def outside(self) -> tuple[Outside, ...]:
+        """What of this run its law has not seen, as far as it has shown."""
+        return tuple(self._outside.values())
 
     @property
     def skipped(self) -> int:
@@ -129,23 +159,30 @@ class PsiLR(LRScheduler):
         return {
             "clock": host.state_dict(self._state), "last_epoch": self.last_epoch,
             "calls": self._calls, "observed": self._observed,
+            "ratios": list(self._ratios), "in_force": self._in_force(),
         }  # fmt: skip
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on from what `state_dict` gave; the optimizer's own state brings its rates back.
+        """Go on from what `state_dict` gave, and put its rates in force if they were.
 
-        Raises ValueError with the key's name where one is missing, unknown or of no use.
+        The optimizer's state may be loaded before or after. A T that is newly given wins over the
+        saved one, with a warning. Raises ValueError with the key's name where one is missing,
+        unknown or of no use.
         """
         if not isinstance(state_dict, dict):
             raise ValueError(f"state of a PsiLR: a dict, got {type(state_dict).__name__}")
-        if named := sorted(map(str, set(state_dict) ^ set(KEYS))):
+        if named := sorted(map(str, (set(state_dict) | LATER_KEYS) ^ (KEYS | LATER_KEYS))):
             raise ValueError(f"state of a PsiLR: missing or unknown keys {named}")
-        state = host.from_state_dict(state_dict["clock"])
+        state = host.resumed(self._clock, state_dict["clock"])
         last = whole_number("last_epoch", state_dict["last_epoch"], least=-1)
         counts = (whole_number(key, state_dict[key], least=0) for key in COUNTS)
+        ratios = _checked_ratios(state_dict.get("ratios", self._ratios))
         self._calls, self._observed = counts
-        self._state, self.last_epoch, self._pending = state, last, []
+        self._state, self.last_epoch, self._pending, self._ratios = state, last, [], ratios
         self._last_lr = self.get_lr()
+        if state_dict.get("in_force", last >= 0):  # else it is another's of a SequentialLR
+            set_rates(self.optimizer, self._last_lr)
+        self._say(*self._outside_run())
 
     def _initial_step(self) -> None:
         # Called by torch's constructor, and again by a SequentialLR that begins with this schedule.
@@ -155,7 +192,9 @@ class PsiLR(LRScheduler):
     def _update_lr(self, epoch: int | None = None) -> None:
         # SequentialLR calls this where the schedule's turn comes.
         if epoch != 0:
-            raise ValueError(f"a PsiLR goes on epoch by epoch from 0, cannot go to {epoch}")
+            raise ValueError(
+                f"a PsiLR goes on epoch by epoch from 0, cannot go to {epoch}; a loss is a float"
+            )
         self._read()
         self.last_epoch = 0
         self._set(host.restart(self._clock, self._state))
@@ -168,7 +207,10 @@ class PsiLR(LRScheduler):
         self._read()
         self.last_epoch += 1
         self._observed += loss is not None
+        if loss is not None and self._state.count:
+            self._warn_once("unused", UNUSED_LINE)
         self._set(host.end_epoch(self._clock, self._state, loss))
+        self._say(*outside_loss(self._clock.law, self._state))
 
     def _read(self) -> None:
         """Move the pending losses into the state."""
@@ -176,40 +218,44 @@ class PsiLR(LRScheduler):
             self._state = host.observe(self._clock, self._state, loss, begins=self._observed == 0)
             self._observed += 1
         self._pending = []
+        longest = 2 * self._per_epoch if self._per_epoch > 1 else UNENDED
+        if self._state.count > longest:
+            self._warn_once("unended", UNENDED_LINE.format(int(self._state.count)))
 
     def _set(self, state: ClockState) -> None:
         self._state, self._last_lr = state, self._rates(state)
         set_rates(self.optimizer, self._last_lr)
 
     def _rates(self, state: ClockState) -> list[float | torch.Tensor]:
-        for group in self.optimizer.param_groups:  # one may be new
+        groups = self.optimizer.param_groups
+        for group in groups[len(self._ratios) :]:  # those that joined
+            self._ratios.append(ratio(group, groups[self._reference], late=bool(self._ratios)))
             group.setdefault("initial_lr", float(group["lr"]))
-        rate = float(state.learning_rate)
-        return [rate * ratio for ratio in ratios(self.optimizer, "initial_lr")]
+        return [float(state.learning_rate) * ratio for ratio in self._ratios[: len(groups)]]
+
+    def _in_force(self) -> bool:
+        rates = [float(group["lr"]) for group in self.optimizer.param_groups]
+        pairs = zip(rates, map(float, self._last_lr), strict=False)  # one that just joined: later
+        return all(isclose(rate, own, rel_tol=1e-6) for rate, own in pairs)
+
+    def _outside_run(self) -> tuple[Outside, ...]:
+        state = self._state
+        return outside_run(self._clock.law, float(state.budget), float(state.parameters))
+
+    def _say(self, *found: Outside) -> None:
+        host.tell(found, self._outside, self._strict)
+
+    def _warn_once(self, what: str, line: str) -> None:
+        if what not in self._warned:
+            self._warned.add(what)
+            warnings.warn(f"psi: {line} (said once)", stacklevel=4)
 
 
-def ratios(optimizer: Optimizer, key: str) -> list[float]:
-    """Each parameter group's rate over the first one's, under that key of the group.
-
-    Raises ValueError where the first is not positive.
-    """
-    rates = [float(group[key]) for group in optimizer.param_groups]
-    if not rates[0] > 0:
-        rule = "the other groups keep their ratio to the rate of the first parameter group"
-        raise ValueError(f"{rule}, which must be positive, got {rates[0]}")
-    return [rate / rates[0] for rate in rates]
-
-
-def set_rates(optimizer: Optimizer, rates: Sequence[float | torch.Tensor]) -> None:
-    """Give each parameter group its rate; one that is a tensor is filled, not replaced."""
-    for group, rate in zip(optimizer.param_groups, rates, strict=True):
-        if isinstance(group["lr"], torch.Tensor):
-            group["lr"].fill_(rate)
-        else:
-            group["lr"] = rate
-
-
-def _parameters(optimizer: Optimizer) -> int:
-    if not isinstance(optimizer, Optimizer):
-        raise ValueError(f"optimizer must be a torch Optimizer, got {optimizer!r:.60}")
-    return max(sum(p.numel() for group in optimizer.param_groups for p in group["params"]), 1)
+def _checked_ratios(found: object) -> list[float]:
+    """Raises ValueError unless they are positive or zero, finite numbers."""
+    fine = isinstance(found, list) and all(
+        isinstance(each, int | float) and 0 <= each < np.inf for each in found
+    )
+    if not fine:
+        raise ValueError(f"ratios of a PsiLR's state must be numbers >= 0, got {found!r:.60}")
+    return list(found)  # type: ignore

@@ -16,9 +16,9 @@ def _formula() -> Law:
     return Law(
         model=from_json(tree),
         features=("loss_ratio", "progress"),
-        domain=(Range(0.01, 1.5), Range(0.0, 0.875)),
+        domain=(Range(0.01, 1.5), Range(0.0, 0.995)),
         rates=Range(1e-3, 0.5),
-        optimizer="momentum",
+        optimizer="sgd",
         initial_loss=2.0,
     )
 
@@ -31,9 +31,9 @@ def _network() -> Law:
     return Law(
         model=Network(("log", "identity"), np.array([-1.0, 0.5]), np.ones(2), (hidden, last)),
         features=("loss_ratio", "progress"),
-        domain=(Range(0.01, 1.5), Range(0.0, 0.875)),
+        domain=(Range(0.01, 1.5), Range(0.0, 0.995)),
         rates=Range(1e-3, 0.9),
-        optimizer="adam",
+        optimizer="sgd",
         initial_loss=2.0,
     )
 

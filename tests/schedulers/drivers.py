@@ -137,5 +137,5 @@ DRIVERS = {
 def _quietly(call: Callable[..., None], *arguments: Any) -> None:
     """A loss that is not finite is said once; that has tests of its own."""
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "psi: epoch", UserWarning)
+        warnings.filterwarnings("ignore", "psi: (epoch|outside|[0-9]+ epochs)", UserWarning)
         call(*arguments)

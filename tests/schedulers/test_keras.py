@@ -2,8 +2,12 @@
 
 import math
 import os
+import re
 import subprocess
 import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -72,7 +76,7 @@ def test_the_rate_is_the_one_that_trains(formula: Law) -> None:
     x, y = data()
     w, b = (numbers(v) for v in model.trainable_weights)
     slope = 2 * x.T @ (x @ w + b - y) / ROWS
-    schedule = PsiSchedule(formula, 4, initial_loss=2.0)
+    schedule = PsiSchedule(formula, 4, initial_loss=10.0)
     model.fit(x, y, epochs=1, batch_size=ROWS, verbose=0, callbacks=[schedule])
     moved = w - numbers(model.trainable_weights[0])
     np.testing.assert_allclose(moved, 0.2 * slope, rtol=1e-4)
@@ -127,7 +131,7 @@ def test_a_loss_that_is_no_number_keeps_the_rate_and_warns_once(formula: Law) ->
 
 
 def test_parameters_are_counted() -> None:
-    law = psi.load("momentum")
+    law = psi.load("sgd")
     exponent = next(c.value for c in law.constants if c.name == "u")
     rates = []
     for inputs in (29, 1199):
@@ -170,6 +174,103 @@ def test_a_second_fit_goes_on(formula: Law) -> None:
     second = fit(model, schedule, EPOCHS, initial_epoch=2)
     whole = fit(line(), PsiSchedule(formula, EPOCHS, initial_loss=6.0))
     assert [*first["learning_rate"], *second["learning_rate"]] == whole["learning_rate"]
+
+
+@contextmanager
+def psi_says(match: str) -> Iterator[None]:
+    """One warning of Ψ's, whatever Keras may warn of."""
+    with warnings.catch_warnings(record=True) as said:
+        warnings.filterwarnings("always", "psi:", UserWarning)
+        yield
+    assert [bool(re.search(match, str(each.message))) for each in said] == [True]
+
+
+def test_case_keras_initial_epoch() -> None:
+    """Another process: weights restored, schedule new; the rates are those of epochs 6 to 9."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(256, 8)).astype("float32")
+    y = (x.sum(1) > 0).astype("int32")
+    model = keras.Sequential([keras.Input((8,)), keras.layers.Dense(2)])
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(optimizer="adam", loss=loss)
+    new = PsiSchedule(psi.load("adam"), epochs=10)
+    with psi_says("psi: fit begins at epoch 6, the schedule is at 0: it go"):
+        history = model.fit(x, y, initial_epoch=6, epochs=10, verbose=0, callbacks=[new]).history
+    assert history["learning_rate"] == pytest.approx([0.047, 0.032, 0.019, 0.008], rel=0.06)
+
+
+class Killed(keras.callbacks.Callback):
+    """A process that ends in the middle of an epoch."""
+
+    def __init__(self, epoch: int) -> None:
+        super().__init__()
+        self.epoch = epoch
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        del logs
+        if epoch == self.epoch:
+            raise KeyboardInterrupt
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation")  # Keras, saving torch's tensors
+@pytest.mark.parametrize("killed", [1, 2, 4])
+@pytest.mark.parametrize("first", ["schedule", "backup"])
+def test_kind_a_killed_run_goes_on_from_its_backup(
+    formula: Law, tmp_path: Any, killed: int, first: str
+) -> None:
+    """The rates of a run that was killed and made again are those of one that was not."""
+    x, y = data()
+
+    def callbacks(schedule: Any) -> list[Any]:
+        backup = keras.callbacks.BackupAndRestore(tmp_path / "backup")
+        return [schedule, backup] if first == "schedule" else [backup, schedule]
+
+    def run(*more: Any) -> Any:
+        schedule = PsiSchedule(formula, EPOCHS, initial_loss=6.0, backup_dir=tmp_path / "backup")
+        history = keras.callbacks.History()
+        settings: Any = {"epochs": EPOCHS, "batch_size": 16, "verbose": 0, "shuffle": False}
+        every = [*callbacks(schedule), history, *more]
+        line().fit(x, y, callbacks=every, **settings)
+        return history.history["learning_rate"]
+
+    whole = fit(line(), PsiSchedule(formula, EPOCHS, initial_loss=6.0))["learning_rate"]
+    with pytest.raises(KeyboardInterrupt):
+        run(Killed(killed))
+    assert run() == whole[killed:]
+    assert not (tmp_path / "backup").exists()  # Keras removes it when the run has ended
+
+
+def test_a_second_fit_after_all_epochs_begins_anew(formula: Law) -> None:
+    schedule = PsiSchedule(formula, 2, initial_loss=6.0)
+    first = fit(line(), schedule, 2)
+    with psi_says("begins at epoch 0, the schedule is at 2 and has ended"):
+        assert fit(line(), schedule, 2)["learning_rate"] == first["learning_rate"]
+
+
+def test_a_loop_of_fits_goes_on_and_says_so(formula: Law) -> None:
+    model, schedule = line(), PsiSchedule(formula, EPOCHS, initial_loss=6.0)
+    rates = fit(model, schedule, 1)["learning_rate"]
+    for _ in range(1, EPOCHS):
+        with psi_says(r"it goes on \(fit\(initial_epoch="):
+            rates += fit(model, schedule, 1)["learning_rate"]
+    whole = fit(line(), PsiSchedule(formula, EPOCHS, initial_loss=6.0))
+    assert rates == whole["learning_rate"]
+
+
+def test_a_run_outside_is_said_once_or_refused(formula: Law) -> None:
+    model = line()
+    model.compile(optimizer=keras.optimizers.Adam(0.1), loss="mse")
+    schedule = PsiSchedule(formula, 1000, initial_loss=6.0)
+    with psi_says(r"Adam \(the law is for sgd.*; 1,000 epochs"):
+        fit(model, schedule, 2)
+    assert [each.what for each in schedule.outside] == ["optimizer", "epochs"]
+    with pytest.raises(ValueError, match=r"outside of what this law has seen: Adam"):
+        fit(model, PsiSchedule(formula, 9, strict=True))
+
+
+def test_more_epochs_than_the_budget_are_said(formula: Law) -> None:
+    with psi_says("3 epochs have ended and epochs=2"):
+        fit(line(), PsiSchedule(formula, 2, initial_loss=6.0), 3)
 
 
 def test_it_may_go_on_to_another_budget(formula: Law) -> None:

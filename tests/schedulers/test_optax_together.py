@@ -1,6 +1,9 @@
 """scale_by_psi among other transformations, on several devices, and from checkpoints."""
 
 import io
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -9,7 +12,10 @@ import numpy as np
 import optax
 import pytest
 
+import psi
 from psi.law.law import Law
+from psi.schedulers import optax as adapter
+from psi.schedulers.optax import outside
 from psi.schedulers.optax import scale_by_psi as _scale_by_psi
 
 scale_by_psi: Any = _scale_by_psi
@@ -128,3 +134,159 @@ def test_a_loop_that_injects_hyperparameters_reads_the_same_rate(formula: Law) -
     _, state = optax.with_extra_args_support(tx).update(jnp.ones(2), state, value=2.0)
     assert float(optax.tree.get(state, "learning_rate")) == pytest.approx(0.2)
     assert float(optax.tree.get(state, "decay")) == pytest.approx(0.9)
+
+
+# How optax's wrappers hand on the loss
+
+
+def injected(law: Law, *static: str, **arguments: Any) -> Any:
+    fixed = ("law", "steps_per_epoch", "epochs", *static)
+    return optax.inject_hyperparams(_scale_by_psi, static_args=fixed)(
+        law=law, steps_per_epoch=STEPS, epochs=EPOCHS, **arguments
+    )
+
+
+@pytest.mark.parametrize("jit", [False, True])
+def test_case_optax_inject_hyperparams_jit(formula: Law, jit: bool) -> None:
+    tx = injected(formula, "warmup", max_lr=0.12)
+    update = jax.jit(tx.update) if jit else tx.update
+    state = tx.init(jnp.ones(3))
+    for loss in LOSSES[: STEPS + 1]:
+        updates, state = update(jnp.ones(3), state, value=jnp.float32(loss))
+    assert float(optax.tree.get(state, "learning_rate")) == pytest.approx(0.12)
+    state.hyperparams["max_lr"] = jnp.float32(0.05)  # what the wrapper is for: changed on the way
+    for _ in range(STEPS):
+        updates, state = update(jnp.ones(3), state, value=jnp.float32(2.0))
+    np.testing.assert_allclose(updates, -0.05, rtol=1e-6)
+
+
+TRACED: dict[str, dict[str, Any]] = {
+    "limits": {"min_lr": 0.05, "max_lr": 0.15},
+    "first loss": {"initial_loss": 3.0},
+    "change": {"max_change": 1.1, "initial_loss": 2.0},
+    "scale": {"scale": 0.5},
+    "all": {"min_lr": 0.01, "max_lr": 0.4, "initial_loss": 3.0, "max_change": 1.3, "scale": 0.7},
+}
+
+
+@pytest.mark.parametrize("jit", [False, True])
+@pytest.mark.parametrize("traced", TRACED)
+def test_kind_traced_arguments_are_those_that_are_not(formula: Law, traced: str, jit: bool) -> None:
+    arguments = TRACED[traced]
+    law = replace(formula, scale=1.0) if "scale" in arguments else formula
+    tx = injected(law, "warmup", **arguments)
+    plain = rates(_scale_by_psi(law, STEPS, EPOCHS, **arguments), LOSSES)
+    tx = optax.GradientTransformationExtraArgs(tx.init, jax.jit(tx.update)) if jit else tx
+    assert rates(tx, LOSSES) == pytest.approx(plain, rel=1e-6)
+
+
+@pytest.mark.parametrize("jit", [False, True])
+@pytest.mark.parametrize("name", ["steps_per_epoch", "epochs", "warmup"])
+def test_kind_whole_numbers_that_may_be_traced_are_refused_at_once(
+    formula: Law, name: str, jit: bool
+) -> None:
+    arguments: Any = {"law": formula, "steps_per_epoch": 3, "epochs": 4, "warmup": 0}
+    static = [each for each in arguments if each != name]
+    tx = optax.inject_hyperparams(_scale_by_psi, static_args=static)(**arguments)
+    with pytest.raises(ValueError, match=f"{name} must be a whole number"):
+        (jax.jit(tx.init) if jit else tx.init)(jnp.ones(3))
+
+
+WRAPPERS: dict[str, Callable[[Any], Any]] = {
+    "chain": lambda tx: optax.chain(optax.trace(0.9), tx),
+    "named_chain": lambda tx: optax.named_chain(("trace", optax.trace(0.9)), ("psi", tx)),
+    "masked": lambda tx: optax.masked(tx, True),
+    "partition": lambda tx: optax.partition({"psi": tx}, "psi"),
+    "flatten": optax.flatten,
+    "apply_if_finite": lambda tx: optax.apply_if_finite(tx, 5),
+    "conditionally_transform": lambda tx: optax.conditionally_transform(tx, lambda step: step >= 0),
+    "MultiSteps(…, 1)": lambda tx: optax.MultiSteps(tx, 1),
+}
+"""optax's wrappers that hand on `value`, as optax.md lists them."""
+
+
+@pytest.mark.parametrize("wrapper", WRAPPERS)
+def test_every_wrapper_hands_on_the_loss(formula: Law, wrapper: str) -> None:
+    alone = rates(scale_by_psi(formula, STEPS, EPOCHS), LOSSES)
+    assert rates(WRAPPERS[wrapper](scale_by_psi(formula, STEPS, EPOCHS)), LOSSES) == alone
+    page = Path(adapter.__file__).with_name("optax.md").read_text()
+    assert f"`{wrapper.split('(')[0]}`" in page
+
+
+@pytest.mark.parametrize("micro", [1, 2, 3])
+def test_behind_multi_steps_it_sees_the_mean_of_all_micro_losses(formula: Law, micro: int) -> None:
+    """Micro-steps of an epoch: STEPS · micro; the updates between are zero, and those at the end
+    the accumulated gradient's."""
+    every = np.repeat(LOSSES, micro) * np.tile(np.linspace(0.5, 1.5, micro), len(LOSSES))
+    accumulated: Any = optax.MultiSteps(optax.identity(), micro).gradient_transformation()
+    tx: Any = optax.chain(accumulated, scale_by_psi(formula, STEPS * micro, EPOCHS, 2.0))
+    found = rates(tx, every.astype(np.float32))
+    means = every.reshape(-1, micro).mean(1).astype(np.float32)
+    alone = rates(scale_by_psi(formula, STEPS, EPOCHS, 2.0), means)
+    assert found[::micro] == pytest.approx(alone, rel=1e-5)
+    state = tx.init(jnp.ones(2))
+    moved = jnp.zeros(2)
+    for number in range(micro):
+        updates, state = tx.update(jnp.full(2, number + 1.0), state, value=2.0)
+        moved += updates
+        assert bool((updates != 0).all()) == (number == micro - 1)
+    np.testing.assert_allclose(moved, -0.2 * (micro + 1) / 2, rtol=1e-6)
+
+
+def test_flax_s_train_state_is_told_what_to_call(formula: Law) -> None:
+    from flax.training.train_state import TrainState
+
+    tx = scale_by_psi(formula, STEPS, EPOCHS)
+    made = TrainState.create(apply_fn=lambda: None, params={"w": jnp.ones(3)}, tx=tx)
+    with pytest.raises(ValueError, match=r"In place of flax's TrainState.apply_gradients, which"):
+        made.apply_gradients(grads={"w": jnp.ones(3)})
+    updates, state = made.tx.update({"w": jnp.ones(3)}, made.opt_state, made.params, value=2.0)
+    after = made.replace(
+        step=made.step + 1, params=optax.apply_updates(made.params, updates), opt_state=state
+    )
+    np.testing.assert_allclose(after.params["w"], 0.8, rtol=1e-6)
+
+
+# What is outside of a law
+
+
+def test_outside_is_told_from_the_whole_state() -> None:
+    law = psi.load("adam")
+    params = {"w": jnp.ones((1000, 1100))}
+    tx: Any = optax.chain(optax.trace(0.9), scale_by_psi(law, 1, epochs=100))
+    with pytest.warns(UserWarning, match="psi: outside .*: 100 epochs .*; 1,100,000 parameters"):
+        state = tx.init(params)
+    _, state = tx.update(params, state, params, value=2.0)
+    _, state = tx.update(params, state, params, value=90.0)
+    assert [each.what for each in outside(law, state)] == ["optimizer", "epochs", "parameters"]
+    _, state = tx.update(params, state, params, value=1.0)  # now the loss of 90 has been used
+    assert outside(law, state)[-1].seen == "a loss of 45 × the initial loss"
+    strict = _scale_by_psi(law, 1, epochs=100, strict=True)
+    with pytest.raises(ValueError, match="outside of what this law has seen: 100 epochs"):
+        strict.init(params)
+    with pytest.raises(ValueError, match="an optimizer with a scale_by_psi, and has none"):
+        outside(law, optax.adam(1.0).init(params))
+
+
+@pytest.mark.parametrize(
+    ("rule", "fits"),
+    [
+        (optax.scale_by_adam, "adam"), (optax.scale_by_amsgrad, "adam"),
+        (optax.scale_by_radam, "adam"), (lambda: optax.trace(0.9), "momentum"),
+        (optax.identity, "sgd"), (optax.scale_by_lion, None), (optax.scale_by_rms, None),
+        (optax.scale_by_belief, None), (optax.scale_by_novograd, None),
+    ],
+)  # fmt: skip
+def test_the_law_of_a_chain_is_known_by_its_states(rule: Any, fits: str | None) -> None:
+    for name in ("sgd", "momentum", "adam"):
+        law = psi.load(name)
+        tx = optax.chain(optax.clip(1.0), rule(), _scale_by_psi(law, 1, epochs=10))
+        found = outside(law, tx.init(jnp.ones(100)))
+        assert bool(found) == (fits != name)
+
+
+def test_a_compiled_update_is_not_told_of_whole_numbers(formula: Law) -> None:
+    tx = _scale_by_psi(formula, STEPS, EPOCHS)
+    for value in (3, True, jnp.int32(3)):
+        with pytest.raises(ValueError, match="value must be a loss, a float in nats; got type"):
+            tx.update(jnp.ones(3), tx.init(jnp.ones(3)), value=value)

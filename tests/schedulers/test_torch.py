@@ -111,6 +111,15 @@ def test_a_trainer_that_steps_after_every_minibatch(formula: Law) -> None:
     assert stepwise == [after[0], after[0], after[1], after[1], after[1], after[2]]
 
 
+def test_a_trainer_that_steps_with_every_minibatch_s_loss(formula: Law) -> None:
+    optimizer = sgd()
+    scheduler = PsiLR(optimizer, formula, 4, 2.0, steps_per_epoch=3)
+    for loss in (1.0, 2.0, 3.0, 0.5, 0.5, 0.5):
+        scheduler.step(loss)
+    after = clock_rates(formula, np.array([2.0, 0.5]), 4, initial_loss=2.0)
+    assert rate(optimizer) == after[2]
+
+
 def test_a_loss_that_is_no_number_keeps_the_rate_and_warns_once(formula: Law) -> None:
     optimizer = sgd()
     scheduler = PsiLR(optimizer, formula, EPOCHS, 2.0)
@@ -147,7 +156,8 @@ def test_groups_keep_their_ratio_and_may_join_later(formula: Law) -> None:
     optimizer.add_param_group({"params": [weights()], "lr": 0.8})  # its own rate until the step
     scheduler.step(0.5)
     first = 0.2 * 0.5 * 0.75
-    assert [rate(optimizer, k) / first for k in range(3)] == pytest.approx([1.0, 0.25, 2.0])
+    # The third joined when the first one's rate was 0.2.
+    assert [rate(optimizer, k) / first for k in range(3)] == pytest.approx([1.0, 0.25, 4.0])
     assert len(scheduler.get_last_lr()) == 3
 
 
@@ -164,7 +174,7 @@ def test_parameters_are_counted() -> None:
     """The shipped law of 1,200 parameters, and of eleven thousand."""
     rates = []
     for shape in ((30, 40), (110, 100)):
-        optimizer = torch.optim.SGD([weights(*shape)], lr=1.0)
+        optimizer = torch.optim.SGD([weights(*shape)], lr=1.0, momentum=0.9)
         PsiLR(optimizer, psi.load("momentum"), EPOCHS, 2.0)
         rates.append(rate(optimizer))
     exponent = next(c.value for c in psi.load("momentum").constants if c.name == "u")
@@ -174,7 +184,7 @@ def test_parameters_are_counted() -> None:
 def test_a_scale_multiplies_the_law() -> None:
     rates = []
     for scale in (0.5, 1.0):
-        optimizer = sgd()
+        optimizer = torch.optim.SGD([weights(30)], lr=1.0)
         PsiLR(optimizer, psi.load("sgd-scaled"), EPOCHS, 2.0, scale)
         rates.append(rate(optimizer))
     assert rates[1] == pytest.approx(2 * rates[0])
@@ -216,7 +226,7 @@ def _step(scheduler: Any, number: int) -> None:
     scheduler.observe(torch.tensor(loss))
     scheduler.observe(0.9 * loss)
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "psi: epoch", UserWarning)
+        warnings.filterwarnings("ignore", "psi: (epoch|outside|[0-9]+ epochs)", UserWarning)
         scheduler.step()
 
 
@@ -376,6 +386,8 @@ dist.destroy_process_group()
         ({"initial_loss": 0.0}, "initial_loss must be positive"),
         ({"scale": 1.0}, "scale must be None"),
         ({"max_change": 0.5}, "max_change must be a factor above 1"),
+        ({"warmup": 4}, "warmup must be < epochs = 4, got 4"),
+        ({"reference": "last"}, "reference must be 'first' or 'largest', got 'last'"),
     ],
 )
 def test_what_makes_no_sense_is_refused(formula: Law, change: dict[str, Any], reason: str) -> None:
@@ -383,9 +395,11 @@ def test_what_makes_no_sense_is_refused(formula: Law, change: dict[str, Any], re
         PsiLR(**({"optimizer": sgd(), "law": formula, "epochs": 4} | change))
 
 
-def test_a_first_group_that_does_not_learn_gives_no_ratio(formula: Law) -> None:
-    with pytest.raises(ValueError, match=r"first parameter group, which must be positive, got 0"):
-        PsiLR(sgd(lr=0.0), formula, 4)
+@pytest.mark.parametrize("which", ["first", "largest"])
+def test_a_reference_that_does_not_learn_gives_no_ratio(formula: Law, which: Any) -> None:
+    reason = f"{which} parameter group, which must be positive, got 0"
+    with pytest.raises(ValueError, match=reason):
+        PsiLR(sgd(lr=0.0), formula, 4, reference=which)
 
 
 @pytest.mark.parametrize("loss", ["1.0x", None, [1.0, 2.0], torch.ones(2)])
@@ -393,3 +407,12 @@ def test_what_is_not_one_number_is_no_loss(formula: Law, loss: Any) -> None:
     scheduler = PsiLR(sgd(), formula, 4)
     with pytest.raises(ValueError, match="a loss must be one number"):
         scheduler.observe(loss)
+
+
+@pytest.mark.parametrize("loss", [3, True, np.int64(3), torch.tensor(3), torch.tensor([True])])
+@pytest.mark.parametrize("call", ["step", "observe"])
+def test_a_whole_number_by_its_type_is_no_loss(formula: Law, loss: Any, call: str) -> None:
+    scheduler = PsiLR(sgd(), formula, 4)
+    with pytest.raises(ValueError, match=r"a loss (must be|is) a float"):
+        getattr(scheduler, call)(loss)
+    assert scheduler.last_epoch == 0

@@ -1,0 +1,65 @@
+"""Parameter groups of a PyTorch optimizer: their rates, ratios and number of parameters."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch.optim import Optimizer
+
+from psi.schedulers.kin import Found, recognise
+
+
+def reference_group(optimizer: Optimizer, which: str) -> int:
+    """The index of the group that gets α. Raises ValueError where its rate is not positive."""
+    if which not in ("first", "largest"):
+        raise ValueError(f"reference must be 'first' or 'largest', got {which!r:.60}")
+    rates = [float(group.get("initial_lr", group["lr"])) for group in optimizer.param_groups]
+    index = rates.index(max(rates)) if which == "largest" else 0
+    if not rates[index] > 0:
+        rule = f"the other groups keep their ratio to the rate of the {which} parameter group"
+        raise ValueError(f"{rule}, which must be positive, got {rates[index]}")
+    return index
+
+
+def ratio(group: dict[str, Any], reference: dict[str, Any], late: bool) -> float:
+    """A group's rate over the reference group's.
+
+    From the start it is that of `initial_lr` where both have one, since a warm-up may have changed
+    the rates in force; for one that joins later, that of the rates in force when it does.
+    """
+    both = "initial_lr" in group and "initial_lr" in reference
+    key = "initial_lr" if both and (not late or not reference["lr"]) else "lr"
+    return float(group[key]) / float(reference[key] or reference["initial_lr"])
+
+
+def ratios(optimizer: Optimizer) -> list[float]:
+    """Each parameter group's rate over the first one's. Raises as `reference_group` does."""
+    first = optimizer.param_groups[reference_group(optimizer, "first")]
+    return [ratio(group, first, late=False) for group in optimizer.param_groups]
+
+
+def set_rates(optimizer: Optimizer, rates: Sequence[float | torch.Tensor]) -> None:
+    """Give each parameter group its rate; one that is a tensor is filled, not replaced."""
+    for group, rate in zip(optimizer.param_groups, rates, strict=True):
+        if isinstance(group["lr"], torch.Tensor):
+            group["lr"].fill_(rate)
+        else:
+            group["lr"] = rate
+
+
+def parameters(optimizer: Optimizer) -> int:
+    """P, the number of numbers that the optimizer trains. Raises ValueError unless it is one."""
+    if not isinstance(optimizer, Optimizer):
+        raise ValueError(f"optimizer must be a torch Optimizer, got {optimizer!r:.60}")
+    return max(sum(p.numel() for group in optimizer.param_groups for p in group["params"]), 1)
+
+
+def recognised(optimizer: Any) -> Found:
+    """The optimizer by its class, inside of what wraps it (Accelerate, ZeRO)."""
+    while isinstance(inner := getattr(optimizer, "optimizer", None), Optimizer):
+        optimizer = inner
+    settings = dict(optimizer.param_groups[0])
+    betas = settings.get("betas")
+    if isinstance(betas, tuple | list) and len(betas) == 2:
+        settings |= {"beta_1": betas[0], "beta_2": betas[1]}
+    return recognise([each.__name__ for each in type(optimizer).__mro__], settings)
