@@ -6,20 +6,22 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import torch
-from torch.optim import Optimizer
+try:
+    import torch
+    from torch.optim import Optimizer
+except ModuleNotFoundError as error:
+    needs = f"PsiCallback needs {error.name}: pip install lightning"
+    raise ModuleNotFoundError(needs, name=error.name) from error
 
 from psi.law.law import Law
 from psi.schedulers.torch import PsiLR
 from psi.schedulers.trainer import Plan
 
 PACKAGES = ("lightning.pytorch", "pytorch_lightning")
-INSTALLED = [name for name in PACKAGES if find_spec(name.partition(".")[0])]
-if not INSTALLED:
-    raise ModuleNotFoundError(
-        "PsiCallback needs lightning: pip install lightning", name="lightning"
-    )
-MODULES = [import_module(name) for name in INSTALLED]
+MODULES = [import_module(name) for name in PACKAGES if find_spec(name.partition(".")[0])]
+if not MODULES:
+    needs = "PsiCallback needs lightning: pip install lightning"
+    raise ModuleNotFoundError(needs, name="lightning")
 MONITORS = tuple(module.callbacks.LearningRateMonitor for module in MODULES)
 if TYPE_CHECKING:
     from lightning.pytorch import Callback, LightningModule, Trainer
@@ -131,15 +133,18 @@ class PsiCallback(Callback):
 
 
 def _optimizer(trainer: "Trainer") -> Optimizer:
-    count, schedulers = len(trainer.optimizers), len(trainer.lr_scheduler_configs)
-    if count != 1 or "lr" not in trainer.optimizers[0].param_groups[0]:
-        raise ValueError(f"Ψ sets the rate of one optimizer, configure_optimizers gives {count}")
-    if schedulers:
+    # Where the model gives none, the trainer has one without parameters.
+    optimizers = [each for each in trainer.optimizers if each.param_groups]
+    if len(optimizers) != 1:
+        raise ValueError(
+            f"Ψ sets the rate of one optimizer, configure_optimizers gives {len(optimizers)}"
+        )
+    if schedulers := len(trainer.lr_scheduler_configs):
         raise ValueError(
             "Ψ is the schedule: configure_optimizers must give the optimizer alone, got "
             f"{schedulers} scheduler(s) with it; for a warm-up: PsiCallback(…, warmup=3)"
         )
-    return trainer.optimizers[0]
+    return optimizers[0]
 
 
 def _epochs(trainer: "Trainer", plan: Plan) -> float:

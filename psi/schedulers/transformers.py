@@ -4,13 +4,12 @@ import math
 from pathlib import Path
 from typing import Any
 
-from torch.optim.lr_scheduler import LambdaLR
-
 try:
+    from torch.optim.lr_scheduler import LambdaLR
     from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
     from transformers.trainer_utils import has_length
 except ModuleNotFoundError as error:
-    needs = f"PsiCallback needs {error.name}: pip install transformers accelerate"
+    needs = f"PsiCallback needs {error.name}: pip install 'transformers[torch]'"
     raise ModuleNotFoundError(needs, name=error.name) from error
 
 from psi.law.law import Law
@@ -121,8 +120,8 @@ class PsiCallback(TrainerCallback):
 
 def _checked(schedule: Any, steps: int) -> LambdaLR:
     """The trainer's schedule. Raises ValueError where it is not the one that it has by default."""
-    times = (0, steps // 2, steps)
-    plain = [1.0] * 3, [(steps - k) / max(1, steps) for k in times]  # constant, linear
+    times = range(0, steps + 1, max(1, steps // 8))
+    plain = [1.0 for _ in times], [(steps - k) / steps for k in times]  # constant, linear
     if not isinstance(schedule, LambdaLR) or any(
         [f(k) for k in times] not in plain for f in schedule.lr_lambdas
     ):
