@@ -40,14 +40,14 @@ def updates(trainer: Any, accumulated: int = 1) -> list[tuple[float, float]]:
 
 
 @pytest.mark.parametrize("accumulated", [1, 2])
-@pytest.mark.parametrize("logs", [{}, {"logging_steps": 2}, {"logging_strategy": "epoch"}])
-def test_the_rates_follow_the_clock(
-    law: Law, tmp_path: Path, accumulated: int, logs: dict[str, Any]
+@pytest.mark.parametrize("logging", ["epoch", "no", "steps"])
+def test_kind_the_rates_follow_the_clock(
+    formula: Law, tmp_path: Path, accumulated: int, logging: str
 ) -> None:
     """Whatever the trainer logs; ε_0 is the loss before the first update."""
-    more = {"gradient_accumulation_steps": accumulated}
-    trainer = train(tmp_path, PsiCallback(law), **more, **logs)
-    follows_the_clock(law, updates(trainer, accumulated))
+    more = {"gradient_accumulation_steps": accumulated, "logging_steps": 2}
+    trainer = train(tmp_path, PsiCallback(formula), logging_strategy=logging, **more)
+    follows_the_clock(formula, updates(trainer, accumulated))
 
 
 def test_the_trainer_logs_its_rate(formula: Law, tmp_path: Path) -> None:
@@ -69,6 +69,7 @@ def test_a_law_by_its_name_takes_settings(tmp_path: Path) -> None:
     assert trainer.state.log_history[0]["step"] == STEPS  # ε_0 is given: no log for it
 
 
+@pytest.mark.slow
 def test_a_period_of_updates(formula: Law, tmp_path: Path) -> None:
     trainer = train(tmp_path, PsiCallback(formula, every=8))
     follows_the_clock(formula, trainer.seen, epochs=3)
@@ -79,6 +80,7 @@ class Rows(torch.utils.data.IterableDataset):
         return iter(labelled())
 
 
+@pytest.mark.slow
 def test_rows_without_a_length(formula: Law, tmp_path: Path) -> None:
     trainer = train(tmp_path, PsiCallback(formula, every=4), data=Rows(), max_steps=12)
     follows_the_clock(formula, trainer.seen, epochs=3)
@@ -107,6 +109,7 @@ BUDGETS: dict[str, tuple[dict[str, Any], dict[str, Any], int]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", BUDGETS)
 def test_kind_the_budget_is_the_trainer_s(formula: Law, tmp_path: Path, case: str) -> None:
     trainer, settings, wanted = BUDGETS[case]
@@ -132,6 +135,7 @@ SAVINGS: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("accumulated", [1, 2])
 @pytest.mark.parametrize("saving", SAVINGS)
 def test_kind_from_any_checkpoint_the_rest_has_the_same_bits(
@@ -147,6 +151,7 @@ def test_kind_from_any_checkpoint_the_rest_has_the_same_bits(
         assert rest.seen == whole.seen[step:], folder.name
 
 
+@pytest.mark.slow
 def test_a_longer_training_goes_on_with_its_own_budget(formula: Law, tmp_path: Path) -> None:
     train(tmp_path, PsiCallback(formula), save_strategy="epoch", num_train_epochs=2)
     callback = PsiCallback(formula)
@@ -156,6 +161,7 @@ def test_a_longer_training_goes_on_with_its_own_budget(formula: Law, tmp_path: P
     assert (clock["epoch"], clock["budget"]) == (EPOCHS, EPOCHS)
 
 
+@pytest.mark.slow
 def test_a_second_training_begins(formula: Law, tmp_path: Path) -> None:
     callback = PsiCallback(formula)
     trainer = train(tmp_path, callback)
@@ -164,10 +170,12 @@ def test_a_second_training_begins(formula: Law, tmp_path: Path) -> None:
     assert callback.scheduler.state_dict()["clock"]["epoch"] == EPOCHS
 
 
+@pytest.mark.slow
 def test_a_checkpoint_without_its_state_is_said(formula: Law, tmp_path: Path) -> None:
     train(tmp_path, save_strategy="epoch", num_train_epochs=2)
-    with pytest.warns(UserWarning, match=f"psi: training goes on after {2 * STEPS} updates and no"):
-        train(tmp_path, PsiCallback(formula), resume=True)
+    first = str(tmp_path / f"checkpoint-{STEPS}")
+    with pytest.warns(UserWarning, match=f"psi: training goes on after {STEPS} updates and no"):
+        train(tmp_path, PsiCallback(formula), resume=first)
 
 
 # What is refused
@@ -203,6 +211,7 @@ def test_kind_another_schedule_is_refused(
         train(tmp_path, PsiCallback(formula), **more)
 
 
+@pytest.mark.slow
 def test_a_constant_schedule_is_replaced_like_the_default(formula: Law, tmp_path: Path) -> None:
     constant = train(tmp_path, PsiCallback(formula), lr_scheduler_type="constant")
     assert constant.seen == train(tmp_path, PsiCallback(formula)).seen
