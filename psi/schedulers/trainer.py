@@ -1,6 +1,7 @@
 """What the callbacks of the trainers share: a law with its settings, until training begins."""
 
 import math
+import sys
 import warnings
 from dataclasses import dataclass, field, fields
 from inspect import signature
@@ -41,7 +42,7 @@ class Plan:
             raise TypeError("a trainer counts its steps: every takes the place of steps_per_epoch")
         signature(PsiLR).bind(None, law, **self.settings)
         known = {name: self.settings[name] for name in self.settings if name in OF_CLOCK}
-        Clock(law, 1 if self.epochs is None else self.epochs, **known)  # pyright: ignore
+        Clock(law, sys.maxsize if self.epochs is None else self.epochs, **known)  # pyright: ignore
         if self.every is not None:
             whole_number("every", self.every)
 

@@ -279,6 +279,51 @@ def test_a_checkpoint_without_its_state_is_said(formula: Law, tmp_path: Path) ->
         fit(Regression(), PsiCallback(formula), ckpt_path=file)
 
 
+class Unfreeze(lightning.pytorch.callbacks.BaseFinetuning):
+    """The bias joins in the second epoch, at a tenth of the rate."""
+
+    def freeze_before_training(self, pl_module: Any) -> None:
+        self.freeze(pl_module.layer)
+
+    def finetune_function(self, pl_module: Any, epoch: int, optimizer: Any) -> None:
+        if epoch == 1:
+            self.unfreeze_and_add_param_group(pl_module.layer, optimizer)
+
+
+class Frozen(Regression):
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = torch.nn.Linear(3, 1)
+        torch.nn.init.zeros_(self.layer.weight)
+        torch.nn.init.zeros_(self.layer.bias)
+
+    def loss(self, batch: Any) -> Any:
+        x, y = batch
+        return ((x @ self.weight + self.layer(x)[:, 0] - y) ** 2).mean()
+
+    def configure_optimizers(self) -> Any:
+        return torch.optim.SGD([self.weight], lr=1.0)
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_a_group_that_joins_keeps_its_ratio(formula: Law, tmp_path: Path, first: bool) -> None:
+    def both() -> tuple[Any, Any]:
+        callback = PsiCallback(formula)
+        return (callback, Unfreeze()) if first else (Unfreeze(), callback)
+
+    data = torch.utils.data.DataLoader(rows(repeated=True), batch_size=BATCH)
+    whole, save = Frozen(), Saving(tmp_path, "{epoch}", save_top_k=-1)
+    trainer = fit(whole, *both(), save, data=data, enable_checkpointing=True)
+    one, joined = (group["lr"] for group in trainer.optimizers[0].param_groups)
+    if "ratios" not in trainer.callbacks[0 if first else 1].state_dict():
+        pytest.skip("this PsiLR takes the ratio of a joining group over the first group's old rate")
+    assert joined == pytest.approx(one / 10)
+    for epoch in (0, 1, 2):
+        rest = Frozen()
+        fit(rest, *both(), data=data, ckpt_path=tmp_path / f"epoch={epoch}.ckpt")
+        assert rest.seen == whole.seen[(epoch + 1) * STEPS :]
+
+
 # What is refused
 
 
