@@ -288,6 +288,8 @@ class Unfreeze(lightning.pytorch.callbacks.BaseFinetuning):
     def finetune_function(self, pl_module: Any, epoch: int, optimizer: Any) -> None:
         if epoch == 1:
             self.unfreeze_and_add_param_group(pl_module.layer, optimizer)
+        elif epoch > 1:  # in a resumed training Lightning has frozen it anew
+            self.make_trainable(pl_module.layer)
 
 
 class Frozen(Regression):
