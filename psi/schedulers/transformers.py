@@ -76,7 +76,7 @@ class PsiCallback(TrainerCallback):
     ) -> None:
         """Ask for a log where the loss is needed now."""
         del args, kwargs
-        first = state.global_step == 1 and "initial_loss" not in self._plan.settings
+        first = state.global_step == 1 and self._plan.settings.get("initial_loss") is None
         ends = state.global_step % self._period == 0
         control.should_log |= first or ends or control.should_save or control.should_evaluate
 

@@ -47,8 +47,10 @@ def periods(model: Regression) -> list[float]:
 @pytest.mark.parametrize("accumulated", [1, 4])
 def test_the_rates_follow_the_clock(law: Law, accumulated: int) -> None:
     model = Regression()
-    trainer = fit(model, PsiCallback(law), accumulate_grad_batches=accumulated)
-    follows_the_clock(law, model.seen)
+    initial = None if accumulated == 1 else 3.0  # given, the scale of the losses matters
+    callback = PsiCallback(law, initial_loss=initial)
+    trainer = fit(model, callback, accumulate_grad_batches=accumulated)
+    follows_the_clock(law, model.seen, initial)
     first, second = (group["lr"] for group in trainer.optimizers[0].param_groups)
     assert second == pytest.approx(first / 2)
 
