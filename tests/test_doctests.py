@@ -69,7 +69,9 @@ PUBLIC = (
     "psi.advice.range_torch.range_steps",
     "psi.schedulers.PsiLR",
     "psi.schedulers.PsiSchedule",
+    "psi.schedulers.lightning.PsiCallback",
     "psi.schedulers.scale_by_psi",
+    "psi.schedulers.transformers.PsiCallback",
     "psi.lab.engine.policy.Policy",
     "psi.lab.engine.policy.law_policy",
     "psi.lab.engine.policy.trajectory",
@@ -99,6 +101,8 @@ FRAMEWORK = {
     "range_torch": ("torch",),
     "range_keras": ("keras", "torch"),
     "PsiLR": ("torch",),
+    "lightning": ("torch", "lightning"),
+    "transformers": ("torch", "transformers", "accelerate"),
     "PsiSchedule": ("keras", "torch"),
 }
 """What must be installed for a part of a name, else its test is skipped."""

@@ -7,11 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from psi.law.law import Law
-from tests.schedulers.drivers import clock_rates
 
 torch = pytest.importorskip("torch")
 lightning = pytest.importorskip("lightning")
@@ -19,47 +17,41 @@ transformers = pytest.importorskip("transformers")
 pytest.importorskip("accelerate")
 
 from psi.schedulers.torch import PsiLR  # noqa: E402
+from tests.schedulers.trainings import (  # noqa: E402
+    BATCH,
+    EPOCHS,
+    STEPS,
+    Classifier,
+    Regression,
+    Seen,
+    fit,
+    follows_the_clock,
+    labelled,
+)
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]  # the trainers' own warnings
-ROWS, BATCH, EPOCHS = 96, 16, 4
-STEPS = ROWS // BATCH
-Seen = list[tuple[float, float]]
-"""(loss, rate in force) of every minibatch."""
-
-
-def follows_the_clock(law: Law, seen: Seen, initial_loss: float | None = None) -> None:
-    """Constant within an epoch, and that of its mean losses; ε_0 is the first minibatch's loss."""
-    losses, rates = np.array(seen).reshape(EPOCHS, STEPS, 2).transpose(2, 0, 1)
-    initial_loss = losses[0, 0] if initial_loss is None else initial_loss
-    expected = clock_rates(law, losses.mean(1), EPOCHS, initial_loss=initial_loss)[:-1]
-    np.testing.assert_allclose(rates, np.repeat(expected[:, None], STEPS, 1), rtol=1e-6)
-    assert len(np.unique(rates)) == EPOCHS
 
 
 # Lightning
 
 
-class Regression(lightning.LightningModule):
-    """w·x on rows in their order, with two parameter groups; tells or lets Lightning tell."""
+class Scheduled(Regression):
+    """With a PsiLR that is told of every loss, or of what Lightning monitors."""
 
     def __init__(self, law: Law, monitored: bool = False) -> None:
         super().__init__()
-        self.law, self.monitored, self.seen = law, monitored, Seen()
-        self.weight = torch.nn.Parameter(torch.full((3,), 0.5))
-        self.bias = torch.nn.Parameter(torch.zeros(()))
+        self.law, self.monitored = law, monitored
 
     def training_step(self, batch: Sequence[Any]) -> Any:
-        x, y = batch
-        loss = ((x @ self.weight + self.bias - y) ** 2).mean()
+        loss = super().training_step(batch)
         if not self.monitored:
             self.lr_schedulers().observe(loss)  # type: ignore
+            self.seen[-1] = (loss.item(), self.trainer.optimizers[0].param_groups[0]["lr"])
         self.log("loss", loss, on_step=False, on_epoch=True)
-        self.seen.append((loss.item(), self.optimizers().param_groups[0]["lr"]))  # type: ignore
         return loss
 
     def configure_optimizers(self) -> Any:
-        groups = [{"params": [self.weight]}, {"params": [self.bias], "lr": 0.5}]
-        optimizer = torch.optim.SGD(groups, lr=1.0)
+        optimizer = super().configure_optimizers()
         initial = 2.0 if self.monitored else None
         scheduler: Any = PsiLR(optimizer, self.law, EPOCHS, initial)
         if self.monitored:
@@ -67,66 +59,38 @@ class Regression(lightning.LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": scheduler}
 
 
-def lightning_fit(model: Any, epochs: int = EPOCHS, **more: Any) -> Any:
-    generator = torch.Generator().manual_seed(0)
-    x = torch.randn(ROWS, 3, generator=generator)
-    rows = torch.utils.data.TensorDataset(x, x.sum(1) + 1)
-    batches = torch.utils.data.DataLoader(rows, batch_size=BATCH)
-    resumed = more.pop("ckpt_path", None)
-    trainer = lightning.Trainer(
-        max_epochs=epochs, accelerator="cpu", logger=False, enable_progress_bar=False,
-        enable_model_summary=False, **{"enable_checkpointing": False} | more,
-    )  # fmt: skip
-    trainer.fit(model, batches, ckpt_path=resumed)
-    return trainer
-
-
 def test_lightning_steps_it_after_every_epoch(formula: Law) -> None:
-    model = Regression(formula)
-    trainer = lightning_fit(model)
+    model = Scheduled(formula)
+    trainer = fit(model)
     follows_the_clock(formula, model.seen)
     first, second = (group["lr"] for group in trainer.optimizers[0].param_groups)
     assert second == pytest.approx(first / 2)
 
 
 def test_lightning_accumulates_gradients(formula: Law) -> None:
-    model = Regression(formula)
-    lightning_fit(model, accumulate_grad_batches=2)
+    model = Scheduled(formula)
+    fit(model, accumulate_grad_batches=2)
     follows_the_clock(formula, model.seen)
 
 
 def test_lightning_hands_over_the_loss_it_monitors(formula: Law) -> None:
-    model = Regression(formula, monitored=True)
-    lightning_fit(model)
+    model = Scheduled(formula, monitored=True)
+    fit(model)
     follows_the_clock(formula, model.seen, initial_loss=2.0)
 
 
 def test_lightning_goes_on_from_its_checkpoint(formula: Law, tmp_path: Path) -> None:
-    whole = Regression(formula)
+    whole = Scheduled(formula)
     every = lightning.pytorch.callbacks.ModelCheckpoint(
         tmp_path, "{epoch}", save_top_k=-1, every_n_epochs=1
     )
-    lightning_fit(whole, enable_checkpointing=True, callbacks=[every])
-    rest = Regression(formula)
-    lightning_fit(rest, ckpt_path=tmp_path / "epoch=1.ckpt")
+    fit(whole, every, enable_checkpointing=True)
+    rest = Scheduled(formula)
+    fit(rest, ckpt_path=tmp_path / "epoch=1.ckpt")
     assert rest.seen == whole.seen[2 * STEPS :]
 
 
 # Hugging Face
-
-
-class Classifier(torch.nn.Module):
-    """What the trainer asks of a model: keywords in, a mapping with the loss out."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.layer = torch.nn.Linear(3, 2)
-        torch.nn.init.constant_(self.layer.weight, 0.1)
-        torch.nn.init.zeros_(self.layer.bias)
-
-    def forward(self, x: Any, labels: Any) -> dict[str, Any]:
-        logits = self.layer(x)
-        return {"loss": torch.nn.functional.cross_entropy(logits, labels), "logits": logits}
 
 
 class PsiTrainer(transformers.Trainer):
@@ -139,9 +103,6 @@ class PsiTrainer(transformers.Trainer):
 
 
 def hf_train(law: Law, folder: Path, resume: bool = False, accumulated: int = 1) -> Any:
-    generator = torch.Generator().manual_seed(0)
-    x = torch.randn(ROWS, 3, generator=generator)
-    rows = [{"x": each, "labels": (each.sum() > 0).long()} for each in x]
     model = Classifier()
     optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
     updates = STEPS // accumulated
@@ -152,7 +113,7 @@ def hf_train(law: Law, folder: Path, resume: bool = False, accumulated: int = 1)
         disable_tqdm=True, logging_strategy="epoch", seed=3,
     )  # fmt: skip
     trainer = PsiTrainer(
-        model, arguments, train_dataset=rows, optimizers=(optimizer, scheduler)  # type: ignore
+        model, arguments, train_dataset=labelled(), optimizers=(optimizer, scheduler)  # type: ignore
     )  # fmt: skip
     trainer.seen = Seen()
     last = str(folder / f"checkpoint-{2 * updates}") if resume else None
