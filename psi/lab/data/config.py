@@ -85,7 +85,7 @@ class GenerateConfig:
         for task in self.tasks:
             check_task(task)
         for path in self.data_files():
-            if not path.is_file():
+            if not path.exists():
                 raise ValueError(f"no such data file: {path}")
         labels = [
             called(spec.name) + spec.label(self.hyper).removeprefix(spec.name)
@@ -195,7 +195,10 @@ def _value(name: str, kind: Any, text: str) -> Any:
         raise ValueError(f"{name} must be {kind.__name__}, got {text!r}") from None
 
 
-ADDED = ("optimizers", "vary", "families", "plugin")
+ADDED = (
+    "optimizers", "vary", "families", "plugin",
+    "force_header", "delimiter", "encoding", "ignore", "numeric", "categorical",
+)  # fmt: skip
 """Fields that came later: where they are empty they are not part of a data set's identity."""
 
 
@@ -209,6 +212,8 @@ def flat(config: Any) -> dict[str, Any]:
             value = [str(path) for path in value]
         inner = value if isinstance(value, dict) else {"": value}
         for key, each in inner.items():
+            if key in ADDED and not each:
+                continue
             value = list(each) if isinstance(each, tuple) else each
             fields[f"{name}.{key}" if key else name] = value
     return fields
@@ -225,7 +230,7 @@ def from_flat(fields: dict[str, Any]) -> GenerateConfig:
     for key, value in fields.items():
         name, _, inner = key.partition(".")
         if inner and name in nested:
-            nested[name][inner] = value
+            nested[name][inner] = tuple(value) if isinstance(value, list) else value
         elif key in known:
             plain[key] = tuple(value) if isinstance(value, list) else value
     plain["plugin"] = tuple(Path(path) for path in plain.get("plugin", ()))

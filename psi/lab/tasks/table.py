@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import jax
 
@@ -17,6 +18,9 @@ from psi.lab.tasks.names import (
     file_and_target,
 )
 from psi.lab.tasks.task import Task
+
+if TYPE_CHECKING:
+    from psi.lab.tasks.columns import Description
 
 
 def spec_task(spec: Spec, optimizer: str) -> Task:
@@ -68,6 +72,25 @@ def make_task(name: str, hyper: Hyper | None = None, data: DataConfig | None = N
     if (file := file_and_target(name)) is not None:
         return _of_file(*file, data, hyper)
     return _synthetic(name, hyper)
+
+
+def describe(name: str, data: DataConfig) -> "Description | None":
+    """What each column of a file or an OpenML data set is; None for any other task.
+
+    Raises ValueError as `make_task` does.
+    """
+    if name in TASKS:
+        return None
+    if name.startswith("openml:"):
+        from psi.lab.tasks import openml
+
+        return openml.describe(name.removeprefix("openml:"), data)
+    if (file := file_and_target(name)) is None:
+        return None
+    from psi.lab.tasks import files
+
+    path, target = file
+    return files.describe(path, data if target is None else replace(data, target=target))
 
 
 def _users(name: str, hyper: Hyper) -> Task:
