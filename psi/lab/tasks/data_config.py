@@ -51,7 +51,7 @@ class DataConfig:
             raise ValueError(f"delimiter must be one character, no quote, got {self.delimiter!r}")
         if self.encoding:
             try:
-                b"".decode(self.encoding)
+                "a".encode(self.encoding)
             except LookupError:
                 raise ValueError(f"unknown encoding {self.encoding!r}") from None
         asked = Counter((*self.ignore, *self.numeric, *self.categorical))

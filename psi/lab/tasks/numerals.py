@@ -39,7 +39,7 @@ def _pattern(mark: str) -> re.Pattern[str]:
     whole = rf"(?:[1-9][0-9]{{0,2}}(?:{group}[0-9]{{2,3}})*{group}[0-9]{{3}}|[0-9]+)"
     mark = re.escape(mark)
     body = rf"(?:{whole}(?:{mark}[0-9]*)?|{mark}[0-9]+)(?:[eE][+-]?[0-9]+)?"
-    signed = rf"[-+]?\s*{_MONEY}?\s*[-+]?\s*{body}\s*(?:{_MONEY}|%)?"
+    signed = rf"(?:[-+]?\s*{_MONEY}?|{_MONEY}\s*[-+])\s*{body}\s*(?:{_MONEY}|%)?"
     return re.compile(rf"{signed}-?|\(\s*{signed}\s*\)|[-+]?inf(?:inity)?", re.ASCII)
 
 

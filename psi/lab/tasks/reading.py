@@ -164,9 +164,6 @@ def _check_first(rows: pd.DataFrame, data: DataConfig) -> None:
     in its column is data, one that is alone among cells that all come again a name.
     """
     first, rest = rows.iloc[0], rows.iloc[1 : SAMPLE + 1]
-    again = (rows.iloc[1:] == first).all(axis=1).to_numpy()
-    if data.header and again.any() and not first.map(looks_numeric).any():
-        raise ValueError(f"row {int(again.argmax()) + 1} repeats the names in the first line")
     values = names = texts_again = texts_alone = 0
     for cell, column in zip(first, rest.items(), strict=True):
         below = column[1][~column[1].isin(MISSING)]
@@ -188,3 +185,6 @@ def _check_first(rows: pd.DataFrame, data: DataConfig) -> None:
             )
     elif not data.header and not values and (names or 2 * texts_alone > len(first)):
         raise ValueError(f"the first line ({shown}) looks like names: leave out --no-header")
+    again = (rows.iloc[1:] == first).all(axis=1).to_numpy()
+    if data.header and again.any():
+        raise ValueError(f"row {int(again.argmax()) + 1} repeats the names in the first line")
