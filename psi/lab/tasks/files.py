@@ -85,12 +85,12 @@ def _read_csv(path: Path, files: list[Path], data: DataConfig) -> UserTable:
     first, *others = tables.values()
     if not path.is_dir():
         return first
-    for file, table in tables.items():
-        if list(table.cells.columns) != list(first.cells.columns):
+    cells = {f: t.cells.assign(**keys_of(path, f)) for f, t in tables.items()}
+    for file, part in cells.items():
+        if list(part.columns) != list(cells[files[0]].columns):
             raise ValueError(f"{path}: {file.name} and {files[0].name} differ in their columns")
-        for key, value in keys_of(path, file).items():
-            table.cells.insert(0, key, value)
-    cells = pd.concat({str(f.relative_to(path)): table.cells for f, table in tables.items()})
+    cells = pd.concat({str(f.relative_to(path)): part for f, part in cells.items()})
+    cells = cells[[*keys_of(path, files[0]), *first.cells.columns]]  # the target stays the last
     notes = (*first.notes, f"{len(files)} parts")
     return UserTable(cells, notes, any(table.comma for table in (first, *others)))
 

@@ -23,7 +23,7 @@ from pandas.api.types import (
 
 from psi.lab.tasks.data_config import DataConfig
 from psi.lab.tasks.encoding import is_number
-from psi.lab.tasks.numerals import GAPS, MISSING, READINGS, decimal_votes, numbers, plain
+from psi.lab.tasks.numerals import GAPS, MISSING, READINGS, days, decimal_votes, numbers, plain
 
 MAX_CLASSES = 20  # whole numbers that take more values are a regression's, unless told otherwise
 FEW_MARKS = 5  # distinct texts that a column of numbers may hold
@@ -98,6 +98,10 @@ def take_inventory(
     comma = _comma(table, comma)
     columns: list[Column] = []
     inputs: list[pd.Series] = []
+    whole = _parts(table[target])
+    if isinstance(whole, str) or whole[0].name != target:
+        what = whole if isinstance(whole, str) else f"lists of {len(whole)}"
+        raise ValueError(f"the target {target!r} must be a number or a class a row, got {what}")
     goal = read_cells(table[target], comma, "numeric" if data.kind == "regression" else "")
     for name in table.columns:
         asked = next((how for how in ("numeric", "categorical") if name in getattr(data, how)), "")
@@ -124,18 +128,17 @@ def read_cells(column: pd.Series, comma: bool, asked: str = "") -> Cells:
     """The cells of a column. `asked`: numeric or categorical, whatever they look like."""
     dtype: Any = column.dtype
     if is_datetime64_any_dtype(dtype) and asked != "categorical":
-        stamps = pd.to_datetime(column, utc=True)
-        days = (stamps - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(days=1)
-        return Cells(days.astype(np.float64), "dates, as days", [""] * int(column.isna().sum()))
+        return Cells(days(column), "dates, as days", [""] * int(column.isna().sum()))
     if is_timedelta64_dtype(dtype) and asked != "categorical":
         spans = column.dt.total_seconds()
         return Cells(
             spans.astype(np.float64), "durations, as seconds", [""] * int(column.isna().sum())
         )
     if asked != "categorical" and (is_number(dtype) or (asked and is_bool_dtype(dtype))):
-        values = pd.Series(column.to_numpy(np.float64, na_value=np.nan), column.index)
+        floats = column.to_numpy(np.float64, na_value=np.nan)
+        values = pd.Series(floats, column.index, name=column.name)
         unsaid = [""] * int(column.isna().sum())
-        return Cells(values.rename(column.name), "", unsaid, integers=is_integer_dtype(dtype))
+        return Cells(values, "", unsaid, integers=is_integer_dtype(dtype))
     if (is_bool_dtype(dtype) or dtype == "category") and not asked:
         return Cells(column, "", [""] * int(column.isna().sum()))
     return _of_texts(plain(column), comma, asked)
@@ -196,7 +199,7 @@ def _left_out(name: str, cells: Cells, asked: str, is_label: bool) -> str:
     if not distinct:
         return "no cell has a value"
     if distinct == 1 and rows == len(values):
-        return f"constant: {values.iloc[0]}"
+        return f"constant: {values.iloc[0]:g}" if cells.numeric else f"constant: {values.iloc[0]}"
     if asked:
         return ""
     if is_label:
@@ -229,24 +232,27 @@ def _column(name: str, cells: Cells, why: str = "", kind: Kind | None = None) ->
 
 def _parts(column: pd.Series) -> list[pd.Series] | str:
     """A column of lists as one column an element; the reason where it cannot be used."""
-    if column.dtype != object or column.isna().all():
+    some = column.dropna()
+    if column.dtype != object or some.empty:
         return [column]
-    sizes = {np.shape(cell) for cell in column if cell is not None and cell is not pd.NA}
-    some = column[column.map(lambda cell: cell is not None and cell is not pd.NA)]
-    if some.map(lambda cell: isinstance(cell, dict)).any():
-        return "nested: a record in each cell"
-    if some.map(lambda cell: isinstance(cell, bytes)).any():
-        return "bytes"
+    for kind, reason in ((dict, "nested records"), (bytes, "bytes")):
+        if some.map(lambda cell, kind=kind: isinstance(cell, kind)).any():
+            return reason
     if not some.map(lambda cell: isinstance(cell, list | tuple | np.ndarray)).any():
         return [column]
     try:
-        array = np.array(some.to_list(), np.float64)
+        array = np.array([_nested(cell) for cell in some], np.float64)
     except (ValueError, TypeError):
         array = np.empty(0)
     if array.ndim < 2 or not array.size:
-        return f"lists of different lengths, or not of numbers ({len(sizes)} shapes)"
+        return "lists of different lengths, or not of numbers"
     flat = pd.DataFrame(array.reshape(len(some), -1), some.index).reindex(column.index)
     return [flat[k].rename(f"{column.name}[{k}]") for k in flat.columns]
+
+
+def _nested(cell: Any) -> Any:
+    """A cell's lists as lists throughout, without arrays of arrays."""
+    return [_nested(each) for each in cell] if isinstance(cell, list | tuple | np.ndarray) else cell
 
 
 def _comma(table: pd.DataFrame, suggested: bool) -> bool:

@@ -130,8 +130,15 @@ def dates(texts: Sequence[str]) -> Values:
 
 
 def _days(cells: pd.Series, form: str) -> Values:
-    stamps = pd.to_datetime(cells, format=form, utc=True, errors="coerce")
-    return ((stamps - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(days=1)).to_numpy(np.float64)
+    return days(pd.to_datetime(cells, format=form, utc=True, errors="coerce")).to_numpy()
+
+
+def days(stamps: pd.Series) -> pd.Series:
+    """Days since 1970 in UTC of a column of dates, as float64."""
+    # In microseconds, since nanoseconds end in the year 2262.
+    stamps = pd.to_datetime(stamps, utc=True).dt.as_unit("us")
+    start = pd.Timestamp(0, tz="UTC").as_unit("us")
+    return ((stamps - start) / pd.Timedelta(days=1)).astype(np.float64)
 
 
 def durations(texts: Sequence[str]) -> Values:
