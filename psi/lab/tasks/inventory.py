@@ -23,16 +23,25 @@ from pandas.api.types import (
 
 from psi.lab.tasks.data_config import DataConfig
 from psi.lab.tasks.encoding import is_number
-from psi.lab.tasks.numerals import GAPS, MISSING, READINGS, days, decimal_votes, numbers, plain
+from psi.lab.tasks.numerals import (
+    GAPS,
+    MISSING,
+    READINGS,
+    SAMPLE,
+    days,
+    decimal_votes,
+    numbers,
+    plain,
+)
 
 MAX_CLASSES = 20  # whole numbers that take more values are a regression's, unless told otherwise
 FEW_MARKS = 5  # distinct texts that a column of numbers may hold
 SHOWN = 5  # marks that an inventory shows
 COUNTER = 20  # rows from which 1, 2, 3, … is no accident
-SAMPLE = 1000
 _ID = re.compile(
     r"(?i:(^|.*[\W_])(id|ids|uid|uuid|guid|idx|index|rowid|rownames?|row|no|nr|number|serial)\W*$)"
     r"|(?i:.*(user|customer|client|patient|passenger|student|employee|order|product|sample)id$)"
+    r"|(?i:(.*[\W_])?(code|sku|ssn|isbn|ean|barcode|account|invoice|phone|record)$)"
     r"|(?i:ids?[\W_].*$)|.*[a-z](ID|Id|Uid|UUID|No|Nr|Number|Index)$|Unnamed: \d+$|level_\d+$"
 )
 Kind = Literal["numbers", "categories", "left out"]
@@ -147,16 +156,19 @@ def read_cells(column: pd.Series, comma: bool, asked: str = "") -> Cells:
 def _of_texts(texts: pd.Series, comma: bool, asked: str) -> Cells:
     missing = texts.isin(MISSING)
     present = texts[~missing]
-    words = texts.where(~missing, None)
+    words = texts.astype(object).where(~missing, None)
     unsaid = texts[missing].to_list()
     if asked == "categorical" or present.empty:
         return Cells(words, "", unsaid)
-    codes = present.str.fullmatch(r"0[0-9]+")
+    codes = present.str.fullmatch("0[0-9]+")
     if codes.any() and not asked:
         return Cells(words, f"codes, as {present[codes].iloc[0]!r}", unsaid)
-    distinct = present.unique().tolist()
+    positions, distinct = pd.factorize(present)
+    distinct = distinct.astype(object).tolist()
     for why, read in (("", lambda cells: numbers(cells, comma)), *READINGS):
-        found = present.map(dict(zip(distinct, read(distinct), strict=True))).astype(np.float64)
+        if np.isnan(read(distinct[:SAMPLE])).all():
+            continue
+        found = pd.Series(read(distinct)[positions], present.index, name=texts.name)
         slips = present[found.isna()]
         if (asked and len(slips) < len(present)) or _is_numbers(found, slips):
             why = why or _written(present, found)
@@ -178,7 +190,7 @@ def _is_numbers(found: pd.Series, slips: pd.Series) -> bool:
 
 def _written(present: pd.Series, found: pd.Series) -> str:
     """How the numbers are written, by an example, where not as a program writes them."""
-    odd = present[found.notna() & ~present.str.fullmatch(r"[-+.\deE]+|[-+]?[a-zA-Z]+")]
+    odd = present[found.notna() & ~present.str.fullmatch("[-+.0-9eE]+|[-+]?[a-zA-Z]+")]
     return f"{odd.iloc[0]!r} is {found[odd.index[0]]:.10g}" if len(odd) else ""
 
 
@@ -223,7 +235,8 @@ def _column(name: str, cells: Cells, why: str = "", kind: Kind | None = None) ->
     seen = Counter([*cells.missing, *cells.slips])
     kind = kind or ("numbers" if cells.numeric else "categories")
     if kind == "categories":
-        why = f"{why}; " * bool(why) + f"{cells.values.nunique()} distinct values"
+        count = cells.values.nunique()
+        why = f"{why}; " * bool(why) + f"{count} distinct value{'s' * (count != 1)}"
     if kind != "left out" and cells.why:
         why = f"{why}; " * bool(why) + cells.why
     marks = tuple(mark for mark, _ in seen.most_common(SHOWN))

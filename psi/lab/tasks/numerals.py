@@ -24,6 +24,9 @@ GAPS = frozenset(
      "#ref!", "#name?", "#num!", "#null!", "#n/v", "#nv")
 )  # fmt: skip
 """Cells without a number where a column is one of numbers, in any letter case."""
+SAMPLE = 1000
+"""Cells of a column that tell its decimal mark."""
+_ODD = "[ \t\n\r−\u00a0\u2007\u2009\u202f]"
 _MONEY = r"(?:R\$|[A-Z]{0,2}\$|[€£¥₹₽₩]|USD|EUR|GBP|CHF|JPY|INR|Rs\.?)"
 _UNIT = re.compile(r"[0-9.,]\s*([A-Za-zµμ°\"'][\w°/²³^.\"-]{0,9})$")
 _DATE = re.compile(
@@ -48,8 +51,15 @@ _PATTERNS = {mark: _pattern(mark) for mark in ".,"}
 
 def plain(cells: pd.Series) -> pd.Series:
     """Cells as text without blanks around them, an empty text where one is missing."""
-    texts = cells.astype(object).where(cells.notna(), "")
-    return texts.map(lambda cell: " ".join(str(cell).split()).replace("−", "-")).astype(object)
+    texts = cells.where(cells.notna(), "")
+    if not isinstance(cells.dtype, pd.StringDtype):
+        return texts.astype(object).map(_plain).astype("str")
+    odd = texts.str.contains(_ODD)  # few, if any: the rest stays as it is
+    return texts.mask(odd, texts[odd].map(_plain)) if odd.any() else texts
+
+
+def _plain(cell: object) -> str:
+    return " ".join(str(cell).split()).replace("−", "-")
 
 
 def looks_numeric(text: str) -> bool:
@@ -72,9 +82,11 @@ def numbers(texts: Sequence[str], comma: bool) -> Values:
 
     `comma`: the mark where they do not, as 1,234 and 1.234.
     """
-    votes = decimal_votes(texts)
+    votes = decimal_votes(texts[:SAMPLE])
     mark = "," if votes > 0 or (comma and not votes) else "."
     found = _floats(texts, mark)
+    if not np.isnan(found).any():
+        return found
     units = Counter(unit[1] for unit in map(_UNIT.search, texts) if unit)
     if len(units) == 1 and 2 * units.total() >= len(texts):
         (unit,) = units

@@ -19,7 +19,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from psi.lab.tasks.data_config import DataConfig
-from psi.lab.tasks.numerals import MISSING, looks_numeric
+from psi.lab.tasks.numerals import MISSING, looks_numeric, plain
 
 DELIMITERS = ((",", "commas"), (";", "semicolons"), ("\t", "tabs"), ("|", "bars"), (" ", "blanks"))
 SAMPLE = 200  # lines that tell the delimiter, and rows that the first line is compared with
@@ -132,7 +132,7 @@ def _delimiter(lines: Sequence[str]) -> str:
         (width, count), *_ = Counter(map(len, rows)).most_common(1)
         cells = [cell.strip() for row in rows for cell in row]
         numeric = sum(map(looks_numeric, cells)) / len(cells)
-        if width > 1 and (delimiter != " " or numeric > 0.5):
+        if width > 1 and (delimiter != " " or numeric > 0.3):
             scores.append((count / len(rows), numeric, width, delimiter))
     best = max(scores, key=lambda score: score[:3], default=None)
     head = next((line for line in lines if line.strip()), "")
@@ -154,7 +154,7 @@ def _rows(text: str, delimiter: str) -> pd.DataFrame:
         io.StringIO(text), sep=r"\s+" if delimiter == " " else delimiter, header=None, dtype=str,
         keep_default_na=False, skipinitialspace=True, low_memory=False,
     )  # fmt: skip
-    return table.fillna("").astype(object).map(lambda cell: " ".join(cell.split()))
+    return table.apply(plain)
 
 
 def _check_first(rows: pd.DataFrame, data: DataConfig) -> None:

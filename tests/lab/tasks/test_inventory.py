@@ -109,7 +109,7 @@ def test_kind_categories(name):
     found, inputs = column(cells)
     assert found.kind == "categories", found
     assert inputs.iloc[:, 0].nunique() == distinct
-    assert f"{distinct} distinct values" in found.why
+    assert f"{distinct} distinct value" in found.why
 
 
 LEFT_OUT = {
