@@ -148,6 +148,9 @@ BAD = {
     "a slip in classes": ("mine.csv", last(p=put(["a", "b"] * 30, r7="c")), [], "class c has 1"),
     "few whole numbers": ("mine.csv", last(p=R.permutation(60) % 19), [], "--kind regression"),
     "decimals, a slip": ("mine.csv", last(p=put(SIZES, r7="7,5x")), [], "'7,5x' in row 8"),
+    "two decimal marks": ("mine.csv", last(p=[f"{s}".replace(".", "," if k % 2 else ".")
+                                              for k, s in enumerate(SIZES)]), [],
+                          "the target 'p' is numbers but for"),
     "no names": ("mine.csv", table().to_csv(index=False, header=False), [], "--no-header"),
     "names as data": ("mine.csv", csv(), ["--no-header"], "looks like names"),
     "two of one name": ("mine.csv", csv().replace("count", "size", 1), [], "two columns are named"),

@@ -24,12 +24,13 @@ from pandas.api.types import (
 from psi.lab.tasks.data_config import DataConfig
 from psi.lab.tasks.encoding import is_number
 from psi.lab.tasks.numerals import (
-    GAPS,
     MISSING,
     READINGS,
     SAMPLE,
     days,
     decimal_votes,
+    is_gap,
+    looks_numeric,
     numbers,
     plain,
 )
@@ -70,7 +71,7 @@ class Cells(NamedTuple):
     missing: Sequence[str] = ()
     """Texts of cells without a value."""
     slips: pd.Series = pd.Series([], dtype=object)
-    """Texts of cells that are no number in a column of numbers."""
+    """Texts of cells that are no number where most are."""
     integers: bool = False
     """Whether they are whole numbers without a decimal point."""
 
@@ -174,6 +175,10 @@ def _of_texts(texts: pd.Series, comma: bool, asked: str) -> Cells:
             why = why or _written(present, found)
             integers = bool(present.str.fullmatch("[0-9]+").all())
             return Cells(found.reindex(texts.index), why, unsaid, slips, integers)
+    shown = [looks_numeric(text) for text in distinct[:SAMPLE]]
+    if len(shown) > MAX_CLASSES and 2 * sum(shown) > len(shown):
+        slips = present[np.isnan(numbers(distinct, comma))[positions]]
+        return Cells(words, f"numbers but for {slips.iloc[0]!r} and others", unsaid, slips)
     return Cells(words, "", unsaid)
 
 
@@ -182,7 +187,7 @@ def _is_numbers(found: pd.Series, slips: pd.Series) -> bool:
 
     Where numbers take few values, as 0 1 2 3+ do, only single cells count as a slip.
     """
-    odd = slips[~slips.str.lower().isin(GAPS)]
+    odd = slips[~slips.map(is_gap).astype(bool)]
     if len(slips) == len(found) or 2 * len(odd) > len(found) or odd.nunique() > FEW_MARKS:
         return False
     return found.nunique() > MAX_CLASSES or len(odd) <= max(2, len(found) // 100)
@@ -227,12 +232,13 @@ def _left_out(name: str, cells: Cells, asked: str, is_label: bool) -> str:
     if isinstance(values.dtype, pd.CategoricalDtype) or is_bool_dtype(values.dtype):
         return ""
     if distinct > max(MAX_CLASSES, rows / 2) or (distinct >= 0.95 * rows and _ID.match(name)):
-        return f"an identifier or a text: {distinct} distinct values in {rows} cells"
+        what = cells.why or "an identifier or a text"
+        return f"{what}: {distinct} distinct values in {rows} cells"
     return ""
 
 
 def _column(name: str, cells: Cells, why: str = "", kind: Kind | None = None) -> Column:
-    seen = Counter([*cells.missing, *cells.slips])
+    seen = Counter([*cells.missing, *(cells.slips if cells.numeric else ())])
     kind = kind or ("numbers" if cells.numeric else "categories")
     if kind == "categories":
         count = cells.values.nunique()

@@ -62,6 +62,11 @@ def _plain(cell: object) -> str:
     return " ".join(str(cell).split()).replace("−", "-")
 
 
+def is_gap(text: str) -> bool:
+    """Whether a cell says that there is no value, or no number."""
+    return text in MISSING or text.lower() in GAPS
+
+
 def looks_numeric(text: str) -> bool:
     """Whether a cell is a number in some way of writing it."""
     return any(pattern.fullmatch(text) for pattern in _PATTERNS.values())

@@ -19,7 +19,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from psi.lab.tasks.data_config import DataConfig
-from psi.lab.tasks.numerals import MISSING, looks_numeric, plain
+from psi.lab.tasks.numerals import is_gap, looks_numeric, plain
 
 DELIMITERS = ((",", "commas"), (";", "semicolons"), ("\t", "tabs"), ("|", "bars"), (" ", "blanks"))
 SAMPLE = 200  # lines that tell the delimiter, and rows that the first line is compared with
@@ -166,8 +166,8 @@ def _check_first(rows: pd.DataFrame, data: DataConfig) -> None:
     first, rest = rows.iloc[0], rows.iloc[1 : SAMPLE + 1]
     values = names = texts_again = texts_alone = 0
     for cell, column in zip(first, rest.items(), strict=True):
-        below = column[1][~column[1].isin(MISSING)]
-        if cell in MISSING or not len(below):
+        below = column[1][~column[1].map(is_gap).astype(bool)]
+        if is_gap(cell) or below.empty:
             continue
         if below.map(looks_numeric).mean() > 0.9:
             values += looks_numeric(cell)
@@ -178,7 +178,7 @@ def _check_first(rows: pd.DataFrame, data: DataConfig) -> None:
             texts_alone += cell not in counts and counts.min() > 1
     shown = ", ".join(first[:5])
     if data.header and not data.force_header:
-        if not names and (values or 2 * texts_again > len(first)):
+        if (values and (texts_again or not names)) or 2 * texts_again > len(first):
             raise ValueError(
                 f"the first line ({shown}) looks like data: if it is, --no-header; if it holds "
                 "names, --force-header"

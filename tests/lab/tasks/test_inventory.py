@@ -117,6 +117,16 @@ LEFT_OUT = {
     "tickets": ("t", [f"A/{k % 90}" for k in range(ROWS)], "90 distinct values in 120 cells"),
     "hashes": ("h", [f"{k:08x}f" for k in CODES], "distinct values"),
     "padded codes": ("code", [f"{k:08}" for k in CODES], "distinct values"),
+    "two decimal marks": (
+        "size",
+        [s.replace(".", ",") if k % 2 else s for k, s in enumerate(SIZES)],
+        "numbers but for",
+    ),
+    "many slips": (
+        "size",
+        [f"{s}{'abcdefgh'[k % 8] * (k % 3 == 0)}" for k, s in enumerate(SIZES)],
+        "numbers but for",
+    ),
     "a counter": ("n", [str(k) for k in range(1, ROWS + 1)], "it counts the rows"),
     "a counter from 0": ("x", list(range(ROWS)), "it counts the rows"),
     "pandas' index": ("Unnamed: 0", [str(k) for k in CODES], "an identifier by its name"),

@@ -97,6 +97,8 @@ REFUSED = {
     "data without names": (NUMBERS, {}, "looks like data: if it is, --no-header"),
     "letters without names": (MUSHROOMS, {}, "looks like data: if it is, --no-header"),
     "a gap in the first row": ("?" + NUMBERS[NUMBERS.index(",") :], {}, "--no-header"),
+    "n/k in the first row": ("n/k" + NUMBERS[NUMBERS.index(",") :], {}, "--no-header"),
+    "a slip in the first row": ("7.o8" + NUMBERS[NUMBERS.index(",") :], {}, "--no-header"),
     "two cells of one number": ("4,4,yes\n" + NUMBERS, {}, "--no-header"),
     "years as names": ("2019,2020,2021\n1,2,3\n4,5,6\n", {}, "--force-header"),
     "names as data": ("a,b,y\n" + NUMBERS, {"header": False}, "looks like names: leave out"),
