@@ -189,6 +189,10 @@ BAD = {
     "decimals, a gap in the target": ("mine.parquet",
                                       parquet(y=[None] + [Decimal("1.5")] * (ROWS - 1)), [],
                                       "missing in row 1"),
+    "a constant array": ("mine.npz", lambda path: np.savez(path, x=np.ones((60, 2)), y=COUNTS), [],
+                         "every input is constant"),
+    "a column of an array": ("mine.npz", lambda path: np.savez(path, x=SIZES, y=COUNTS),
+                             ["--ignore", "a"], "name columns of a table"),
     "constant Parquet": ("mine.parquet", parquet(size=1.0, count=2), [], "constant"),
 }  # fmt: skip
 

@@ -50,7 +50,7 @@ class GenerateConfig:
     tasks: tuple[str, ...] = ("breast_cancer", "wine", "gaussian_mixture-0", "teacher-0")
     """Data sets; draws of families (teacher-0, teacher-0-fixed), or of hyperparameters as well
     (drawn-0, drawn-1, …); problems whose ideal rate is known; your own .csv, .parquet and .npz
-    files; openml:NAME."""
+    files or folders of parts; openml:NAME."""
     hyper: Hyper = field(default_factory=Hyper)
     """Of every training, but the learning rate."""
     data: DataConfig = field(default_factory=DataConfig)

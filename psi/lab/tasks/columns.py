@@ -195,7 +195,7 @@ def _target(where: str, y: pd.Series, kind: str) -> tuple[Shaped[np.ndarray, " r
     whole = bool((values % 1 == 0).all())
     few = whole and len(np.unique(values)) <= MAX_CLASSES
     if kind == "classification" or (kind == "auto" and few):
-        return values.astype(np.int64) if whole else values, True
+        return values.astype(np.int64) if whole and np.abs(values).max() < 2**53 else values, True
     return values, False
 
 

@@ -31,8 +31,8 @@ class DataConfig:
     categorical: tuple[str, ...] = ()
     """Columns that are categories, whatever they look like."""
     kind: str = "auto"
-    """auto, classification or regression. auto: classification where the target is not numeric,
-    or takes at most 20 values, all whole numbers."""
+    """auto, classification or regression. auto: classification where the target is no number, or
+    takes at most 20 values, all whole numbers."""
     validation: float = 0.2
     """Share of the rows that become the validation part."""
     test: float = 0.2

@@ -31,7 +31,9 @@ def file_task(path: Path, data: DataConfig, hyper: Hyper) -> Task:
     where its rows make no task.
     """
     _check(path)
-    if suffix(path) == ".npz":
+    if suffix(path) == ".npz" and not path.is_dir():
+        if data.ignore or data.numeric or data.categorical:
+            raise ValueError(f"{path}: ignore, numeric and categorical name columns of a table")
         return _npz_task(path, data, hyper)
     return table_task(stem(path), str(path), _read(path, data), data, hyper)
 
@@ -39,7 +41,7 @@ def file_task(path: Path, data: DataConfig, hyper: Hyper) -> Task:
 def describe(path: Path, data: DataConfig) -> Description:
     """How a file was read and what each of its columns is. Raises ValueError as `file_task`."""
     _check(path)
-    if suffix(path) == ".npz":
+    if suffix(path) == ".npz" and not path.is_dir():
         arrays = _read_npz(path)
         shapes = (f"{name} of shape {array.shape}" for name, array in arrays.items())
         return Description(len(arrays["y"]), ("NPZ", *shapes), ())

@@ -225,10 +225,9 @@ def _left_out(name: str, cells: Cells, asked: str, is_label: bool) -> str:
         whole = not cells.why and bool((values.dropna() % 1 == 0).all())
         if whole and distinct >= 0.95 * len(values) and _ID.match(name):
             return "an identifier by its name, a number of its own in each row"
-        steps = np.diff(values)
-        counts = values.iloc[0] in (0, 1) and bool((steps == 1).all())
-        counts = counts and cells.integers and len(values) >= COUNTER
-        return "it counts the rows" if counts else ""
+        counter = values.iloc[0] + np.arange(len(values))
+        counts = cells.integers and len(values) >= COUNTER and values.iloc[0] in (0, 1)
+        return "it counts the rows" if counts and np.array_equal(values, counter) else ""
     if isinstance(values.dtype, pd.CategoricalDtype) or is_bool_dtype(values.dtype):
         return ""
     if distinct > max(MAX_CLASSES, rows / 2) or (distinct >= 0.95 * rows and _ID.match(name)):

@@ -36,8 +36,8 @@ def make_task(name: str, hyper: Hyper | None = None, data: DataConfig | None = N
         name: a data set that the lab carries (`wine`, `digits`, `pydoc`, …); draw N of a synthetic
             family, `teacher-N` or with fixed rows `teacher-N-fixed`; draw N of a distribution over
             families and hyperparameters, `drawn-N`; a problem whose ideal rate is known,
-            `noisy_quadratic`; a file, `mine.csv` or with its target `mine.csv:price`;
-            `openml:NAME`; or a task that the user has added (`psi.use`).
+            `noisy_quadratic`; a file or a folder of parts, `mine.csv` or with its
+            target `mine.csv:price`; `openml:NAME`; or a task that the user has added (`psi.use`).
         hyper: every hyperparameter but the learning rate; None: the defaults.
         data: how files and OpenML data sets are read; None: the last column is the target.
 
