@@ -77,7 +77,7 @@ def test_a_dry_run_says_what_each_column_became(dry, tmp_path):
     assert (found["rows"], found["columns"][3]["kind"]) == (60, "numbers")
 
 
-def test_a_data_set_says_what_is_left_out_before_it_trains(run, tmp_path, monkeypatch):
+def test_a_data_set_says_what_is_left_out_before_it_trains(run, tmp_path, monkeypatch, capsys):
     class Begun(Exception):
         pass
 
@@ -87,7 +87,10 @@ def test_a_data_set_says_what_is_left_out_before_it_trains(run, tmp_path, monkey
     monkeypatch.setattr("psi.lab.data.generate.generate", begin)
     (tmp_path / "mine.csv").write_text(csv(id=np.arange(900, 900 + ROWS), size=put(SIZES, r5="?")))
     with pytest.raises(Begun):
-        run("generate", "--tasks", "mine.csv", "--target", "y", "--out", "x", "--lanes", "4")
+        run("generate", "--tasks", "mine.csv", "--target", "y", "--out", "x", "--batch=8")
+    said = capsys.readouterr().err
+    assert "psi: mine.csv: column 'id': left out; an identifier by its name" in said
+    assert "psi: mine.csv: column 'size': numbers; gaps: 1 (?)" in said
 
 
 def test_oddities_are_lines(capsys):
