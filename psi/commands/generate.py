@@ -1,6 +1,6 @@
 """psi generate: train small networks along random trajectories and record them."""
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -19,6 +19,7 @@ class GenerateCommand:
     Rerun the same command to go on after an interruption.
     Example: psi generate --preset smoke --out out/data
     Example: psi generate --preset laptop --tasks wine teacher-0 --seeds 8 --out out/data --dry-run
+    Example: psi generate --tasks mine.csv --target price --ignore id --out out/mine --dry-run
     Example: psi generate --tasks a.csv:price b.csv:bought --out out/mine
     Example: psi generate --optimizers sgd adam --vary width=16,64 batch=8,32 --out out/sweep
     Example: psi generate --plugin mine.py --tasks mine --out out/mine
@@ -32,7 +33,8 @@ class GenerateCommand:
         default_factory=lambda: dict(PRESETS)[PRESET]
     )
     dry_run: bool = False
-    """Measure one part of each kind of task, say what the whole would take, and write nothing."""
+    """Say what each column of your files became, measure one part of each kind of task, say what
+    the whole would take, and write nothing."""
     lanes: int | Literal["auto"] | None = None
     """Lanes a program; by default a constant of the kind of device, with auto what is quickest on
     the first task, measured once. Part of the data's identity."""
@@ -54,7 +56,27 @@ class GenerateCommand:
         from psi.lab.engine.devices import prepare
 
         prepare()
-        return self._estimate() if self.dry_run else self._generate()
+        tables = self._tables()
+        return self._estimate(tables) if self.dry_run else self._generate()
+
+    def _tables(self) -> dict[str, Any]:
+        """What each column of the user's tables became; printed once every file makes a task."""
+        from psi.commands.printing import print_columns, print_oddities
+        from psi.lab.data.generate import check_files
+        from psi.lab.tasks.table import describe
+
+        found = {name: describe(name, self.config.data) for name in self.config.tasks}
+        tables = {name: table for name, table in found.items() if table}
+        check_files(self.config)
+        for name, table in tables.items():
+            if not self.dry_run:
+                print_oddities(name, table)
+            elif not self.json:
+                print_columns(name, table)
+        return {
+            name: {"rows": table.rows, "columns": [asdict(column) for column in table.columns]}
+            for name, table in tables.items()
+        }
 
     def _layout(self) -> Any:
         from psi.lab.engine.work import layout
@@ -67,7 +89,7 @@ class GenerateCommand:
         with bar("choosing lanes") as update:
             return measured_layout(self.config, self.out, update)
 
-    def _estimate(self) -> dict[str, Any]:
+    def _estimate(self, tables: dict[str, Any]) -> dict[str, Any]:
         import time
 
         from psi.lab.data.estimate import estimate
@@ -82,7 +104,7 @@ class GenerateCommand:
                 f"{found['runs']:,} runs, {found['rows']:,} rows, {found['bytes'] / 1e6:.1f} MB, "
                 f"{found['minutes']:.1f} minutes here; nothing was written"
             )
-        return found
+        return found | ({"tables": tables} if tables else {})
 
     def _engine(self) -> Any:
         if self.engine == "local":

@@ -89,3 +89,26 @@ def print_table(
     for row in rows:
         shown.add_row(*row, style=style(row))
     Console(width=None if sys.stdout.isatty() else width, markup=False).print(shown)
+
+
+def print_columns(name: str, table: Any) -> None:
+    """What each column of a table became; `table`: a `psi.lab.tasks.columns.Description`."""
+    print(f"{name}: {table.rows:,} rows; {'; '.join(table.notes)}")
+    names = ("column", "became", "gaps", "why")
+    rows = [(each.name, each.kind, _gaps(each), each.why) for each in table.columns]
+    if rows:
+        print_table("", names, rows, names, unbroken=("became",))
+
+
+def print_oddities(name: str, table: Any) -> None:
+    """To standard error, a line each, the columns that are left out or have gaps."""
+    for each in table.columns:
+        if each.kind == "left out" or each.gaps:
+            why = each.why if each.kind == "left out" else f"gaps: {_gaps(each)}"
+            print(f"psi: {name}: column {each.name!r}: {each.kind}; {why}", file=sys.stderr)
+
+
+def _gaps(column: Any) -> str:
+    """3 (?, blank) of a column with three cells without a value."""
+    marks = ", ".join(mark or "blank" for mark in column.marks)
+    return f"{column.gaps} ({marks})" if column.gaps else ""

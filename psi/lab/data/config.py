@@ -41,7 +41,7 @@ class GenerateConfig:
     tasks: tuple[str, ...] = ("breast_cancer", "wine", "gaussian_mixture-0", "teacher-0")
     """Data sets; draws of families (teacher-0, teacher-0-fixed), or of hyperparameters as well
     (drawn-0, drawn-1, …); problems whose ideal rate is known; your own .csv, .parquet and .npz
-    files; openml:NAME."""
+    files or folders of parts; openml:NAME."""
     hyper: Hyper = field(default_factory=Hyper)
     """Of every training, but the learning rate."""
     data: DataConfig = field(default_factory=DataConfig)
@@ -76,7 +76,7 @@ class GenerateConfig:
         for task in self.tasks:
             names.check_task(task)
         for path in self.data_files():
-            if not path.is_file():
+            if not path.exists():
                 raise ValueError(f"no such data file: {path}")
         labels = [
             names.called(spec.name) + spec.label(self.hyper).removeprefix(spec.name)
@@ -169,7 +169,10 @@ def _value(name: str, kind: Any, text: str) -> Any:
         raise ValueError(f"{name} must be {kind.__name__}, got {text!r}") from None
 
 
-ADDED = ("optimizers", "vary", "families", "plugin")
+ADDED = (
+    "optimizers", "vary", "families", "plugin",
+    "force_header", "delimiter", "encoding", "ignore", "numeric", "categorical",
+)  # fmt: skip
 """Fields that came later: where they are empty they are not part of a data set's identity."""
 
 
@@ -183,6 +186,8 @@ def flat(config: Any) -> dict[str, Any]:
             value = [str(path) for path in value]
         inner = value if isinstance(value, dict) else {"": value}
         for key, each in inner.items():
+            if key in ADDED and not each:
+                continue
             value = list(each) if isinstance(each, tuple) else each
             fields[f"{name}.{key}" if key else name] = value
     return fields
@@ -199,7 +204,7 @@ def from_flat(fields: dict[str, Any]) -> GenerateConfig:
     for key, value in fields.items():
         name, _, inner = key.partition(".")
         if inner and name in nested:
-            nested[name][inner] = value
+            nested[name][inner] = tuple(value) if isinstance(value, list) else value
         elif key in known:
             plain[key] = tuple(value) if isinstance(value, list) else value
     plain["plugin"] = tuple(Path(path) for path in plain.get("plugin", ()))

@@ -13,8 +13,9 @@ import pandas as pd
 
 from psi.lab.data import store
 from psi.lab.data.config import GenerateConfig, flat, from_flat
-from psi.lab.data.sweep import Criteria, Part, make, parts, pilots, task_row
+from psi.lab.data.sweep import Criteria, Part, make, parts, pilots, task_of, task_row
 from psi.lab.engine.work import Layout, layout
+from psi.lab.tasks.names import TASKS, file_and_target, parts_of
 from psi.progress import Report, silent
 
 
@@ -75,6 +76,7 @@ def generate(
         ['.lock', 'manifest', 'records', 'tasks.parquet']
     """
     shape = shape or layout()
+    check_files(config)  # refused here, a file leaves nothing behind
     with store.locked(folder):
         store.open_config(folder, flat(config) | shape._asdict() | _own_files(config))
         kept = store.committed(folder)
@@ -96,6 +98,13 @@ def generate(
         run(parts(config, shape), [float(value) for value in store.read_tasks(folder).criterion])
 
 
+def check_files(config: GenerateConfig) -> None:
+    """Make the tasks of the user's files. Raises ValueError where one makes none."""
+    for number, spec in enumerate(config.specs()):
+        if spec.name not in TASKS and file_and_target(spec.name):
+            task_of(config, number)
+
+
 def read_config(folder: Path) -> GenerateConfig:
     """The config of a data set.
 
@@ -115,7 +124,8 @@ def read_config(folder: Path) -> GenerateConfig:
 
 def _own_files(config: GenerateConfig) -> dict[str, str]:
     """SHA-256 of the user's data files and plugins: other content is another data set."""
-    files = (*config.data_files(), *config.plugin)
+    files = [*config.data_files(), *config.plugin]
+    files = [part for path in files for part in parts_of(path)]
     try:
         return {f"sha256 of {p}": sha256(p.read_bytes()).hexdigest() for p in files}
     except OSError as error:

@@ -1,4 +1,4 @@
-"""A task from a user's file: CSV, Parquet or NPZ.
+"""A task from a user's file or folder of parts: CSV, Parquet or NPZ.
 
 CSV and Parquet hold a table, one column of which is the target. NPZ holds arrays x, of shape
 (rows, …), and y, of shape (rows,), and where the data come with parts of their own x_val, y_val
@@ -7,16 +7,17 @@ and x_test, y_test. Nothing in a file is executed: no pickle, hence no object ar
 
 import zipfile
 import zlib
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow.parquet as pq
 
 from psi.lab.hyper import Hyper
-from psi.lab.tasks.columns import Rows, rows_task, table_task
+from psi.lab.tasks.columns import Description, Rows, rows_task, table_rows, table_task
 from psi.lab.tasks.data_config import DataConfig
+from psi.lab.tasks.names import FILE_SUFFIXES, parts_of, stem, suffix
+from psi.lab.tasks.parquet import keys_of, read_parquet, read_parts
+from psi.lab.tasks.reading import UserTable, read_text
 from psi.lab.tasks.splitting import Parts
 from psi.lab.tasks.task import Task
 
@@ -29,45 +30,79 @@ def file_task(path: Path, data: DataConfig, hyper: Hyper) -> Task:
     Raises ValueError, which begins with the path, where the file is not there or damaged, and
     where its rows make no task.
     """
-    known = dict(TASKS)
-    if path.suffix.lower() not in known:
+    _check(path)
+    if suffix(path) == ".npz" and not path.is_dir():
+        if data.ignore or data.numeric or data.categorical:
+            raise ValueError(f"{path}: ignore, numeric and categorical name columns of a table")
+        return _npz_task(path, data, hyper)
+    return table_task(stem(path), str(path), _read(path, data), data, hyper)
+
+
+def describe(path: Path, data: DataConfig) -> Description:
+    """How a file was read and what each of its columns is. Raises ValueError as `file_task`."""
+    _check(path)
+    if suffix(path) == ".npz" and not path.is_dir():
+        arrays = _read_npz(path)
+        shapes = (f"{name} of shape {array.shape}" for name, array in arrays.items())
+        return Description(len(arrays["y"]), ("NPZ", *shapes), ())
+    table = _read(path, data)
+    rows, columns = table_rows(str(path), table, data)
+    return Description(len(rows.y), table.notes, columns)
+
+
+def _check(path: Path) -> None:
+    if not path.is_dir() and suffix(path) not in FILE_SUFFIXES:
         raise ValueError(
-            f"{path}: unknown suffix {path.suffix!r}; allowed: {', '.join(sorted(known))}"
+            f"{path}: unknown suffix {path.suffix!r}; allowed: {', '.join(FILE_SUFFIXES)}"
         )
-    if not path.is_file():
+    if not path.exists():
         raise ValueError(f"{path}: there is no such file")
-    if not path.stat().st_size:
+    if path.is_file() and not path.stat().st_size:
         raise ValueError(f"{path}: the file is empty")
-    return known[path.suffix.lower()](path, data, hyper)
 
 
-def _csv_task(path: Path, data: DataConfig, hyper: Hyper) -> Task:
+def _read(path: Path, data: DataConfig) -> UserTable:
+    """The table of a file, or of a folder of parts."""
+    files = parts_of(path)
+    if kinds := {suffix(file) == ".parquet" for file in files}:
+        if len(kinds) > 1 or any(suffix(file) == ".npz" for file in files):
+            raise ValueError(f"{path}: the parts must be all CSV or all Parquet")
+    else:
+        raise ValueError(f"{path}: the folder holds no part that is CSV or Parquet")
+    if kinds == {False}:
+        return _read_csv(path, files, data)
     try:
-        # In one piece: in pieces, a column's type may differ between them.
-        table = pd.read_csv(path, header=0 if data.header else None, low_memory=False)
-    except (ValueError, OSError) as error:
-        raise _unreadable(path, "CSV", error) from error
-    if not table.index.equals(pd.RangeIndex(len(table))):  # pandas took the first cell for a label
-        raise ValueError(f"{path}: the rows hold more cells than the header names columns")
-    return table_task(path.stem, str(path), table, data, hyper)
-
-
-def _parquet_task(path: Path, data: DataConfig, hyper: Hyper) -> Task:
-    try:
-        # The file alone: pandas would add columns for folders that are named key=value.
-        with pq.ParquetFile(path) as file:
-            table = file.read().to_pandas()
-    except (ValueError, OSError, NotImplementedError) as error:
+        return read_parts(path, files) if path.is_dir() else read_parquet(path)
+    except (ValueError, OSError, NotImplementedError, TypeError) as error:
         raise _unreadable(path, "Parquet", error) from error
-    return table_task(path.stem, str(path), table, data, hyper)
+
+
+def _read_csv(path: Path, files: list[Path], data: DataConfig) -> UserTable:
+    tables = {}
+    for file in files:
+        try:
+            tables[file] = read_text(file.read_bytes(), data)
+        except (ValueError, OSError) as error:
+            raise ValueError(f"{file}: {error}") from error
+    first, *others = tables.values()
+    if not path.is_dir():
+        return first
+    cells = {f: t.cells.assign(**keys_of(path, f)) for f, t in tables.items()}
+    for file, part in cells.items():
+        if list(part.columns) != list(cells[files[0]].columns):
+            raise ValueError(f"{path}: {file.name} and {files[0].name} differ in their columns")
+    cells = pd.concat({str(f.relative_to(path)): part for f, part in cells.items()})
+    cells = cells[[*keys_of(path, files[0]), *first.cells.columns]]  # the target stays the last
+    notes = (*first.notes, f"{len(files)} parts")
+    return UserTable(cells, notes, any(table.comma for table in (first, *others)))
 
 
 def _npz_task(path: Path, data: DataConfig, hyper: Hyper) -> Task:
     arrays = _read_npz(path)
-    pairs = [(arrays.get(f"x{suffix}"), arrays.get(f"y{suffix}")) for suffix in PART_SUFFIXES]
-    for suffix, (x, y) in zip(PART_SUFFIXES, pairs, strict=True):
+    pairs = [(arrays.get(f"x{part}"), arrays.get(f"y{part}")) for part in PART_SUFFIXES]
+    for part, (x, y) in zip(PART_SUFFIXES, pairs, strict=True):
         if x is not None and y is not None:
-            _check_pair(path, suffix, x, y, arrays["x"].shape[1:])
+            _check_pair(path, part, x, y, arrays["x"].shape[1:])
     ends = np.cumsum([0 if y is None else len(y) for _, y in pairs])
     given = Parts(*np.split(np.arange(ends[-1]), ends[:-1]))
     frames = {name: _frame(name, array) for name, array in arrays.items()}
@@ -76,7 +111,7 @@ def _npz_task(path: Path, data: DataConfig, hyper: Hyper) -> Task:
     rows = Rows(x, y.rename("y"))
     shape = arrays["x"].shape[1:]
     image = (shape[0], shape[1]) if len(shape) == 2 else None
-    return rows_task(path.stem, str(path), rows, data, hyper, given, image)
+    return rows_task(stem(path), str(path), rows, data, hyper, given, image)
 
 
 def _read_npz(path: Path) -> dict[str, np.ndarray]:
@@ -85,10 +120,10 @@ def _read_npz(path: Path) -> dict[str, np.ndarray]:
         raise ValueError(f"{path}: cannot be read as NPZ (it is no whole zip archive)")
     arrays = {}
     with np.load(path, allow_pickle=False) as file:
-        for suffix in PART_SUFFIXES:
-            pair = (f"x{suffix}", f"y{suffix}")
+        for part in PART_SUFFIXES:
+            pair = (f"x{part}", f"y{part}")
             missing = [name for name in pair if name not in file.files]
-            if len(missing) == 1 or (missing and not suffix):
+            if len(missing) == 1 or (missing and not part):
                 names = ", ".join(file.files[:10])
                 raise ValueError(f"{path}: there is no array {missing[0]!r}; arrays: {names}")
             for name in pair[: 2 - len(missing)]:
@@ -100,21 +135,21 @@ def _read_npz(path: Path) -> dict[str, np.ndarray]:
 
 
 def _check_pair(
-    path: Path, suffix: str, x: np.ndarray, y: np.ndarray, row_shape: tuple[int, ...]
+    path: Path, part: str, x: np.ndarray, y: np.ndarray, row_shape: tuple[int, ...]
 ) -> None:
     if x.dtype.kind not in "biuf" or y.dtype.kind not in "biufU":
         raise ValueError(
-            f"{path}: x{suffix} must be an array of numbers and y{suffix} one of numbers or text, "
+            f"{path}: x{part} must be an array of numbers and y{part} one of numbers or text, "
             f"got {x.dtype} and {y.dtype}"
         )
     if y.ndim != 1 or x.shape[:1] != y.shape or not len(y):
         raise ValueError(
-            f"{path}: x{suffix} must have shape (rows, …) and y{suffix} (rows,), of as many rows, "
+            f"{path}: x{part} must have shape (rows, …) and y{part} (rows,), of as many rows, "
             f"at least one; got {x.shape} and {y.shape}"
         )
     if x.shape[1:] != row_shape:
         raise ValueError(
-            f"{path}: a row of x{suffix} has shape {x.shape[1:]} and one of x {row_shape}; they "
+            f"{path}: a row of x{part} has shape {x.shape[1:]} and one of x {row_shape}; they "
             "must agree"
         )
 
@@ -129,10 +164,3 @@ def _frame(name: str, array: np.ndarray) -> pd.DataFrame:
 
 def _unreadable(path: Path, kind: str, error: Exception) -> ValueError:
     return ValueError(f"{path}: cannot be read as {kind} ({' '.join(str(error).split())})")
-
-
-TASKS: tuple[tuple[str, Callable[[Path, DataConfig, Hyper], Task]], ...] = (
-    (".csv", _csv_task),
-    (".npz", _npz_task),
-    (".parquet", _parquet_task),
-)

@@ -19,7 +19,10 @@ PROBLEM_NAMES = (
     "power_law-1.5", "power_law-2", "power_law-3", "power_law-4", "sign_descent",
     "exponential_tail", "spectrum", "lipschitz", "saddle",
 )  # fmt: skip
-FILE_SUFFIXES = (".csv", ".parquet", ".npz")
+FILE_SUFFIXES = (
+    ".csv", ".npz", ".parquet", ".tsv", ".txt", ".data",
+    ".csv.gz", ".tsv.gz", ".txt.gz", ".csv.bz2", ".csv.xz",
+)  # fmt: skip
 
 
 class TaskSource(NamedTuple):
@@ -49,11 +52,52 @@ class Spec(NamedTuple):
 def file_and_target(name: str) -> tuple[Path, str | None] | None:
     """(path, target column) of a task that is a file, `mine.csv` or `mine.csv:price`; else None.
 
-    The target is None where the name holds none.
+    A folder of parts is one too: one that is there, or a name that ends in a slash. The target is
+    None where the name holds none.
     """
     suffixes = "|".join(re.escape(suffix) for suffix in FILE_SUFFIXES)
-    found = re.fullmatch(rf"(.+?(?:{suffixes}))(?::(.+))?", name, re.IGNORECASE)
-    return (Path(found[1]), found[2]) if found else None
+    found = re.fullmatch(rf"(.+?(?:{suffixes}|/))(?::(.+))?", name, re.IGNORECASE)
+    if found:
+        return Path(found[1]), found[2]
+    folder, _, target = name.rpartition(":")
+    if _is_house(name) or not name:
+        return None
+    if Path(name).is_dir():
+        return Path(name), None
+    return (Path(folder), target) if folder and target and Path(folder).is_dir() else None
+
+
+def _is_house(name: str) -> bool:
+    """Whether a name is one that the lab gives."""
+    families = "|".join(FAMILY_NAMES)
+    drawn = re.fullmatch(rf"({families})-\d{{1,6}}(-fixed)?|drawn-\d{{1,6}}|openml:.+", name)
+    return name in (*DATASET_NAMES, *PROBLEM_NAMES, *TASKS.names) or drawn is not None
+
+
+def suffix(path: Path) -> str:
+    """The suffix that says what a file is, .csv.gz for instance; of another file its last one."""
+    known = (each for each in FILE_SUFFIXES if path.name.lower().endswith(each))
+    return max(known, key=len, default=path.suffix.lower())
+
+
+def stem(path: Path) -> str:
+    """A file's name without that suffix; a folder's name."""
+    return path.name[: -len(suffix(path))] if suffix(path) else path.name
+
+
+def parts_of(path: Path) -> list[Path]:
+    """The files of a folder of parts, in the order of their names; of a file itself.
+
+    Files and folders whose names begin with a dot or an underscore are not parts.
+    """
+    if not path.is_dir():
+        return [path]
+    inside = (file for file in sorted(path.rglob("*")) if suffix(file) in FILE_SUFFIXES)
+    return [
+        file
+        for file in inside
+        if file.is_file() and not any(part[0] in "._" for part in file.relative_to(path).parts)
+    ]
 
 
 def called(name: str) -> str:
@@ -61,19 +105,16 @@ def called(name: str) -> str:
     path, target = file_and_target(name) or (None, None)
     if path is None:
         return name
-    return path.stem if target is None else f"{path.stem}:{target}"
+    return stem(path) if target is None else f"{stem(path)}:{target}"
 
 
 def check_task(name: str) -> None:
-    """Raise ValueError unless `make_task` knows the name. Costs nothing, opens no file."""
-    families = "|".join(FAMILY_NAMES)
-    drawn = re.fullmatch(rf"({families})-\d{{1,6}}(-fixed)?|drawn-\d{{1,6}}", name)
-    own = name in TASKS or file_and_target(name) or re.fullmatch(r"openml:.+", name)
-    if not (name in (*DATASET_NAMES, *PROBLEM_NAMES) or drawn or own):
+    """Raise ValueError unless `make_task` knows the name. Opens no file."""
+    if not (_is_house(name) or file_and_target(name)):
         allowed = ", ".join([*DATASET_NAMES, *(f"{family}-N" for family in FAMILY_NAMES)])
         raise ValueError(
             f"unknown data set {name!r}; allowed: {allowed} (N a number; then -fixed for fixed "
             f"rows in place of a stream), drawn-N, {', '.join(PROBLEM_NAMES)}, "
-            f"a file ({', '.join(FILE_SUFFIXES)}; FILE:COLUMN names its target), openml:NAME"
-            + (f", {', '.join(TASKS.names)}" if TASKS.names else "")
+            f"a file ({', '.join(FILE_SUFFIXES)}; FILE:COLUMN names its target) or a folder of "
+            "such parts, openml:NAME" + (f", {', '.join(TASKS.names)}" if TASKS.names else "")
         )

@@ -9,12 +9,13 @@ from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 from sklearn.datasets import fetch_openml
 from sklearn.utils import Bunch
 
 from psi.lab.cache import cache_folder
 from psi.lab.hyper import Hyper
-from psi.lab.tasks.columns import table_task
+from psi.lab.tasks.columns import Description, table_rows, table_task
 from psi.lab.tasks.data_config import DataConfig
 from psi.lab.tasks.task import Task
 
@@ -28,6 +29,20 @@ def openml_task(name_or_id: str, data: DataConfig, hyper: Hyper, cache: Path | N
     marks as identifiers or to be ignored are left out. Raises ValueError where the data set is
     unknown or cannot be reached, and as `table_task` does.
     """
+    where, frame, data = _table(name_or_id, data, cache)
+    return table_task(where, where, frame, data, hyper)
+
+
+def describe(name_or_id: str, data: DataConfig, cache: Path | None = None) -> Description:
+    """What each column of a data set is. Raises ValueError as `openml_task`."""
+    where, frame, data = _table(name_or_id, data, cache)
+    return Description(len(frame), ("OpenML",), table_rows(where, frame, data)[1])
+
+
+def _table(
+    name_or_id: str, data: DataConfig, cache: Path | None
+) -> tuple[str, pd.DataFrame, DataConfig]:
+    """What messages begin with, the rows, and `data` with the target that OpenML declares."""
     where = f"openml-{name_or_id}"
     if not re.fullmatch(r"\w[\w.()+-]*", name_or_id, re.ASCII):
         raise ValueError(
@@ -42,7 +57,7 @@ def openml_task(name_or_id: str, data: DataConfig, hyper: Hyper, cache: Path | N
                 f"columns {', '.join(found.frame.columns[:10])}"
             )
         data = replace(data, target=found.target_names[0])
-    return table_task(where, where, found.frame, data, hyper)
+    return where, found.frame, data
 
 
 def _fetch(where: str, name_or_id: str, cache: Path) -> Bunch:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import jax
 
@@ -18,6 +19,9 @@ from psi.lab.tasks.names import (
 )
 from psi.lab.tasks.task import Task
 
+if TYPE_CHECKING:
+    from psi.lab.tasks.columns import Description
+
 
 def spec_task(spec: Spec, optimizer: str) -> Task:
     """The task of a spec under an optimizer, called by its name and what differs from defaults."""
@@ -32,8 +36,8 @@ def make_task(name: str, hyper: Hyper | None = None, data: DataConfig | None = N
         name: a data set that the lab carries (`wine`, `digits`, `pydoc`, …); draw N of a synthetic
             family, `teacher-N` or with fixed rows `teacher-N-fixed`; draw N of a distribution over
             families and hyperparameters, `drawn-N`; a problem whose ideal rate is known,
-            `noisy_quadratic`; a file, `mine.csv` or with its target `mine.csv:price`;
-            `openml:NAME`; or a task that the user has added (`psi.use`).
+            `noisy_quadratic`; a file or a folder of parts, `mine.csv` or with its
+            target `mine.csv:price`; `openml:NAME`; or a task that the user has added (`psi.use`).
         hyper: every hyperparameter but the learning rate; None: the defaults.
         data: how files and OpenML data sets are read; None: the last column is the target.
 
@@ -68,6 +72,25 @@ def make_task(name: str, hyper: Hyper | None = None, data: DataConfig | None = N
     if (file := file_and_target(name)) is not None:
         return _of_file(*file, data, hyper)
     return _synthetic(name, hyper)
+
+
+def describe(name: str, data: DataConfig) -> "Description | None":
+    """What each column of a file or an OpenML data set is; None for any other task.
+
+    Raises ValueError as `make_task` does.
+    """
+    if name in TASKS:
+        return None
+    if name.startswith("openml:"):
+        from psi.lab.tasks import openml
+
+        return openml.describe(name.removeprefix("openml:"), data)
+    if (file := file_and_target(name)) is None:
+        return None
+    from psi.lab.tasks import files
+
+    path, target = file
+    return files.describe(path, data if target is None else replace(data, target=target))
 
 
 def _users(name: str, hyper: Hyper) -> Task:

@@ -9,6 +9,7 @@ from psi.lab.data.config import GenerateConfig, flat, from_flat, parse_values
 from psi.lab.data.sweep import task_of, trajectories
 from psi.lab.hyper import Hyper
 from psi.lab.optimizers import bounds
+from psi.lab.tasks.data_config import DataConfig
 
 TABLE = "x1,x2,price,bought\n" + "\n".join(
     f"{k % 7},{k % 5},{k * 1.5 + k % 3},{k % 2}" for k in range(80)
@@ -107,3 +108,10 @@ def test_a_data_set_goes_round_the_families_that_it_names():
     plan = trajectories(config, 0)
     assert plan.family[:5] == ["walk", "cosine", "walk", "cosine", "walk"]
     assert set(plan.family) == {"walk", "cosine"}
+
+
+def test_how_columns_are_read_is_part_of_the_identity_only_where_it_is_asked():
+    assert not {"data.ignore", "data.delimiter", "data.force_header"} & set(flat(GenerateConfig()))
+    asked = GenerateConfig(data=DataConfig(ignore=("id", "x"), delimiter=";"))
+    assert flat(asked)["data.ignore"] == ["id", "x"]
+    assert from_flat(flat(asked)) == asked

@@ -1,0 +1,190 @@
+"""The bytes of a text table as cells of text, and what was decided to read them.
+
+Encoding and delimiter are found and reported; whether the first line holds names is asked: a line
+that contradicts what the user says is an error that names the option. No cell is interpreted.
+"""
+
+import bz2
+import codecs
+import csv
+import gzip
+import io
+import lzma
+import re
+import zlib
+from collections import Counter
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import pandas as pd
+
+from psi.lab.tasks.data_config import DataConfig
+from psi.lab.tasks.numerals import is_gap, looks_numeric, plain
+
+DELIMITERS = ((",", "commas"), (";", "semicolons"), ("\t", "tabs"), ("|", "bars"), (" ", "blanks"))
+SAMPLE = 200  # lines that tell the delimiter, and rows that the first line is compared with
+BOMS = (
+    (codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)  # fmt: skip
+PACKED = ((b"\x1f\x8b", gzip.decompress), (b"BZh", bz2.decompress), (b"\xfd7zXZ", lzma.decompress))
+
+
+class UserTable(NamedTuple):
+    """A table, and what its source tells beside the cells."""
+
+    cells: pd.DataFrame
+    """Columns of text, empty where a cell is, or of types of their own; messages name rows by the
+    index."""
+    notes: tuple[str, ...] = ()
+    """How it was read: encoding, delimiter, header."""
+    comma: bool = False
+    """Whether decimal commas are expected where cells do not tell: the delimiter is a semicolon."""
+    labels: tuple[str, ...] = ()
+    """Columns that name rows, as a stored index does: a target by name, else left out."""
+
+
+def read_text(content: bytes, data: DataConfig) -> UserTable:
+    """The table in a CSV file's bytes, packed with gzip, bzip2 or xz or not.
+
+    Raises ValueError where they are no text, hold rows of more cells than the first line, names
+    that are not distinct, or a first line that is not what `data.header` says.
+    """
+    try:
+        text, encoding = _decoded(_unpacked(content), data.encoding)
+        text, delimiter = _cut_by(text, data.delimiter)
+        rows = _rows(text, delimiter)
+    except (ValueError, csv.Error) as error:
+        reason = " ".join(str(error).split())
+        more = "the rows hold more cells than the header: " * ("Expected" in reason)
+        raise ValueError(f"cannot be read as CSV ({more}{reason})") from error
+    _check_first(rows, data)
+    names = [str(k) for k in range(rows.shape[1])]
+    nameless = pd.Series(True, names)
+    if data.header:
+        nameless = rows.iloc[0] == ""
+        names = [name or f"Unnamed: {k}" for k, name in enumerate(rows.iloc[0])]
+        rows = rows.iloc[1:]
+    if repeated := [name for name, count in Counter(names).items() if count > 1]:
+        raise ValueError(f"two columns are named {repeated[0]!r}; names must be distinct")
+    cells = rows.set_axis(names, axis=1).set_axis(pd.RangeIndex(1, len(rows) + 1), axis=0)
+    filled = cells != ""
+    # 1,2,3, and ,,, are what spreadsheets leave at the ends.
+    cells = cells.loc[filled.any(axis=1), filled.any(axis=0).to_numpy() | ~nameless.to_numpy()]
+    first = "names in the first line" if data.header else "no names in the first line"
+    spoken = dict(DELIMITERS).get(delimiter, repr(delimiter))
+    return UserTable(cells, (encoding, f"cells between {spoken}", first), delimiter == ";")
+
+
+def _cut_by(text: str, asked: str) -> tuple[str, str]:
+    """(text, delimiter), the text without a line such as sep=; that Excel reads."""
+    lines = text.split("\n", SAMPLE)[:SAMPLE]
+    declared = re.fullmatch(r'"?sep=(.)"?', lines[0].strip(" "))
+    if declared:
+        return text.partition("\n")[2], declared[1]
+    return text, asked or _delimiter(lines)
+
+
+def _unpacked(content: bytes) -> bytes:
+    for magic, unpack in PACKED:
+        if content.startswith(magic):
+            try:
+                return unpack(content)
+            except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
+                raise ValueError(f"a damaged archive: {error}") from None
+    if content.startswith(b"PK\x03\x04"):
+        raise ValueError("a zip archive, as Excel's .xlsx is: save the table as CSV")
+    return content
+
+
+def _decoded(content: bytes, asked: str) -> tuple[str, str]:
+    """(text, encoding): by the mark of byte order, by zero bytes, UTF-8, or else Windows-1252."""
+    found = next((name for mark, name in BOMS if content.startswith(mark)), None)
+    start = content[:1000]
+    if found is None and start.count(0) > len(start) / 4:
+        found = "utf-16-le" if start[1::2].count(0) > start[::2].count(0) else "utf-16-be"
+    tries = (asked,) if asked else (found,) if found else ("utf-8", "cp1252")
+    reason = ""
+    for encoding in tries:
+        try:
+            text = content.decode(encoding).removeprefix("\ufeff")
+        except UnicodeDecodeError as error:
+            reason = str(error)
+            continue
+        if "\0" in text:
+            raise ValueError("it holds zero bytes")
+        if encoding == "cp1252" and ("ÿþ" in text or "þÿ" in text):
+            raise ValueError("a part of it is UTF-16; use one encoding")
+        name = "encoding " + encoding
+        if encoding == "cp1252" and not asked:
+            name += " (it is not UTF-8; --encoding overrules)"
+        return text.replace("\r\n", "\n").replace("\r", "\n"), name
+    raise ValueError(reason)
+
+
+def _delimiter(lines: Sequence[str]) -> str:
+    """What cuts most lines into as many cells, of which most are numbers; else the commonest."""
+    scores: list[tuple[float, float, int, str]] = []
+    for delimiter, _ in DELIMITERS:
+        rows = [row for row in _cut(lines, delimiter) if any(cell.strip() for cell in row)]
+        if not rows:
+            break
+        (width, count), *_ = Counter(map(len, rows)).most_common(1)
+        cells = [cell.strip() for row in rows for cell in row]
+        numeric = sum(map(looks_numeric, cells)) / len(cells)
+        if width > 1 and (delimiter != " " or numeric > 0.3):
+            scores.append((count / len(rows), numeric, width, delimiter))
+    best = max(scores, key=lambda score: score[:3], default=None)
+    head = next((line for line in lines if line.strip()), "")
+    return best[-1] if best else max(",;\t|", key=head.count)
+
+
+def _cut(lines: Sequence[str], delimiter: str) -> list[list[str]]:
+    # Several blanks, or a tab among them, are one.
+    plain = [" ".join(line.split()) for line in lines] if delimiter == " " else lines
+    try:
+        return list(csv.reader(plain, delimiter=delimiter, skipinitialspace=True))
+    except csv.Error:
+        return []
+
+
+def _rows(text: str, delimiter: str) -> pd.DataFrame:
+    """Every line's cells, the first line among them; blank lines are passed over."""
+    table = pd.read_csv(
+        io.StringIO(text), sep=r"\s+" if delimiter == " " else delimiter, header=None, dtype=str,
+        keep_default_na=False, skipinitialspace=True, low_memory=False,
+    )  # fmt: skip
+    return table.apply(plain)
+
+
+def _check_first(rows: pd.DataFrame, data: DataConfig) -> None:
+    """Raise ValueError where the first line is not what the user says it is.
+
+    A number above numbers is data, a text above numbers a name. Of texts, one that comes again
+    in its column is data, one that is alone among cells that all come again a name.
+    """
+    first, rest = rows.iloc[0], rows.iloc[1 : SAMPLE + 1]
+    values = names = texts_again = texts_alone = 0
+    for cell, column in zip(first, rest.items(), strict=True):
+        below = column[1][~column[1].map(is_gap).astype(bool)]
+        if is_gap(cell) or below.empty:
+            continue
+        if below.map(looks_numeric).mean() > 0.9:
+            values += looks_numeric(cell)
+            names += not looks_numeric(cell)
+        else:
+            counts = below.value_counts()
+            texts_again += cell in counts
+            texts_alone += cell not in counts and counts.min() > 1
+    shown = ", ".join(first[:5])
+    if data.header and not data.force_header:
+        if (values and (texts_again or not names)) or 2 * texts_again > len(first):
+            raise ValueError(
+                f"the first line ({shown}) looks like data: if it is, --no-header; if it holds "
+                "names, --force-header"
+            )
+    elif not data.header and not values and (names or 2 * texts_alone > len(first)):
+        raise ValueError(f"the first line ({shown}) looks like names: leave out --no-header")
+    again = (rows.iloc[1:] == first).all(axis=1).to_numpy()
+    if data.header and again.any():
+        raise ValueError(f"row {int(again.argmax()) + 1} repeats the names in the first line")
