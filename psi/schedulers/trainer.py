@@ -14,7 +14,7 @@ from psi.law.checks import whole_number
 from psi.law.clock import Clock
 from psi.law.law import Law
 from psi.law.load import load
-from psi.schedulers.torch import PsiLR, set_rates
+from psi.schedulers.torch import PsiLR
 
 OF_CLOCK = {each.name for each in fields(Clock)}
 
@@ -58,9 +58,6 @@ class Plan:
         scheduler = PsiLR(optimizer, self.law, budget, **self.settings)  # pyright: ignore
         if saved:
             scheduler.load_state_dict(saved)
-            if budget is not None:
-                scheduler.extend(budget)
-            set_rates(optimizer, scheduler.get_last_lr())
         elif steps:
             warnings.warn(
                 f"psi: training goes on after {steps} updates and no state of Ψ was saved with "

@@ -142,12 +142,13 @@ def test_kind_any_order_of_loading_gives_the_same_rates(
         {"optimizer": optimizer.state_dict(), "scheduler": scheduler.state_dict()}
     )
     fresh = groups(0.3, 0.1)
+    parts: dict[str, Any] = {"optimizer": fresh}
     for each in order:
         if each == "made":
-            again, its_law = made(fresh)
+            parts["scheduler"], parts["law"] = made(fresh)
         else:
-            (fresh if each == "optimizer" else again).load_state_dict(saved[each])
-    assert goes_on(fresh, again, its_law) == goes_on(optimizer, scheduler, law)
+            parts[each].load_state_dict(saved[each])
+    assert goes_on(**parts) == goes_on(optimizer, scheduler, law)
 
 
 def test_alpha_may_go_to_the_group_of_the_largest_rate(formula: Law) -> None:
