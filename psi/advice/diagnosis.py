@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
+from psi.advice.choosing import Columns
 from psi.advice.findings import Finding, above_initial_loss, jumps, not_finite, update_ratio
-from psi.advice.log import Columns, Log, read_log
+from psi.advice.log import Log, read_log
 from psi.advice.loss_curve import overall, rate_cuts, rising
 from psi.advice.smoothing import MIN_LINES, trend, usable
 from psi.law.checks import check_positive

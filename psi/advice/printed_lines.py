@@ -1,0 +1,88 @@
+"""Training logs that were printed: `epoch 3 loss 0.21 lr 1e-3`, `Epoch [3/10], Loss: 0.21`.
+
+In each line, a number that follows a name is its value, if the name is one that `column_names`
+knows. What trainers print is read so: a script of one's own, Keras's progress bars, nanoGPT, timm,
+Hugging Face's dictionaries, tqdm.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+
+from psi.advice.column_names import HELD_OUT, RANKS, TRAIN, words
+from psi.advice.table import FLOAT, Table, of_rows
+from psi.progress import Report, silent
+
+NAME = r"[A-Za-z_][\w/.]*(?:[ \-][A-Za-z_][\w/.]*){0,3}"
+PAIR = re.compile(
+    rf"""({NAME})['"]?[\])]?\s*[:=]?\s*['"]?[\[(]*\s*({FLOAT})(?![\w.%])""", re.IGNORECASE
+)
+ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+BREAK = re.compile(r"\r?\n|[\r\x08]+")
+OUTSIDE = re.compile(rf"\b({'|'.join((*TRAIN, *HELD_OUT))})\b", re.IGNORECASE)
+QUIET = frozenset(("info", "debug", "is", "was", "at", "end", "this", "root", "log", "logger"))
+EVERY = 1 << 16  # lines between reports
+
+
+@lru_cache(maxsize=4096)
+def role(name: str) -> tuple[str, str] | None:
+    """What a printed name stands for: (column, split); None for what is no part of a log."""
+    plain = [word for word in words(name) if word not in QUIET]
+    for k in range(len(plain)):  # "main epoch": words before a known name may be anything
+        known = tuple(plain[k:])
+        for column in ("loss", "validation", "rate", "gradient_norm", "epoch", "step"):
+            if RANKS[column](known) is not None:
+                if any(word in ("best", "per", "max", "min", "eta") for word in plain[:k]):
+                    return None
+                split = "train" if TRAIN & set(known) else ""
+                return ("val loss", "val") if column == "validation" else (TITLES[column], split)
+    return None
+
+
+TITLES = {
+    "loss": "loss", "rate": "lr", "gradient_norm": "grad norm", "epoch": "epoch", "step": "step",
+}  # fmt: skip
+
+
+def pairs(line: str) -> dict[str, str]:
+    """The values in a line: of epoch, step, loss, val loss, lr and grad norm."""
+    found: dict[str, str] = {}
+    begin, split = 0, ""
+    for match in PAIR.finditer(line):
+        known = role(match[1])
+        if known is None:
+            continue
+        column, own = known
+        if begin < match.start() and (outside := OUTSIDE.findall(line, begin, match.start())):
+            split = outside[-1].lower()
+        begin = match.end()
+        if column == "loss" and not own and split in HELD_OUT:
+            column = "val loss"
+        found.setdefault(column, match[2])
+    return found
+
+
+def holds_losses(lines: Sequence[str]) -> bool:
+    """Whether some of the lines are printed losses."""
+    return any({"loss", "val loss"} & pairs(line).keys() for line in lines)
+
+
+def read_printed(text: str, report: Report = silent) -> Table:
+    """The lines of a printed log that hold a value; shape of the table: one row a line."""
+    lines = BREAK.split(ANSI.sub("", text))
+    rows, numbers, others = [], [], []
+    for k, found in _numbered(lines, report):
+        if found:
+            rows.append(found)
+            numbers.append(k + 1)
+        elif len(others) < 1000:
+            others.append(lines[k])
+    notes = (f"read as printed lines: {len(rows)} of {len(lines)} hold a value",)
+    return of_rows(rows, numbers, notes=notes, words="\n".join(others))
+
+
+def _numbered(lines: Sequence[str], report: Report) -> Iterator[tuple[int, dict[str, str]]]:
+    for k, line in enumerate(lines):
+        if k % EVERY == 0:
+            report(k, len(lines), "reading")
+        yield k, pairs(line)
