@@ -60,8 +60,8 @@ ROLES = (
 def words(name: str) -> tuple[str, ...]:
     """The words of a name in lower case; "lr" for learning rate, and wandb's run left out."""
     found: list[str] = []
-    for word in WORD.findall(name.rsplit(" - ", 1)[-1]):
-        word = SAME.get(word.lower(), word.lower())
+    for each in WORD.findall(name.rsplit(" - ", 1)[-1]):
+        word = SAME.get(str(each).lower(), str(each).lower())
         joined = JOINED.fullmatch(word)
         found += [part for part in joined.groups()[:2] if part] if joined else [word]
     text = " ".join(found)

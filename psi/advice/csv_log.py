@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from psi.advice.table import FLOAT, Table
+from psi.advice.table import FLOAT, Table, count
 from psi.progress import Report, silent
 
 CHUNK = 1 << 16  # lines
@@ -32,7 +32,11 @@ def read_csv(text: str, report: Report = silent) -> Table:
     if delimiter in ";\t" and "." not in "".join(head[begin + 1 :]):
         text = DECIMAL_COMMA.sub(r"\1.\2", text)
     before = head[:begin]
-    notes = [f"{begin} lines before the header: passed over"] if any(map(str.strip, before)) else []
+    notes = (
+        [f"{count(begin, 'line')} before the header: left out"]
+        if any(map(str.strip, before))
+        else []
+    )
     names, body = _split(_bare(head[begin]), delimiter), _after(text, begin + 1)
     _different(names)
     if body.count(head[begin].strip()):  # of a run that was killed it may end a line
@@ -223,6 +227,6 @@ class _Sections:
         self.lines.extend(numbers)
 
     def table(self, notes: Sequence[str]) -> Table:
-        again = f"{len(self.restarts)} more header lines: a resumed run"
+        again = f"the header stands again {count(len(self.restarts), 'time')}: a resumed run"
         notes = (*notes, *([again] if self.restarts else []))
         return Table(self.cells, self.lines, tuple(self.restarts), notes)

@@ -7,6 +7,7 @@ YOLO's results.csv (CSV); Hugging Face's trainer_state.json, Keras's history, Te
 
 import itertools
 import json
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -18,7 +19,7 @@ from psi.advice.table import Table, of_rows
 from psi.progress import Report, silent
 
 HEAD = 4000  # characters by which a printed log is known
-BOMS = ((b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"), (b"", "utf-8-sig"))
+CONTROL = re.compile("[\x00-\x07\x0e-\x1a\x1c-\x1f]")  # in no log; tabs and colours may be
 
 
 class Format(NamedTuple):
@@ -38,16 +39,25 @@ def read_table(path: Path, report: Report = silent) -> Table:
         OSError: it cannot be read.
     """
     data = sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
-    encoding = next(name for mark, name in BOMS if data.startswith(mark))
-    try:
-        text = data.decode(encoding).rstrip("\0")
-    except UnicodeDecodeError as error:
-        raise ValueError(f"no text: {error}") from None
-    if "\0" in text:
-        raise ValueError(f"no text: a zero byte at {text.index(chr(0))}")
+    text = _text(data).rstrip("\0")
+    if found := CONTROL.search(text):
+        raise ValueError(f"no text: a byte {ord(found[0])} at {found.start()}")
     if not text.strip():
         raise ValueError("is empty")
     return next(each for each in FORMATS if each.is_it(text)).read(text, report)
+
+
+def _text(data: bytes) -> str:
+    """UTF-8, or UTF-16 that says so, or else Latin-1 (a comment in an old code page)."""
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        try:
+            return data.decode("utf-16")
+        except UnicodeDecodeError as error:
+            raise ValueError(f"no text: {error}") from None
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return data.decode("latin-1")
 
 
 def _json(text: str, report: Report) -> Table:
@@ -67,7 +77,8 @@ def _json(text: str, report: Report) -> Table:
     if not isinstance(entries, list):
         entries = []
     if entries and all(isinstance(each, list) and len(each) == 3 for each in entries):
-        entries = [dict(zip(("Wall time", "Step", "Value"), each, strict=True)) for each in entries]
+        names: list[Any] = ["Wall time", "Step", "Value"]
+        entries = [dict(zip(names, each, strict=True)) for each in entries]
     rows = [_flat(each) for each in entries if isinstance(each, dict)]
     if not rows:
         raise ValueError("JSON, but no log: neither entries with names nor columns of numbers")

@@ -22,7 +22,7 @@ from psi.advice.merging import (
 )  # fmt: skip
 from psi.advice.optimizer_named import optimizer_named
 from psi.advice.reshaping import reshaped
-from psi.advice.table import Numbers, Table, Values
+from psi.advice.table import Numbers, Table, Values, count
 from psi.progress import Report, silent
 
 
@@ -135,8 +135,9 @@ def _log(table: Table, names: Columns) -> Log:
     kept = later_wins(at, logged, table.restarts if names.at else (), names.at or "line")
     rows, notes = kept.rows, [*table.notes]
     if kept.runs:
-        notes.append(f"{names.at} begins again, {kept.runs} times: {kept.replaced} lines of "
-                     "resumed runs replaced by later ones")  # fmt: skip
+        replaced = count(kept.replaced, "line")
+        notes.append(f"{names.at} begins again {count(kept.runs, 'time')}: {replaced} of resumed "
+                     "runs left out, the later ones count")  # fmt: skip
     number = {
         field: Numbers(found.values[rows], found.logged[rows]) for field, found in number.items()
     }

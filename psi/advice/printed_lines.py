@@ -83,6 +83,6 @@ def read_printed(text: str, report: Report = silent) -> Table:
 
 def _numbered(lines: Sequence[str], report: Report) -> Iterator[tuple[int, dict[str, str]]]:
     for k, line in enumerate(lines):
-        if k % EVERY == 0:
+        if k and k % EVERY == 0:
             report(k, len(lines), "reading")
         yield k, pairs(line)

@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from psi.advice.log import Log, Values
+from psi.advice.log import Log
+from psi.advice.table import Values
 from psi.law.checks import whole_number
 from psi.law.clock import Clock, start
 from psi.law.law import Law

@@ -76,3 +76,8 @@ def of_rows(rows: Sequence[Mapping[str, Any]], lines: Sequence[int], **more: Any
     """A table of rows that each name their cells."""
     names = dict.fromkeys(name for row in rows for name in row)
     return Table({name: [row.get(name) for row in rows] for name in names}, lines, **more)
+
+
+def count(number: int, noun: str) -> str:
+    """A number of things in words, e.g. "1 line" or "1,200 lines"."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
