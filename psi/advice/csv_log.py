@@ -5,12 +5,11 @@ were cut are left out, and all of that is said.
 """
 
 import csv
-import gc
 import io
 import itertools
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -42,9 +41,8 @@ def read_csv(text: str, report: Report = silent) -> Table:
     if body.count(head[begin].strip()):  # of a run that was killed it may end a line
         body = re.sub(rf"(?<=[^\s#]){re.escape(head[begin].strip())}(?=\r?\n)", "\n\\g<0>", body)
     if (table := _numbers_alone(body, names, delimiter, begin, report)) is None:
-        with _no_collection():
-            table = _rows(body, names, delimiter, begin + 1, report)
-    return table._replace(notes=(*notes, *table.notes), words="\n".join(before))
+        table = _rows(body, names, delimiter, begin + 1, report)
+    return replace(table, notes=(*notes, *table.notes), words="\n".join(before))
 
 
 def _head(text: str) -> list[str]:
@@ -136,25 +134,13 @@ def _numbers_alone(
         )  # fmt: skip
         for part in chunks:
             parts.append(part.to_numpy())
-            report(min(len(parts) * CHUNK, total), total, "reading")
+            report(min(len(parts) * CHUNK, total), total, "")
     except (ValueError, pandas.errors.ParserError, pandas.errors.ParserWarning):
         return None
     values = np.concatenate(parts)
     lines = range(begin + 2, begin + 2 + len(values))
     cells: dict[str, Any] = {name: values[:, k] for k, name in enumerate(names)}
     return Table(cells, lines)
-
-
-@contextmanager
-def _no_collection() -> Iterator[None]:
-    """Without garbage collection, which looks at every row again and again and finds nothing."""
-    was = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was:
-            gc.enable()
 
 
 def _rows(body: str, names: list[str], delimiter: str, lines: int, report: Report) -> Table:
@@ -167,7 +153,7 @@ def _rows(body: str, names: list[str], delimiter: str, lines: int, report: Repor
         for k, row in enumerate(reader, 1):
             line = lines + getattr(reader, "line_num", k)
             if k % CHUNK == 0:
-                report(k, total, "reading")
+                report(k, total, "")
                 sections.add(rows, numbers)
                 rows, numbers = [], []
             if len(row) == len(names) and row[probe].strip() not in known:
@@ -186,6 +172,8 @@ def _rows(body: str, names: list[str], delimiter: str, lines: int, report: Repor
     except csv.Error as error:
         raise ValueError(f"no CSV file: {error}") from None
     sections.add(rows, numbers)
+    if total > CHUNK:
+        report(total, total, "")
     cut = bool(broken) and broken[-1][0] == lines + total and not body.endswith("\n")
     notes = _broken(broken, len(sections.lines), cut)
     return sections.table((*notes, *sections.notes))

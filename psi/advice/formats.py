@@ -5,19 +5,22 @@ YOLO's results.csv (CSV); Hugging Face's trainer_state.json, Keras's history, Te
 (JSON); MMEngine's, fairseq's and one's own (JSON lines); and what was printed.
 """
 
+import gc
 import itertools
 import json
 import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from psi.advice.csv_log import WHOLE, read_csv
-from psi.advice.printed_lines import BREAK, EVERY, holds_losses, read_printed
+from psi.advice.printed_lines import BREAK, holds_losses, read_printed
 from psi.advice.table import Table, of_rows
 from psi.progress import Report, silent
 
+BLOCK = 1 << 14  # lines parsed at once
 HEAD = 4000  # characters by which a printed log is known
 CONTROL = re.compile("[\x00-\x07\x0e-\x1a\x1c-\x1f]")  # in no log; tabs and colours may be
 
@@ -44,7 +47,20 @@ def read_table(path: Path, report: Report = silent) -> Table:
         raise ValueError(f"no text: a byte {ord(found[0])} at {found.start()}")
     if not text.strip():
         raise ValueError("is empty")
-    return next(each for each in FORMATS if each.is_it(text)).read(text, report)
+    with _no_collection():
+        return next(each for each in FORMATS if each.is_it(text)).read(text, report)
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Without garbage collection, which looks at every row again and again and finds nothing."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
 
 
 def _text(data: bytes) -> str:
@@ -112,41 +128,51 @@ def _flat(entry: Mapping[str, Any], before: str = "") -> dict[str, Any]:
 def _json_lines(text: str, report: Report) -> Table:
     """An object a line; lines that are none are left out and said, if they are few."""
     lines = text.split("\n")
-    rows, numbers, broken = [], [], []
-    for k, line in enumerate(lines, 1):
-        if k % EVERY == 0:
-            report(k, len(lines), "reading")
-        if not line.strip():
-            continue
-        try:
-            entry = json.loads(line)
-        except (ValueError, RecursionError):
-            entry = None
-        if isinstance(entry, dict):
-            rows.append(_flat(entry) if any(type(v) is dict for v in entry.values()) else entry)
-            numbers.append(k)
-        else:
-            broken.append(k)
+    rows: list[dict[str, Any]] = []
+    numbers: list[int] = []
+    broken: list[int] = []
+    for begin in range(0, len(lines), BLOCK):
+        filled = [k for k in range(begin, min(begin + BLOCK, len(lines))) if lines[k].strip()]
+        for k, entry in zip(filled, _objects([lines[k] for k in filled]), strict=True):
+            if entry is None:
+                broken.append(k + 1)
+            else:
+                rows.append(entry)
+                numbers.append(k + 1)
+        if len(lines) > BLOCK:
+            report(min(begin + BLOCK, len(lines)), len(lines), "")
     cut = bool(broken) and broken[-1] == len(lines)
     notes = [f"line {broken.pop()}, the last, is cut: left out"] if cut else []
     if len(broken) > max(len(rows) / WHOLE, 1):
         raise ValueError(f"line {broken[0]} is no JSON object")
-    notes += [f"line {k} is no JSON object: left out" for k in broken]
-    words = json.dumps(rows[0])[:100_000] if rows else ""
-    return of_rows(rows, numbers, notes=tuple(notes), words=words)
+    notes += [f"line {k} is no JSON object: left out" for k in broken[:3]]
+    notes += [f"{len(broken) - 3} more such lines left out"] * (len(broken) > 3)
+    return of_rows(rows, numbers, notes=tuple(notes), words=lines[0][:100_000])
+
+
+def _objects(lines: Sequence[str]) -> list[dict[str, Any] | None]:
+    """The object in each line, None in one that is none; many lines at once are parsed fast."""
+    try:
+        found = json.loads(f"[{','.join(lines)}]")
+    except (ValueError, RecursionError):
+        found = []
+    if len(found) != len(lines):
+        found = [_object(line) for line in lines]
+    found = [each if type(each) is dict else None for each in found]
+    return [_flat(each) if each and dict in map(type, each.values()) else each for each in found]
+
+
+def _object(line: str) -> Any:
+    try:
+        return json.loads(line)
+    except (ValueError, RecursionError):
+        return None
 
 
 def _is_json_lines(text: str) -> bool:
     """Whether the first line is an object and the second begins one."""
     lines = text[: 1 << 20].lstrip().split("\n", 2)
-    return len(lines) > 1 and lines[1].lstrip()[:1] == "{" and _parses(lines[0])
-
-
-def _parses(line: str) -> bool:
-    try:
-        return isinstance(json.loads(line), dict)
-    except (ValueError, RecursionError):
-        return False
+    return len(lines) > 1 and lines[1].lstrip()[:1] == "{" and isinstance(_object(lines[0]), dict)
 
 
 def _is_json(text: str) -> bool:

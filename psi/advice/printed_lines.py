@@ -6,7 +6,7 @@ Hugging Face's dictionaries, tqdm.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 
 from psi.advice.column_names import HELD_OUT, RANKS, TRAIN, words
@@ -17,11 +17,13 @@ NAME = r"[A-Za-z_][\w/.]*(?:[ \-][A-Za-z_][\w/.]*){0,3}"
 PAIR = re.compile(
     rf"""({NAME})['"]?[\])]?\s*[:=]?\s*['"]?[\[(]*\s*({FLOAT})(?![\w.%])""", re.IGNORECASE
 )
+TOKEN = re.compile(rf"(?<![\w.])({FLOAT})(?![\w.%])", re.IGNORECASE)
 ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 BREAK = re.compile(r"\r?\n|[\r\x08]+")
 OUTSIDE = re.compile(rf"\b({'|'.join((*TRAIN, *HELD_OUT))})\b", re.IGNORECASE)
 QUIET = frozenset(("info", "debug", "is", "was", "at", "end", "this", "root", "log", "logger"))
 EVERY = 1 << 16  # lines between reports
+MOST_SHAPES = 10_000
 
 
 @lru_cache(maxsize=4096)
@@ -44,9 +46,9 @@ TITLES = {
 }  # fmt: skip
 
 
-def pairs(line: str) -> dict[str, str]:
-    """The values in a line: of epoch, step, loss, val loss, lr and grad norm."""
-    found: dict[str, str] = {}
+def places(line: str) -> dict[str, int]:
+    """Where the values in a line begin: of epoch, step, loss, val loss, lr and grad norm."""
+    found: dict[str, int] = {}
     begin, split = 0, ""
     for match in PAIR.finditer(line):
         known = role(match[1])
@@ -58,31 +60,36 @@ def pairs(line: str) -> dict[str, str]:
         begin = match.end()
         if column == "loss" and not own and split in HELD_OUT:
             column = "val loss"
-        found.setdefault(column, match[2])
+        found.setdefault(column, match.start(2))
     return found
 
 
 def holds_losses(lines: Sequence[str]) -> bool:
     """Whether some of the lines are printed losses."""
-    return any({"loss", "val loss"} & pairs(line).keys() for line in lines)
+    return any({"loss", "val loss"} & places(line).keys() for line in lines)
 
 
 def read_printed(text: str, report: Report = silent) -> Table:
-    """The lines of a printed log that hold a value; shape of the table: one row a line."""
+    """The lines of a printed log that hold a value; a row of the table each."""
     lines = BREAK.split(ANSI.sub("", text))
     rows, numbers, others = [], [], []
-    for k, found in _numbered(lines, report):
-        if found:
-            rows.append(found)
-            numbers.append(k + 1)
+    shapes: dict[tuple[str, ...], tuple[tuple[str, int], ...]] = {}
+    for k, line in enumerate(lines, 1):
+        if k % EVERY == 0:
+            report(k, len(lines), "")
+        pieces = TOKEN.split(line)
+        shape = tuple(pieces[::2])  # lines of one print differ in their numbers alone
+        if shape not in shapes:
+            if len(shapes) > MOST_SHAPES:
+                shapes.clear()
+            begins = {match.start(): j for j, match in enumerate(TOKEN.finditer(line))}
+            found = places(line).items()
+            shapes[shape] = tuple((name, 2 * begins[at] + 1) for name, at in found if at in begins)
+        if known := shapes[shape]:
+            rows.append({name: pieces[j] for name, j in known})
+            numbers.append(k)
         elif len(others) < 1000:
-            others.append(lines[k])
-    notes = (f"read as printed lines: {len(rows)} of {len(lines)} hold a value",)
+            others.append(line)
+    report(len(lines), len(lines), "") if len(lines) > EVERY else None
+    notes = (f"printed lines: {len(rows):,} of {len(lines):,} hold a value",)
     return of_rows(rows, numbers, notes=notes, words="\n".join(others))
-
-
-def _numbered(lines: Sequence[str], report: Report) -> Iterator[tuple[int, dict[str, str]]]:
-    for k, line in enumerate(lines):
-        if k and k % EVERY == 0:
-            report(k, len(lines), "reading")
-        yield k, pairs(line)

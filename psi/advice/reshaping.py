@@ -5,6 +5,7 @@ line for each tag and value, a single unnamed value (TensorBoard's export), a lo
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
@@ -90,4 +91,4 @@ RULES = (_by_tag, _by_split, _one_value, _total(False), _total(True))
 
 
 def _with(table: Table, cells: dict, note: str) -> Table:
-    return table._replace(cells=cells, notes=(*table.notes, note))
+    return replace(table, cells=cells, notes=(*table.notes, note))

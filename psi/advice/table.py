@@ -5,6 +5,7 @@ What a cell may hold: a number, a number in brackets (`[0.1]`, `tensor(0.1)`), n
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,7 +26,8 @@ class Numbers(NamedTuple):
     logged: NDArray[np.bool_]
 
 
-class Table(NamedTuple):
+@dataclass(frozen=True)
+class Table:
     """What a log file holds, before it is known which columns are which."""
 
     cells: Mapping[str, Sequence[Any]]
@@ -38,26 +40,34 @@ class Table(NamedTuple):
     """What the reader decided, a sentence each."""
     words: str = ""
     """Text around the table, which may name the optimizer."""
+    _numbers: dict[str, Numbers] = field(default_factory=dict, init=False, compare=False)
 
     def numbers(self, name: str) -> Numbers:
         """The numbers of a column; ValueError names the line of a cell that is none."""
-        cells = self.cells[name]
-        if isinstance(cells, np.ndarray):
-            return Numbers(cells, np.ones(len(cells), bool))
-        logged = np.array([cell is not None and cell != "" for cell in cells], bool)
-        values = np.full(len(cells), np.nan)
-        try:
-            values[logged] = [float(cell) for cell in cells if cell is not None and cell != ""]
-        except (ValueError, TypeError):
-            for k, cell in enumerate(cells):
-                found = number(cell, f"line {self.lines[k]}: {name}")
-                logged[k] = found is not None
-                values[k] = np.nan if found is None else found
-        return Numbers(values, logged)
+        if name not in self._numbers:
+            self._numbers[name] = _numbers(self.cells[name], self.lines, name)
+        return self._numbers[name]
 
     def texts(self, name: str) -> list[str]:
         """The cells of a column as lower-case text."""
         return [str(cell).strip().lower() for cell in self.cells[name]]
+
+
+def _numbers(cells: Sequence[Any], lines: Sequence[int], name: str) -> Numbers:
+    if isinstance(cells, np.ndarray):
+        return Numbers(cells, np.ones(len(cells), bool))
+    try:
+        # None and "" are neither true nor 0.
+        values = np.array([float(cell) if cell or cell == 0 else np.nan for cell in cells], float)
+        logged = ~np.isnan(values)
+        for k in np.flatnonzero(~logged).tolist():
+            logged[k] = bool(cells[k])
+    except (ValueError, TypeError):
+        pairs = zip(cells, lines, strict=True)
+        found = [number(cell, f"line {line}: {name}") for cell, line in pairs]
+        values = np.array([np.nan if each is None else each for each in found], float)
+        logged = np.array([each is not None for each in found], bool)
+    return Numbers(values, logged)
 
 
 def number(cell: Any, what: str) -> float | None:

@@ -43,6 +43,7 @@ def diagnosis_figure(
         fine = np.isfinite(value) & (value > 0)
         axis.plot(*_thinned(at[fine], value[fine]), ".", color="0.5", ms=3)
         axis.set(yscale="log", ylabel=name)
+        _wide(axis)
         if name == "update / weights":
             axis.axhline(1e-3, color="C2", lw=1, label="rule of thumb: 10⁻³")
             legend_beside(axis)
@@ -50,6 +51,14 @@ def diagnosis_figure(
         axis.grid(alpha=0.25, lw=0.5)
     axes[-1].set_xlabel(log.unit)
     save(figure, path)
+
+
+def _wide(axis: Axes) -> None:
+    """A logarithmic axis of more than a decade: its ticks are then powers of ten."""
+    low, high = axis.get_ylim()
+    if high < 20 * low:
+        middle = np.sqrt(low * high)
+        axis.set_ylim(middle / 4.5, middle * 4.5)
 
 
 def _thinned(at: np.ndarray, value: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -125,4 +134,5 @@ def _rates(axis: Axes, log: Any, along: Any, law_name: str) -> None:
     axis.set(yscale="log", ylabel="learning rate")
     if len(drawn):  # without a limit, a schedule that ends at zero would fill the axis
         axis.set_ylim(max(drawn.min(), drawn.max() / 1e5) / 1.5, drawn.max() * 1.5)
+        _wide(axis)
         legend_beside(axis)
