@@ -36,8 +36,11 @@ def read_csv(text: str, report: Report = silent) -> Table:
         if any(map(str.strip, before))
         else []
     )
-    names, body = _split(_bare(head[begin]), delimiter), _after(text, begin + 1)
+    header = head[begin].strip()
+    names, body = _split(_bare(header), delimiter), _after(text, begin + 1)
     _different(names)
+    if _is_rule(body[: body.find("\n") + 1].strip() or "x"):  # Markdown's, below the header
+        body, begin = _after(body, 1), begin + 1
     if body.count(head[begin].strip()):  # of a run that was killed it may end a line
         body = re.sub(rf"(?<=[^\s#]){re.escape(head[begin].strip())}(?=\r?\n)", "\n\\g<0>", body)
     if (table := _numbers_alone(body, names, delimiter, begin, report)) is None:
@@ -90,7 +93,7 @@ def _cells(text: str, delimiter: str) -> Iterator[list[str]]:
         return (line.split() for line in io.StringIO(text))
     if delimiter == "|":
         return (line.strip().strip("|").split("|") for line in io.StringIO(text))
-    return csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    return csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True)
 
 
 def _bare(line: str) -> str:
@@ -130,7 +133,7 @@ def _numbers_alone(
         chunks = pandas.read_csv(
             io.StringIO(body), sep=delimiter, header=None, names=list(names), dtype=float,
             na_values=[], keep_default_na=False, float_precision="round_trip", index_col=False,
-            skip_blank_lines=False, chunksize=CHUNK,
+            skip_blank_lines=False, skipinitialspace=True, chunksize=CHUNK,
         )  # fmt: skip
         for part in chunks:
             parts.append(part.to_numpy())

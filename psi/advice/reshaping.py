@@ -6,11 +6,12 @@ line for each tag and value, a single unnamed value (TensorBoard's export), a lo
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from psi.advice.column_names import HELD_OUT, TRAIN, parts, ranked, words
-from psi.advice.table import EMPTY, Table
+from psi.advice.table import EMPTY, Table, of_rows
 
 SPLITS = ("mode", "phase", "split", "stage", "subset", "set", "partition")
 TAGS = ("tag", "metric", "name", "key", "variable")
@@ -29,13 +30,17 @@ def _by_tag(table: Table) -> Table:
     tag = next((by_name[name] for name in TAGS if name in by_name), None)
     if tag is None or "value" not in by_name:
         return table
-    tags, values = table.texts(tag), table.cells[by_name["value"]]
-    new = {
-        each: [value if own == each else None for own, value in zip(tags, values, strict=True)]
-        for each in dict.fromkeys(tags)
-    }
-    kept = {k: v for k, v in table.cells.items() if k not in (tag, by_name["value"])}
-    return _with(table, kept | new, f"column {tag!r} says what a line's value is")
+    counts = [name for kind in ("step", "epoch") for name in ranked(kind, table.cells)]
+    if not counts:
+        return table
+    rows: dict[Any, dict[str, Any]] = {}  # by count: tags may come one after the other
+    lines: dict[Any, int] = {}
+    columns = [table.cells[name] for name in (counts[0], tag, by_name["value"])]
+    for at, name, value, line in zip(*columns, table.lines, strict=True):
+        rows.setdefault(at, {counts[0]: at})[str(name)] = value
+        lines.setdefault(at, line)
+    note = f"column {tag!r} says what a line's value is"
+    return of_rows(list(rows.values()), list(lines.values()), notes=(*table.notes, note))
 
 
 def _by_split(table: Table) -> Table:
@@ -77,10 +82,12 @@ def _total(held_out: bool) -> Callable[[Table], Table]:
         if ranked("validation" if held_out else "loss", table.cells) or len(some) < 2:
             return table
         try:
-            total = np.sum([table.numbers(name).values for name in some], axis=0)
+            numbers = [table.numbers(name) for name in some]
         except ValueError:
             return table
-        cells: list[float | None] = [None if np.isnan(each) else each for each in total]
+        total = np.sum([each.values for each in numbers], axis=0).tolist()
+        logged = np.all([each.logged for each in numbers], axis=0)
+        cells = [each if there else None for each, there in zip(total, logged, strict=True)]
         name = f"{'val' if held_out else 'train'} loss"
         return _with(table, {**table.cells, name: cells}, f"{name}: the sum of {', '.join(some)}")
 

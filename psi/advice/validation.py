@@ -8,11 +8,13 @@ import numpy as np
 
 from psi.advice.findings import Finding, position
 from psi.advice.log import Log
-from psi.advice.smoothing import MAX_LOSS, Trend, trend_of
+from psi.advice.smoothing import MAX_LOSS, MIN_CORRELATION, SURE, Trend, trend_of
 from psi.advice.table import MIN_LINES, Values, count
 
 SHARE = 0.1  # of the fall: what counts as a rise
 FEW, MUCH, SOME = 3, 0.25, 0.1  # rises in a row and the share risen, where validations are few
+MANY = 20  # validations: their trend can be estimated
+UNSURE = 3.5  # standard errors: worth a sentence
 TWICE = 2.0  # standard errors
 
 
@@ -60,6 +62,8 @@ def overfitting(log: Log, curve: Trend | None) -> Finding | None:
     )
     if not sure:
         few = f": {count(len(value), 'validation')} are too few to be sure that it overfits."
+        if len(value) >= MANY:
+            few = ": against its noise that is not enough to be sure that it overfits."
         return Finding("validation rises", text + few, (float(at[lowest]), float(at[-1])))
     text += (
         f": from {best} on it learns its training rows alone. Keep the weights of {best}, or "
@@ -71,18 +75,36 @@ def overfitting(log: Log, curve: Trend | None) -> Finding | None:
 def _rises(curve: Trend | None, value: Values) -> bool | None:
     """Whether it is sure that the end is above the lowest; None where nothing rises."""
     lowest = int(np.argmin(value))
-    rise = float(value[-1] - value[lowest])
-    if curve is not None:
+    if curve is not None and len(value) >= MANY:
         s = curve.smooth
         first = int(np.argmin(s))
         risen = s[-1] - s[first]
-        plain = risen > max(curve.sure(first, -1), SHARE * curve.fall)
-        return True if plain else None
+        errors = SURE * float(risen) / max(curve.sure(first, -1), 1e-300)
+        if risen < SHARE * curve.fall or errors < UNSURE:
+            return None
+        return errors > SURE
+    if len(value) >= MIN_LINES:
+        sure, some = (_risen_at_the_end(value, errors) for errors in (SURE, UNSURE))
+        return True if sure else False if some else None
+    share = float(value[-1] - value[lowest]) / max(abs(value[lowest]), 1e-300)
     after = np.diff(value[lowest:])
-    if len(after) >= FEW and (after > 0).all() and rise > MUCH * abs(value[lowest]):
-        return True
-    above = rise > SOME * abs(value[lowest]) and (after > 0).all()
-    return False if above else None
+    if not (after > 0).all() or share < SOME or len(after) < (1 if len(value) < 5 else 2):
+        return None
+    return len(after) >= FEW and share > MUCH
+
+
+def _risen_at_the_end(value: Values, errors: float) -> bool:
+    """Whether the mean of the last three is that many errors above that around the lowest.
+
+    The noise of one value is the median second difference, which a steep fall makes larger, times
+    the factor for neighbours that are correlated by MIN_CORRELATION.
+    """
+    lowest = min(int(np.argmin(value)), len(value) - 4)
+    low = float(value[max(lowest - 1, 0) : lowest + 2].mean())
+    noise = float(np.median(np.abs(np.diff(value, 2)))) / (0.6745 * np.sqrt(6))
+    noise *= np.sqrt((1 + MIN_CORRELATION) / (1 - MIN_CORRELATION))
+    rise = float(value[-3:].mean()) - low
+    return rise > max(errors * noise * np.sqrt(2 / 3), SHARE * abs(low), SHARE * (value[0] - low))
 
 
 def _training(log: Log, curve: Trend | None, since: float) -> str | None:
