@@ -115,6 +115,7 @@ def _count(table: Table, wanted: str | None, logged: Mask) -> str | None:
         fall = np.diff(values) < 0
         begins = set(values[1:][fall])
         # One that begins again and again counts within epochs, as a batch does.
-        if np.isfinite(values).all() and not (fall.sum() > 2 and len(begins) == 1):
+        within = (fall.sum() > 2 and len(begins) == 1) or (len(values) > 1 and np.ptp(values) == 0)
+        if np.isfinite(values).all() and not within:
             falls[name] = int(fall.sum())
     return min(falls, key=lambda name: falls[name]) if falls else None

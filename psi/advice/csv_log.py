@@ -132,7 +132,7 @@ def _numbers_alone(
     try:
         chunks = pandas.read_csv(
             io.StringIO(body), sep=delimiter, header=None, names=list(names), dtype=float,
-            na_values=[], keep_default_na=False, float_precision="round_trip", index_col=False,
+            na_values=[], keep_default_na=False, index_col=False,
             skip_blank_lines=False, skipinitialspace=True, chunksize=CHUNK,
         )  # fmt: skip
         for part in chunks:

@@ -15,9 +15,9 @@ from psi.advice.column_names import COUNTS, ROLES, ranked, words
 from psi.advice.formats import read_table
 from psi.advice.merging import (
     held,
-    later_wins,
     never_beside,
     positions,
+    resumed,
     validations_logged,
 )  # fmt: skip
 from psi.advice.optimizer_named import optimizer_named
@@ -132,34 +132,33 @@ def _log(table: Table, names: Columns) -> Log:
         for role in ROLES
     }
     at = held(number["at"].values) if names.at else np.cumsum(logged, dtype=float)
-    kept = later_wins(at, logged, table.restarts if names.at else (), names.at or "line")
-    rows, notes = kept.rows, [*table.notes]
-    if kept.runs:
-        replaced = count(kept.replaced, "line")
-        notes.append(f"{names.at} begins again {count(kept.runs, 'time')}: {replaced} of resumed "
+    again = resumed(at, logged, table.restarts if names.at else (), names.at or "line")
+    kept = again.kept(at)
+    lines, notes = logged & kept, list(table.notes)
+    if again.runs:
+        left_out = count(int(logged.sum() - lines.sum()), "line")
+        notes.append(f"{names.at} begins again {count(again.runs, 'time')}: {left_out} of resumed "
                      "runs left out, the later ones count")  # fmt: skip
-    number = {
-        field: Numbers(found.values[rows], found.logged[rows]) for field, found in number.items()
-    }
-    epoch = column(table, "epoch", None)
-    epochs = held(table.numbers(epoch).values)[rows] if epoch else None
-    logged, at = logged[rows], at[rows]
-    epochs = None if epochs is None or (np.diff(epochs[logged]) < 0).any() else epochs[logged]
     own = number["at"].logged & np.isfinite(number["at"].values)
     gradient = number["gradient_norm"]
     measured = {
         "validation": validations_logged(number["validation"], logged),
         "gradient_norm": gradient.logged & ~never_beside(gradient.values, number["loss"].values),
     }
-    series = {
-        field: Series(positions(at, own, mask, logged), number[field].values[mask])
-        for field, mask in measured.items()
-    }
-    values = {field: number[field].values[logged] for field in ("loss", "update_ratio")}
+    series = {}
+    for field, rows in measured.items():
+        where = positions(at, own, rows, logged)
+        rows &= again.kept(where)
+        series[field] = Series(np.maximum.accumulate(where[rows]), number[field].values[rows])
+    epoch = column(table, "epoch", None)
+    epochs = held(table.numbers(epoch).values)[lines] if epoch else None
+    if epochs is not None and (np.diff(epochs) < 0).any():
+        epochs = None
+    rate = Numbers(number["rate"].values[kept], number["rate"].logged[kept])
     return Log(
-        names.at or "line", at[logged], values["loss"], _rates(number["rate"], logged),
-        values["update_ratio"], epochs, names, **series, optimizer=optimizer_named(table),
-        notes=tuple(notes),
+        names.at or "line", at[lines], number["loss"].values[lines], _rates(rate, logged[kept]),
+        number["update_ratio"].values[lines], epochs, names, **series,
+        optimizer=optimizer_named(table), notes=tuple(notes),
     )  # fmt: skip
 
 

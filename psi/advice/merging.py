@@ -72,18 +72,24 @@ def validations_logged(validation: Numbers, logged: Mask) -> Mask:
     return written & ~(between & (not seldom))
 
 
-class Kept(NamedTuple):
-    """Rows that count after resumed runs have replaced what they repeat."""
+class Resumed(NamedTuple):
+    """Where resumed runs begin again; shape=(rows,) each."""
 
-    rows: Mask
-    replaced: int
-    """Losses that a later line replaced."""
+    later: Values
+    """The lowest count at which a run begins below the row; infinite where none does."""
+    between: Mask
+    """Rows of no loss between the last loss of a run and the first one of the next."""
     runs: int
     """How often the count falls or begins again."""
 
+    def kept(self, at: Values) -> Mask:
+        """Which rows at these positions no later run repeats."""
+        # Between two runs, a rate that is logged at the count of the new one is its own.
+        return np.where(self.between, at <= self.later, at < self.later)
 
-def later_wins(at: Values, logged: Mask, restarts: Sequence[int], name: str) -> Kept:
-    """Leave out what a resumed run repeats.
+
+def resumed(at: Values, logged: Mask, restarts: Sequence[int], name: str) -> Resumed:
+    """Find where a resumed run begins: the count falls, or stands still where it seldom does.
 
     Args:
         at: the count in each row, held; shape=(rows,).
@@ -96,34 +102,32 @@ def later_wins(at: Values, logged: Mask, restarts: Sequence[int], name: str) -> 
     """
     rows = np.flatnonzero(logged)
     change = np.diff(at[rows])
-    again = np.zeros(len(change), bool)
+    again = change < 0
     for row in restarts:
         k = int(np.searchsorted(rows, row)) - 1
         if 0 <= k < len(change):
             again[k] = change[k] <= 0
     if (change == 0).sum() <= RARE * len(change):
         again |= change == 0
-    again |= change < 0
     if again.sum() > max(MOST_RUNS, len(rows) / 20):
         k = int(np.argmax(change < 0))
         before, after = at[rows[[k, k + 1]]]
-        raise ValueError(f"one run a log, but {name} falls from {before:g} to {after:g}, and "
-                         f"{again.sum() - 1} times more")  # fmt: skip
+        raise ValueError(
+            f"one run a log, but {name} falls from {before:g} to {after:g}, and "
+            f"{again.sum() - 1} times more"
+        )
     begins = np.full(len(at), np.inf)
     begins[rows[1:][again]] = at[rows[1:][again]]
     later = np.append(np.minimum.accumulate(begins[::-1])[::-1][1:], np.inf)
-    # Between two runs, a rate logged at the count of the new one is its own.
     following = np.append(rows, len(at) - 1)[np.searchsorted(rows, np.arange(len(at)), "left")]
-    between = ~logged & np.isfinite(begins[following])
-    kept = np.where(between, at <= later, at < later)
-    return Kept(kept, int((logged & ~kept).sum()), int(again.sum()))
+    return Resumed(later, ~logged & np.isfinite(begins[following]), int(again.sum()))
 
 
 def positions(at: Values, known: Mask, rows: Mask, logged: Mask) -> Values:
-    """Where the rows of another quantity are, in the count of the losses.
+    """Where a quantity's rows are, in the count of the losses; shape=(rows,), of all rows.
 
-    A count that falls below the loss before it counts something else (MMEngine: epochs in lines of
-    validation), so that the position of that loss stands in its place.
+    A count that is most often below that of the loss before it counts something else (MMEngine:
+    epochs in lines of validation): then the position of that loss stands in its place.
 
     Args:
         at: the count in each row, held.
@@ -131,6 +135,7 @@ def positions(at: Values, known: Mask, rows: Mask, logged: Mask) -> Values:
         rows: those of the quantity.
         logged: those of a loss.
     """
-    before = np.maximum.accumulate(np.where(logged, at, -np.inf))
-    own = np.where(known, at, before)
-    return np.maximum(own, before)[rows]
+    before = at[np.maximum.accumulate(np.where(logged, np.arange(len(at)), 0))]
+    own = known & rows
+    another = (at < before)[own].sum() > 0.5 * own.sum()
+    return np.where(known & (not another), at, before)

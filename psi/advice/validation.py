@@ -83,14 +83,15 @@ def _rises(curve: Trend | None, value: Values) -> bool | None:
         if risen < SHARE * curve.fall or errors < UNSURE:
             return None
         return errors > SURE
-    if len(value) >= MIN_LINES:
-        sure, some = (_risen_at_the_end(value, errors) for errors in (SURE, UNSURE))
-        return True if sure else False if some else None
+    many = len(value) >= MIN_LINES
     share = float(value[-1] - value[lowest]) / max(abs(value[lowest]), 1e-300)
     after = np.diff(value[lowest:])
-    if not (after > 0).all() or share < SOME or len(after) < (1 if len(value) < 5 else 2):
-        return None
-    return len(after) >= FEW and share > MUCH
+    rises = len(after) if (after > 0).all() else 0  # in a row, to the end
+    if (rises >= FEW + many and share > MUCH) or (many and _risen_at_the_end(value, SURE)):
+        return True
+    enough = 1 if len(value) < 5 else FEW if many else 2
+    some = rises >= enough and share > (MUCH if many else SOME)
+    return False if some or (many and _risen_at_the_end(value, UNSURE)) else None
 
 
 def _risen_at_the_end(value: Values, errors: float) -> bool:

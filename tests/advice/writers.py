@@ -59,15 +59,16 @@ def trainer_state(of: Training) -> str:
         where = {"epoch": float(k), "step": k * STEPS}
         history.append({"grad_norm": 1.0, "learning_rate": rate, "loss": loss, **where})
         history.append({"eval_loss": validation, "eval_runtime": 1.5, **where})
-    history.append({"train_loss": 0.5, "train_runtime": 60.0, "total_flos": 1e12, **where})
+    last = {"epoch": float(len(of.loss)), "step": len(of.loss) * STEPS}
+    history.append({"train_loss": 0.5, "train_runtime": 60.0, "total_flos": 1e12, **last})
     return json.dumps({"best_metric": None, "log_history": history, "max_steps": 400}, indent=2)
 
 
 def mmengine(of: Training) -> str:
     lines = []
     for k, (loss, validation, rate) in enumerate(zip(*of, strict=True), 1):
-        lines.append({"lr": rate, "data_time": 0.01, "loss": loss, "loss_cls": loss / 2, "time": 0.1,
-                      "epoch": k, "iter": k * STEPS, "step": k * STEPS})  # fmt: skip
+        part, at = {"loss_cls": loss / 2}, {"epoch": k, "iter": k * STEPS, "step": k * STEPS}
+        lines.append({"lr": rate, "data_time": 0.01, "loss": loss, **part, "time": 0.1, **at})
         lines.append({"accuracy/top1": 50.0, "val/loss": validation, "step": k})
     return "\n".join(map(json.dumps, lines)) + "\n"
 
@@ -87,12 +88,14 @@ def lines(write: Callable[..., dict]) -> Callable[[Training], str]:
 
 
 def yolo(of: Training) -> str:
-    names = ("epoch", "train/box_loss", "train/cls_loss", "train/dfl_loss", "metrics/mAP50(B)",
-             "val/box_loss", "val/cls_loss", "val/dfl_loss", "lr/pg0", "lr/pg1", "lr/pg2")  # fmt: skip
+    parts = ("box_loss", "cls_loss", "dfl_loss")
+    names = ("epoch", *(f"train/{each}" for each in parts), "metrics/mAP50(B)",
+             *(f"val/{each}" for each in parts), "lr/pg0", "lr/pg1", "lr/pg2")  # fmt: skip
     text = ",".join(f"{name:>23}" for name in names) + "\n"
     for k, (loss, validation, rate) in enumerate(zip(*of, strict=True), 1):
-        parts = [loss / 2, loss / 4, loss / 4, 0.5, validation / 2, validation / 4, validation / 4]
-        text += ",".join(f"{each:>23.8g}" for each in (k, *parts, rate, rate, rate)) + "\n"
+        shares = np.array([0.5, 0.25, 0.25])
+        cells = (k, *shares * loss, 0.5, *shares * validation, rate, rate, rate)
+        text += ",".join(f"{each:>23.8g}" for each in cells) + "\n"
     return text
 
 
@@ -111,8 +114,12 @@ def long(of: Training) -> str:
 def keras_printed(of: Training) -> str:
     text = "Model: sequential\n"
     for k, (loss, validation, rate) in enumerate(zip(*of, strict=True), 1):
-        text += f"Epoch {k}/{len(of.loss)}\n\x1b[1m10/10\x1b[0m ━━━━━━ 1s 2ms/step - accuracy: 0.5 - "
-        text += f"loss: {loss} - val_accuracy: 0.4 - val_loss: {validation} - learning_rate: {rate}\n"
+        text += (
+            f"Epoch {k}/{len(of.loss)}\n\x1b[1m10/10\x1b[0m ━━━━━━ 1s 2ms/step - accuracy: 0.5 - "
+        )
+        text += (
+            f"loss: {loss} - val_accuracy: 0.4 - val_loss: {validation} - learning_rate: {rate}\n"
+        )
     return text
 
 
