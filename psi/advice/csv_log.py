@@ -122,11 +122,11 @@ def _numbers_alone(
     body: str, names: Sequence[str], delimiter: str, begin: int, report: Report
 ) -> Table | None:
     """A table in which every cell is a number, fast; None where it is not, or without pandas."""
+    if delimiter in " |" or body.count("\n") < CHUNK:
+        return None
     try:
         import pandas
     except ImportError:
-        return None
-    if delimiter in " |" or body.count("\n") < CHUNK:
         return None
     total, parts = body.count("\n"), []
     try:

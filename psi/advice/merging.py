@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from psi.advice.table import Numbers, Values
 
 Mask = NDArray[np.bool_]
+SELDOM = 0.4  # of the lines: fewer that are NaN are no marks
 RARE = 0.1  # of the lines: as many may be of the same count as the line before
 MOST_RUNS = 10  # that one file may hold, or a twentieth of its lines
 
@@ -68,7 +69,7 @@ def validations_logged(validation: Numbers, logged: Mask) -> Mask:
     if after.sum() <= gaps.max(initial=1) - 1:
         after[:] = False
     between = nan & ~after
-    seldom = between[first : last + 1].sum() < 0.4 * len(rows)
+    seldom = between[first : last + 1].sum() < SELDOM * written[first : last + 1].sum()
     return written & ~(between & (not seldom))
 
 

@@ -15,7 +15,7 @@ Values = NDArray[np.float64]
 MIN_LINES = 8  # with a finite loss: a trend needs as many
 EMPTY = frozenset(("", "none", "null", "na", "n/a", "no log", "-", "--"))
 FLOAT = r"[+-]?(?:(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|nan|inf(?:inity)?)"
-WRAPPED = re.compile(rf"(?:[\w.]+\()?[\[(]*\s*({FLOAT})\s*(?:[,\])].*)?", re.IGNORECASE)
+WRAPPED = re.compile(rf"(?:[\w.]+\([\[(]*|[\[(]+)\s*({FLOAT})\s*[,\])].*", re.IGNORECASE)
 
 
 class Numbers(NamedTuple):
@@ -77,9 +77,11 @@ def number(cell: Any, what: str) -> float | None:
     text = str(cell).strip()
     if text.lower() in EMPTY:
         return None
-    if found := WRAPPED.fullmatch(text):
-        return float(found[1])
-    raise ValueError(f"{what} must be a number, got {text!r:.40}")
+    found = WRAPPED.fullmatch(text)
+    try:
+        return float(found[1] if found else text)
+    except ValueError:
+        raise ValueError(f"{what} must be a number, got {text!r:.40}") from None
 
 
 def of_rows(rows: Sequence[Mapping[str, Any]], lines: Sequence[int], **more: Any) -> Table:

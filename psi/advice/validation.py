@@ -12,8 +12,9 @@ from psi.advice.smoothing import MAX_LOSS, MIN_CORRELATION, SURE, Trend, trend_o
 from psi.advice.table import MIN_LINES, Values, count
 
 SHARE = 0.1  # of the fall: what counts as a rise
-FEW, MUCH, SOME = 3, 0.25, 0.1  # rises in a row and the share risen, where validations are few
+FEW, MUCH, SOME = 3, 0.25, 0.15  # rises in a row and the share risen, where validations are few
 MANY = 20  # validations: their trend can be estimated
+SURE_OF_FEW = 5.5  # standard errors, which few validations show badly
 UNSURE = 3.5  # standard errors: worth a sentence
 TWICE = 2.0  # standard errors
 
@@ -87,7 +88,7 @@ def _rises(curve: Trend | None, value: Values) -> bool | None:
     share = float(value[-1] - value[lowest]) / max(abs(value[lowest]), 1e-300)
     after = np.diff(value[lowest:])
     rises = len(after) if (after > 0).all() else 0  # in a row, to the end
-    if (rises >= FEW + many and share > MUCH) or (many and _risen_at_the_end(value, SURE)):
+    if (rises >= FEW + many and share > MUCH) or (many and _risen_at_the_end(value, SURE_OF_FEW)):
         return True
     enough = 1 if len(value) < 5 else FEW if many else 2
     some = rises >= enough and share > (MUCH if many else SOME)
