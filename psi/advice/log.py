@@ -4,6 +4,7 @@ Columns are found by the names that trainers give them (`column_names`), in any 
 lines are put in one order (`merging`). What was decided on the way stands in `Log.notes`.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -98,26 +99,27 @@ def read_log(path: Path, columns: Columns | None = None, report: Report = silent
         table = reshaped(read_table(path, report))
         log = _log(table, chosen(table, wanted))
     except ValueError as error:
-        raise ValueError(f"{_name(path)}: {error}") from None
-    for field in FILES:
-        named = getattr(wanted, field)
-        if named is not None and named not in table.cells:
-            log = _with_file(log, field, Path(named), report)
-    return log._replace(notes=(*_said(log.columns), *log.notes))
+        raise ValueError(f"{name_of(path)}: {error}") from None
+    named = {field: name for field in FILES if (name := getattr(wanted, field)) is not None}
+    files = {field: Path(name) for field, name in named.items() if name not in table.cells}
+    for field, file in files.items():
+        log = _with_file(log, field, file, report)
+    return log._replace(notes=(*_said(log.columns, list(files)), *log.notes))
 
 
-def _name(path: Path) -> str:
+def name_of(path: Path) -> str:
+    """What a log is called in a message."""
     return "standard input" if str(path) == "-" else str(path)
 
 
-def _said(columns: Columns) -> list[str]:
+def _said(columns: Columns, elsewhere: Sequence[str]) -> list[str]:
     """A sentence for each quantity: the column that it was read from, or that there is none."""
     notes = []
     for role in ROLES:
         name = getattr(columns, role.field)
-        if name is not None:
+        if name is not None and role.field not in elsewhere:
             notes.append(f"{role.title}: column {name!r}")
-        elif role.field == "rate":
+        elif name is None and role.field == "rate":
             notes.append("learning rate: no column; --rate names one, or a file of it")
     return notes
 
@@ -178,8 +180,9 @@ def _with_file(log: Log, field: str, path: Path, report: Report) -> Log:
     try:
         series = _series(reshaped(read_table(path, report)), field, log)
     except ValueError as error:
-        raise ValueError(f"{_name(path)}: {error}") from None
-    notes = (*log.notes, f"{field.replace('_', ' ')}: {len(series.at)} lines of {path}")
+        raise ValueError(f"{name_of(path)}: {error}") from None
+    title = next(role.title for role in ROLES if role.field == field)
+    notes = (*log.notes, f"{title}: {count(len(series.at), 'line')} of {path}")
     columns = replace(log.columns, **{field: str(path)})
     if field == "rate":
         last = np.searchsorted(series.at, log.at, "right") - 1

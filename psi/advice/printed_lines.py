@@ -36,13 +36,14 @@ def role(name: str) -> tuple[str, str] | None:
             if RANKS[column](known) is not None:
                 if any(word in ("best", "per", "max", "min", "eta") for word in plain[:k]):
                     return None
-                split = "train" if TRAIN & set(known) else ""
-                return ("val loss", "val") if column == "validation" else (TITLES[column], split)
+                split = "val" if column == "validation" else "train" if TRAIN & set(known) else ""
+                is_loss = column in ("loss", "validation")
+                return f"{split} loss".strip() if is_loss else TITLES[column], split
     return None
 
 
 TITLES = {
-    "loss": "loss", "rate": "lr", "gradient_norm": "grad norm", "epoch": "epoch", "step": "step",
+    "rate": "lr", "gradient_norm": "grad norm", "epoch": "epoch", "step": "step",
 }  # fmt: skip
 
 
@@ -66,7 +67,7 @@ def places(line: str) -> dict[str, int]:
 
 def holds_losses(lines: Sequence[str]) -> bool:
     """Whether some of the lines are printed losses."""
-    return any({"loss", "val loss"} & places(line).keys() for line in lines)
+    return any({"loss", "train loss", "val loss"} & places(line).keys() for line in lines)
 
 
 def read_printed(text: str, report: Report = silent) -> Table:

@@ -13,10 +13,11 @@ import psi
 from psi.advice.choosing import Columns
 from psi.advice.diagnosis import diagnose
 from psi.advice.impossible import NO_FLOOR
-from psi.advice.log import Log, read_log
+from psi.advice.log import Log, name_of, read_log
 from psi.advice.optimizer_named import law_for
 from psi.advice.replay import Replay, comparison, replay_log
 from psi.advice.smoothing import trend
+from psi.advice.table import count
 from psi.commands.printing import as_json
 from psi.progress import Report
 
@@ -80,7 +81,7 @@ class DiagnoseCommand:
         diagnosis_figure(log, trend(log), found, along, name, picture)
         if not self.json:
             notes = [*log.notes, *([why] if why else [])]
-            _say_all(f"{self.log}: {len(log.loss):,} lines", notes, found, words)
+            _say_all(f"{name_of(self.log)}: {count(len(log.loss), 'line')}", notes, found, words)
             print(f"picture: {picture}")
         rates = [("at", along.at), ("rates", along.law_rate)] if along else []
         return {

@@ -214,7 +214,7 @@ def test_lines_that_are_no_table_are_refused_if_they_are_many() -> None:
     ("name", "expected"),
     [
         ("Average loss", ("loss", "")),
-        ("training loss is", ("loss", "train")),
+        ("training loss is", ("train loss", "train")),
         ("Val. Loss", ("val loss", "val")),
         ("main epoch", ("epoch", "")),
         ("best val loss", None),
@@ -232,6 +232,14 @@ def test_a_split_that_a_line_names_is_that_of_its_loss() -> None:
     text = "train: loss 0.5 acc 0.9 | val: loss 0.7 acc 0.8\nEpoch(val) [1][5/5] loss: 0.6\n"
     table = read_printed(text)
     assert table.cells == {"loss": ["0.5", None], "val loss": ["0.7", "0.6"]}
+
+
+def test_a_summary_at_the_end_is_no_loss_of_a_step(tmp_path: Path) -> None:
+    """Hugging Face's trainer prints the mean of all losses once more, as train_loss."""
+    of = training("healthy")
+    text = FORMATS["hugging face printed"][1](of)
+    text += "{'train_runtime': 9.5, 'train_loss': 0.6, 'epoch': 40.0}\n"
+    np.testing.assert_allclose(read(tmp_path, text).loss, of.loss)
 
 
 def test_tags_that_come_one_after_the_other_are_put_side_by_side(tmp_path: Path) -> None:

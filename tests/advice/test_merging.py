@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from psi.advice.choosing import chosen
+from psi.advice.choosing import Columns, chosen
 from psi.advice.merging import (
     held,
     losses_logged,
@@ -77,7 +77,5 @@ def test_a_count_of_something_else() -> None:
 )
 def test_kind_of_count(counts: dict[str, list[int]], expected: str | None) -> None:
     rows = [dict(zip(counts, each, strict=True)) for each in zip(*counts.values(), strict=True)]
-    from psi.advice.choosing import Columns
-
     table = of_rows([{**row, "loss": 1.0} for row in rows], range(len(rows)))
     assert chosen(table, Columns()).at == expected
