@@ -159,6 +159,8 @@ def _rows(body: str, names: list[str], delimiter: str, lines: int, report: Repor
                 report(k, total, "")
                 sections.add(rows, numbers)
                 rows, numbers = [], []
+            if len(row) == len(names) + 1 and not row[-1]:  # a delimiter ends each line
+                row.pop()
             if len(row) == len(names) and row[probe].strip() not in known:
                 rows.append(row)
                 numbers.append(line)

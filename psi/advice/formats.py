@@ -47,6 +47,7 @@ def read_table(path: Path, report: Report = silent) -> Table:
         raise ValueError(f"no text: a byte {ord(found[0])} at {found.start()}")
     if not text.strip():
         raise ValueError("is empty")
+    text = text if "\n" in text else text.replace("\r", "\n")  # of a progress bar, too
     with _no_collection():
         return next(each for each in FORMATS if each.is_it(text)).read(text, report)
 

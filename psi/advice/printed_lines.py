@@ -15,7 +15,8 @@ from psi.progress import Report, silent
 
 NAME = r"[A-Za-z_][\w/.]*(?:[ \-][A-Za-z_][\w/.]*){0,3}"
 PAIR = re.compile(
-    rf"""({NAME})['"]?[\])]?\s*[:=]?\s*['"]?[\[(]*\s*({FLOAT})(?![\w.%])""", re.IGNORECASE
+    rf"""({NAME})['"]?(?:\((\w+)\))?[\])]?\s*[:=]?\s*['"]?[\[(]*\s*({FLOAT})(?![\w.%])""",
+    re.IGNORECASE,
 )
 TOKEN = re.compile(rf"(?<![\w.])({FLOAT})(?![\w.%])", re.IGNORECASE)
 ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
@@ -58,10 +59,11 @@ def places(line: str) -> dict[str, int]:
         column, own = known
         if begin < match.start() and (outside := OUTSIDE.findall(line, begin, match.start())):
             split = outside[-1].lower()
+        split = (match[2] or split).lower()  # Epoch(val) [1]
         begin = match.end()
         if column == "loss" and not own and split in HELD_OUT:
             column = "val loss"
-        found.setdefault(column, match.start(2))
+        found.setdefault(column, match.start(3))
     return found
 
 
@@ -92,5 +94,6 @@ def read_printed(text: str, report: Report = silent) -> Table:
         elif len(others) < 1000:
             others.append(line)
     report(len(lines), len(lines), "") if len(lines) > EVERY else None
-    notes = (f"printed lines: {len(rows):,} of {len(lines):,} hold a value",)
+    filled = sum(map(bool, map(str.strip, lines)))
+    notes = (f"printed lines: {len(rows):,} of {filled:,} hold a value",)
     return of_rows(rows, numbers, notes=notes, words="\n".join(others))

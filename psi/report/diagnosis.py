@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 
 from psi.report.figures import FONT, legend_beside, save
 
@@ -54,7 +55,8 @@ def diagnosis_figure(
 
 
 def _wide(axis: Axes) -> None:
-    """A logarithmic axis of more than a decade: its ticks are then powers of ten."""
+    """A logarithmic axis of more than a decade, with powers of ten alone for labels."""
+    axis.yaxis.set_minor_formatter(NullFormatter())
     low, high = axis.get_ylim()
     if high < 20 * low:
         middle = np.sqrt(low * high)
@@ -84,7 +86,7 @@ def _losses(axis: Axes, log: Any, curve: Any, found: Any) -> None:
     known = np.isfinite(validation)
     validation = np.clip(validation[known], -MAX_DRAWN, MAX_DRAWN)
     if known.any():
-        style = {"color": "C0", "marker": ".", "ms": 4, "lw": 0.9}
+        style = {"color": "C0", "marker": "." if known.sum() < 200 else "", "ms": 4, "lw": 1.2}
         axis.plot(*_thinned(at[known], validation), label="validation", **style)
     named = set()
     for each in found:
@@ -117,6 +119,7 @@ def _scale(axis: Axes, loss: np.ndarray, validation: np.ndarray, curve: Any) -> 
     if low > 0 and high > 10 * low:
         axis.set_yscale("log")
         axis.set_ylim(low / 1.3, high * 1.3)
+        _wide(axis)
     else:
         margin = 0.05 * (high - low) or 0.05 * abs(high) or 1.0
         axis.set_ylim(low - margin, high + margin)

@@ -172,6 +172,14 @@ FORMATS: dict[str, tuple[str, Callable[[Training], str]]] = {
     "logging": ("out.log", csv("", lambda k, a, b, c: (
         f"2024-05-01 10:00:{k:02d},123 INFO main: epoch={k} train_loss={a} lr={c}\n"
         f"2024-05-01 10:00:{k:02d},456 INFO main: epoch={k} val_loss={b} best_val_loss=0.1\n"))),
+    "mmengine printed": ("out.log", csv("", lambda k, a, b, c: (
+        f"2023/01/01 10:00:{k:02d} - mmengine - INFO - Epoch(train) [{k}][50/500]  lr: {c}  "
+        f"eta: 1:00:00  time: 0.3  memory: 100  loss: {a}  loss_cls: 0.3\n"
+        f"2023/01/01 10:00:{k:02d} - mmengine - INFO - Epoch(val) [{k}][5/5]  loss: {b}\n"))),
+    "a delimiter at the end": ("log.csv", csv("epoch;loss;val_loss;lr\n", lambda k, a, b, c: (
+        f"{k};{a};{b};{c};\n"))),
+    "returns alone": ("log.csv", csv("epoch,loss,val_loss,lr\r",
+                                     lambda k, a, b, c: f"{k},{a},{b},{c}\r")),
     "nanogpt": ("out.log", csv("number of parameters: 10.65M\n", lambda k, a, b, c: (
         f"step {k}: train loss {a}, val loss {b}, lr {c}, time 12.3ms, mfu 3.2%\n"))),
     "pytorch example": ("out.log", csv("", lambda k, a, b, c: (
