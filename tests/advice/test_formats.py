@@ -231,7 +231,9 @@ def test_what_a_printed_name_stands_for(name: str, expected: object) -> None:
 def test_a_split_that_a_line_names_is_that_of_its_loss() -> None:
     text = "train: loss 0.5 acc 0.9 | val: loss 0.7 acc 0.8\nEpoch(val) [1][5/5] loss: 0.6\n"
     table = read_printed(text)
-    assert table.cells == {"loss": ["0.5", None], "val loss": ["0.7", "0.6"]}
+    assert table.cells["loss"] == ["0.5", None]
+    assert table.cells["val loss"] == ["0.7", "0.6"]
+    assert table.cells["epoch"] == [None, "1"]
 
 
 def test_a_summary_at_the_end_is_no_loss_of_a_step(tmp_path: Path) -> None:
