@@ -18,7 +18,7 @@ ALLOWED: dict[str, set[str]] = {
     "psi.progress": set(),
     "psi.law": {"psi.pretrained"},
     "psi.schedulers": {"psi.law"},
-    "psi.advice": {"psi.law", "psi.schedulers"},
+    "psi.advice": {"psi.law", "psi.schedulers", "psi.progress"},
     **{room: GROUND | {*LAB[:k]} for k, room in enumerate(LAB)},
     "psi.ideal": GROUND | {*LAB},
     **{room: GROUND | {*LAB, "psi.ideal", *FIT[:k]} for k, room in enumerate(FIT)},

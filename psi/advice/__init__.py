@@ -6,9 +6,10 @@ is imported with them and not before; the rest needs numpy alone.
 
 from typing import TYPE_CHECKING
 
+from psi.advice.choosing import Columns
 from psi.advice.diagnosis import diagnose
 from psi.advice.findings import Finding
-from psi.advice.log import Columns, Log, read_log
+from psi.advice.log import Log, Series, read_log
 from psi.advice.range_test import Suggestion, suggest_lr
 from psi.advice.replay import Replay, replay_log
 
@@ -16,6 +17,6 @@ if TYPE_CHECKING:
     from psi.advice import range_keras, range_optax, range_torch
 
 __all__ = [
-    "Columns", "Finding", "Log", "Replay", "Suggestion", "diagnose", "range_keras", "range_optax",
-    "range_torch", "read_log", "replay_log", "suggest_lr",
+    "Columns", "Finding", "Log", "Replay", "Series", "Suggestion", "diagnose", "range_keras",
+    "range_optax", "range_torch", "read_log", "replay_log", "suggest_lr",
 ]  # fmt: skip

@@ -7,10 +7,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from psi.advice.log import Log, Values
+from psi.advice.log import Log
 from psi.advice.smoothing import usable
+from psi.advice.table import Values, count
 
 ABOVE = 1.3  # times ε_0: single minibatches may well be somewhat above it
+MEDIANS = 20_000  # in a log at most
 NEAR = 31  # lines: where a jump is compared with the usual changes
 RULE_OF_THUMB = 1e-3  # an update over the weights
 
@@ -27,8 +29,12 @@ class Finding(NamedTuple):
 
 
 def position(log: Log, at: float | np.floating) -> str:
-    """A position in the log in words, e.g. "epoch 12"."""
-    return f"{log.unit} {at:.6g}"
+    """A position in the log in words, e.g. "epoch 12" or "step 1200 (epoch 12)"."""
+    text = f"{log.unit.lower()} {at:.8g}"
+    if log.epoch is None or "epoch" in log.unit.lower():
+        return text
+    line = max(int(np.searchsorted(log.at, at, "right")) - 1, 0)
+    return f"{text} (epoch {log.epoch[line]:.4g})"
 
 
 def at_rates(rates: Values) -> str:
@@ -47,7 +53,7 @@ def not_finite(log: Log) -> Finding | None:
         return None
     begin, end = map(float, log.at[bad[[0, -1]]])
     text = (
-        f"The loss is not finite in {len(bad)} of {len(log.loss)} lines, first at "
+        f"The loss is not finite in {len(bad)} of {count(len(log.loss), 'line')}, first at "
         f"{position(log, begin)}{at_rates(log.rate[bad[:1]])}. The rate is too high there, unless "
         "the data holds such values: lower it before that point, or warm up."
     )
@@ -65,12 +71,23 @@ def above_initial_loss(log: Log, initial_loss: float | None) -> Finding | None:
     most = log.loss[above].max()
     up_to = f", up to {most:.3g}" if np.isfinite(most) else ""
     why = "updates did harm" if above[0] else "the initialisation is bad, or updates did harm"
+    first = f"first at {position(log, begin)}{at_rates(log.rate[above[:1]])}"
     text = (
         f"The loss is more than {ABOVE:g} times {initial_loss:.3g}, what it is before training, in "
-        f"{len(above)} lines, first at {position(log, begin)}{at_rates(log.rate[above[:1]])}"
-        f"{up_to}: {why}. Lower the rate, or warm up."
+        f"{count(len(above), 'line')}, {first}{up_to}: {why}. Lower the rate, or warm up."
     )
     return Finding("rate too high", text, (begin, end))
+
+
+def local_median(values: Values) -> Values:
+    """Median of the NEAR lines around each; of a long log at every few lines.
+
+    shape=(lines,) both.
+    """
+    near = np.pad(values, NEAR // 2, mode="reflect")
+    every = max(len(values) // MEDIANS, 1)
+    windows = np.lib.stride_tricks.sliding_window_view(near, NEAR)[::every]
+    return np.repeat(np.median(windows, 1), every)[: len(values)]
 
 
 def jumps(log: Log) -> Finding | None:
@@ -78,8 +95,7 @@ def jumps(log: Log) -> Finding | None:
     fine = usable(log)
     loss, at, rate = log.loss[fine], log.at[fine], log.rate[fine]
     change = np.diff(loss)
-    near = np.abs(np.pad(change, NEAR // 2, mode="reflect"))
-    usual = 1.5 * np.median(np.lib.stride_tricks.sliding_window_view(near, NEAR), 1)
+    usual = 1.5 * local_median(np.abs(change))
     smallest = np.maximum(10 * usual, max(0.25 * (loss[0] - loss.min()), 0.05 * abs(loss[0])))
     jumps = [int(k) for k in np.flatnonzero(change > smallest) + 1 if k < len(loss) - 2]
     stays = [k for k in jumps if loss[k + 1 : k + NEAR].min() > (loss[k - 1] + loss[k]) / 2]

@@ -1,47 +1,39 @@
-"""Reading a user's training log, a CSV file with one line per epoch or per step.
+"""A user's training log, as one record whatever wrote it.
 
-Columns are found by the names that trainers give them, in any letter case: in a log of Keras's
-CSVLogger, of Lightning's, or in a table of one's own.
+Columns are found by the names that trainers give them (`column_names`), in any of `formats`; their
+lines are put in one order (`merging`). What was decided on the way stands in `Log.notes`.
 """
 
-import csv
-import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-Values = NDArray[np.float64]
-EPOCH = ("epoch",)
-STEP = ("step", "global_step", "train_global_step", "iteration", "iter", "batch")
-LOSS = (
-    "loss", "train_loss", "training_loss", "train_loss_epoch", "loss_epoch", "train_loss_step",
-    "loss_step", "loss_running",
+from psi.advice.choosing import FILES, Columns, chosen, column, logged_losses
+from psi.advice.column_names import COUNTS, ROLES, ranked, words
+from psi.advice.formats import read_table
+from psi.advice.merging import (
+    held,
+    never_beside,
+    positions,
+    resumed,
+    validations_logged,
 )  # fmt: skip
-# Lightning's monitor writes lr-Adam, or lr-SGD/pg1 for a group.
-RATE = (
-    "learning_rate", "lr", r"\w+_learning_rate", r"\w+_lr",
-    r"lr_(\w*(ada|sgd|prop|opt)\w*|\w*\d)",
-)  # fmt: skip
-RATIO = ("update_ratio", r"update_(to_)?weights?(_ratio)?")
-EMPTY = ("", "none", "null", "na", "n/a")
+from psi.advice.optimizer_named import optimizer_named
+from psi.advice.reshaping import reshaped
+from psi.advice.table import Numbers, Table, Values, count
+from psi.progress import Report, silent
 
 
-@dataclass(frozen=True)
-class Columns:
-    """Names of a log's columns, where they are not the usual ones."""
+class Series(NamedTuple):
+    """A quantity that has lines of its own; shape=(values,) each."""
 
-    at: str | None = None
-    """Of the count of steps or epochs. None: step, global_step, iteration, …, epoch."""
-    loss: str | None = None
-    """Of the training loss. None: loss, train_loss, train/loss, …"""
-    rate: str | None = None
-    """Of the learning rate. None: learning_rate, lr, lr-Adam, …"""
-    update_ratio: str | None = None
-    """Of the norm of updates over that of weights. None: update_ratio, update_to_weight, …"""
+    at: Values = np.zeros(0)
+    """Position in the log's unit; never falls."""
+    value: Values = np.zeros(0)
+    """NaN or infinite where it was logged so."""
 
 
 class Log(NamedTuple):
@@ -60,25 +52,35 @@ class Log(NamedTuple):
     """Epoch of each line; None where the log has none."""
     columns: Columns = Columns()
     """The columns that it was read from."""
+    validation: Series = Series()
+    """Validation loss; empty where there is none."""
+    gradient_norm: Series = Series()
+    """Norm of the gradient; empty where there is none."""
+    optimizer: str | None = None
+    """The optimizer that the log names."""
+    notes: tuple[str, ...] = ()
+    """What the reader decided, a sentence each."""
 
 
-def read_log(path: Path, columns: Columns | None = None) -> Log:
-    """Read a training log from a CSV file.
+def read_log(path: Path, columns: Columns | None = None, report: Report = silent) -> Log:
+    """Read a training log: CSV, JSON, JSON lines or what was printed.
 
     An empty cell means that nothing was logged; nan and inf are losses. Of a quantity's usual names
-    the first is taken whose cells are numbers; a count of steps or epochs must also never fall.
+    the first is taken that holds enough numbers; a count of steps or epochs should also never fall.
 
     Args:
-        path: the file; cells are separated by commas, semicolons or tabs.
-        columns: names of its columns, where they are not the usual ones.
+        path: the file; `-` for standard input.
+        columns: names of its columns, where they are not the usual ones. The rate, the validation
+            loss and the gradient norm may also stand in a file of their own, named here.
+        report: told how many lines are read.
 
     Returns:
         The lines that have a loss.
 
     Raises:
-        ValueError: a loss or a named column is no number, a named `at` falls, or there is no loss;
-            the message gives the line and the column.
-        OSError: the file cannot be read.
+        ValueError: a loss or a named column is no number, the count falls again and again, or
+            there is no loss; the message gives the line and the column.
+        OSError: a file cannot be read.
 
     Example:
         >>> import pathlib, tempfile
@@ -92,130 +94,135 @@ def read_log(path: Path, columns: Columns | None = None) -> Log:
         >>> log.unit, log.loss.tolist(), log.rate.tolist()
         ('step', [2.1, 1.7], [0.01, 0.01])
     """
-    table, wanted = _table(path), columns or Columns()
-    # The first loss by name, even if it holds what is no number: the user should hear of that.
-    if (loss := wanted.loss or next(iter(_usual(table, LOSS)), None)) is None:
-        there = f"there are {list(table.names)}"
-        raise ValueError(f"{path}: no column is a loss: name one with --loss; {there}")
-    losses = table.values(loss)
-    logged = ~np.array([_is_empty(cell) for cell in table.cells(loss)], bool)
-    if not logged.any():
-        raise ValueError(f"{path}: column {loss!r} holds no loss")
+    wanted = columns or Columns()
+    try:
+        table = reshaped(read_table(path, report))
+        log = _log(table, chosen(table, wanted))
+    except ValueError as error:
+        raise ValueError(f"{name_of(path)}: {error}") from None
+    named = {field: name for field in FILES if (name := getattr(wanted, field)) is not None}
+    files = {field: Path(name) for field, name in named.items() if name not in table.cells}
+    for field, file in files.items():
+        log = _with_file(log, field, file, report)
+    return log._replace(notes=(*_said(log.columns, list(files)), *log.notes))
 
-    def rises(values: Values) -> bool:
-        return bool((np.diff(values[logged]) >= 0).all())
 
-    at, positions = _column(table, wanted.at, (*STEP, *EPOCH), rises)
-    rate, rates = _column(table, wanted.rate, RATE)
-    ratio, ratios = _column(table, wanted.update_ratio, RATIO, hold=False)
-    epoch, epochs = _column(table, None, EPOCH, rises)
-    positions = positions if at else np.arange(1.0, len(logged) + 1)
-    if not rises(positions):
-        k = int(np.argmax(np.diff(positions[logged]) < 0))
-        before, after = positions[logged][[k, k + 1]]
-        raise ValueError(f"{path}: one run a log, but {at} falls from {before:g} to {after:g}")
+def name_of(path: Path) -> str:
+    """What a log is called in a message."""
+    return "standard input" if str(path) == "-" else str(path)
+
+
+def _said(columns: Columns, elsewhere: Sequence[str]) -> list[str]:
+    """A sentence for each quantity: the column that it was read from, or that there is none."""
+    notes = []
+    for role in ROLES:
+        name = getattr(columns, role.field)
+        if name is not None and role.field not in elsewhere:
+            notes.append(f"{role.title}: column {name!r}")
+        elif name is None and role.field == "rate":
+            notes.append("learning rate: no column; --rate names one, or a file of it")
+    return notes
+
+
+def _log(table: Table, names: Columns) -> Log:
+    """The record of a table whose columns are known."""
+    assert names.loss is not None
+    logged = logged_losses(table, names.loss)
+    nothing = Numbers(np.full(len(logged), np.nan), np.zeros(len(logged), bool))
+    number = {
+        role.field: table.numbers(name) if (name := getattr(names, role.field)) else nothing
+        for role in ROLES
+    }
+    at = held(number["at"].values) if names.at else np.cumsum(logged, dtype=float)
+    again = resumed(at, logged, table.restarts if names.at else (), names.at or "line")
+    kept = again.kept(at)
+    lines, notes = logged & kept, list(table.notes)
+    if again.runs:
+        left_out = count(int(logged.sum() - lines.sum()), "line")
+        notes.append(f"{names.at} begins again {count(again.runs, 'time')}: {left_out} of resumed "
+                     "runs left out, the later ones count")  # fmt: skip
+    own = number["at"].logged & np.isfinite(number["at"].values)
+    gradient = number["gradient_norm"]
+    measured = {
+        "validation": validations_logged(number["validation"], logged),
+        "gradient_norm": gradient.logged & ~never_beside(gradient.values, number["loss"].values),
+    }
+    series = {}
+    for field, rows in measured.items():
+        where = positions(at, own, rows, logged)
+        rows &= again.kept(where)
+        series[field] = Series(np.maximum.accumulate(where[rows]), number[field].values[rows])
+    epoch = column(table, "epoch", None)
+    epochs = held(table.numbers(epoch).values)[lines] if epoch else None
+    if epochs is not None and (np.diff(epochs) < 0).any():
+        epochs = None
+    rate = Numbers(number["rate"].values[kept], number["rate"].logged[kept])
     return Log(
-        unit=at or "line", at=positions[logged], loss=losses[logged], rate=rates[logged],
-        update_ratio=ratios[logged], epoch=epochs[logged] if epoch and rises(epochs) else None,
-        columns=Columns(at, loss, rate, ratio),
+        names.at or "line", at[lines], number["loss"].values[lines], _rates(rate, logged[kept]),
+        number["update_ratio"].values[lines], epochs, names, **series,
+        optimizer=optimizer_named(table), notes=tuple(notes),
     )  # fmt: skip
 
 
-@dataclass(frozen=True)
-class _Table:
-    path: Path
-    names: tuple[str, ...]
-    rows: list[list[str]]
-    lines: list[int]  # number of each row's last line in the file
-
-    def cells(self, name: str) -> list[str]:
-        if name not in self.names:
-            raise ValueError(f"{self.path} has no column {name!r}; there are {list(self.names)}")
-        column = self.names.index(name)
-        return [row[column] for row in self.rows]
-
-    def values(self, name: str) -> Values:
-        cells = self.cells(name)
-        try:
-            return np.array([float(cell) for cell in cells])
-        except ValueError:
-            each = zip(cells, self.lines, strict=True)
-            return np.array([_number(cell, f"{self.path}, line {k}", name) for cell, k in each])
+def _rates(rate: Numbers, logged: np.ndarray) -> Values:
+    """The rate in force at each loss; not finite from where it is so beside losses to the end."""
+    rates, beside = held(rate.values)[logged], rate.values[logged]
+    finite = np.flatnonzero(np.isfinite(beside))
+    if len(finite) > len(beside) / 2:
+        bad = rate.logged[logged] & ~np.isfinite(beside)
+        bad[: finite[-1]] = False
+        rates = np.where(bad, beside, rates)
+    return rates
 
 
-def _table(path: Path) -> _Table:
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        try:
-            head = file.readline()
-            delimiter = max(",;\t", key=head.count)
-            file.seek(0)
-            reader = csv.reader(file, delimiter=delimiter)
-            rows = [(row, reader.line_num) for row in reader if any(map(str.strip, row))]
-        except (csv.Error, UnicodeDecodeError) as error:
-            raise ValueError(f"{path} is no CSV file: {error}") from None
-    if not rows:
-        raise ValueError(f"{path} is empty")
-    names = tuple(name.strip() for name in rows[0][0])
-    if twice := [name for name in names if name and names.count(name) > 1]:
-        raise ValueError(f"{path}: columns must have different names, got {twice[0]!r} twice")
-    for row, line in rows[1:]:
-        if len(row) != len(names):
-            raise ValueError(f"{path}, line {line}: {len(row)} cells under {len(names)} names")
-    return _Table(path, names, [row for row, _ in rows[1:]], [line for _, line in rows[1:]])
-
-
-def _usual(table: _Table, patterns: Sequence[str]) -> list[str]:
-    """The columns whose names match a pattern, in the order of the patterns."""
-    plain: dict[str, str] = {}
-    for name in table.names:
-        plain.setdefault(re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_"), name)
-    found = [(each, name) for each in patterns for name in plain if re.fullmatch(each, name)]
-    return [plain[name] for _, name in found]
-
-
-def _column(
-    table: _Table,
-    wanted: str | None,
-    patterns: Sequence[str],
-    serves: Callable[[Values], bool] = lambda _: True,
-    hold: bool = True,
-) -> tuple[str | None, Values]:
-    """Name and values of the wanted column, or else of the first usual one that holds numbers.
-
-    One that `serves` is preferred. With `hold`, empty cells get the last value before them. Without
-    a column: None and NaN.
-    """
-    found: list[tuple[str, Values]] = []
-    for name in [wanted] if wanted is not None else _usual(table, patterns):
-        try:
-            values = table.values(name)
-        except ValueError:
-            if wanted is not None:
-                raise
-            continue
-        if np.isfinite(values).any():
-            found.append((name, _held(values) if hold else values))
-        if found and serves(found[-1][1]):
-            return found[-1]
-    if wanted is not None and not found:
-        raise ValueError(f"{table.path}: column {wanted!r} holds no number")
-    return found[0] if found else (None, np.full(len(table.rows), np.nan))
-
-
-def _is_empty(cell: str) -> bool:
-    return cell.strip().lower() in EMPTY
-
-
-def _number(cell: str, line: str, name: str) -> float:
-    if _is_empty(cell):
-        return np.nan
+def _with_file(log: Log, field: str, path: Path, report: Report) -> Log:
+    """The log with a quantity from a file of its own, put at its positions."""
     try:
-        return float(cell)
-    except ValueError:
-        raise ValueError(f"{line}: {name} must be a number, got {cell!r:.40}") from None
+        series = _series(reshaped(read_table(path, report)), field, log)
+    except ValueError as error:
+        raise ValueError(f"{name_of(path)}: {error}") from None
+    title = next(role.title for role in ROLES if role.field == field)
+    notes = (*log.notes, f"{title}: {count(len(series.at), 'line')} of {path}")
+    columns = replace(log.columns, **{field: str(path)})
+    if field == "rate":
+        last = np.searchsorted(series.at, log.at, "right") - 1
+        return log._replace(rate=series.value[np.maximum(last, 0)], columns=columns, notes=notes)
+    return log._replace(**{field: series}, columns=columns, notes=notes)
 
 
-def _held(values: Values) -> Values:
-    """Replace what is not logged by the last value before it, or else by the first one."""
-    known = np.flatnonzero(np.isfinite(values))
-    return values[known[np.maximum(np.searchsorted(known, np.arange(len(values)), "right") - 1, 0)]]
+def _series(table: Table, field: str, log: Log) -> Series:
+    """The quantity of a table, by the table's count where the log has the same, else by its lines.
+
+    Raises:
+        ValueError: no column is the quantity, or its lines cannot be put beside the log's.
+    """
+    counts = [name for kind in ("step", "epoch") for name in ranked(kind, table.cells)]
+    others = [name for name in table.cells if name not in counts]
+    usual = [*ranked(field, table.cells), *(others if len(others) == 1 else [])]
+    if field == "validation":  # in a file of its own it may be called a loss
+        usual += ranked("loss", table.cells)
+    usual += [name for name in ("Value", "value") if name in table.cells]
+    if not usual:
+        raise ValueError(f"no column is a {field.replace('_', ' ')}; there are {list(table.cells)}")
+    value, logged = table.numbers(usual[0])
+    for name in counts:
+        at = held(table.numbers(name).values)[logged]
+        if _counts_steps(name) == _counts_steps(log.unit) and log.unit != "line":
+            pass
+        elif not _counts_steps(name) and log.epoch is not None:
+            at = log.at[np.minimum(np.searchsorted(log.epoch, at), len(log.at) - 1)]
+        else:
+            continue
+        order = np.argsort(at, kind="stable")
+        if at[order[0]] > log.at[-1] or at[order[-1]] < log.at[0]:
+            raise ValueError(f"its {name} is from {at.min():g} to {at.max():g}, the log's from "
+                             f"{log.at[0]:g} to {log.at[-1]:g}")  # fmt: skip
+        return Series(at[order], value[logged][order])
+    if logged.sum() != len(log.at):
+        raise ValueError(f"{logged.sum()} lines, and the log has {len(log.at)}: without a count "
+                         "in both they must be as many")  # fmt: skip
+    return Series(log.at, value[logged])
+
+
+def _counts_steps(name: str) -> bool:
+    return bool(set(words(name)) & set(COUNTS))

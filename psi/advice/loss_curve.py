@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from psi.advice.findings import Finding, at_rates, position
-from psi.advice.log import Log, Values
-from psi.advice.smoothing import SURE, Trend
+from psi.advice.log import Log
+from psi.advice.smoothing import SURE, Trend, usable
+from psi.advice.table import Values
 
 SURE_OF_ONE = 3.5  # standard errors, where one position is looked at and not the worst of many
 SHARE = 0.1  # of the whole fall: what counts as a rise
@@ -28,9 +29,9 @@ def rising(log: Log, curve: Trend) -> Finding | None:
     if not sure or rise < SHARE * curve.fall:
         return None
     begin, end = float(curve.at[first]), float(curve.at[last])
-    high = s[last] if s[last] < 0.95 * curve.top else max(s[last], curve.logged[last])
+    low, high = curve.logged[[first, last]]
     text = (
-        f"The loss rises from {s[first]:.3g} at {position(log, begin)} to {high:.3g} at "
+        f"The loss rises from {low:.3g} at {position(log, begin)} to {high:.3g} at "
         f"{position(log, end)}{at_rates(curve.rate[first : last + 1])}: too high a rate there."
     )
     return Finding("rate too high", text, (begin, end))
@@ -72,13 +73,20 @@ def _fell(loss: Values, since: int, k: int, reach: int) -> tuple[float, float]:
     return float(np.polyval(line, after.mean()) - loss[k + after].mean()), float(error)
 
 
-def overall(log: Log, curve: Trend, risen: Finding | None) -> Finding | None:
-    """The shape of the loss as a whole: slow, plateau, noise floor, still falling or healthy."""
+def overall(
+    log: Log, curve: Trend, risen: Finding | None, validation_falls: bool | None = None
+) -> Finding | None:
+    """The shape of the loss as a whole: slow, plateau, noise floor, still falling or healthy.
+
+    `validation_falls`: whether the validation loss falls at the end; None where that is not known.
+    """
     s = curve.smooth
-    fell = f"from {s[0]:.3g} to {s[-1]:.3g}"
+    loss = log.loss[usable(log)]
+    begin = loss[loss != 0][0] if loss.any() else 0.0  # some trainers log 0 in the first line
+    fell = f"from {begin:.3g} to {loss[-1]:.3g}"
     if _flat(curve):
         text = (
-            f"The loss hardly moves: {s.mean():.3g} from beginning to end{at_rates(curve.rate)}. "
+            f"The loss hardly moves, {fell} from beginning to end{at_rates(curve.rate)}. "
             "The rate is too low, or so high that the first updates ended the training; "
             "psi.suggest_lr can tell."
         )
@@ -98,7 +106,11 @@ def overall(log: Log, curve: Trend, risen: Finding | None) -> Finding | None:
         return None if before_a_rise else _at_plateau(log, curve, first)
     if goes_on and share > STILL_FALLING and left[5 * len(s) // 6] > 0.05 * left[0]:
         text = f"The loss still falls at the end, by {two - three:.2g} from the middle third of "
-        return Finding("still falling", text + "the log to the last: train for longer.")
+        text += "the log to the last"
+        if validation_falls is False:
+            text += ", but the validation loss does not: longer training may not help."
+            return Finding("validation stands", text)
+        return Finding("still falling", text + ": train for longer.")
     if risen:
         return None
     if s[-1] > LITTLE * s[0] > 0:

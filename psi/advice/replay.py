@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from psi.advice.log import Log, Values
+from psi.advice.log import Log
+from psi.advice.table import Values
 from psi.law.checks import whole_number
 from psi.law.clock import Clock, start
 from psi.law.law import Law
@@ -89,8 +90,9 @@ def _rates(clock: Clock, periods: Sequence[Values], numbers: Values) -> Values:
             before = state._replace(epoch=np.asarray(int(number) - 1))
             state = host.end_epoch(clock, before, float(state.loss))
         if len(losses) > 1:
-            for k, loss in enumerate(losses):
-                state = host.observe(clock, state, loss, begins=len(rates) + k == 0)
+            state = host.observe(clock, state, losses[0], begins=not rates)
+            total = np.cumsum(np.append(state.total, losses[1:]))[-1]  # in the order of the lines
+            state = state._replace(total=total, count=state.count + len(losses) - 1)
         rates.append(float(state.learning_rate))
         state = host.end_epoch(clock, state, None if len(losses) > 1 else losses[0])
     return np.array(rates)

@@ -5,10 +5,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from psi.advice.log import Log, Values
+from psi.advice.log import Log, Series
+from psi.advice.table import MIN_LINES, Values
 
 BINS = 200  # a longer log is averaged into this many
-MIN_LINES = 8  # with a finite loss
 SURE = 4.5  # standard errors
 MIN_CORRELATION = 0.3  # of neighbouring lines, where there are too few to estimate it
 MAX_LOSS = 1e100
@@ -81,9 +81,18 @@ def usable(log: Log) -> NDArray[np.bool_]:
 
 
 def trend(log: Log) -> Trend | None:
-    """The trend of a log; None where it has fewer than MIN_LINES usable losses."""
-    fine = usable(log)
-    loss = log.loss[fine]
+    """The trend of a log's loss; None where it has fewer than MIN_LINES usable losses."""
+    return _trend(log.at, log.loss, log.rate)
+
+
+def trend_of(series: Series) -> Trend | None:
+    """The trend of a quantity with lines of its own; None where they are fewer than MIN_LINES."""
+    return _trend(series.at, series.value, np.full(len(series.at), np.nan))
+
+
+def _trend(at: Values, loss: Values, rate: Values) -> Trend | None:
+    fine = np.abs(loss) < MAX_LOSS
+    at, loss, rate = at[fine], loss[fine], rate[fine]
     if len(loss) < MIN_LINES:
         return None
     # Some trainers log 0 in the first line, before they have a loss.
@@ -98,8 +107,10 @@ def trend(log: Log) -> Trend | None:
     noise = np.maximum(fit.noise, _from_differences(x, value, 3 * width))
     factor = _error_factor((value - fit.smooth) / np.maximum(noise, 1e-300))
     error = factor * noise * fit.height_error
-    at, rate = log.at[fine][begins], log.rate[fine][begins]
-    return Trend(at, value, fit.smooth, error, noise, factor, rate, loss[begins], start + size)
+    return Trend(
+        at[begins], value, fit.smooth, error, noise, factor, rate[begins], loss[begins],
+        start + size,
+    )  # fmt: skip
 
 
 def _clipped(loss: Values, top: float, size: float) -> Values:

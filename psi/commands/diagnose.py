@@ -1,6 +1,8 @@
 """psi diagnose."""
 
+import contextlib
 import textwrap
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
@@ -8,28 +10,37 @@ from typing import Annotated, Any
 import tyro
 
 import psi
+from psi.advice.choosing import Columns
 from psi.advice.diagnosis import diagnose
-from psi.advice.log import Columns, read_log
-from psi.advice.replay import comparison, replay_log
+from psi.advice.impossible import NO_FLOOR
+from psi.advice.log import Log, name_of, read_log
+from psi.advice.optimizer_named import law_for
+from psi.advice.replay import Replay, comparison, replay_log
 from psi.advice.smoothing import trend
+from psi.advice.table import count
+from psi.commands.printing import as_json
+from psi.progress import Report
 
 
 @dataclass(frozen=True)
 class DiagnoseCommand:
     """Say in plain words what a training log shows, and what Ψ would have done.
 
-    The log is a CSV file with a line for every epoch or step: the loss, and where it has them the
-    learning rate and how large updates are beside the weights. Columns are found by their usual
-    names. Ψ is asked along the log's losses; under its rates they would have been others.
+    The log has a line for every epoch or step: CSV, JSON, JSON lines, or what was printed. Of its
+    columns the training and validation loss, the learning rate, the gradient norm and how large
+    updates are beside the weights are read, by their usual names. Ψ is asked along the log's
+    losses; under its rates they would have been others.
     Example: psi diagnose training.csv
-    Example: psi diagnose metrics.csv --law momentum --epochs 100 --out diagnosis.png
+    Example: psi diagnose trainer_state.json --law momentum --epochs 100 --out diagnosis.png
+    Example: psi diagnose loss.csv --rate rate.csv
     Example: psi diagnose run.csv --loss train/nll --rate opt/lr --steps-per-epoch 390 --json
     """
 
     log: tyro.conf.Positional[Path]
-    """The log, a CSV file."""
-    law: str = "adam"
-    """What Ψ is asked of: the law for your optimizer (psi laws), or a law file."""
+    """The log; - for standard input."""
+    law: str | None = None
+    """What Ψ is asked of: the law for your optimizer (psi laws), or a law file. None: the law of
+    the optimizer that the log names, else adam."""
     out: Path | None = None
     """The picture, a PNG. None: the log's name with .diagnosis.png, in this folder."""
     columns: Annotated[Columns, tyro.conf.OmitArgPrefixes] = field(default_factory=Columns)
@@ -49,34 +60,69 @@ class DiagnoseCommand:
 
     def run(self) -> Any:
         """Do it; what --json prints."""
-        picture = self.out or Path(f"{self.log.stem}.diagnosis.png")
+        stem = "log" if str(self.log) == "-" else self.log.stem
+        picture = self.out or Path(f"{stem}.diagnosis.png")
         if picture.suffix.lower() != ".png":
             raise ValueError(f"the picture is a PNG: its name must end in .png, got {picture}")
-        law, log = psi.load(self.law), read_log(self.log, self.columns)
+        if self.law is not None:
+            psi.load(self.law)  # a wrong name is told before a long log is read
+        with _late_bar("reading") as report:
+            log = read_log(self.log, self.columns, report)
+        name, why = (self.law, "") if self.law is not None else law_for(log.optimizer)
         found = diagnose(log, self.initial_loss)
-        periods = self.epochs, self.steps_per_epoch
-        along = replay_log(log, law, *periods, self.initial_loss, self.scale, self.parameters)
+        along, words = None, "Ψ is not asked: it knows no loss without a floor."
+        if not any(each.name == NO_FLOOR for each in found):
+            along = self._replayed(log, psi.load(name))
+            words = f"Ψ ({name}, T = {along.epochs}) along these losses: {comparison(along)}."
+            if (log.loss <= 0).any():
+                words += " Ψ knows positive losses only: it takes others as the lowest it has seen."
         from psi.report.diagnosis import diagnosis_figure
 
-        diagnosis_figure(log, trend(log), found, along, self.law, picture)
-        words = f"Ψ ({self.law}, T = {along.epochs}) along these losses: {comparison(along)}."
-        if (log.loss <= 0).any():
-            words += " Ψ knows positive losses only: it takes others as the lowest it has seen."
+        diagnosis_figure(log, trend(log), found, along, name, picture)
         if not self.json:
-            named = [(what, name) for what, name in asdict(log.columns).items() if name]
-            columns = ", ".join(f"{what.replace('_', ' ')} {name!r}" for what, name in named)
-            _say(f"{self.log}: {len(log.loss)} lines; {columns}")
-            for each in found:
-                _say(f"{each.name}: {each.text}")
-            _say(words)
+            notes = [*log.notes, *([why] if why else [])]
+            _say_all(f"{name_of(self.log)}: {count(len(log.loss), 'line')}", notes, found, words)
             print(f"picture: {picture}")
-        rates = {"at": along.at.tolist(), "rates": along.law_rate.tolist()}
+        rates = [("at", along.at), ("rates", along.law_rate)] if along else []
         return {
             "log": str(self.log), "lines": len(log.loss), "counted_in": log.unit,
-            "columns": asdict(log.columns), "findings": [each._asdict() for each in found],
-            "psi": {"law": self.law, "epochs": along.epochs, "words": words, **rates},
+            "columns": asdict(log.columns), "notes": list(log.notes),
+            "optimizer": log.optimizer, "findings": as_json(found),
+            "psi": {
+                "law": name, "why": why, "epochs": along and along.epochs, "words": words,
+                **{key: values.tolist() for key, values in rates},
+            },
             "picture": str(picture),
         }  # fmt: skip
+
+    def _replayed(self, log: Log, law: psi.Law) -> Replay:
+        periods = self.epochs, self.steps_per_epoch
+        return replay_log(log, law, *periods, self.initial_loss, self.scale, self.parameters)
+
+
+@contextlib.contextmanager
+def _late_bar(title: str) -> Iterator[Report]:
+    """A bar that is drawn from the first report on: a short log has none."""
+    from psi.report.progress import bar
+
+    with contextlib.ExitStack() as stack:
+        drawn: list[Report] = []
+
+        def report(done: int, total: int, note: str = "") -> None:
+            if not drawn:
+                drawn.append(stack.enter_context(bar(title)))
+            drawn[0](done, total, note)
+
+        yield report
+
+
+def _say_all(title: str, notes: Any, found: Any, words: str) -> None:
+    _say(title)
+    for note in notes:
+        _say(f"  {note}")
+    for each in found:
+        _say(f"{each.name}: {each.text}")
+    _say(words)
 
 
 def _say(text: str) -> None:

@@ -64,7 +64,7 @@ def test_above_the_loss_before_training() -> None:
     assert "more than 1.3 times 2.3, what it is before training, in 2 lines" in found[0].text
     assert "up to 9: the initialisation is bad, or updates did harm" in found[0].text
     later = diagnose(log_of([2.2, np.inf, *loss[2:]]), initial_loss=np.log(10))[1]
-    assert "in 1 lines, first at epoch 1: updates did harm" in later.text
+    assert "in 1 line, first at epoch 1: updates did harm" in later.text
     with pytest.raises(ValueError, match="initial_loss must be positive and finite, got 0"):
         diagnose(log_of(loss), 0.0)
 

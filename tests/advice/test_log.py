@@ -1,12 +1,15 @@
 """Reading users' logs: the names and gaps that trainers write, and what is refused."""
 
 import math
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from psi.advice.log import Columns, Log, read_log
+from psi.advice.choosing import Columns
+from psi.advice.log import Log, read_log
 
 
 def read(tmp_path: Path, text: str, columns: Columns | None = None) -> Log:
@@ -88,12 +91,16 @@ def test_named_columns_stand_before_usual_ones(tmp_path: Path) -> None:
         ("epoch,val_loss\n0,1\n", r"no column is a loss: name one with --loss; .*'val_loss'"),
         ("epoch,loss\n0,abc\n", "line 2: loss must be a number, got 'abc'"),
         ("epoch,loss\n0,1\n1\n", "line 3: 1 cells under 2 names"),
-        ("epoch,loss\n0,1\n5,1\n2,1\n", "one run a log, but epoch falls from 5 to 2"),
+        (
+            "epoch,loss\n" + "5,1\n2,1\n" * 12 + "0,1\n",
+            "but epoch falls from 5 to 2",
+        ),
         ("epoch,loss\n\n\n0,1\n\n1,abc", "line 6: loss must be a number"),
         ("epoch,loss,loss\n0,1,1", "columns must have different names, got 'loss' twice"),
         ("epoch,loss\n0,\n", "'loss' holds no loss"),
         ("epoch,loss\n", "'loss' holds no loss"),
-        ("epoch,loss\n0,1\udc80\n", "no CSV file"),
+        ("epoch,loss\n0,1\udc80\n", "line 2: loss must be a number"),
+        ("epoch,loss\n0,1\x01\n", "no text: a byte 1 at 14"),
     ],
 )
 def test_what_is_no_log_is_refused(tmp_path: Path, text: str, reason: str) -> None:
@@ -124,3 +131,42 @@ def test_an_unknown_column_is_refused(tmp_path: Path) -> None:
         read(tmp_path, "epoch,loss\n0,1\n", Columns(loss="nll"))
     with pytest.raises(OSError, match="missing"):
         read_log(tmp_path / "missing.csv")
+
+
+def test_what_was_decided_is_said_a_line_each(tmp_path: Path) -> None:
+    text = "# seed 3\nepoch,train_loss,val_loss\n0,2,2.5\n1,1.5,2\n1,1.4,1.9\n0,2.1,2.4\n1,1.3"
+    assert read(tmp_path, text).notes == (
+        "position: column 'epoch'",
+        "training loss: column 'train_loss'",
+        "validation loss: column 'val_loss'",
+        "learning rate: no column; --rate names one, or a file of it",
+        "1 line before the header: left out",
+        "line 7, the last, is cut (2 of 3 cells): left out",
+        "epoch begins again 1 time: 3 lines of resumed runs left out, the later ones count",
+    )
+
+
+def test_a_rate_that_is_no_number_any_more_stays_so(tmp_path: Path) -> None:
+    text = "epoch,loss,lr\n" + "".join(f"{k},1,{0.1 if k < 8 else 'nan'}\n" for k in range(10))
+    log = read(tmp_path, text)
+    assert np.isnan(log.rate).tolist() == [False] * 8 + [True] * 2
+
+
+def test_of_validations_nan_between_others_is_a_mark_and_at_the_end_is_none(tmp_path: Path) -> None:
+    head = "epoch,loss,val_loss\n"
+    every_third = [f"{k},1,{1.5 if k % 3 == 2 else 'nan'}\n" for k in range(32)]
+    assert read(tmp_path, head + "".join(every_third)).validation.at.tolist() == [*range(2, 32, 3)]
+    ended = [f"{k},1,{1.5 if k < 20 else 'nan'}\n" for k in range(32)]
+    value = read(tmp_path, head + "".join(ended)).validation.value
+    assert np.isnan(value).sum() == 12
+    assert len(value) == 32
+
+
+def test_reading_a_log_imports_no_jax() -> None:
+    code = (
+        "import sys, pathlib, psi; from psi.advice.diagnosis import diagnose; "
+        "psi.load('adam'); diagnose(pathlib.Path('data/log/digits.csv')); "
+        "assert not {'jax', 'pandas', 'torch', 'keras'} & sys.modules.keys()"
+    )
+    root = Path(__file__).parents[2]
+    subprocess.run([sys.executable, "-c", code], cwd=root, check=True, timeout=60)

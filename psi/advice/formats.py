@@ -1,0 +1,194 @@
+"""The formats in which training logs come, each a row of one table.
+
+Text by the libraries that write it: Keras's and Lightning's CSV, TensorBoard's and wandb's exports,
+YOLO's results.csv (CSV); Hugging Face's trainer_state.json, Keras's history, TensorBoard's JSON
+(JSON); MMEngine's, fairseq's and one's own (JSON lines); and what was printed.
+"""
+
+import gc
+import itertools
+import json
+import re
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from psi.advice.csv_log import WHOLE, read_csv
+from psi.advice.printed_lines import BREAK, holds_losses, read_printed
+from psi.advice.table import Table, of_rows
+from psi.progress import Report, silent
+
+BLOCK = 1 << 14  # lines parsed at once
+HEAD = 4000  # characters by which a printed log is known
+CONTROL = re.compile("[\x00-\x07\x0e-\x1a\x1c-\x1f]")  # in no log; tabs and colours may be
+
+
+class Format(NamedTuple):
+    """One kind of log."""
+
+    name: str
+    is_it: Callable[[str], bool]
+    """Of a log's text without blanks around it."""
+    read: Callable[[str, Report], Table]
+
+
+def read_table(path: Path, report: Report = silent) -> Table:
+    """The table in a log file, whatever its format; of standard input where the path is `-`.
+
+    Raises:
+        ValueError: it is no text, or empty, or none of the formats.
+        OSError: it cannot be read.
+    """
+    data = sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
+    text = _text(data).rstrip("\0")
+    if found := CONTROL.search(text):
+        raise ValueError(f"no text: a byte {ord(found[0])} at {found.start()}")
+    if not text.strip():
+        raise ValueError("is empty")
+    text = text if "\n" in text else text.replace("\r", "\n")  # of a progress bar, too
+    with _no_collection():
+        return next(each for each in FORMATS if each.is_it(text)).read(text, report)
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Without garbage collection, which looks at every row again and again and finds nothing."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
+
+
+def _text(data: bytes) -> str:
+    """UTF-8, or UTF-16 that says so, or else Latin-1 (a comment in an old code page)."""
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        try:
+            return data.decode("utf-16")
+        except UnicodeDecodeError as error:
+            raise ValueError(f"no text: {error}") from None
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return data.decode("latin-1")
+
+
+def _json(text: str, report: Report) -> Table:
+    """One JSON document: entries of a list, or columns that are lists."""
+    del report
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"no whole JSON: {error}") from None
+    entries = found
+    if isinstance(found, dict):
+        entries = found.get("log_history", found)
+        named = [each for each in found.values() if isinstance(each, list)]
+        lists = [each for each in named if each and isinstance(each[0], dict)]
+        if isinstance(entries, dict):
+            entries = _columns(entries) or (lists[0] if len(lists) == 1 else [])
+    if not isinstance(entries, list):
+        entries = []
+    if entries and all(isinstance(each, list) and len(each) == 3 for each in entries):
+        names: list[Any] = ["Wall time", "Step", "Value"]
+        entries = [dict(zip(names, each, strict=True)) for each in entries]
+    rows = [_flat(each) for each in entries if isinstance(each, dict)]
+    if not rows:
+        raise ValueError("JSON, but no log: neither entries with names nor columns of numbers")
+    return of_rows(rows, range(1, len(rows) + 1), notes=("lines are entries of JSON",))
+
+
+def _columns(found: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Rows of a document of columns, {"loss": [2.0, 1.0]}: Keras's history, or pandas's."""
+    inner = found.get("history", found)
+    found = inner if isinstance(inner, dict) else found
+    found = {k: list(v.values()) if isinstance(v, dict) else v for k, v in found.items()}
+    columns = {
+        name: cells for name, cells in found.items()
+        if isinstance(cells, list) and not any(isinstance(cell, dict) for cell in cells)
+    }  # fmt: skip
+    rows = itertools.zip_longest(*columns.values())
+    return [dict(zip(columns, row, strict=True)) for row in rows]
+
+
+def _flat(entry: Mapping[str, Any], before: str = "") -> dict[str, Any]:
+    """{"train": {"loss": 1}} as {"train/loss": 1}."""
+    flat: dict[str, Any] = {}
+    for name, value in entry.items():
+        if isinstance(value, dict):
+            flat |= _flat(value, f"{before}{name}/")
+        else:
+            flat[before + name] = value
+    return flat
+
+
+def _json_lines(text: str, report: Report) -> Table:
+    """An object a line; lines that are none are left out and said, if they are few."""
+    lines = text.split("\n")
+    rows: list[dict[str, Any]] = []
+    numbers: list[int] = []
+    broken: list[int] = []
+    for begin in range(0, len(lines), BLOCK):
+        filled = [k for k in range(begin, min(begin + BLOCK, len(lines))) if lines[k].strip()]
+        for k, entry in zip(filled, _objects([lines[k] for k in filled]), strict=True):
+            if entry is None:
+                broken.append(k + 1)
+            else:
+                rows.append(entry)
+                numbers.append(k + 1)
+        if len(lines) > BLOCK:
+            report(min(begin + BLOCK, len(lines)), len(lines), "")
+    cut = bool(broken) and broken[-1] == len(lines)
+    notes = [f"line {broken.pop()}, the last, is cut: left out"] if cut else []
+    if len(broken) > max(len(rows) / WHOLE, 1):
+        raise ValueError(f"line {broken[0]} is no JSON object")
+    notes += [f"line {k} is no JSON object: left out" for k in broken[:3]]
+    notes += [f"{len(broken) - 3} more such lines left out"] * (len(broken) > 3)
+    return of_rows(rows, numbers, notes=tuple(notes), words=lines[0][:100_000])
+
+
+def _objects(lines: Sequence[str]) -> list[dict[str, Any] | None]:
+    """The object in each line, None in one that is none; many lines at once are parsed fast."""
+    try:
+        found = json.loads(f"[{','.join(lines)}]")
+    except (ValueError, RecursionError):
+        found = []
+    if len(found) != len(lines):
+        found = [_object(line) for line in lines]
+    found = [each if type(each) is dict else None for each in found]
+    return [_flat(each) if each and dict in map(type, each.values()) else each for each in found]
+
+
+def _object(line: str) -> Any:
+    try:
+        return json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _is_json_lines(text: str) -> bool:
+    """Whether the first line is an object and the second begins one."""
+    lines = text[: 1 << 20].lstrip().split("\n", 2)
+    return len(lines) > 1 and lines[1].lstrip()[:1] == "{" and isinstance(_object(lines[0]), dict)
+
+
+def _is_json(text: str) -> bool:
+    first, second = (text.lstrip()[:1], text.lstrip()[1:100].lstrip()[:1])
+    return second in {"{": ('"', "}"), "[": ("[", "{", "]")}.get(first, ())
+
+
+def _is_printed(text: str) -> bool:
+    lines: Sequence[str] = BREAK.split(text[:HEAD])
+    return holds_losses(lines)
+
+
+FORMATS = (
+    Format("JSON lines", _is_json_lines, _json_lines),
+    Format("JSON", _is_json, _json),
+    Format("printed lines", _is_printed, read_printed),
+    Format("CSV", lambda text: bool(text), read_csv),
+)
