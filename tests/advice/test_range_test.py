@@ -79,7 +79,7 @@ def test_runs_that_diverge_end_and_count_as_high() -> None:
 
     found = suggest_lr(begin, seeds=2)
     assert found.lr == pytest.approx(1e-2, rel=0.1)
-    assert max(calls) < 0.4
+    assert 0.3 < max(calls) < 0.6  # five high losses end a run
     assert np.isnan(found.losses[:, -20:]).all()
 
 
