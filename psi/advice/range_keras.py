@@ -134,7 +134,7 @@ def _build(model: Any, batch: Any) -> None:
 def _restorer(model: Any) -> Callable[[int], None]:
     """What puts all variables back, and begins dropout's masks by a seed; 0 is as it was."""
     variables = [*model.variables, *model.optimizer.variables, *model.metrics_variables]
-    kept = [np.array(keras.ops.convert_to_numpy(each.value)) for each in variables]
+    kept = [keras.ops.copy(each.value) for each in variables]
     torch = keras.backend.backend() == "torch"
     weights = [each.value for each in model.variables] if torch else []
     gradients = [each.grad for each in weights]
@@ -142,13 +142,17 @@ def _restorer(model: Any) -> Callable[[int], None]:
     def restore(seed: int) -> None:
         model.reset_metrics()  # those that the first step makes
         for variable, value in zip(variables, kept, strict=True):
-            # A copy, as JAX donates what is assigned here to the next step.
             masks = variable.name == "seed_generator_state"
-            variable.assign(value + np.array([seed, 0], value.dtype) if masks else value.copy())
+            # A copy, as JAX donates what is assigned here to the next step.
+            variable.assign(_seeded(value, seed) if masks else keras.ops.copy(value))
         for weight, gradient in zip(weights, gradients, strict=True):
             weight.grad = gradient
 
     return restore
+
+
+def _seeded(state: Any, seed: int) -> Any:
+    return keras.ops.add(state, keras.ops.convert_to_tensor([seed, 0], state.dtype))
 
 
 def _keras_source() -> Source:
@@ -156,13 +160,15 @@ def _keras_source() -> Source:
 
     def read() -> tuple[Any, Any]:
         generator = global_state.get_global_attribute(GLOBAL_SEED)
-        state = None if generator is None else keras.ops.convert_to_numpy(generator.state.value)
-        return generator, state
+        return generator, None if generator is None else keras.ops.copy(generator.state.value)
 
     def write(kept: tuple[Any, Any]) -> None:
         generator, state = kept
         global_state.set_global_attribute(GLOBAL_SEED, generator)
         if generator is not None:
-            generator.state.assign(np.array(state))
+            generator.state.assign(state)
 
-    return Source(read, write, lambda seed: write((keras.random.SeedGenerator(seed), [seed, 0])))
+    def begin(seed: int) -> None:
+        global_state.set_global_attribute(GLOBAL_SEED, keras.random.SeedGenerator(seed))
+
+    return Source(read, write, begin)

@@ -58,10 +58,10 @@ def test_what_raises_gives_back_too() -> None:
 
 def test_the_global_ones_are_python_s_numpy_s_and_torch_s() -> None:
     own = own_randomness(7, global_sources())
-    before = random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state().tolist()  # noqa: NPY002
+    before = random.getstate(), str(np.random.get_state()), torch.get_rng_state().tolist()  # noqa: NPY002
     with own():
         found = random.random(), np.random.random(), float(torch.rand(()))  # noqa: NPY002
-    after = random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state().tolist()  # noqa: NPY002
+    after = random.getstate(), str(np.random.get_state()), torch.get_rng_state().tolist()  # noqa: NPY002
     assert after == before
     expected = (
         random.Random(7).random(), np.random.RandomState(7).random(),
