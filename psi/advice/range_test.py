@@ -22,7 +22,8 @@ WIDTHS = (
     0.2,
     0.4,
 )  # decades: standard deviation of the weights around a rate; the second is for noise
-SURE = 3.5  # standard errors
+SURE = 3.2  # standard errors of a fall: of noise alone, a rate in fewer than 2 of 100 tests
+STEEP = 4.5  # standard errors of a slope
 LAST = 5  # high losses on end that end a run
 DATA = "look for NaN or infinity in the data"
 
@@ -38,11 +39,14 @@ class Suggestion(NamedTuple):
     losses: Values
     """Losses of each run, NaN after it had ended; shape=(seeds, steps)"""
     smooth: Values
-    """The mean loss around each rate, which the rate is read from; shape=(steps,)"""
+    """The mean loss around each rate, from which the suggestion is read; where it has risen above
+    its beginning for good it stays there; shape=(steps,)"""
     slope: Values
     """Its change with the rate, per decade; shape=(steps,)"""
     error: Values
     """Standard error of the slope; shape=(steps,)"""
+    smooth_error: Values
+    """Standard error of the smooth loss; shape=(steps,)"""
 
 
 def suggest_lr(
@@ -145,7 +149,7 @@ def _level(losses: Values) -> tuple[float, float]:
 
 def _none(rates: Values, losses: Values, reason: str) -> Suggestion:
     empty = np.full(len(rates), np.nan)
-    return Suggestion(None, reason, rates, losses, empty, empty, empty)
+    return Suggestion(None, reason, rates, losses, *[empty] * 4)
 
 
 def suggestion(rates: Values, losses: Values) -> Suggestion:
@@ -154,12 +158,12 @@ def suggestion(rates: Values, losses: Values) -> Suggestion:
         reason = f"the loss is not finite near the lowest rate {rates[0]:.3g}: begin lower"
         return _none(rates, losses, reason)
     first = slice(max(len(rates) // 6, LAST))  # a sixth: a decade of the default six
-    clipped = _clipped(losses, first)
-    curves = (_curve(np.log10(rates), clipped, first, width) for width in WIDTHS)
-    curve = next(curves)
-    curve = curve if curve.falls and curve.steep else next(curves)
-    smooth, slope, error, lowest, best, falls, _steep = curve
-    found = Suggestion(float(rates[best]), "", rates, losses, smooth, slope, error)
+    x = np.log10(rates)
+    usual = _without_rise(x, _clipped(losses, first), first)
+    narrow, wide = (_curve(x, usual, first, width) for width in WIDTHS)
+    curve = wide if wide.falls and not (narrow.falls and narrow.steep) else narrow
+    smooth, smooth_error, slope, error, lowest, best, falls, _steep = curve
+    found = Suggestion(float(rates[best]), "", rates, losses, smooth, slope, error, smooth_error)
     if not falls:
         reason = "the loss falls by no more than its noise at any rate: more steps or seeds"
         if (slope > SURE * error)[first].any():
@@ -178,6 +182,7 @@ class _Curve(NamedTuple):
     """The smooth curve of a width and what is read from it."""
 
     smooth: Values
+    smooth_error: Values
     slope: Values
     error: Values  # standard error of the slope
     lowest: int
@@ -189,14 +194,26 @@ class _Curve(NamedTuple):
 def _curve(x: Values, losses: Values, first: slice, width: float) -> _Curve:
     smooth, slope, noise, height_error, slope_error = local_lines(x, losses, width)
     noise = noise * _error_factor(np.where(losses < losses.max(), losses - smooth, 0.0))
-    begins = losses[:, first]
-    fall_error = np.hypot(noise * height_error, begins.std() / np.sqrt(begins.size))
-    falls = (begins.mean() - smooth > SURE * fall_error)[first.stop :].any()
-    error, lowest = noise * slope_error, int(smooth.argmin())
+    begins, smooth_error, error = losses[:, first], noise * height_error, noise * slope_error
+    fall_error = np.hypot(smooth_error, begins.std() / np.sqrt(begins.size))
+    falls = bool((begins.mean() - smooth > SURE * fall_error)[first.stop :].any())
+    lowest = int(smooth.argmin())
     best = int((slope + 2 * error)[: lowest + 1].argmin())  # at an end, lines tilt by noise
-    return _Curve(
-        smooth, slope, error, lowest, best, bool(falls), -slope[best] > SURE * error[best]
-    )
+    steep = bool(-slope[best] > STEEP * error[best])
+    return _Curve(smooth, smooth_error, slope, error, lowest, best, falls, steep)
+
+
+def _without_rise(x: Values, losses: Values, first: slice) -> Values:
+    """Losses with those at which training began, again and again, where the curve rises above them.
+
+    There it has diverged. A line fitted near that rise would not see the fall before it.
+    """
+    curve = _curve(x, losses, first, WIDTHS[0])
+    above = curve.smooth > losses[:, first].mean() + SURE * curve.smooth_error
+    above[: max(curve.lowest, first.stop)] = False
+    risen = int(above.argmax()) if above.any() else len(x)
+    again = np.resize(losses[:, first].T, (len(x) - risen, len(losses))).T
+    return np.concatenate([losses[:, :risen], again], axis=1)
 
 
 def _error_factor(residuals: Values) -> float:
@@ -208,14 +225,14 @@ def _error_factor(residuals: Values) -> float:
 
 
 def _clipped(losses: Values, first: slice) -> Values:
-    """Losses with every run at the mean level of all, none far above where they began.
+    """Losses with every run moved to the mean level of all, and none far above that.
 
-    Runs of other initial weights begin at other losses, which is no noise of the curve. How far is
-    what noise does, or as far as the loss falls: a rise has no more weight than the fall before it.
+    Runs of other initial weights begin at other losses, which is no noise of the curve. Far is what
+    noise does not reach, nor the fall of the loss below where it begins.
     """
     levels = np.nanmedian(losses[:, first], axis=1)
-    level = losses - (levels - levels.mean())[:, None]
-    start, scale = _level(level[:, first])
-    finite = level[np.isfinite(level)]
-    top = start + max(scale, start - float(np.quantile(finite, 0.05)))
-    return np.minimum(np.where(np.isfinite(level), level, np.inf), top)
+    moved = losses - (levels - levels.mean())[:, None]
+    start, scale = _level(moved[:, first])
+    lowest = float(np.quantile(moved[np.isfinite(moved)], 0.05))
+    top = start + max(scale, start - lowest)
+    return np.minimum(np.where(np.isfinite(moved), moved, np.inf), top)
