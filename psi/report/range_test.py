@@ -22,9 +22,12 @@ def range_figure(found: Any, path: Path) -> None:
         label = f"{len(found.losses)} runs" if number == 0 else None
         axes.plot(found.rates, losses, ".", color="0.7", ms=3, label=label)
     if np.isfinite(found.smooth).all():
-        smooth, band = found.smooth, 2 * found.smooth_error
-        axes.fill_between(found.rates, smooth - band, smooth + band, color="C0", alpha=0.2, lw=0)
-        axes.plot(found.rates, smooth, color="C0", label="smooth, ± 2 standard errors")
+        trained = shown.any(0)  # beyond, every run has ended
+        rates, smooth, band = (
+            each[trained] for each in (found.rates, found.smooth, 2 * found.smooth_error)
+        )
+        axes.fill_between(rates, smooth - band, smooth + band, color="C0", alpha=0.2, lw=0)
+        axes.plot(rates, smooth, color="C0", label="smooth, ± 2 standard errors")
         axes.set_ylim(*_limits(found.losses[shown], smooth, band))
     if found.lr is not None:
         axes.axvline(found.lr, color="C3", lw=1.2, label=f"suggested: {found.lr:.2g}")
@@ -34,7 +37,7 @@ def range_figure(found: Any, path: Path) -> None:
     axes.set_ylabel("minibatch loss", fontsize=FONT)
     axes.set_title(found.reason, fontsize=FONT, wrap=True)
     if shown.any():
-        axes.legend(fontsize=FONT - 1, frameon=False)
+        axes.legend(fontsize=FONT - 1, loc="upper right", framealpha=0.9)
     else:
         axes.set_yticks([])
     save(figure, path)
