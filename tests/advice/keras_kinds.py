@@ -132,7 +132,7 @@ KINDS: dict[str, Kind] = {
     "sample weights": lambda: (dense(), (X, Y), {"sample_weight": WEIGHTS}),
     "class weights": lambda: (dense(), (X, Y), {"class_weight": {0: 1.0, 1: 3.0}}),
     "rows that do not divide": lambda: (dense(), (X[:37], Y[:37]), {}),
-    "generator": lambda: (dense(), (generated(False),), {}),
+    "generator": lambda: (dense(), (generated(False),), {"steps_per_epoch": 5}),
     "endless generator": lambda: (dense(), (generated(),), {"steps_per_epoch": 5}),
     "generator with one buffer": lambda: (
         dense(), (generated(buffer=True),), {"steps_per_epoch": 5},
