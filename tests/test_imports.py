@@ -24,7 +24,7 @@ ALLOWED: dict[str, set[str]] = {
     **{room: GROUND | {*LAB, "psi.ideal", *FIT[:k]} for k, room in enumerate(FIT)},
     "psi.verify": GROUND | {*LAB, "psi.ideal", *FIT},
     "psi.bench.speed": GROUND | {*LAB, "psi.ideal", *FIT, "psi.verify", "psi.schedulers"},
-    "psi.bench": GROUND | {*LAB, "psi.ideal", *FIT, "psi.verify", "psi.schedulers"},
+    "psi.bench": GROUND | {*LAB, "psi.ideal", *FIT, "psi.verify", "psi.schedulers", "psi.advice"},
     "psi.bench.fitting": GROUND | {*LAB, "psi.ideal", *FIT, "psi.verify", "psi.bench"},
     "psi.report": GROUND,
     "psi.demo_config": {*LAB},

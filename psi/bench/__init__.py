@@ -23,7 +23,7 @@ for these tasks. Time (epochs to a criterion), accuracy and reliability (the see
 are shown beside the score and never merged into it (psi.bench.measures).
 
 `psi.bench.speed` measures what each part costs, `psi.bench.fitting` whether fits recover laws that
-are known.
+are known, `psi.bench.range` what the rates of range tests are worth.
 """
 
 from importlib import import_module

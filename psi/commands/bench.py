@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import tyro
 
-from psi.commands.printing import as_json, not_ok, print_rows
+from psi.commands.printing import as_json, not_ok, print_rows, print_table
 from psi.progress import Report
 
 
@@ -20,17 +20,19 @@ class BenchCommand:
     Example: psi bench storage
     Example: psi bench fit --table held_out.csv
     Example: psi bench scheduler --json
+    Example: psi bench range
     """
 
-    what: tyro.conf.Positional[Literal["engine", "storage", "branching", "fit", "scheduler"]] = (
-        "engine"
-    )
+    what: tyro.conf.Positional[
+        Literal["engine", "storage", "branching", "fit", "scheduler", "range"]
+    ] = "engine"
     """engine: training on the canonical case, digits, 64-32-10, batch 64, 10 epochs of 24 steps.
     storage: going on with a sweep of 10,000 finished parts, and what committing costs.
     branching: candidate rates tried from the same states, beside as many runs.
     fit: planted and measured laws found again, and the shipped laws on held-out tasks; exit 1
     where a figure is missed.
-    scheduler: what a law costs in a step of optax and of PyTorch, and to load; exit 1 too."""
+    scheduler: what a law costs in a step of optax and of PyTorch, and to load; exit 1 too.
+    range: the rates that range tests suggest beside the best constant ones, on 48 tasks."""
     only: tuple[Literal["planted", "powers", "measured", "rows", "shipped"], ...] = ()
     """Of `fit`: some groups instead of all."""
     table: Path | None = None
@@ -55,6 +57,8 @@ class BenchCommand:
             return rows | {"tasks": found.tasks.to_dict("records")}
         if self.what == "scheduler":
             return self._rows("What a law costs as a scheduler", found)
+        if self.what == "range":
+            return self._worth(found)
         if not self.json:
             for name, value in found.items():
                 print(f"{name:<28} {value}")
@@ -69,8 +73,22 @@ class BenchCommand:
             from psi.bench.speed.storage import bench_storage
 
             return bench_storage(100 if self.quick else 10_000, update)
+        if self.what == "range":
+            from psi.bench.range import bench_range
+
+            return bench_range(self.quick, update)
         module = import_module(f"psi.bench.speed.{self.what}")
         return getattr(module, f"bench_{self.what}")(self.quick, update)
+
+    def _worth(self, found: Sequence[Any]) -> dict[str, Any]:
+        from psi.bench.range import COLUMNS, cells, summary
+
+        figures = summary(found)
+        if not self.json:
+            print_table("Range tests", COLUMNS, map(cells, found), COLUMNS[:2])
+            for name, values in figures.items():
+                print(name, *(f"{key}={value:g}" for key, value in values.items()))
+        return {"tasks": as_json(found), "summary": figures}
 
     def _rows(self, title: str, rows: Sequence[Any]) -> dict[str, Any]:
         if not self.json:
