@@ -133,7 +133,7 @@ def test_a_loss_that_is_not_finite_keeps_the_rate_for_an_epoch(law: Law) -> None
 
 
 def test_epochs_beyond_the_horizon_keep_the_last_rate_of_the_domain(formula: Law) -> None:
-    # The domain of progress ends at 199/200: α = 0.2 · (1 − 199/200) at a ratio of one from then on.
+    # The domain of progress ends at 199/200; from then on α = 0.2 · (1 − 199/200) at a ratio of 1.
     rates = _rates(scale_by_psi(formula, STEPS, 2), [2.0] * (5 * STEPS))
     assert rates[::STEPS] == pytest.approx([0.2, 0.1, 0.001, 0.001, 0.001], rel=1e-6)
 
