@@ -43,7 +43,7 @@ class Clock:
         warmup: epochs of a ramp: α_i is multiplied by min((i + 1)/(warmup + 1), 1).
         max_change: the factor by which α_i may differ from α_{i−1}, up or down; None: any.
 
-    `initial_loss`, the limits, `scale` and `max_change` may also be traced scalars.
+    `initial_loss`, the limits, `scale` and `max_change` may be traced.
 
     Raises:
         ValueError: a setting makes no sense; the message gives the rule and the value.
@@ -81,17 +81,12 @@ class Clock:
         # What is traced (optax.inject_hyperparams under jit) has no value to check.
         if is_number(self.initial_loss):
             check_positive("initial_loss", self.initial_loss)
-        limits = self.min_lr, self.max_lr
-        if all(map(is_number, limits)) and not (
-            0 <= limits[0] <= limits[1] < math.inf and limits[1]
-        ):
-            raise ValueError(
-                f"rates must be 0 <= min_lr <= max_lr, got {limits[0]} and {limits[1]}"
-            )
+        low, high = self.min_lr, self.max_lr
+        known = is_number(low) and is_number(high)
+        if known and not (0 <= low <= high < math.inf and high):
+            raise ValueError(f"rates must be 0 <= min_lr <= max_lr, got {low} and {high}")
         if self.scale is not None and self.law.scale is None:
-            raise ValueError(
-                f"this law gives rates by itself: scale must be None, got {self.scale}"
-            )
+            raise ValueError(f"this law gives rates itself: scale must be None, got {self.scale}")
         if is_number(self.scale):
             check_positive("scale", self.scale)
         if self.parameters is not None and not self.parameters >= 1:
@@ -202,12 +197,8 @@ def rates_over(clock: Clock, loss: np.ndarray, epoch: np.ndarray) -> np.ndarray:
         raise ValueError(f"rates of single epochs take no max_change, got {clock.max_change}")
     same = np.zeros_like(loss, dtype=float)
     initial = same + clock.typical_loss
-    best, budget, count = (
-        np.minimum(loss, initial),
-        same + clock.budget,
-        same + clock.parameter_count,
-    )
-    seen = Observation(epoch, budget, loss, initial, best, same, same, same, count)
+    best, count = np.minimum(loss, initial), same + clock.parameter_count
+    seen = Observation(epoch, same + clock.budget, loss, initial, best, same, same, same, count)
     return decide(clock, seen, same + clock.lowest_rate, np)
 
 

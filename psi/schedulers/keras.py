@@ -62,7 +62,7 @@ class PsiSchedule(keras.callbacks.Callback):
         >>> from psi.schedulers import PsiSchedule
         >>> model = keras.Sequential([keras.Input((20,)), keras.layers.Dense(1)])
         >>> model.compile(optimizer=keras.optimizers.SGD(1.0), loss="mse")  # Ψ replaces 1.0
-        >>> x = np.random.default_rng(0).normal(size=(64, 20))
+        >>> x = np.random.default_rng(0).normal(size=(64, 20)) / 20**0.5
         >>> schedule = PsiSchedule(psi.load("sgd"), epochs=5)
         >>> history = model.fit(
         ...     x, x.sum(1, keepdims=True), epochs=5, verbose=0, callbacks=[schedule]
