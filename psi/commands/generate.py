@@ -1,5 +1,7 @@
 """psi generate: train small networks along random trajectories and record them."""
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -48,6 +50,15 @@ class GenerateCommand:
             raise ValueError(f"address is for --engine ray alone, got {self.address!r}")
         if isinstance(self.lanes, int) and self.lanes < 1:
             raise ValueError(f"lanes must be >= 1, got {self.lanes}")
+
+    @classmethod
+    def preset_of(cls, options: Sequence[str]) -> "GenerateCommand":
+        """What --preset names among the options, as defaults of all others."""
+        named = re.search(r"--preset[ =](\S+)", " ".join(options))
+        presets = dict(PRESETS)
+        preset: Any = named[1] if named and named[1] in presets else PRESET
+        missing: Any = tyro.MISSING
+        return cls(out=missing, preset=preset, config=presets[preset])
 
     def run(self) -> Any:
         """Do it; what --json prints."""

@@ -20,6 +20,7 @@ from psi.fit.trainings import polished, probed_scales, schedule_regrets
 from psi.ideal.rate import ideal_rates
 from psi.ideal.surface import response_surface
 from psi.lab.data import store
+from psi.law.checks import unknown
 from psi.law.law import Range, Score
 from psi.progress import Bar, no_bar
 
@@ -144,10 +145,10 @@ def fit_surface(
     held-out domain, and how far it is from the ideal rates, scale and shape apart. A scaled fit
     needs each task's α_0 in the column `scale` of `ideal`.
     """
-    unknown = set(held_out) - set(ideal.domain)
-    if unknown:
-        known = ", ".join(sorted(set(ideal.domain)))
-        raise ValueError(f"no domain {sorted(unknown)} in {folder}; there are: {known}")
+    domains = sorted(set(ideal.domain))
+    for name in held_out:
+        if name not in domains:
+            raise ValueError(f"{unknown('domain', name, domains)} in {folder}")
     tasks = store.read_tasks(folder)
     optimizer = optimizer_of(folder, tasks, config)
     sizes = tasks.set_index("task").parameters

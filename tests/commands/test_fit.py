@@ -20,11 +20,11 @@ from tests.commands.conftest import SAMPLE
         (["EMPTY", "--out", "x.json", "--kind", "oracle"], ["oracle", "curve"]),
         (
             [SAMPLE, "--out", "x.json", "--family", "parabola"],
-            ["unknown family 'parabola' in loss_ratio and progress", "allowed: constant, warmup"],
+            ["unknown family of loss_ratio and progress 'parabola'; closest of 108: "],
         ),
         (
             [SAMPLE, "--out", "x.json", "--features", "raw", "--family", "linear"],
-            ["unknown family 'linear' in loss and epoch"],
+            ["unknown family of loss and epoch 'linear'"],
         ),
         (
             [SAMPLE, "--out", "x.json", "--kind", "network", "--family", "linear"],

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from psi.law.checks import unknown
+
 KINDS = ("auto", "classification", "regression")
 
 
@@ -29,7 +31,7 @@ class DataConfig:
         if not self.target.strip():
             raise ValueError("target must be the name or the index of a column, got an empty text")
         if self.kind not in KINDS:
-            raise ValueError(f"unknown kind {self.kind!r}; allowed: {', '.join(KINDS)}")
+            raise ValueError(unknown("kind", self.kind, KINDS))
         for name in ("validation", "test"):
             if not 0 < getattr(self, name) < 1:
                 raise ValueError(f"{name} must be in (0, 1), got {getattr(self, name)}")
