@@ -13,8 +13,10 @@ import json
 import os
 import re
 import sys
+import tempfile
 from collections.abc import Sequence
 from importlib import import_module
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +40,7 @@ COMMANDS = {
     "report": "make a demo's page again",
 }
 """Name → what it does; `psi fit` is FitCommand in psi/commands/fit.py."""
+OUTPUTS = ("--out", "--png", "--table")
 HELP, VERSION = ("-h", "--help"), ("-V", "--version")
 
 
@@ -47,8 +50,9 @@ def run(arguments: Sequence[str]) -> int:
         if arguments[:1] and arguments[0] in HELP + VERSION:
             print(overview() if arguments[0] in HELP else f"psi {psi.__version__}")
             return 0
-        command = _parse(arguments)
-        result = command.run()
+        with tempfile.TemporaryDirectory(prefix="psi-") as folder:
+            command = _parse(_piped(arguments, Path(folder) / "standard-input"))
+            result = command.run()
         if command.json:
             print(json.dumps(result, allow_nan=False))
         return int(hasattr(command, "failed") and command.failed(result))
@@ -64,7 +68,7 @@ def run(arguments: Sequence[str]) -> int:
 def overview() -> str:
     """What `psi --help` prints: each command in a line."""
     lines = [f"  {name:<9} {text}" for name, text in COMMANDS.items()]
-    usage = "usage: psi COMMAND [OPTIONS]; psi COMMAND --help tells its options, with examples"
+    usage = "usage: psi COMMAND [OPTIONS]; its options, with examples: psi COMMAND --help"
     about = str(psi.__doc__).split("\n\n")[0]
     return "\n".join([usage, "", about, "", *lines, "", "  --version prints the version"])
 
@@ -74,6 +78,16 @@ def command_of(name: str) -> Any:
     if name not in COMMANDS:
         raise ValueError(f"{unknown('command', name, COMMANDS)} (see psi --help)")
     return getattr(import_module(f"psi.commands.{name}"), f"{name.capitalize()}Command")
+
+
+def _piped(arguments: Sequence[str], file: Path) -> list[str]:
+    """The arguments with `file`, which gets what standard input holds, in place of `-`."""
+    for option, value in pairwise(["", *arguments]):
+        if value == "-" and option in OUTPUTS:
+            raise ValueError(f"{option} must be a path, got -; --json prints to standard output")
+    if "-" in arguments:
+        file.write_bytes(sys.stdin.buffer.read())
+    return [str(file) if each == "-" else each for each in arguments]
 
 
 def _parse(arguments: Sequence[str]) -> Any:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
+from psi.commands.files import check_output
 from psi.commands.printing import print_law
 from psi.fit.config import FitConfig
 
@@ -47,12 +48,14 @@ class FitCommand:
     json: bool = False
     """Print the law as one JSON object."""
 
+    def __post_init__(self) -> None:
+        network = self.config.kind == "network"
+        check_output("out", self.out, ".safetensors" if network else ".json")
+
     def run(self) -> Any:
         """Do it; what --json prints."""
         from psi.lab.engine.devices import prepare
 
-        if self.out.is_dir() or not self.out.absolute().parent.is_dir():
-            raise ValueError(f"cannot write {self.out}: out is a file name in an existing folder")
         prepare()
         from psi.fit.dataset import fit_law
         from psi.fit.search.finalists import Rounds
