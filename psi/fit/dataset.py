@@ -113,8 +113,8 @@ def read_estimates(estimates: Path, folder: Path) -> tuple[pd.DataFrame, pd.Data
     """
     try:
         summary = json.loads((estimates / "summary.json").read_text())
-        surface = pd.read_parquet(estimates / "branched.parquet")
-        ideal = pd.read_parquet(estimates / "ideal.parquet")
+        surface = store.read_table(estimates / "branched.parquet")
+        ideal = store.read_table(estimates / "ideal.parquet")
     except (OSError, ValueError) as error:
         raise ValueError(f"{estimates} holds no finished tables of psi ideal: {error}") from None
     if summary.get("data") != store.data_hash(folder):

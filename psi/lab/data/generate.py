@@ -4,6 +4,7 @@ What is committed is never made again, so the same command goes on where it was 
 order in which parts are made changes nothing.
 """
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from hashlib import sha256
 from pathlib import Path
@@ -13,7 +14,7 @@ import pandas as pd
 
 from psi.lab.data import store
 from psi.lab.data.config import GenerateConfig, flat, from_flat
-from psi.lab.data.sweep import Criteria, Part, make, parts, pilots, task_row
+from psi.lab.data.sweep import Criteria, Part, make, parts, pilots, task_of, task_row
 from psi.lab.engine.work import Layout, layout
 from psi.progress import Report, silent
 
@@ -31,6 +32,8 @@ class Made(NamedTuple):
     """How many of these diverged."""
 
     def __str__(self) -> str:
+        if not self.rows:
+            return f"{self.task}, compiling"
         lost = f", {self.diverged / self.trained:.0%} diverged" if self.trained else ""
         return f"{self.task}, {self.rows:,} rows{lost}"
 
@@ -78,6 +81,7 @@ def generate(
         ['.lock', 'manifest', 'records', 'tasks.parquet']
     """
     shape = shape or layout()
+    check_tasks(config)
     with store.locked(folder):
         store.open_config(folder, flat(config) | shape._asdict() | _own_files(config))
         kept = store.committed(folder)
@@ -97,6 +101,17 @@ def generate(
         run(pilots(config), unknown)
         _write_tasks(config, folder)
         run(parts(config, shape), [float(value) for value in store.read_tasks(folder).criterion])
+
+
+def check_tasks(config: GenerateConfig) -> None:
+    """Make one task of each kind, before anything is written.
+
+    Raises ValueError where one cannot be made: a target that is no column, a network that cannot
+    take the rows.
+    """
+    kinds = {(re.sub(r"-\d+", "", s.name), s.hyper): k for k, s in enumerate(config.specs())}
+    for number in kinds.values():
+        task_of(config, number)
 
 
 def read_config(folder: Path) -> GenerateConfig:
@@ -138,7 +153,10 @@ def _count(made: Made, config: GenerateConfig, part: Part, frame: pd.DataFrame) 
 
 
 def _write_tasks(config: GenerateConfig, folder: Path) -> None:
-    """The task table, once every pilot is there."""
-    if not (folder / "tasks.parquet").exists():
+    """The task table, once every pilot is there; made again where it is damaged."""
+    try:
+        store.read_tasks(folder)
+    except store.RecordsError:
+        (folder / "tasks.parquet").unlink(missing_ok=True)
         rows = [task_row(config, p.task, store.read_part(folder, p.name)) for p in pilots(config)]
-        store.write_tasks(folder, pd.DataFrame(rows))
+        store.commit(folder / "tasks.parquet", store.parquet(pd.DataFrame(rows)))

@@ -23,7 +23,11 @@ def test_factors_make_the_table():
     [
         ("parabola", RAW, "unknown family of loss and epoch 'parabola'; closest of 72: "),
         ("cosine", RAW, "unknown family of loss and epoch 'cosine'"),
-        ("linear*saturating", RELATIVE, "unknown family of loss_ratio and progress 'linear.saturating'"),
+        (
+            "linear*saturating",
+            RELATIVE,
+            "unknown family of loss_ratio and progress 'linear.saturating'",
+        ),
     ],
 )
 def test_unknown_families(name, features, message):
