@@ -41,6 +41,11 @@ COMMANDS = {
 }
 """Name → what it does; `psi fit` is FitCommand in psi/commands/fit.py."""
 OUTPUTS = ("--out", "--png", "--table")
+SEVERAL = (
+    "--tasks", "--optimizers", "--vary", "--families", "--plugin", "--baselines", "--hold-out",
+    "--horizon", "--only",
+)  # fmt: skip
+"""Options that take one value or more."""
 HELP, VERSION = ("-h", "--help"), ("-V", "--version")
 
 
@@ -81,10 +86,19 @@ def command_of(name: str) -> Any:
 
 
 def _piped(arguments: Sequence[str], file: Path) -> list[str]:
-    """The arguments with `file`, which gets what standard input holds, in place of `-`."""
-    for option, value in pairwise(["", *arguments]):
-        if value == "-" and option in OUTPUTS:
-            raise ValueError(f"{option} must be a path, got -; --json prints to standard output")
+    """The arguments with `file`, which gets what standard input holds, in place of `-`.
+
+    Raises ValueError for an output that is no path, and for an option of several values that has
+    none, as from a shell's empty variable.
+    """
+    words = [
+        part for each in arguments for part in (each.split("=", 1) if each[:2] == "--" else [each])
+    ]
+    for option, value in pairwise([*words, "--"]):
+        if option in OUTPUTS and value in ("-", ""):
+            raise ValueError(f"{option} must be a path, got {value!r}; --json prints to the screen")
+        if option in SEVERAL and (value.startswith("--") or not value):
+            raise ValueError(f"{option} needs a value at least")
     if "-" in arguments:
         file.write_bytes(sys.stdin.buffer.read())
     return [str(file) if each == "-" else each for each in arguments]
@@ -133,7 +147,10 @@ def _plugins(options: Sequence[str]) -> list[Path]:
 
 
 def _one_line(box: str, name: str) -> str:
-    """Tyro's framed message as one line, without its pointer to the help text."""
-    bare = [re.sub(r"^[│╭╰─\s]+|[│╮╯─\s]+$", "", line) for line in box.splitlines()]
-    words = " ".join(part for part in bare[1:] if part)
-    return re.sub(r"\s*For full helptext.*$", "", words) + f" (see psi {name} --help)"
+    """Tyro's framed message as one line: what is wrong, and the closest options."""
+    bare = [re.sub(r"^[│╭╰─|+\s-]*(?=\s|$)|[│╮╯─|+\s]+$", "", line) for line in box.splitlines()]
+    what, *more = re.split(r"\n\s*\n", "\n".join(bare[1:]).strip())
+    words = " ".join(what.split())
+    meant = re.findall(r"^\s*(--[\w-]+)", "\n".join(more), re.M) if "Perhaps" in box else []
+    hint = f"; did you mean {', '.join(dict.fromkeys(meant))}?" if meant else ""
+    return f"{words}{hint} (see psi {name} --help)"

@@ -109,8 +109,14 @@ class GenerateCommand:
         from psi.lab.data.generate import generate
         from psi.report.progress import bar
 
+        if self.engine == "ray":
+            from psi.lab.data.cluster import check_address
+
+            check_address(self.address)
         shape = self._layout()
         with bar("training networks") as report:
+            if self.engine == "ray":
+                report(0, self.config.runs(), "starting workers")
             generate(self.config, self.out, report, shape, self._engine())
         rows, size = store.sizes(self.out)
         made = {"out": str(self.out), "runs": self.config.runs(), "rows": rows, "bytes": size}

@@ -81,9 +81,11 @@ def generate(
         ['.lock', 'manifest', 'records', 'tasks.parquet']
     """
     shape = shape or layout()
-    check_tasks(config)
+    identity = flat(config) | shape._asdict() | _own_files(config)
+    if not store.begun(folder, identity):
+        check_tasks(config)
     with store.locked(folder):
-        store.open_config(folder, flat(config) | shape._asdict() | _own_files(config))
+        store.open_config(folder, identity)
         kept = store.committed(folder)
         made = Made("", 0, sum(kept.values()), 0, 0)
         unknown = [float("nan")] * len(config.specs())

@@ -54,23 +54,34 @@ def digest(data: Json) -> str:
     return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
 
 
+def begun(folder: Path, config: Json) -> bool:
+    """Whether the folder holds parts of this config. Writes nothing.
+
+    Raises RecordsError where it holds those of another one, naming the keys that differ, or where
+    a file stands in its way.
+    """
+    above = next(each for each in (folder, *folder.absolute().parents) if each.exists())
+    if not above.is_dir():
+        raise RecordsError(f"cannot write to {folder}: {above} is a file")
+    if not _entries(folder):
+        return False
+    old = config_of(folder)
+    changed = sorted(k for k in old.keys() | config.keys() if old.get(k) != config.get(k))
+    if old and changed:
+        diff = "; ".join(f"{k}: {old.get(k)} there, {config.get(k)} asked" for k in changed)
+        raise RecordsError(f"{folder} was made by another config ({diff}); choose another folder")
+    return True
+
+
 def open_config(folder: Path, config: Json) -> None:
     """Note what the folder holds, or check that it holds just this; drop uncommitted files.
 
-    A folder without a committed part takes any config. Raises RecordsError naming the keys that
-    differ where another config made it.
+    A folder without a committed part takes any config. Raises RecordsError as `begun` does.
     """
     path = folder / "manifest" / "config.json"
-    if not _entries(folder):
+    if not begun(folder, config):
         path.unlink(missing_ok=True)
         (folder / "tasks.parquet").unlink(missing_ok=True)
-    if old := config_of(folder):
-        changed = sorted(k for k in old.keys() | config.keys() if old.get(k) != config.get(k))
-        if changed:
-            diff = "; ".join(f"{k}: {old.get(k)} there, {config.get(k)} asked" for k in changed)
-            raise RecordsError(
-                f"{folder} was made by another config ({diff}); choose another folder"
-            )
     for room in (".", "manifest", "records"):
         for temporary in (folder / room).glob(".*.tmp"):
             temporary.unlink()
