@@ -143,7 +143,7 @@ def damaged(tmp_path, kind):
     path = data / ("tasks.parquet" if kind == "table" else f"records/{PART}.parquet")
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 255
-    path.write_bytes(content[:-10] if kind == "cut" else content)
+    path.write_bytes(content if kind == "flip" else content[:-10])
     return data
 
 
