@@ -50,7 +50,17 @@ def ray_engine(address: str | None = None, make_one: MakeOne | None = None) -> E
                 address=address or "local", include_dashboard=False, log_to_driver=False,
                 logging_level=logging.ERROR,
             )  # fmt: skip
+    warm = ray.remote(num_cpus=1, max_retries=0)(_warm_up)
+    for _ in range(int(ray.cluster_resources().get("CPU", 1))):
+        warm.remote()  # while this process makes its tasks
     return partial(_engine, make_one or make_part)
+
+
+def _warm_up() -> None:
+    """What a worker does first: import JAX and all that makes a part."""
+    from psi.lab.engine.devices import prepare
+
+    prepare(cores=1)
 
 
 @contextlib.contextmanager
