@@ -88,7 +88,10 @@ def print_table(
         shown.add_column(name, justify=justify, no_wrap=name in unbroken)
     for row in rows:
         shown.add_row(*row, style=style(row))
-    Console(width=None if sys.stdout.isatty() else width, markup=False).print(shown)
+    console = Console(width=None if sys.stdout.isatty() else width, markup=False)
+    with console.capture() as text:  # rich has its own way with a reader who has gone
+        console.print(shown)
+    print(text.get(), end="")
 
 
 def print_columns(name: str, table: Any) -> None:

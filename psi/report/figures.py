@@ -4,12 +4,11 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from textwrap import wrap
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
-from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LogNorm
@@ -18,6 +17,9 @@ from matplotlib.ticker import MaxNLocator
 
 from psi.law.clock import Clock, rates_over
 from psi.law.law import Law
+
+if TYPE_CHECKING:  # psi show and psi diagnose draw where it is not installed
+    from jaxtyping import Float
 
 DPI = 130
 FONT = 9
@@ -37,7 +39,7 @@ class Surface(NamedTuple):
     """A law as a function of (ε, i): `rate(loss, epoch)` on arrays of one shape."""
 
     title: str
-    rate: Callable[[Float[np.ndarray, "..."], Float[np.ndarray, "..."]], np.ndarray]
+    rate: "Callable[[Float[np.ndarray, '...'], Float[np.ndarray, '...']], np.ndarray]"
 
 
 def surface_figure(surface: pd.DataFrame, ideal: pd.DataFrame, path: Path) -> None:
@@ -76,10 +78,10 @@ def _binned(axis: Axes, x: pd.Series, x_edges: np.ndarray, table: pd.DataFrame, 
 def binned_mean(
     x: pd.Series,
     y: pd.Series,
-    edges: tuple[Float[np.ndarray, " x_edge"], Float[np.ndarray, " y_edge"]],
+    edges: "tuple[Float[np.ndarray, ' x_edge'], Float[np.ndarray, ' y_edge']]",
     values: pd.Series,
     weights: pd.Series | float = 1.0,
-) -> Float[np.ndarray, "x y"]:
+) -> "Float[np.ndarray, 'x y']":
     """Weighted mean of the values whose (x, y) is in each bin; NaN where there is none."""
     weight = np.broadcast_to(weights, len(x))
     total, *_ = np.histogram2d(x, y, edges, weights=weight)
