@@ -99,8 +99,9 @@ def _piped(arguments: Sequence[str], file: Path) -> list[str]:
             raise ValueError(f"{option} must be a path, got {value!r}; --json prints to the screen")
         if option in SEVERAL and (value.startswith("--") or not value):
             raise ValueError(f"{option} needs a value at least")
-    if "-" in arguments:
-        file.write_bytes(sys.stdin.buffer.read())
+    if "-" not in arguments or arguments[0] == "diagnose":  # which reads it itself
+        return list(arguments)
+    file.write_bytes(sys.stdin.buffer.read())
     return [str(file) if each == "-" else each for each in arguments]
 
 
