@@ -112,7 +112,7 @@ def _batch(
     return _Batch(*map(jnp.asarray, batch))
 
 
-def _double(array: Array) -> np.ndarray:
+def _double(array: Array | np.ndarray) -> np.ndarray:
     return np.asarray(array, np.float64)
 
 
