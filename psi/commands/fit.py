@@ -11,7 +11,7 @@ import numpy as np
 import tyro
 
 import psi
-from psi.commands.files import check_output
+from psi.commands.files import check_data, check_output
 from psi.commands.printing import print_law
 from psi.fit.config import FitConfig
 
@@ -57,6 +57,7 @@ class FitCommand:
 
     def run(self) -> Any:
         """Do it; what --json prints."""
+        check_data(self.folder)
         from psi.lab.engine.devices import prepare
 
         prepare()

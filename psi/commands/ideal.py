@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
+from psi.commands.files import check_data
 from psi.commands.printing import print_table
 from psi.ideal.config import IdealConfig
 
@@ -40,6 +41,7 @@ class IdealCommand:
 
     def run(self) -> Any:
         """Do it; what --json prints."""
+        check_data(self.folder)
         from psi.ideal.estimate import amount, estimate
         from psi.lab.engine.devices import prepare
         from psi.report.progress import bar
