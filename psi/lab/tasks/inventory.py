@@ -164,20 +164,16 @@ def _of_texts(texts: pd.Series, comma: bool, asked: str) -> Cells:
     codes = present.str.fullmatch("0[0-9]+")
     if codes.any() and not asked:
         return Cells(words, f"codes, as {present[codes].iloc[0]!r}", unsaid)
-    positions, distinct = pd.factorize(present)
-    distinct = distinct.astype(object).tolist()
     for why, read in (("", lambda cells: numbers(cells, comma)), *READINGS):
-        if np.isnan(read(distinct[:SAMPLE])).all():
-            continue
-        found = pd.Series(read(distinct)[positions], present.index, name=texts.name)
+        found = pd.Series(read(present), present.index, name=texts.name)
         slips = present[found.isna()]
-        if (asked and len(slips) < len(present)) or _is_numbers(found, slips):
+        if len(slips) < len(present) and (asked or _is_numbers(found, slips)):
             why = why or _written(present, found)
-            integers = bool(present.str.fullmatch("[0-9]+").all())
+            integers = present.iloc[0].isdecimal()
             return Cells(found.reindex(texts.index), why, unsaid, slips, integers)
-    shown = [looks_numeric(text) for text in distinct[:SAMPLE]]
+    shown = [looks_numeric(text) for text in present.drop_duplicates()[:SAMPLE]]
     if len(shown) > MAX_CLASSES and 2 * sum(shown) > len(shown):
-        slips = present[np.isnan(numbers(distinct, comma))[positions]]
+        slips = present[np.isnan(numbers(present, comma))]
         return Cells(words, f"numbers but for {slips.iloc[0]!r} and others", unsaid, slips)
     return Cells(words, "", unsaid)
 
@@ -187,8 +183,8 @@ def _is_numbers(found: pd.Series, slips: pd.Series) -> bool:
 
     Where numbers take few values, as 0 1 2 3+ do, only single cells count as a slip.
     """
-    odd = slips[~slips.map(is_gap).astype(bool)]
-    if len(slips) == len(found) or 2 * len(odd) > len(found) or odd.nunique() > FEW_MARKS:
+    odd = slips[~slips.isin([text for text in slips.unique() if is_gap(text)])]
+    if 2 * len(odd) > len(found) or odd.nunique() > FEW_MARKS:
         return False
     return found.nunique() > MAX_CLASSES or len(odd) <= max(2, len(found) // 100)
 
