@@ -7,15 +7,17 @@ Currencies, percent signs and a unit that a column repeats are taken off, (12) i
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
+import pyarrow.compute
 from jaxtyping import Float64
 
 Values = Float64[np.ndarray, " cells"]
 Cells = Sequence[str] | pd.Series
+pc: Any = pyarrow.compute  # its functions are made at import: no type checker knows them
 MISSING = frozenset(
     ("", "?", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN",
      "<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null")

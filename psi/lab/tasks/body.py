@@ -1,0 +1,126 @@
+"""The lines of a text that are its table: titles, comments and footers are passed over, and told.
+
+A header may be a cell shorter than the rows: where these begin with names of their own, as R
+writes them, or all end in a delimiter.
+"""
+
+import csv
+import re
+from collections import Counter
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from psi.lab.tasks.numerals import looks_numeric
+
+SAMPLE = 200  # lines that tell what a table is like
+SHOWN = 3  # lines that a note shows
+ROW_NAME = "row_name"
+Line = tuple[int, list[str]]  # the number of a row's first line, and its cells
+
+
+class Body(NamedTuple):
+    """A table's lines, the first one its names if it has any."""
+
+    text: str
+    notes: tuple[str, ...] = ()
+    """What was passed over, and what a short header means."""
+    labels: tuple[str, ...] = ()
+    """The column of row names."""
+
+
+def cut(lines: Sequence[str], delimiter: str) -> list[Line]:
+    """Rows of cells without blanks around them; a row in quotes may span lines."""
+    # Several blanks, or a tab among them, are one.
+    plain = [" ".join(line.split()) for line in lines] if delimiter == " " else lines
+    reader = csv.reader(plain, delimiter=delimiter, skipinitialspace=True)
+    rows, start = [], 0
+    try:
+        for row in reader:
+            rows.append((start, [cell.strip() for cell in row]))
+            start = reader.line_num
+    except csv.Error:
+        return []
+    return rows
+
+
+def table_body(text: str, delimiter: str, header: bool) -> Body:
+    """The table among a text's lines."""
+    lines = text.split("\n")
+    rows = [row for row in cut(lines[:SAMPLE], delimiter) if any(row[1])]
+    if not rows:
+        raise ValueError("no line holds a cell")
+    counts = Counter(len(cells) for _, cells in rows)
+    width = max(counts, key=lambda size: (counts[size], size))
+    marked = sum(cells[0].startswith("#") for _, cells in rows)
+    comment = "#" if 2 * marked < len(rows) else "\0"  # else it begins values, such as #FF0000
+    first = 0
+    while first < len(rows) - 1 and _is_aside(rows[first:], width, header, comment):
+        first += 1
+    start = rows[first][0]
+    end = max(start + 1, _end(lines, delimiter, width))
+    over = [line for line in lines[:start] + lines[end:] if line.strip()]
+    kept = lines[start:end]
+    notes, labels = [], ()
+    if header:
+        if len(rows) > first + 1 and _is_rule(rows[first + 1][1]):
+            over.append(kept.pop(rows.pop(first + 1)[0] - start))
+        if re.match(f"{comment}\\s", kept[0]) or (over and kept[0].startswith(comment)):
+            kept[0] = kept[0].lstrip("# ")
+            notes.append(f"names after {comment}")
+        note, labels = _lengthen(kept, [cells for _, cells in rows[first:]], width, delimiter)
+        notes += note
+    if over:
+        over += [line for line in kept if line.startswith(comment)]
+        kept = [line for line in kept if not line.startswith(comment)]
+        shown = ", ".join(repr(line[:40]) for line in over[:SHOWN]) + ", …" * (len(over) > SHOWN)
+        notes.append(f"{len(over)} line{'s' * (len(over) > 1)} passed over: {shown}")
+    return Body("\n".join(kept), tuple(notes), labels)
+
+
+def _is_aside(rows: Sequence[Line], width: int, header: bool, comment: str) -> bool:
+    """Whether the first of these rows is none of the table's: a title, a comment, a rule."""
+    cells = rows[0][1]
+    below = next((row for _, row in rows[1:] if len(row) >= width), [])
+    named = not any(map(looks_numeric, below))  # what comes is a line of names
+    if cells[0].startswith(comment):
+        names = [cell for cell in (cells[0].lstrip("# "), *cells[1:]) if cell]
+        again = rows[1][1][0].startswith(comment)
+        return not header or again or len(names) < width - 1 or (named and len(names) != width)
+    if sum(map(bool, cells)) == 1 and width > 2:
+        return bool(cells[0])
+    return _is_rule(cells) or (len(cells) < width and (named or not header))
+
+
+def _is_rule(cells: Sequence[str]) -> bool:
+    return all(re.fullmatch("[-+=:|]{2,}", cell) for cell in cells if cell)
+
+
+def _end(lines: Sequence[str], delimiter: str, width: int) -> int:
+    """The number of the line behind the table: rows of one cell come after it."""
+    end = len(lines)
+    for line in reversed(lines):
+        single = delimiter not in line and line.count('"') % 2 == 0
+        if line.strip() and not (single and width > 2 and delimiter != " "):
+            break
+        end -= 1
+    return end
+
+
+def _lengthen(
+    lines: list[str], rows: list[list[str]], width: int, delimiter: str
+) -> tuple[list[str], tuple[str, ...]]:
+    """Give a header that is a cell short this cell: (notes, labels)."""
+    below = [row for row in rows[1:] if len(row) == width]
+    if len(rows[0]) != width - 1 or not below:
+        return [], ()
+    if all(row[-1] == "" for row in below):
+        lines[0] += delimiter
+        return ["each row ends in a delimiter more than the names"], ()
+    names = [row[0] for row in below]
+    counted = names == [str(k) for k in range(1, len(names) + 1)]
+    if len(set(names)) == len(names) and (counted or not any(map(looks_numeric, names))):
+        lines[0] = f"{ROW_NAME}{delimiter}{lines[0]}"
+        return ["the names are one fewer than the cells of a row: each row begins with its name"], (
+            ROW_NAME,
+        )
+    return [], ()
