@@ -92,8 +92,8 @@ def print_table(
 
 
 def print_columns(name: str, table: Any) -> None:
-    """What each column of a table became; `table`: a `psi.lab.tasks.columns.Description`."""
-    print(f"{name}: {table.rows:,} rows; {'; '.join(table.notes)}")
+    """What each column of a table became; `table`: a `psi.lab.tasks.columns.Rows`."""
+    print(f"{name}: {len(table.y):,} rows; {'; '.join(table.notes)}")
     names = ("column", "became", "gaps", "why")
     rows = [(each.name, each.kind, _gaps(each), each.why) for each in table.columns]
     if rows:

@@ -95,7 +95,7 @@ def test_a_data_set_says_what_is_left_out_before_it_trains(run, tmp_path, monkey
 
 def test_oddities_are_lines(capsys):
     from psi.commands.printing import print_oddities
-    from psi.lab.tasks.columns import Description
+    from psi.lab.tasks.columns import Rows
     from psi.lab.tasks.inventory import Column
 
     columns = (
@@ -103,7 +103,7 @@ def test_oddities_are_lines(capsys):
         Column("a", "numbers", "", 2, ("?", "")),
         Column("b", "numbers"),
     )
-    print_oddities("t.csv", Description(9, (), columns))
+    print_oddities("t.csv", Rows(pd.DataFrame(), pd.Series(), (), columns))
     assert capsys.readouterr().err == (
         "psi: t.csv: column 'id': left out; it counts the rows\n"
         "psi: t.csv: column 'a': numbers; gaps: 2 (?, blank)\n"

@@ -18,6 +18,9 @@ ROW_NAME = "row_name"
 Line = tuple[int, list[str]]  # the number of a row's first line, and its cells
 
 
+_TOTAL = r"(?i:(grand |sub)?totals?|sum|average|mean)"
+
+
 class Body(NamedTuple):
     """A table's lines, the first one its names if it has any."""
 
@@ -81,7 +84,10 @@ def _is_aside(rows: Sequence[Line], width: int, header: bool, comment: str) -> b
     """Whether the first of these rows is none of the table's: a title, a comment, a rule."""
     cells = rows[0][1]
     below = next((row for _, row in rows[1:] if len(row) >= width), [])
-    named = not any(map(looks_numeric, below))  # what comes is a line of names
+    # What comes is a line of names; years may be among them.
+    named = not any(
+        looks_numeric(cell) and not re.fullmatch("[12][0-9]{3}", cell) for cell in below
+    )
     if cells[0].startswith(comment):
         names = [cell for cell in (cells[0].lstrip("# "), *cells[1:]) if cell]
         again = rows[1][1][0].startswith(comment)
@@ -92,15 +98,16 @@ def _is_aside(rows: Sequence[Line], width: int, header: bool, comment: str) -> b
 
 
 def _is_rule(cells: Sequence[str]) -> bool:
-    return all(re.fullmatch("[-+=:|]{2,}", cell) for cell in cells if cell)
+    return "--" in "".join(cells) and all(re.fullmatch("[-+=:|]*", cell) for cell in cells)
 
 
 def _end(lines: Sequence[str], delimiter: str, width: int) -> int:
-    """The number of the line behind the table: rows of one cell come after it."""
+    """The number of the line behind the table: rows of one cell or of totals come after it."""
     end = len(lines)
     for line in reversed(lines):
-        single = delimiter not in line and line.count('"') % 2 == 0
-        if line.strip() and not (single and width > 2 and delimiter != " "):
+        whole = line.count('"') % 2 == 0 and width > 2 and delimiter != " "
+        total = re.fullmatch(_TOTAL, line.partition(delimiter)[0].strip('" '))
+        if line.strip() and not (whole and (delimiter not in line or total)):
             break
         end -= 1
     return end

@@ -46,9 +46,10 @@ _DURATION = rf"-?(?:[0-9]+ days?,? ?)?[+-]?(?:{_TIME})?"
 def _pattern(mark: str) -> re.Pattern[str]:
     group = rf"[ '’{'.' if mark == ',' else ','}]"
     # Groups of three, or of two as in India: 1,23,456.
-    whole = rf"(?:[1-9][0-9]{{0,2}}(?:{group}[0-9]{{2,3}})*{group}[0-9]{{3}}|[0-9]+)"
+    grouped = rf"[1-9][0-9]{{0,2}}(?:{group}[0-9]{{2,3}})*{group}[0-9]{{3}}"
     mark = re.escape(mark)
-    body = rf"(?:{whole}(?:{mark}[0-9]*)?|{mark}[0-9]+)(?:[eE][+-]?[0-9]+)?"
+    bare = rf"(?:[0-9]+(?:{mark}[0-9]*)?|{mark}[0-9]+)(?:[eE][+-]?[0-9]+)?"
+    body = rf"(?:{grouped}(?:{mark}[0-9]*)?|{bare})"
     signed = rf"(?:[-+]?\s*{_MONEY}?|{_MONEY}\s*[-+])\s*{body}\s*(?:{_MONEY}|%)?"
     return re.compile(rf"{signed}-?|\(\s*{signed}\s*\)|[-+]?inf(?:inity)?", re.ASCII)
 

@@ -119,7 +119,7 @@ def _decoded(content: bytes, asked: str) -> tuple[str, str]:
         try:
             text = content.decode(encoding).removeprefix("\ufeff")
         except UnicodeDecodeError as error:
-            reason = str(error)
+            reason = f"{error}: --encoding names another"
             continue
         if "\0" in text:
             raise ValueError("it holds zero bytes")
@@ -140,7 +140,7 @@ def _delimiter(lines: Sequence[str]) -> str:
         if not rows:
             break
         (width, count), *_ = Counter(map(len, rows)).most_common(1)
-        cells = [cell for row in rows for cell in row]
+        cells = [cell for row in rows if len(row) == width for cell in row]
         numeric = sum(map(looks_numeric, cells)) / len(cells)
         if width > 1 and (delimiter != " " or numeric > 0.3):
             scores.append((count / len(rows), numeric, width, delimiter))
@@ -151,9 +151,13 @@ def _delimiter(lines: Sequence[str]) -> str:
 
 def _rows(text: str, delimiter: str) -> pd.DataFrame:
     """Every line's cells, NaN beyond a row's end; blank lines are passed over."""
-    if ' "' not in text and delimiter != " ":  # a quote behind a blank begins a cell in pandas alone
+    if (
+        ' "' not in text and delimiter != " "
+    ):  # a quote behind a blank begins a cell in pandas alone
         # Several times as fast, for rows of one length.
-        names = [str(k) for k in range(len(next(csv.reader(io.StringIO(text), delimiter=delimiter))))]
+        names = [
+            str(k) for k in range(len(next(csv.reader(io.StringIO(text), delimiter=delimiter))))
+        ]
         types = arrow_csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()))
         try:
             return arrow_csv.read_csv(
