@@ -58,12 +58,11 @@ def read_text(content: bytes, data: DataConfig) -> UserTable:
         text, encoding = _decoded(_unpacked(content), data.encoding)
         text, delimiter = _cut_by(text, data.delimiter)
         body = table_body(text, delimiter, data.header)
-        rows = _rows(body.text, delimiter)
+        rows, ragged = _rows(body.text, delimiter, data.header)
     except (ValueError, csv.Error) as error:
         reason = " ".join(str(error).split())
         more = "the rows hold more cells than the header: " * ("Expected" in reason)
         raise ValueError(f"cannot be read as CSV ({more}{reason})") from error
-    short = rows.isna().any(axis=1).to_numpy()[data.header :]
     rows = rows.apply(plain)
     first = _check_first(rows, data)
     names = [str(k) for k in range(rows.shape[1])]
@@ -79,10 +78,7 @@ def read_text(content: bytes, data: DataConfig) -> UserTable:
     # 1,2,3, and ,,, are what spreadsheets leave at the ends.
     cells = cells.loc[filled.any(axis=1), filled.any(axis=0).to_numpy() | ~nameless.to_numpy()]
     spoken = dict(DELIMITERS).get(delimiter, repr(delimiter))
-    notes = [encoding, f"cells between {spoken}", first, *body.notes]
-    if short.any():
-        where = f"{short.sum()}, the first in row {short.argmax() + 1}"
-        notes.append(f"rows of fewer cells than the first line, taken as gaps: {where}")
+    notes = [encoding, f"cells between {spoken}", first, *body.notes, *ragged]
     return UserTable(cells, tuple(notes), delimiter == ";", body.labels)
 
 
@@ -149,27 +145,32 @@ def _delimiter(lines: Sequence[str]) -> str:
     return best[-1] if best else max(",;\t|", key=head.count)
 
 
-def _rows(text: str, delimiter: str) -> pd.DataFrame:
-    """Every line's cells, NaN beyond a row's end; blank lines are passed over."""
-    if (
-        ' "' not in text and delimiter != " "
-    ):  # a quote behind a blank begins a cell in pandas alone
-        # Several times as fast, for rows of one length.
-        names = [
-            str(k) for k in range(len(next(csv.reader(io.StringIO(text), delimiter=delimiter))))
-        ]
-        types = arrow_csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()))
+def _rows(text: str, delimiter: str, header: bool) -> tuple[pd.DataFrame, list[str]]:
+    """Every line's cells, and a note where a row is short; blank lines are passed over."""
+    # A quote behind a blank begins a cell for pandas alone; rows of one length are Arrow's, which
+    # reads them several times as fast.
+    if ' "' not in text and delimiter != " ":
+        width = len(next(csv.reader(io.StringIO(text), delimiter=delimiter)))
+        types = {str(k): pa.string() for k in range(width)}
         try:
-            return arrow_csv.read_csv(
-                io.BytesIO(text.encode()), arrow_csv.ReadOptions(column_names=names),
-                arrow_csv.ParseOptions(delimiter=delimiter, newlines_in_values=True), types,
-            ).to_pandas()  # fmt: skip
+            table = arrow_csv.read_csv(
+                io.BytesIO(text.encode()), arrow_csv.ReadOptions(column_names=list(types)),
+                arrow_csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
+                arrow_csv.ConvertOptions(column_types=types),
+            )  # fmt: skip
+            return table.to_pandas(), []
         except pa.ArrowInvalid:
             pass
-    return pd.read_csv(
+    table = pd.read_csv(
         io.StringIO(text), sep=r"\s+" if delimiter == " " else delimiter, header=None, dtype=str,
         keep_default_na=False, skipinitialspace=True, low_memory=False,
     )  # fmt: skip
+    sizes = [len(row) for _, row in cut(text.split("\n"), delimiter) if row]
+    short = [k + 1 - header for k, size in enumerate(sizes) if size < table.shape[1]]
+    where = ", ".join(map(str, short[:5])) + ", …" * (len(short) > 5)
+    return table, [f"rows of fewer cells than the first line, gaps at their ends: {where}"] * bool(
+        short
+    )
 
 
 def _count(rows: pd.DataFrame) -> bool:
