@@ -101,7 +101,9 @@ def print_columns(name: str, table: Any) -> None:
 
 
 def print_oddities(name: str, table: Any) -> None:
-    """To standard error, a line each, the columns that are left out or have gaps."""
+    """To standard error, a line each: how it was read, columns that are left out or have gaps."""
+    if table.notes:
+        print(f"psi: {name}: {'; '.join(table.notes)}", file=sys.stderr)
     for each in table.columns:
         if each.kind == "left out" or each.gaps:
             why = each.why if each.kind == "left out" else f"gaps: {_gaps(each)}"

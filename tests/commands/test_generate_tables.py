@@ -93,8 +93,9 @@ def test_oddities_are_lines(capsys):
         Column("a", "numbers", "", 2, ("?", "")),
         Column("b", "numbers"),
     )
-    print_oddities("t.csv", Rows(pd.DataFrame(), pd.Series(), (), columns))
+    print_oddities("t.csv", Rows(pd.DataFrame(), pd.Series(), ("Parquet", "2 parts"), columns))
     assert capsys.readouterr().err == (
+        "psi: t.csv: Parquet; 2 parts\n"
         "psi: t.csv: column 'id': left out; it counts the rows\n"
         "psi: t.csv: column 'a': numbers; gaps: 2 (?, blank)\n"
     )

@@ -50,8 +50,10 @@ def table_body(text: str, delimiter: str, header: bool) -> Body:
     """The table among a text's lines."""
     lines = text.split("\n")
     rows = [row for row in cut(lines[:SAMPLE], delimiter) if any(row[1])]
+    if not text.strip():
+        raise ValueError("every line is blank")
     if not rows:
-        raise ValueError("no line holds a cell")
+        return Body(text)
     counts = Counter(len(cells) for _, cells in rows)
     width = max(counts, key=lambda size: (counts[size], size))
     marked = sum(cells[0].startswith("#") for _, cells in rows)
@@ -70,11 +72,16 @@ def table_body(text: str, delimiter: str, header: bool) -> Body:
         if re.match(f"{comment}\\s", kept[0]) or (over and kept[0].startswith(comment)):
             kept[0] = kept[0].lstrip("# ")
             notes.append(f"names after {comment}")
-        note, labels = _lengthen(kept, [cells for _, cells in rows[first:]], width, delimiter)
-        notes += note
-    if over:
+        more, labels = _lacking([cells for _, cells in rows[first:]], width)
+        if labels:
+            kept[0] = f"{labels[0]}{delimiter}{kept[0]}"
+        elif more:
+            kept[0] += delimiter
+        notes += [more] * bool(more)
+    if any(line.startswith(comment) for line in over):
         over += [line for line in kept if line.startswith(comment)]
         kept = [line for line in kept if not line.startswith(comment)]
+    if over:
         shown = ", ".join(repr(line[:40]) for line in over[:SHOWN]) + ", …" * (len(over) > SHOWN)
         notes.append(f"{len(over)} line{'s' * (len(over) > 1)} passed over: {shown}")
     return Body("\n".join(kept), tuple(notes), labels)
@@ -113,21 +120,15 @@ def _end(lines: Sequence[str], delimiter: str, width: int) -> int:
     return end
 
 
-def _lengthen(
-    lines: list[str], rows: list[list[str]], width: int, delimiter: str
-) -> tuple[list[str], tuple[str, ...]]:
-    """Give a header that is a cell short this cell: (notes, labels)."""
+def _lacking(rows: Sequence[list[str]], width: int) -> tuple[str, tuple[str, ...]]:
+    """What it means that the names are a cell short, and the column of row names if it is that."""
     below = [row for row in rows[1:] if len(row) == width]
     if len(rows[0]) != width - 1 or not below:
-        return [], ()
-    if all(row[-1] == "" for row in below):
-        lines[0] += delimiter
-        return ["each row ends in a delimiter more than the names"], ()
+        return "", ()
+    if not any(row[-1] for row in below):
+        return "each row ends in a delimiter more than the names", ()
     names = [row[0] for row in below]
     counted = names == [str(k) for k in range(1, len(names) + 1)]
-    if len(set(names)) == len(names) and (counted or not any(map(looks_numeric, names))):
-        lines[0] = f"{ROW_NAME}{delimiter}{lines[0]}"
-        return ["the names are one fewer than the cells of a row: each row begins with its name"], (
-            ROW_NAME,
-        )
-    return [], ()
+    if len(set(names)) < len(names) or (any(map(looks_numeric, names)) and not counted):
+        return "", ()
+    return "the names are one fewer than a row's cells: each row begins with its name", (ROW_NAME,)

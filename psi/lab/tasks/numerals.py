@@ -33,7 +33,7 @@ SAMPLE = 1000
 """Cells of a column that tell its decimal mark."""
 _ODD = "^ | $|  |[\t\n\v\f\r−\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]"
 _MONEY = r"(?:R\$|[A-Z]{0,2}\$|[€£¥₹₽₩]|USD|EUR|GBP|CHF|JPY|INR|Rs\.?)"
-_UNIT = r"""[0-9.,]\s*(?P<unit>[A-Za-zµμ°"'][\pL\pN_°/²³^."-]{0,9})$"""
+_UNIT = r"""[0-9.,]\s*(?P<unit>[A-Za-zµμ°"'][^\s0-9]{0,8}[23]?)$"""
 _DATE = "|".join(
     rf"[0-9]{{4}}{mark}[0-9]{{1,2}}{mark}[0-9]{{1,2}}(?:[T ].*)?"
     rf"|[0-9]{{1,2}}{mark}[0-9]{{1,2}}{mark}[0-9]{{4}}(?:[T ].*)?"
