@@ -59,9 +59,9 @@ _PATTERNS = {mark: _pattern(mark) for mark in ".,"}
 
 def plain(cells: pd.Series) -> pd.Series:
     """Cells as text without blanks around them, an empty text where one is missing."""
-    texts = cells.where(cells.notna(), "")
     if not isinstance(cells.dtype, pd.StringDtype):
-        return texts.astype(object).map(_plain).astype("str")
+        return cells.astype(object).where(cells.notna(), "").map(_plain).astype("str")
+    texts = cells.fillna("")
     odd = texts.str.contains(_ODD)  # few, if any: the rest stays as it is
     return texts.mask(odd, texts[odd].map(_plain)) if odd.any() else texts
 
