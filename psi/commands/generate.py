@@ -86,7 +86,7 @@ class GenerateCommand:
             elif not self.json:
                 print_columns(name, table)
         return {
-            name: {"rows": table.rows, "columns": [asdict(column) for column in table.columns]}
+            name: {"rows": len(table.y), "columns": [asdict(column) for column in table.columns]}
             for name, table in tables.items()
         }
 
