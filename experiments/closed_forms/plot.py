@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 import psi
-from psi.report.axes import legend_below
+from psi.report.axes import legend_below, panel_title
 from psi.report.figures import save
 
 SIZE = 1000
@@ -47,11 +47,13 @@ def tasks_figure(table: pd.DataFrame, path: Path) -> None:
     for law, some in table.groupby("law"):
         axis = axes[_place(str(law))]
         _tasks_panel(axis, some.set_index("task").loc[tasks])
-        axis.set_title(str(law), fontsize=10)
+        panel_title(axis, str(law))
     for axis in axes[:, 0]:
         axis.set_yticks(np.arange(len(tasks))[::-1], labels=[_short(task) for task in tasks])
     for axis in axes[-1]:
         axis.set_xlabel("regret to tuned linear, of the score")
+    for axis in axes.flat:
+        axis.set_visible(axis.has_data())
     legend_below(figure)
     save(figure, path)
 
@@ -83,12 +85,14 @@ def shapes_figure(laws: list[str], path: Path) -> None:
             axis.plot(
                 progress, rate, color=(0.85 * shade, 0.2, 1 - shade), label=f"ε/ε₀ = {ratio:g}"
             )
-        axis.set_title(name, fontsize=10)
+        panel_title(axis, name)
         axis.set_ylim(bottom=0)  # rates are positive
     for row, label in zip(axes, (f"α = Ψ, P = {SIZE}", f"α/α₀ = Ψ, P = {SIZE}"), strict=False):
         row[0].set_ylabel(label)
     for axis in axes[-1]:
         axis.set_xlabel("progress i/T")
+    for axis in axes.flat:
+        axis.set_visible(axis.has_data())
     legend_below(figure)
     save(figure, path)
 

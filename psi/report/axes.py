@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Float
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.collections import PolyQuadMesh, QuadMesh
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.ticker import (
@@ -32,7 +33,7 @@ NO_DATA = Patch(color=GREY, label="no data")
 UNITS = {"cross_entropy": " [nats]", "squared_error": " [½ squared error]"}
 MOST = 8  # ticks of an axis
 BLOWN_UP = 2.0  # times ε_0: states beyond are left out of pictures
-GLYPH = 0.65  # width of a character over the height of its font
+GLYPH = 0.6  # width of a character over the height of its font
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -90,7 +91,7 @@ class Ticks(Locator):
         return self.tick_values(*sorted(self.axis.get_view_interval()))  # pyright: ignore
 
     def tick_values(self, vmin: float, vmax: float) -> Sequence[float]:
-        """The finest of the candidates that fit; with fewer than `least`, the most that do."""
+        """The finest of the candidates that fit; else the most that do, two ends at least."""
         if not (np.isfinite(vmin) and np.isfinite(vmax)):
             return []
         most: Sequence[float] = []
@@ -103,6 +104,8 @@ class Ticks(Locator):
                 if len(ticks) >= self.least:
                     return ticks.tolist()
                 most = max(most, ticks.tolist(), key=len)
+            if len(ticks) > 2 and self._fit(ticks[[0, -1]]):
+                most = max(most, ticks[[0, -1]].tolist(), key=len)
         return most
 
     def nonsingular(self, v0: float, v1: float) -> tuple[float, float]:
@@ -128,7 +131,7 @@ class Ticks(Locator):
                 yield np.concatenate([-side[::-1], [0.0], side])
         if self._scale("log") and low > 0:
             powers = np.arange(np.floor(np.log10(low)), np.ceil(np.log10(high)) + 1)
-            for factors in (np.arange(1, 10), np.array([1, 2, 5])):
+            for factors in (np.arange(1, 10), np.array([1, 2, 5]), np.array([1, 3])):
                 if len(powers) <= MOST:
                     yield np.ravel(10.0 ** powers[:, None] * factors)
             for stride in range(1, len(powers) + 1):
@@ -165,7 +168,12 @@ def keep_rules(figure: Figure) -> None:
                 axis.set_minor_formatter(NullFormatter())
                 if axis.get_scale() == "symlog":
                     axis.set_minor_locator(NullLocator())
+        if any(isinstance(each, (QuadMesh, PolyQuadMesh)) for each in axes.collections):
+            axes.margins(0)  # bins fill their axes
         axes.autoscale_view()
+        for name, axis in (("xlim", axes.xaxis), ("ylim", axes.yaxis)):
+            if axis.get_scale() == "log" and min(axis.get_view_interval()) <= 0:
+                axes.set(**{name: (1.0, 10.0)})  # nothing can be drawn there
 
 
 def integers(*axes: Axes) -> None:
@@ -177,7 +185,8 @@ def integers(*axes: Axes) -> None:
 def panel_title(axis: Axes, name: str) -> None:
     """A name over a panel, on as many lines as its width asks for."""
     width = axis.get_position().width * axis.get_figure(root=True).get_figwidth()  # pyright: ignore
-    axis.set_title(fill(name, max(12, int(width * 72 / (FONT * GLYPH)))), fontsize=FONT)
+    most = max(12, int(width * 72 / (FONT * GLYPH)))
+    axis.set_title(fill(name, most, break_on_hyphens=False), fontsize=FONT)
 
 
 def legend_below(figure: Figure, *more: Artist) -> None:

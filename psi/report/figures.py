@@ -75,7 +75,8 @@ def surface_figure(surface: pd.DataFrame, ideal: pd.DataFrame, path: Path) -> No
             "clip_on": False,
             "label": "ideal rate of a sure cell",
         }
-        axis.plot(dots[across], dots.lr, "w.", **dot)
+        if len(dots):
+            axis.plot(dots[across], dots.lr, "w.", **dot)
     label = "score lost against the cell's best rate"
     figure.colorbar(colours, ax=list(axes), label=label, extend="max")
     legend_below(figure, NO_DATA)
@@ -151,7 +152,7 @@ def psi_figure(
         if value.max() > levels[1] or value.min() < levels[-2]:
             axis.contour(*grid, value, levels[1:-1], colors="w", linewidths=0.4)
         if len(shown):
-            axis.plot(shown.epoch, shown.loss, "k.", ms=DOT, label="visited")
+            axis.plot(shown.epoch, shown.loss, "k.", ms=DOT, clip_on=False, label="visited")
         axis.set(yscale="log", xlim=(0, epoch[-1]), ylim=(loss[0], loss[-1]))
         axis.set_ylabel(with_unit("loss ε", [unit]))
         panel_title(axis, law.title)
@@ -200,6 +201,7 @@ def _curves(
     axis: Axes, lines: Sequence[Line], values: Sequence[Sequence[float | None]]
 ) -> np.ndarray:
     """A line a method; returns all finite values drawn."""
+    integers(axis)
     series = [np.array(each, np.float64) for each in values]
     for line, style, each in zip(lines, _styles(lines), series, strict=True):
         marker = "." if np.isfinite(each).sum() == 1 else ""  # a line of one point is not seen
@@ -223,7 +225,6 @@ def _styles(lines: Sequence[Line]) -> list[dict]:
 
 
 def _finish(figure: Figure, axis: Axes, path: Path) -> None:
-    integers(axis)
     axis.grid(alpha=0.25, lw=0.5)
     legend_below(figure)
     save(figure, path)

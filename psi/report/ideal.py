@@ -18,8 +18,8 @@ from matplotlib.ticker import MaxNLocator
 from psi.report.axes import (
     BLOWN_UP,
     DOT,
-    GREY,
     FONT,
+    GREY,
     LABEL,
     NO_DATA,
     integers,
@@ -203,7 +203,8 @@ def ideal_figure(ideal: pd.DataFrame, path: Path) -> None:
         cells = f"{label}: {len(own)} of {(ideal.label == label).sum()} cells"
         _dots(axes[row, 0], progress, own, np.log10(ratio), "log₁₀ ε/ε₀")
         _dots(axes[row, 1], ratio, own, progress, "progress i/T")
-        axes[row, 0].set(xlabel="progress i/T", ylabel="ideal rate α*", yscale="log", title=cells)
+        axes[row, 0].set(xlabel="progress i/T", ylabel="ideal rate α*", yscale="log")
+        panel_title(axes[row, 0], cells)
         axes[row, 1].set(xlabel="relative loss ε/ε₀", xscale="log")
     legend_below(figure)
     save(figure, path)

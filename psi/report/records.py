@@ -8,11 +8,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from psi.report.axes import DOT, integers, legend_below, panel_title, with_unit
+from psi.report.axes import integers, legend_below, panel_title, with_unit
 from psi.report.figures import save
 
 SHOWN = 8  # tasks
-DOTS: dict[str, Any] = {"ms": DOT, "alpha": 0.6, "mew": 0}
+DOTS: dict[str, Any] = {"ms": 3, "alpha": 0.6, "mew": 0}
 OUTCOMES = (("exhausted", "0.6"), ("converged", "tab:blue"), ("diverged", "tab:red"))
 
 
@@ -45,12 +45,13 @@ def _losses(axis: Axes, rows: pd.DataFrame, criterion: float, top: float) -> Non
     table = pd.DataFrame({"rate": np.exp(runs.log_rate.mean()), "outcome": runs.outcome.first()})
     table["loss"] = runs.val_loss.last(skipna=False)
     for outcome, colour in OUTCOMES:
-        of = table[table.outcome == outcome]
-        axis.plot(of.rate, of.loss.where(of.loss <= top), ".", color=colour, **DOTS, label=outcome)
+        of = table[(table.outcome == outcome) & (table.loss <= top)]
+        if len(of):
+            axis.plot(of.rate, of.loss, "o", color=colour, label=outcome, **DOTS)
     lost = table[~(table.loss <= top)]
     if len(lost):
         colours = lost.outcome.map(dict(OUTCOMES))
-        name = "diverged, or twice the loss of chance"
+        name = "diverged, or above twice the loss of chance"
         axis.scatter(
             lost.rate, np.full(len(lost), top), s=14, c=colours.to_list(), marker="^", label=name
         )

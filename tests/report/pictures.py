@@ -165,13 +165,11 @@ def headroom(s: Spread) -> pd.DataFrame:
 def held_out(s: Spread) -> pd.DataFrame:
     rows = [(law, t) for law in ("sgd", "adam", "sgd-scaled", "adam-scaled") for t in names(s)]
     table = pd.DataFrame(rows, columns=["law", "task"])
-    for k, name in enumerate(("linear_tuned", *(f"{n}_single" for n in figures_of_one_rate()))):
+    for k, name in enumerate(
+        ("linear_tuned", *(f"{n}_single" for n in ("constant", "linear", "cosine")))
+    ):
         table[f"regret_{name}"] = draws(s, len(table), seed=k) / s.high - 0.2
     return table
-
-
-def figures_of_one_rate() -> tuple[str, ...]:
-    return ("constant", "linear", "cosine")
 
 
 def planes(s: Spread, path: Path) -> None:
@@ -198,5 +196,5 @@ PICTURES = {
     "records": lambda s, path: records_figure(*records(s), path),
     "front": lambda s, path: front_figure(front(s), path),
     "held_out": lambda s, path: tasks_figure(held_out(s), path),
-    "shapes": lambda s, path: shapes_figure(["sgd", "adam", "sgd-scaled"], path),
+    "shapes": lambda _, path: shapes_figure(["sgd", "adam", "sgd-scaled"], path),
 }  # fmt: skip

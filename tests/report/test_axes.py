@@ -1,7 +1,6 @@
 """What every picture keeps, whatever its data: measured on the figure as it is drawn."""
 
 from itertools import combinations
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,7 +13,7 @@ from matplotlib.text import Text
 from matplotlib.ticker import FixedLocator
 from matplotlib.transforms import Bbox
 
-from psi.report.axes import DOT, Numbers, Ticks, keep_rules, number, with_unit
+from psi.report.axes import Ticks, keep_rules, number, with_unit
 from psi.report.figures import DPI
 from tests.report.pictures import PICTURES, SPREADS
 
@@ -38,7 +37,7 @@ def _is_bar(axes: Axes) -> bool:
 
 
 def _axes(figure: Figure):
-    return [axes for axes in figure.axes if axes.axison]
+    return [axes for axes in figure.axes if axes.axison and axes.get_visible()]
 
 
 def _labels(figure: Figure) -> list[tuple[str, Bbox]]:
@@ -94,13 +93,16 @@ def _ticks(figure: Figure) -> list[str]:
 def _points(axes: Axes) -> np.ndarray:
     """Every point that is drawn in the coordinates of the data."""
     points = [line.get_xydata() for line in axes.lines if line.get_transform() == axes.transData]
+    across = [line for line in axes.lines if line.get_transform() == axes.get_yaxis_transform()]
+    level = np.array([line.get_ydata()[0] for line in across], float)
     for each in axes.collections:
         if each.get_offset_transform() == axes.transData:
             points.append(each.get_offsets())
         if each.get_transform() == axes.transData:
             points += [path.vertices for path in each.get_paths()]
     known = [np.ma.filled(np.ma.asarray(each, float), np.nan) for each in points if len(each)]
-    return np.concatenate([np.empty((0, 2)), *(each[np.isfinite(each).all(1)] for each in known)])
+    known = [each[np.isfinite(each).all(1)] for each in known]
+    return np.concatenate([*known, np.stack([np.full(len(level), np.nan), level], 1)])
 
 
 def _cut_off(figure: Figure) -> list[str]:
@@ -110,10 +112,12 @@ def _cut_off(figure: Figure) -> list[str]:
     for axes in drawn:
         for way, axis in enumerate((axes.xaxis, axes.yaxis)):
             shared = (axes.get_shared_x_axes, axes.get_shared_y_axes)[way]()
-            own = np.concatenate([drawn[each][:, way] for each in shared.get_siblings(axes)])
+            own = np.concatenate(
+                [drawn[each][:, way] for each in shared.get_siblings(axes) if each in drawn]
+            )
             low, high = sorted(axis.get_view_interval())
             log = axis.get_scale() == "log"
-            own = own[own > 0] if log else own
+            own = own[own > 0] if log else own[np.isfinite(own)]
             if not len(own):
                 continue
             slack = ROUNDING * (low if log else high - low)
@@ -146,9 +150,9 @@ def _unexplained(figure: Figure) -> list[str]:
             if line.get_marker() not in ("", "None", None) and size < SEEN:
                 found.append(f"a marker of {size:.2g} pixels")
         for each in axes.collections:
-            if isinstance(each, (LineCollection, ContourSet)) and each.get_array() is None:
-                if not {to_hex(c) for c in each.get_edgecolors()} <= colours:
-                    found.append("error bars or contours without a name")
+            plain = isinstance(each, (LineCollection, ContourSet)) and each.get_array() is None
+            if plain and not {to_hex(c) for c in each.get_edgecolors()} <= colours:
+                found.append("error bars or contours without a name")
     return found
 
 
@@ -158,3 +162,92 @@ def _colours(handle) -> list:
     if hasattr(handle, "get_offsets"):
         return list(handle.get_facecolor())
     return [handle.get_color()] if hasattr(handle, "get_color") else [handle.get_facecolor()]
+
+
+@pytest.fixture
+def unsaved(monkeypatch):
+    """The figure that would have been saved: measuring it draws it."""
+    kept = []
+    monkeypatch.setattr(Figure, "savefig", lambda figure, *_, **__: kept.append(figure))
+    return lambda: kept[-1]
+
+
+# Each picture with one spread in every run, and with all of them among the slow tests.
+PAIRS = [
+    pytest.param(name, kind, marks=[] if (row - column) % len(SPREADS) == 4 else pytest.mark.slow)
+    for row, name in enumerate(PICTURES)
+    for column, kind in enumerate(SPREADS)
+]
+
+
+@pytest.mark.parametrize(("name", "kind"), PAIRS)
+def test_kind_pictures_keep_the_rules(name, kind, unsaved, tmp_path):
+    PICTURES[name](SPREADS[kind], tmp_path / "a.png")
+    assert faults(unsaved(), SPREADS[kind].loss) == []
+
+
+def _plotted(values, scale="log", size=(3.0, 2.0)) -> Figure:
+    figure = Figure(figsize=size, layout="constrained")
+    axis = figure.subplots()
+    axis.plot(values, values, "o", label="values")
+    axis.set(xscale=scale, yscale=scale)
+    axis.legend()
+    keep_rules(figure)
+    return figure
+
+
+@pytest.mark.parametrize("scale", ["log", "linear"])
+def test_kind_ticks_fit_whatever_the_range(scale):
+    """Random ranges on small and on large axes; each is drawn and measured."""
+    rng = np.random.default_rng(0)
+    for _ in range(8):
+        middle, decades = 10 ** rng.uniform(-7, 5), 10 ** rng.uniform(-4, 1)
+        values = middle * 10 ** np.linspace(-decades / 2, decades / 2, 5)
+        figure = _plotted(values, scale, tuple(rng.uniform(1.6, 7, 2)))
+        assert faults(figure, "") == [], (middle, decades)
+
+
+@pytest.mark.parametrize(
+    ("values", "fault"),
+    [
+        ([1.0, 2.0], "an empty decade"),
+        ([1.0, 300.0], "data from"),
+    ],
+)
+def test_the_measurements_find_what_they_are_for(values, fault):
+    figure = _plotted(values)
+    figure.axes[0].set_ylim(1e-3, 100)
+    assert any(fault in each for each in faults(figure, ""))
+
+
+def test_the_measurements_find_overlaps_sizes_names_and_units():
+    figure = _plotted([1.0, 2.0], "linear")
+    axis = figure.axes[0]
+    axis.set_xticks([1.0, 1.01], labels=["one", "two"])
+    axis.plot([1, 2], [1, 2], "r.", ms=1)
+    axis.set_ylabel("loss [nats]")
+    found = " ".join(faults(figure, "squared_error"))
+    for part in ("'one' over 'two'", "without a name", "a marker of 0.9 pixels", "nats"):
+        assert part in found
+
+
+def test_a_constant_gets_less_than_a_decade_and_nothing_gets_one():
+    assert Ticks().tick_values(np.nan, 1.0) == []
+    low, high = _plotted([0.1, 0.1]).axes[0].get_ylim()
+    assert high / low < 10
+    assert _plotted([np.nan, np.nan]).axes[0].get_ylim() == pytest.approx((1, 10), rel=0.2)
+
+
+@pytest.mark.parametrize(
+    ("value", "label"),
+    [(0.0, "0"), (0.1 + 0.2, "0.3"), (-2.5, "−2.5"), (1e-5, "10⁻⁵"), (2e-9, "2·10⁻⁹"), (1e5, "10⁵"),
+     (99999, "99999"), (-3e6, "−3·10⁶"), (1e-200, "10⁻²⁰⁰")],
+)  # fmt: skip
+def test_labels_of_ticks(value, label):
+    assert number(value) == label
+
+
+def test_a_unit_stands_where_all_losses_have_it():
+    assert with_unit("ε", ["cross_entropy"] * 2) == "ε [nats]"
+    assert with_unit("ε", ["squared_error"]) == "ε [½ squared error]"
+    assert with_unit("ε", ["cross_entropy", "own"]) == with_unit("ε", ["own"]) == "ε"
