@@ -160,7 +160,7 @@ def keep_rules(figure: Figure) -> None:
         least = 3 if axes.get_label() == "<colorbar>" else 2
         for axis in (axes.xaxis, axes.yaxis):
             axis.set_tick_params(labelsize=LABEL)
-            axis.label.set_size(FONT)
+            axis.label.set_fontsize(FONT)
             if type(axis.get_major_locator()) in (AutoLocator, LogLocator, SymmetricalLogLocator):
                 axis.set_major_locator(Ticks(least))
             if isinstance(axis.get_major_locator(), Ticks):

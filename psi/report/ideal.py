@@ -75,7 +75,7 @@ def _gained(axis: Axes, own: pd.DataFrame, colours: Any) -> None:
     if min(table.shape) > 1 and (table[seen] < 0).any() and (table[seen] > 0).any():
         filled = np.ma.masked_invalid(table.T)
         axis.contour(x, y, filled, levels=[0.0], colors="tab:purple", linewidths=0.8)
-        axis.plot([], [], color="tab:purple", lw=0.8, label="no gain, no loss")
+        axis.plot([], [], color="tab:purple", lw=0.8, label="gain of zero")
     known = seen.sum(1) >= 3
     best = np.argmax(np.where(seen, table, -np.inf), axis=1)
     axis.plot(x[known], y[best[known]], "k.-", ms=DOT, lw=0.7, label="best rate at a loss")

@@ -55,6 +55,10 @@ def names(s: Spread) -> list[str]:
     return [f"{s.name}-{k}" for k in range(s.tasks)]
 
 
+def units(s: Spread) -> dict[str, str]:
+    return dict.fromkeys(names(s), s.loss)
+
+
 def cells(s: Spread) -> pd.DataFrame:
     """Four rates tried in each of some cells, with their scores."""
     each = min(s.epochs, 12)
@@ -187,7 +191,7 @@ PICTURES = {
     "law": lambda s, path: figures.law_figure(psi.load("momentum"), s.epochs, path),
     "curves": lambda s, path: figures.curves_figure(lines(s), s.low, path, s.loss),
     "rates": lambda s, path: figures.rates_figure(lines(s), path),
-    "gain": lambda s, path: ideal.gain_figure(surface(s), path, dict.fromkeys(names(s), s.loss)),
+    "gain": lambda s, path: ideal.gain_figure(surface(s), path, units(s)),
     "relief": lambda s, path: ideal.relief_figure(surface(s), path),
     "outcomes": lambda s, path: ideal.outcomes_figure(outcomes(s), path),
     "ideal": lambda s, path: ideal.ideal_figure(ideal_table(s), path),

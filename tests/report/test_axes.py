@@ -1,6 +1,7 @@
 """What every picture keeps, whatever its data: measured on the figure as it is drawn."""
 
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from matplotlib.contour import ContourSet
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 from matplotlib.ticker import FixedLocator
-from matplotlib.transforms import Bbox
+from matplotlib.transforms import Bbox, BboxBase
 
 from psi.report.axes import Ticks, keep_rules, number, with_unit
 from psi.report.figures import DPI
@@ -36,7 +37,7 @@ def _is_bar(axes: Axes) -> bool:
     return axes.get_label() == "<colorbar>"
 
 
-def _axes(figure: Figure):
+def _axes(figure: Figure) -> list[Any]:
     return [axes for axes in figure.axes if axes.axison and axes.get_visible()]
 
 
@@ -71,7 +72,7 @@ def _overlap(x: Bbox, y: Bbox) -> bool:
     return both is not None and both.width > 0.5 and both.height > 0.5
 
 
-def _within(x: Bbox, y: Bbox) -> bool:
+def _within(x: Bbox, y: BboxBase) -> bool:
     return x.x0 >= y.x0 - 1 and x.y0 >= y.y0 - 1 and x.x1 <= y.x1 + 1 and x.y1 <= y.y1 + 1
 
 
@@ -90,7 +91,7 @@ def _ticks(figure: Figure) -> list[str]:
     return found
 
 
-def _points(axes: Axes) -> np.ndarray:
+def _points(axes: Any) -> np.ndarray:
     """Every point that is drawn in the coordinates of the data."""
     points = [line.get_xydata() for line in axes.lines if line.get_transform() == axes.transData]
     across = [line for line in axes.lines if line.get_transform() == axes.get_yaxis_transform()]
@@ -151,7 +152,7 @@ def _unexplained(figure: Figure) -> list[str]:
                 found.append(f"a marker of {size:.2g} pixels")
         for each in axes.collections:
             plain = isinstance(each, (LineCollection, ContourSet)) and each.get_array() is None
-            if plain and not {to_hex(c) for c in each.get_edgecolors()} <= colours:
+            if plain and not {to_hex(c) for c in each.get_edgecolor()} <= colours:
                 found.append("error bars or contours without a name")
     return found
 
