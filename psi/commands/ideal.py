@@ -55,7 +55,8 @@ class IdealCommand:
                 )
             return needed._asdict()
         prepare()
-        losses = read_tasks(self.folder).set_index("task").loss.to_dict()
+        tasks = read_tasks(self.folder)
+        losses = dict(zip(tasks.task, tasks.loss, strict=True))
         found = estimate(self.folder, self.out, self.config, bar, partial(_draw, losses))
         if not self.json:
             _print(found.tables, found.summary, self.out)

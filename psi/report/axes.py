@@ -1,6 +1,8 @@
 """Rules that every picture keeps: ticks, limits, colour bars, units and legends.
 
-`psi.report.figures.save` applies `keep_rules` to each figure before it is written.
+`psi.report.figures.save` applies `keep_rules` to each figure before it is written: round ticks that
+fit beside each other, three at least on a colour bar, limits from the data. A picture adds a legend
+that names every line, marker and colour (`legend_below`), and a loss's unit (`with_unit`).
 """
 
 from collections.abc import Iterable, Sequence
@@ -29,6 +31,7 @@ FONT = 9  # points
 LABEL = 8  # points, of ticks and legends
 DOT = 5  # points: the size of a "." that is still seen when a picture is shrunk to a phone's width
 GREY = "0.85"
+RED = "tab:red"
 NO_DATA = Patch(color=GREY, label="no data")
 UNITS = {"cross_entropy": " [nats]", "squared_error": " [½ squared error]"}
 MOST = 8  # ticks of an axis
@@ -112,7 +115,7 @@ class Ticks(Locator):
         """Limits of data: half and double a constant on a logarithmic axis, no empty decades."""
         if not self._scale("log"):
             low, high = super().nonsingular(v0, v1)
-            return (low - 1, high + 1) if self.integer and high - low < 1 else (low, high)
+            return (low - 0.5, high + 1) if self.integer and high - low < 1 else (low, high)
         if not (np.isfinite(v0) and np.isfinite(v1)) or v1 <= 0:
             return 1.0, 10.0
         low = v0 if v0 > 0 else float(self.axis.get_minpos())  # pyright: ignore
@@ -187,6 +190,14 @@ def panel_title(axis: Axes, name: str) -> None:
     width = axis.get_position().width * axis.get_figure(root=True).get_figwidth()  # pyright: ignore
     most = max(12, int(width * 72 / (FONT * GLYPH)))
     axis.set_title(fill(name, most, break_on_hyphens=False), fontsize=FONT)
+
+
+def beyond(axis: Axes, x: Any, y: Any, top: float, name: str) -> None:
+    """Triangles at `top` for what is above it or not finite, of points x, y, shape (points,)."""
+    out = ~(np.asarray(y, float) <= top)
+    if out.any():
+        style = {"s": 14, "c": RED, "marker": "^", "label": name}
+        axis.scatter(np.asarray(x)[out], np.full(out.sum(), top), **style)
 
 
 def legend_below(figure: Figure, *more: Artist) -> None:

@@ -9,13 +9,12 @@ from matplotlib.figure import Figure
 
 from psi.law.parsing import parse
 from psi.law.printing import latex, text
-from psi.report.axes import DOT, FONT, integers, legend_below
+from psi.report.axes import DOT, FONT, RED, integers, legend_below
 from psi.report.figures import save
 
 DIGITS = 3
 LONG = 52  # characters of a formula in the list
 MOST = 24  # formulas of the list
-RED = "tab:red"
 
 
 def front_figure(front: pd.DataFrame, path: Path, unit: str = "task") -> None:

@@ -8,12 +8,12 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from psi.report.axes import integers, legend_below, panel_title, with_unit
+from psi.report.axes import RED, beyond, integers, legend_below, panel_title, with_unit
 from psi.report.figures import save
 
 SHOWN = 8  # tasks
 DOTS: dict[str, Any] = {"ms": 3, "alpha": 0.6, "mew": 0}
-OUTCOMES = (("exhausted", "0.6"), ("converged", "tab:blue"), ("diverged", "tab:red"))
+OUTCOMES = (("exhausted", "0.6"), ("converged", "tab:blue"), ("diverged", RED))
 
 
 def records_figure(tasks: pd.DataFrame, records: pd.DataFrame, path: Path) -> None:
@@ -48,13 +48,7 @@ def _losses(axis: Axes, rows: pd.DataFrame, criterion: float, top: float) -> Non
         of = table[(table.outcome == outcome) & (table.loss <= top)]
         if len(of):
             axis.plot(of.rate, of.loss, "o", color=colour, label=outcome, **DOTS)
-    lost = table[~(table.loss <= top)]
-    if len(lost):
-        colours = lost.outcome.map(dict(OUTCOMES))
-        name = "diverged, or above twice the loss of chance"
-        axis.scatter(
-            lost.rate, np.full(len(lost), top), s=14, c=colours.to_list(), marker="^", label=name
-        )
+    beyond(axis, table.rate, table.loss, top, "diverged, or above twice the loss of chance")
     # There is no criterion where every constant rate of the pilot diverged.
     if np.isfinite(criterion) and criterion > 0:
         axis.axhline(criterion, lw=0.8, ls=":", color="k", label="criterion")

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 from matplotlib.axes import Axes
-from matplotlib.collections import LineCollection
+from matplotlib.collections import Collection, LineCollection
 from matplotlib.colors import to_hex
 from matplotlib.contour import ContourSet
 from matplotlib.figure import Figure
@@ -152,16 +152,15 @@ def _unexplained(figure: Figure) -> list[str]:
                 found.append(f"a marker of {size:.2g} pixels")
         for each in axes.collections:
             plain = isinstance(each, (LineCollection, ContourSet)) and each.get_array() is None
-            if plain and not {to_hex(c) for c in each.get_edgecolor()} <= colours:
+            if plain and not {to_hex(c) for c in _colours(each)} <= colours:
                 found.append("error bars or contours without a name")
     return found
 
 
-def _colours(handle) -> list:
-    if hasattr(handle, "get_colors"):
-        return list(handle.get_colors())
-    if hasattr(handle, "get_offsets"):
-        return list(handle.get_facecolor())
+def _colours(handle: Any) -> list[Any]:
+    if isinstance(handle, Collection):
+        filled = handle.get_facecolor()
+        return list(filled if len(filled) else handle.get_edgecolor())
     return [handle.get_color()] if hasattr(handle, "get_color") else [handle.get_facecolor()]
 
 
