@@ -8,7 +8,6 @@ YOLO's results.csv (CSV); Hugging Face's trainer_state.json, Keras's history, Te
 import gc
 import itertools
 import json
-import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -22,7 +21,7 @@ from psi.progress import Report, silent
 
 BLOCK = 1 << 14  # lines parsed at once
 HEAD = 4000  # characters by which a printed log is known
-CONTROL = re.compile("[\x00-\x07\x0e-\x1a\x1c-\x1f]")  # in no log; tabs and colours may be
+CONTROL = [chr(k) for k in (*range(8), *range(14, 27), *range(28, 32))]  # in no log
 
 
 class Format(NamedTuple):
@@ -43,8 +42,8 @@ def read_table(path: Path, report: Report = silent) -> Table:
     """
     data = sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
     text = _text(data).rstrip("\0")
-    if found := CONTROL.search(text):
-        raise ValueError(f"no text: a byte {ord(found[0])} at {found.start()}")
+    if found := [text.index(each) for each in CONTROL if each in text]:
+        raise ValueError(f"no text: a byte {ord(text[min(found)])} at {min(found)}")
     if not text.strip():
         raise ValueError("is empty")
     text = text if "\n" in text else text.replace("\r", "\n")  # of a progress bar, too

@@ -46,7 +46,7 @@ def _by_tag(table: Table) -> Table:
 def _by_split(table: Table) -> Table:
     """Lines of training and of validation."""
     for name in table.cells:
-        if name.lower() not in SPLITS or isinstance(table.cells[name], np.ndarray):
+        if name.lower() not in SPLITS:
             continue
         splits = table.texts(name)
         there = set(splits) - EMPTY
