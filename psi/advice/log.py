@@ -25,6 +25,7 @@ from psi.advice.optimizer_named import optimizer_named
 from psi.advice.reshaping import reshaped
 from psi.advice.table import Numbers, Table, Values, count
 from psi.progress import Report, silent
+from psi.schedulers.kin import Found
 
 
 class Series(NamedTuple):
@@ -56,7 +57,7 @@ class Log(NamedTuple):
     """Validation loss; empty where there is none."""
     gradient_norm: Series = Series()
     """Norm of the gradient; empty where there is none."""
-    optimizer: str | None = None
+    optimizer: Found | None = None
     """The optimizer that the log names."""
     notes: tuple[str, ...] = ()
     """What the reader decided, a sentence each."""

@@ -116,7 +116,8 @@ def _values(lines: Sequence[str]) -> dict[str, Sequence[str | None]]:
         names = sorted(found, key=lambda name: found[name])
         rows = _pattern(lines[0], [found[name] for name in names]).findall("\n".join(lines))
         if len(rows) == len(lines):
-            return dict(zip(names, zip(*rows, strict=True) if len(names) > 1 else [rows]))
+            columns = zip(*rows, strict=True) if len(names) > 1 else [rows]
+            return dict(zip(names, columns, strict=True))
     each = [found, *map(places, lines[1:])]
     return {
         name: [line[slice(*at[name])] if name in at else None
@@ -133,4 +134,4 @@ def _pattern(line: str, spans: Sequence[tuple[int, int]]) -> re.Pattern[str]:
             text += (DIGITS.pattern if k else "") + re.escape(part)
         text += r"([-+.\w]+)" if last > first else ""
         begin = last
-    return re.compile(f"^{text}$", re.MULTILINE)
+    return re.compile(f"^{text}$", re.MULTILINE | re.ASCII)

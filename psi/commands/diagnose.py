@@ -87,7 +87,7 @@ class DiagnoseCommand:
         return {
             "log": str(self.log), "lines": len(log.loss), "counted_in": log.unit,
             "columns": asdict(log.columns), "notes": list(log.notes),
-            "optimizer": log.optimizer, "findings": as_json(found),
+            "optimizer": log.optimizer and log.optimizer.said, "findings": as_json(found),
             "psi": {
                 "law": name, "why": why, "epochs": along and along.epochs, "words": words,
                 **{key: values.tolist() for key, values in rates},

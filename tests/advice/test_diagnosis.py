@@ -155,7 +155,7 @@ def test_case_diagnose_overfit() -> None:
 
 def test_case_diagnose_rate_lion() -> None:
     log, _ = case("rate_lion", "metrics.csv")
-    assert (log.columns.rate, log.optimizer) == ("lr-Lion", "Lion")
+    assert (log.columns.rate, log.optimizer) == ("lr-Lion", ("Lion", None))
     assert set(log.rate) == {1e-4, 1e-5}
 
 
