@@ -8,6 +8,7 @@ YOLO's results.csv (CSV); Hugging Face's trainer_state.json, Keras's history, Te
 import gc
 import itertools
 import json
+import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -21,6 +22,8 @@ from psi.progress import Report, silent
 
 BLOCK = 1 << 14  # lines parsed at once
 HEAD = 4000  # characters by which a printed log is known
+TOKEN = re.compile(r'"(?:\\.|[^"\\])*"|[{}\[\]]')  # of JSON: a string or what encloses
+CLOSES = {"{": "}", "[": "]"}
 CONTROL = [chr(k) for k in (*range(8), *range(14, 27), *range(28, 32))]  # in no log
 
 
@@ -79,10 +82,13 @@ def _text(data: bytes) -> str:
 def _json(text: str, report: Report) -> Table:
     """One JSON document: entries of a list, or columns that are lists."""
     del report
+    notes = ["lines are entries of JSON"]
     try:
         found = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"no whole JSON: {error}") from None
+        if (found := _object(_closed(text))) is None:
+            raise ValueError(f"no whole JSON: {error}") from None
+        notes.append("no whole JSON: read up to its last whole entry")
     entries = found
     if isinstance(found, dict):
         entries = found.get("log_history", found)
@@ -98,7 +104,21 @@ def _json(text: str, report: Report) -> Table:
     rows = [_flat(each) for each in entries if isinstance(each, dict)]
     if not rows:
         raise ValueError("JSON, but no log: neither entries with names nor columns of numbers")
-    return of_rows(rows, range(1, len(rows) + 1), notes=("lines are entries of JSON",))
+    return of_rows(rows, range(1, len(rows) + 1), notes=tuple(notes))
+
+
+def _closed(text: str) -> str:
+    """A JSON document that was cut, closed after the last whole entry of its lists."""
+    within: list[str] = []
+    end, closing = 0, ""
+    for match in TOKEN.finditer(text):
+        if match[0] in CLOSES:
+            within.append(CLOSES[match[0]])
+        elif within and match[0] == within[-1]:
+            within.pop()
+            if within and "]" in (within[-1], match[0]):
+                end, closing = match.end(), "".join(reversed(within))
+    return text[:end] + closing
 
 
 def _columns(found: Mapping[str, Any]) -> list[dict[str, Any]]:

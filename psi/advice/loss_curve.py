@@ -16,6 +16,7 @@ SURE_OF_ONE = 3.5  # standard errors, where one position is looked at and not th
 SHARE = 0.1  # of the whole fall: what counts as a rise
 STILL = 0.03  # of the whole fall and of what is left: a smaller fall is none
 NOTHING_LEFT, LITTLE = 0.02, 0.9  # of the first loss
+LONG = 0.6  # of the log: a plateau that is a finding whatever the rate
 # The last third's share of the fall over the last two: a half where the fall is even.
 STILL_FALLING, SLOW = 0.3, 0.375
 
@@ -102,8 +103,10 @@ def overall(
         )
         return Finding("rate too low", text)
     if (first := _plateau(curve)) is not None:
-        before_a_rise = risen and risen.span and curve.at[first] < risen.span[1]
-        return None if before_a_rise else _at_plateau(log, curve, first)
+        if risen and risen.span and curve.at[first] < risen.span[1]:
+            return None
+        if found := _at_plateau(log, curve, first):
+            return found
     if goes_on and share > STILL_FALLING and left[5 * len(s) // 6] > 0.05 * left[0]:
         text = f"The loss still falls at the end, by {two - three:.2g} from the middle third of "
         text += "the log to the last"
@@ -164,8 +167,11 @@ def _plateau(curve: Trend) -> int | None:
     return None if goes_on and _ordered(curve.loss[first:], 1.99) else first
 
 
-def _at_plateau(log: Log, curve: Trend, first: int) -> Finding:
-    """What to say of a plateau: the rate was cut before, too low a rate, or a noise floor."""
+def _at_plateau(log: Log, curve: Trend, first: int) -> Finding | None:
+    """What to say of a plateau: the rate was cut before, too low a rate, or a noise floor.
+
+    None where nothing explains it and it is no large part of the log: a training may end so.
+    """
     s, rates = curve.smooth, curve.rate[first:]
     span = float(curve.at[first]), float(curve.at[-1])
     noise = float(np.median(curve.noise[first:]))
@@ -182,4 +188,4 @@ def _at_plateau(log: Log, curve: Trend, first: int) -> Finding:
     if rates.max() < 1.5 * rates.min() and noise > 0.2 * STILL * curve.fall:
         text += " At a constant rate that is how its noise floor looks: cut the rate, and it will "
         return Finding("noise floor", text + "go on if that is what it is.", span)
-    return Finding("plateau", text, span)
+    return Finding("plateau", text, span) if first < (1 - LONG) * len(s) else None

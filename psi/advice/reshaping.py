@@ -14,6 +14,7 @@ from psi.advice.column_names import HELD_OUT, TRAIN, parts, ranked, words
 from psi.advice.table import EMPTY, Table, of_rows
 
 SPLITS = ("mode", "phase", "split", "stage", "subset", "set", "partition")
+RUNS = ("run", "run_id", "run_name", "run name", "experiment", "trial", "fold", "seed")
 TAGS = ("tag", "metric", "name", "key", "variable")
 
 
@@ -22,6 +23,31 @@ def reshaped(table: Table) -> Table:
     for rule in RULES:
         table = rule(table)
     return table
+
+
+def of_one_run(table: Table, loss: str | None) -> Table:
+    """The table with one of the runs that it holds: wandb's columns, or a column that names them.
+
+    Args:
+        table: a log's.
+        loss: the column that was asked for; its run is kept, or else the first.
+    """
+    for name in [each for each in table.cells if each.lower() in RUNS]:
+        own = table.texts(name)
+        runs = [run for run in dict.fromkeys(own) if run not in EMPTY]
+        if len(runs) > 1:
+            rows = [k for k, run in enumerate(own) if run == runs[0]]
+            cells = {key: [column[k] for k in rows] for key, column in table.cells.items()}
+            note = f"column {name!r} tells {len(runs)} runs apart: {runs[0]!r} is read"
+            table = replace(table, lines=[table.lines[k] for k in rows], restarts=())
+            table = _with(table, cells, note)
+    own = {name: name.rpartition(" - ")[0] for name in table.cells}
+    runs = list(dict.fromkeys(run for name, run in own.items() if run and ranked("loss", [name])))
+    if len(runs) < 2:
+        return table
+    run = own.get(loss or "") or runs[0]
+    kept = {name: cells for name, cells in table.cells.items() if own[name] in (run, "")}
+    return _with(table, kept, f"{len(runs)} runs: {run!r} is read; --loss names another's column")
 
 
 def _by_tag(table: Table) -> Table:
