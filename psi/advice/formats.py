@@ -24,6 +24,7 @@ BLOCK = 1 << 14  # lines parsed at once
 HEAD = 4000  # characters by which a printed log is known
 TOKEN = re.compile(r'"(?:\\.|[^"\\])*"|[{}\[\]]')  # of JSON: a string or what encloses
 CLOSES = {"{": "}", "[": "]"}
+ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")  # colours
 CONTROL = [chr(k) for k in (*range(8), *range(14, 27), *range(28, 32))]  # in no log
 
 
@@ -45,6 +46,7 @@ def read_table(path: Path, report: Report = silent) -> Table:
     """
     data = sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
     text = _text(data).rstrip("\0")
+    text = ANSI.sub("", text)
     if found := [text.index(each) for each in CONTROL if each in text]:
         raise ValueError(f"no text: a byte {ord(text[min(found)])} at {min(found)}")
     if not text.strip():

@@ -16,7 +16,7 @@ SURE_OF_ONE = 3.5  # standard errors, where one position is looked at and not th
 SHARE = 0.1  # of the whole fall: what counts as a rise
 STILL = 0.03  # of the whole fall and of what is left: a smaller fall is none
 NOTHING_LEFT, LITTLE = 0.02, 0.9  # of the first loss
-LONG = 0.6  # of the log: a plateau that is a finding whatever the rate
+EARLY = 0.25  # of the log: with nine tenths of the fall in it, any plateau is a finding
 # The last third's share of the fall over the last two: a half where the fall is even.
 STILL_FALLING, SLOW = 0.3, 0.375
 
@@ -170,7 +170,7 @@ def _plateau(curve: Trend) -> int | None:
 def _at_plateau(log: Log, curve: Trend, first: int) -> Finding | None:
     """What to say of a plateau: the rate was cut before, too low a rate, or a noise floor.
 
-    None where nothing explains it and it is no large part of the log: a training may end so.
+    None where nothing explains it and most of the fall was not early: a training may end so.
     """
     s, rates = curve.smooth, curve.rate[first:]
     span = float(curve.at[first]), float(curve.at[-1])
@@ -188,4 +188,5 @@ def _at_plateau(log: Log, curve: Trend, first: int) -> Finding | None:
     if rates.max() < 1.5 * rates.min() and noise > 0.2 * STILL * curve.fall:
         text += " At a constant rate that is how its noise floor looks: cut the rate, and it will "
         return Finding("noise floor", text + "go on if that is what it is.", span)
-    return Finding("plateau", text, span) if first < (1 - LONG) * len(s) else None
+    falls = np.flatnonzero(s - s[-1] > SHARE * curve.fall)
+    return Finding("plateau", text, span) if falls[-1:] < EARLY * len(s) else None

@@ -22,10 +22,10 @@ PAIR = re.compile(
     rf"""({NAME})['"]?(?:\((\w+)\))?[\])]?\s*[:=]?\s*['"]?[\[(]*\s*({FLOAT})(?![\w.%])""",
     re.IGNORECASE,
 )
-ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 BREAK = re.compile(r"\r?\n|[\r\x08]+")
 OUTSIDE = re.compile(rf"\b({'|'.join((*TRAIN, *HELD_OUT))})\b", re.IGNORECASE)
-QUIET = frozenset(("info", "debug", "is", "was", "at", "end", "this", "root", "log", "logger"))
+QUIET = frozenset(("info", "debug", "is", "was", "at", "end", "this", "root", "log", "logger",
+                   "value"))  # fmt: skip
 NUMERIC = b"0123456789.+-_"
 DIGITS = re.compile(r"[\d.+\-_]+")
 EVERY = 1 << 14  # lines of which one hears
@@ -42,9 +42,11 @@ def role(name: str) -> tuple[str, str] | None:
             if RANKS[column](known) is not None:
                 if any(word in ("best", "per", "max", "min", "eta") for word in plain[:k]):
                     return None
+                if column not in ("loss", "validation"):  # "eval step 9: loss 0.3"
+                    splits = [word for word in plain if word in (*TRAIN, *HELD_OUT)]
+                    return TITLES[column], splits[-1] if splits else ""
                 split = "val" if column == "validation" else "train" if TRAIN & set(known) else ""
-                is_loss = column in ("loss", "validation")
-                return f"{split} loss".strip() if is_loss else TITLES[column], split
+                return f"{split} loss".strip(), split
     return None
 
 
@@ -64,7 +66,7 @@ def places(line: str) -> dict[str, tuple[int, int]]:
         column, own = known
         if begin < match.start() and (outside := OUTSIDE.findall(line, begin, match.start())):
             split = outside[-1].lower()
-        split = (match[2] or split).lower()  # Epoch(val) [1]
+        split = (match[2] or (own if "loss" not in column else "") or split).lower()
         begin = match.end()
         if column == "loss" and not own and split in HELD_OUT:
             column = "val loss"
@@ -83,7 +85,6 @@ def read_printed(text: str, report: Report = silent) -> Table:
     Lines of one print differ in their numbers alone. Of such lines the first is looked at, and all
     are read by one regular expression.
     """
-    text = ANSI.sub("", text)
     lines = BREAK.split(text) if "\r" in text or "\b" in text else text.split("\n")
     alike: dict[bytes, list[int]] = {}
     for k, key in enumerate("\n".join(lines).encode().translate(None, NUMERIC).split(b"\n")):
