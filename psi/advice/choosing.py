@@ -38,7 +38,8 @@ def chosen(table: Table, wanted: Columns) -> Columns:
     others = {
         role.field: column(table, role.field, getattr(wanted, role.field)) for role in ROLES[2:]
     }
-    if others["validation"] is None and len(only := only_loss(table.cells, True)) == 1:
+    only = [name for name in only_loss(table.cells, True) if _finite(table, name)]
+    if others["validation"] is None and len(only) == 1:
         others["validation"] = only[0]
     if loss not in table.cells:
         raise ValueError(f"no column {loss!r}; there are {list(table.cells)}")

@@ -22,8 +22,14 @@ NUMBER = re.compile(rf"[\[(]*\s*{FLOAT}\s*[\])]*", re.IGNORECASE)
 DECIMAL_COMMA = re.compile(r"(?<![\d.,])(-?\d+),(\d+(?:[eE][+-]?\d+)?)(?=[;\t\r\n]|$)")
 
 
+BARS = "│┃║"
+BOX = dict.fromkeys(range(0x2500, 0x2580), "-") | dict.fromkeys(map(ord, BARS), "|")
+
+
 def read_csv(text: str, report: Report = silent) -> Table:
     """The table in a text; ValueError says which line is not as wide as the header."""
+    if any(each in text for each in BARS):
+        text = text.translate(BOX)
     head = _head(text)
     delimiter, begin = _header(head)
     if delimiter in ";\t" and "." not in "".join(head[begin + 1 :]):

@@ -6,7 +6,6 @@ YOLO's results.csv (CSV); Hugging Face's trainer_state.json, Keras's history, Te
 """
 
 import gc
-import itertools
 import json
 import re
 import sys
@@ -91,18 +90,9 @@ def _json(text: str, report: Report) -> Table:
         if (found := _object(_closed(text))) is None:
             raise ValueError(f"no whole JSON: {error}") from None
         notes.append("no whole JSON: read up to its last whole entry")
-    entries = found
-    if isinstance(found, dict):
-        entries = found.get("log_history", found)
-        named = [each for each in found.values() if isinstance(each, list)]
-        lists = [each for each in named if each and isinstance(each[0], dict)]
-        if isinstance(entries, dict):
-            entries = _columns(entries) or (lists[0] if len(lists) == 1 else [])
-    if not isinstance(entries, list):
-        entries = []
-    if entries and all(isinstance(each, list) and len(each) == 3 for each in entries):
-        names: list[Any] = ["Wall time", "Step", "Value"]
-        entries = [dict(zip(names, each, strict=True)) for each in entries]
+    entries = found if isinstance(found, list) else _entries(found)
+    if all(isinstance(each, list) and len(each) == 3 for each in entries):
+        entries = [dict(zip(("Wall time", "Step", "Value"), each, strict=True)) for each in entries]
     rows = [_flat(each) for each in entries if isinstance(each, dict)]
     if not rows:
         raise ValueError("JSON, but no log: neither entries with names nor columns of numbers")
@@ -123,27 +113,39 @@ def _closed(text: str) -> str:
     return text[:end] + closing
 
 
-def _columns(found: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Rows of a document of columns, {"loss": [2.0, 1.0]}: Keras's history, or pandas's."""
-    inner = found.get("history", found)
-    found = inner if isinstance(inner, dict) else found
-    found = {k: list(v.values()) if isinstance(v, dict) else v for k, v in found.items()}
-    columns = {
-        name: cells for name, cells in found.items()
-        if isinstance(cells, list) and not any(isinstance(cell, dict) for cell in cells)
-    }  # fmt: skip
-    rows = itertools.zip_longest(*columns.values())
-    return [dict(zip(columns, row, strict=True)) for row in rows]
+def _entries(found: Any) -> list[Any]:
+    """The entries of a document: its longest list of them, a mapping of them, or columns."""
+    if not isinstance(found, dict):
+        return []
+    flat = _flat(found)
+    lists = [each for each in flat.values() if isinstance(each, list)]
+    if entries := max(
+        (each for each in lists if each and type(each[0]) is dict), key=len, default=[]
+    ):
+        return entries
+    alike = {re.sub(r"\d+", "", name) for name in found}
+    if len(found) > len(alike) == 1 and all(isinstance(each, dict) for each in found.values()):
+        return [{"epoch": int(re.sub(r"\D", "", k)), **each} for k, each in found.items()]
+    columns = {k.removeprefix("history/"): v for k, v in flat.items() if isinstance(v, list)}
+    most = max(map(len, columns.values()), default=0)
+    rows: list[dict[str, Any]] = [dict.fromkeys(columns) for _ in range(most)]
+    for name, cells in columns.items():  # a value an epoch stands at the end of its steps
+        every = most // len(cells) if cells and most % len(cells) == 0 else 1
+        for k, cell in enumerate(cells, 1):
+            rows[k * every - 1][name] = cell
+    return rows
 
 
 def _flat(entry: Mapping[str, Any], before: str = "") -> dict[str, Any]:
-    """{"train": {"loss": 1}} as {"train/loss": 1}."""
+    """{"train": {"loss": 1}} as {"train/loss": 1}; pandas's {"loss": {"0": 1}} as a list."""
     flat: dict[str, Any] = {}
     for name, value in entry.items():
-        if isinstance(value, dict):
-            flat |= _flat(value, f"{before}{name}/")
-        else:
+        if not isinstance(value, dict):
             flat[before + name] = value
+        elif value and all(key.isdigit() and type(each) is not dict for key, each in value.items()):
+            flat[before + name] = list(value.values())
+        else:
+            flat |= _flat(value, f"{before}{name}/")
     return flat
 
 

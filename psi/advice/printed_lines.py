@@ -19,7 +19,7 @@ from psi.progress import Report, silent
 PART = r"(?!(?:nan|inf|infinity)\b)[A-Za-z_][\w/.]*"
 NAME = rf"{PART}(?:[ \-]{PART}){{0,3}}"
 PAIR = re.compile(
-    rf"""({NAME})['"]?(?:\((\w+)\))?[\])]?\s*[:=]?\s*['"]?[\[(]*\s*({FLOAT})(?![\w.%])""",
+    rf"""({NAME})['"]?(?:\((\w+)\))?[\])]?\s*[:=]?\s*['"]?[\[(]*\s*({FLOAT})(?![\w%]|\.\w)""",
     re.IGNORECASE,
 )
 BREAK = re.compile(r"\r?\n|[\r\x08]+")

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 Values = NDArray[np.float64]
 MIN_LINES = 8  # with a finite loss: a trend needs as many
-EMPTY = frozenset(("", "none", "null", "na", "n/a", "no log", "-", "--"))
+EMPTY = frozenset(("", "none", "null", "na", "n/a", "no log", "-", "--", "#na#", "#n/a", "<na>"))
 FLOAT = r"[+-]?(?:(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|nan|inf(?:inity)?)"
 WRAPPED = re.compile(rf"(?:[\w.]+\([\[(]*|[\[(]+)\s*({FLOAT})\s*[,\])].*", re.IGNORECASE)
 

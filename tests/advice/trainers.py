@@ -1,3 +1,4 @@
+# ruff: noqa: E501  (lines as trainers print them)
 """Logs as further trainers write them, with all that they write beside the losses."""
 
 import json
@@ -8,7 +9,6 @@ import numpy as np
 from tests.advice.writers import Training, csv, lines
 
 EPOCHS = 24
-BLANK = "0.5"
 
 
 def course(kind: str, seed: int) -> Training:
@@ -23,7 +23,9 @@ def course(kind: str, seed: int) -> Training:
         loss, validation = 2.3 * np.exp(-t / 6), validation + 0.08 * late
     if kind == "diverged":
         loss, validation = loss * 1.6**late, validation * 1.6**late
-    loss, validation = (each * np.exp(0.015 * rng.normal(size=EPOCHS)) for each in (loss, validation))
+    loss, validation = (
+        each * np.exp(0.015 * rng.normal(size=EPOCHS)) for each in (loss, validation)
+    )
     if kind in ("nan", "zero"):
         bad = np.nan if kind == "nan" else 0.0
         loss[10:], validation[10:] = bad, np.nan
@@ -64,9 +66,34 @@ def trainer_output(quote: str) -> Callable[[Training], str]:
 def trainer_state(of: Training) -> str:
     history: list[dict] = []
     for k, (loss, validation, rate) in enumerate(zip(*of, strict=True), 1):
-        history.append({"epoch": k - 0.5, "grad_norm": 2.0, "learning_rate": rate, "loss": loss, "step": 10 * k - 5})
-        history.append({"epoch": float(k), "eval_accuracy": 0.8, "eval_loss": validation, "eval_runtime": 1.2, "step": 10 * k})
-    return json.dumps({"epoch": 24.0, "global_step": 240, "is_hyper_param_search": False, "log_history": history, "trial_name": None}, indent=2)
+        history.append(
+            {
+                "epoch": k - 0.5,
+                "grad_norm": 2.0,
+                "learning_rate": rate,
+                "loss": loss,
+                "step": 10 * k - 5,
+            }
+        )
+        history.append(
+            {
+                "epoch": float(k),
+                "eval_accuracy": 0.8,
+                "eval_loss": validation,
+                "eval_runtime": 1.2,
+                "step": 10 * k,
+            }
+        )
+    return json.dumps(
+        {
+            "epoch": 24.0,
+            "global_step": 240,
+            "is_hyper_param_search": False,
+            "log_history": history,
+            "trial_name": None,
+        },
+        indent=2,
+    )
 
 
 def wandb_runs(of: Training) -> str:
@@ -83,7 +110,19 @@ def wandb_runs(of: Training) -> str:
 
 
 def yolo5(of: Training) -> str:
-    names = ("epoch", "train/box_loss", "train/obj_loss", "train/cls_loss", "metrics/precision", "val/box_loss", "val/obj_loss", "val/cls_loss", "x/lr0", "x/lr1", "x/lr2")
+    names = (
+        "epoch",
+        "train/box_loss",
+        "train/obj_loss",
+        "train/cls_loss",
+        "metrics/precision",
+        "val/box_loss",
+        "val/obj_loss",
+        "val/cls_loss",
+        "x/lr0",
+        "x/lr1",
+        "x/lr2",
+    )
     text = ",".join(f"{each:>20}" for each in names) + "\n"
     for k, (a, b, c) in enumerate(zip(*of, strict=True)):
         cells = (k, a / 2, a / 4, a / 4, 0.5, b / 2, b / 4, b / 4, c, c, c)
@@ -93,7 +132,7 @@ def yolo5(of: Training) -> str:
 
 def imagenet(of: Training) -> str:
     text = "=> creating model 'resnet18'\n"
-    for k, (loss, validation, rate) in enumerate(zip(*of, strict=True)):
+    for k, (loss, validation, _rate) in enumerate(zip(*of, strict=True)):
         for batch in (0, 10):
             text += f"Epoch: [{k}][{batch:4d}/5005]\tTime  0.101 ( 0.352)\tData  0.000 ( 0.210)\tLoss {loss:.4e} ({loss:.4e})\tAcc@1   0.00 (  0.10)\n"
         text += f"Test: [  0/196]\tTime  1.2 ( 1.2)\tLoss {validation:.4e} ({validation:.4e})\tAcc@1  10.0 ( 10.0)\n"
@@ -120,15 +159,41 @@ def megatron(of: Training) -> str:
 
 
 def detectron(of: Training) -> str:
-    return "".join(json.dumps({"data_time": 0.01, "eta_seconds": 10.0, "iteration": 20 * k + 19, "loss_box_reg": a / 3, "loss_cls": a / 1.5, "lr": c, "time": 0.2, "total_loss": a, "validation_loss": b}) + "\n" for k, (a, b, c) in enumerate(zip(*of, strict=True)))
+    return "".join(
+        json.dumps(
+            {
+                "data_time": 0.01,
+                "eta_seconds": 10.0,
+                "iteration": 20 * k + 19,
+                "loss_box_reg": a / 3,
+                "loss_cls": a / 1.5,
+                "lr": c,
+                "time": 0.2,
+                "total_loss": a,
+                "validation_loss": b,
+            }
+        )
+        + "\n"
+        for k, (a, b, c) in enumerate(zip(*of, strict=True))
+    )
 
 
 def llama_factory(of: Training) -> str:
     text = ""
     for k, (a, b, c) in enumerate(zip(*of, strict=True), 1):
         each = {"current_steps": 10 * k, "total_steps": 240}
-        late = {"epoch": k / 2, "percentage": k / 0.24, "elapsed_time": f"0:00:{k:02d}", "remaining_time": "0:10:00"}
-        text += json.dumps({**each, "loss": a, "lr": c, **late}) + "\n" + json.dumps({**each, "eval_loss": b, **late}) + "\n"
+        late = {
+            "epoch": k / 2,
+            "percentage": k / 0.24,
+            "elapsed_time": f"0:00:{k:02d}",
+            "remaining_time": "0:10:00",
+        }
+        text += (
+            json.dumps({**each, "loss": a, "lr": c, **late})
+            + "\n"
+            + json.dumps({**each, "eval_loss": b, **late})
+            + "\n"
+        )
     return text
 
 
@@ -159,18 +224,21 @@ def gpt(of: Training) -> str:
 
 def mmdet(of: Training) -> str:
     text = "2024-05-01 10:00:00,000 - mmdet - INFO - Start running, host: root, work_dir: /tmp\n"
-    for k, (a, b, c) in enumerate(zip(*of, strict=True), 1):
+    for k, (a, _, c) in enumerate(zip(*of, strict=True), 1):
         text += f"2024-05-01 10:{k:02d}:00,000 - mmdet - INFO - Epoch [{k}][50/100]\tlr: {c:.3e}, eta: 1:10:23, time: 0.512, data_time: 0.05, memory: 3900, loss_rpn_cls: 0.3, loss_bbox: 0.2, loss: {a}\n"
     return text
 
 
 def torchtune(of: Training) -> str:
-    return "".join(f"Step {k} | loss:{a} lr:{c} tokens_per_second_per_gpu:812.5 peak_memory_active:10.2 grad_norm:1.1 \n" for k, (a, _, c) in enumerate(zip(*of, strict=True), 1))
+    return "".join(
+        f"Step {k} | loss:{a} lr:{c} tokens_per_second_per_gpu:812.5 peak_memory_active:10.2 grad_norm:1.1 \n"
+        for k, (a, _, c) in enumerate(zip(*of, strict=True), 1)
+    )
 
 
 def paddle(of: Training) -> str:
     text = ""
-    for k, (a, b, c) in enumerate(zip(*of, strict=True), 1):
+    for k, (a, _, c) in enumerate(zip(*of, strict=True), 1):
         text += f"[2024/05/01 10:00:00] ppocr INFO: epoch: [{k}/24], global_step: {10 * k}, lr: {c:.6f}, loss: {a:.6f}, avg_reader_cost: 0.00120 s, avg_batch_cost: 0.10 s, avg_samples: 8.0, ips: 30.1 samples/s, eta: 0:10:00\n"
     return text
 
@@ -185,25 +253,46 @@ def tensorboard_frame(of: Training) -> str:
 
 
 def simple(line: str, head: str = "") -> Callable[[Training], str]:
-    return csv(head, lambda k, a, b, c: line.format(k=k, n=k + 1, s=100 * (k + 1), a=a, b=b, c=c) + "\n")
+    return csv(
+        head, lambda k, a, b, c: line.format(k=k, n=k + 1, s=100 * (k + 1), a=a, b=b, c=c) + "\n"
+    )
 
 
 TRAINERS: dict[str, Callable[[Training], str]] = {
-    "keras semicolons": simple("{k};0.5;{a};{c};0.4;{b}", "epoch;accuracy;loss;lr;val_accuracy;val_loss\n"),
+    "keras semicolons": simple(
+        "{k};0.5;{a};{c};0.4;{b}", "epoch;accuracy;loss;lr;val_accuracy;val_loss\n"
+    ),
     "keras bar": keras_bar,
-    "keras verbose 2": simple("Epoch {n}/24\n938/938 - 3s - 3ms/step - accuracy: 0.9 - loss: {a} - val_accuracy: 0.8 - val_loss: {b} - learning_rate: {c}"),
-    "lightning": simple("{k},,,{s},,{b}\n{k},,,{s},{a},\n,{c},{c},{s},,", "epoch,lr-AdamW/pg1,lr-AdamW/pg2,step,train_loss,val_loss\n"),
+    "keras verbose 2": simple(
+        "Epoch {n}/24\n938/938 - 3s - 3ms/step - accuracy: 0.9 - loss: {a} - val_accuracy: 0.8 - val_loss: {b} - learning_rate: {c}"
+    ),
+    "lightning": simple(
+        "{k},,,{s},,{b}\n{k},,,{s},{a},\n,{c},{c},{s},,",
+        "epoch,lr-AdamW/pg1,lr-AdamW/pg2,step,train_loss,val_loss\n",
+    ),
     "lightning bar": lightning_bar,
     "trainer state": trainer_state,
     "trainer output": trainer_output(""),
     "trainer output quoted": trainer_output("'"),
     "model card": card,
     "wandb two runs": wandb_runs,
-    "json lines": lines(lambda k, a, b, c: {"epoch": k, "train": {"loss": a, "lr": [c]}, "valid": {"loss": b}, "time": "00:12"}),
-    "json lines with null": lines(lambda k, a, b, c: {"step": k, "train_loss": a, "val_loss": b if k % 2 else None, "lr": c}),
+    "json lines": lines(
+        lambda k, a, b, c: {
+            "epoch": k,
+            "train": {"loss": a, "lr": [c]},
+            "valid": {"loss": b},
+            "time": "00:12",
+        }
+    ),
+    "json lines with null": lines(
+        lambda k, a, b, c: {"step": k, "train_loss": a, "val_loss": b if k % 2 else None, "lr": c}
+    ),
     "yolov5": yolo5,
     "fastai": simple("{k},{a},{b},0.5,00:12", "epoch,train_loss,valid_loss,accuracy,time\n"),
-    "fastai printed": simple("{k}         {a}    {b}    0.51    00:12", "epoch     train_loss  valid_loss  accuracy  time\n"),
+    "fastai printed": simple(
+        "{k}         {a}    {b}    0.51    00:12",
+        "epoch     train_loss  valid_loss  accuracy  time\n",
+    ),
     "imagenet example": imagenet,
     "timm printed": timm_printed,
     "megatron": megatron,
@@ -215,12 +304,21 @@ TRAINERS: dict[str, Callable[[Training], str]] = {
     "torchtune": torchtune,
     "paddle": paddle,
     "tensorboard data frame": tensorboard_frame,
-    "stable baselines": simple("{k},{s},{a},{c},-10.5", "time/iterations,time/total_timesteps,train/loss,train/learning_rate,rollout/ep_rew_mean\n"),
+    "stable baselines": simple(
+        "{k},{s},{a},{c},-10.5",
+        "time/iterations,time/total_timesteps,train/loss,train/learning_rate,rollout/ep_rew_mean\n",
+    ),
     "bars": simple("epoch {n:3d} | train loss {a} | valid loss {b} | lr {c:.2e} | 3.1 s/epoch"),
     "percent": simple("[{n}/24] loss=\x1b[31m{a}\x1b[0m val={b} (100%)"),
-    "absl": simple("I0501 10:00:00.123456 140 train.py:88] train step: {s}, loss: {a}, accuracy: 50.1\nI0501 10:00:01.123456 140 train.py:99] eval epoch: {n}, loss: {b}, accuracy: 40.0"),
-    "two words": simple("Epoch {n}: Training Loss = {a}; Validation Loss = {b}; Learning Rate = {c}"),
+    "absl": simple(
+        "I0501 10:00:00.123456 140 train.py:88] train step: {s}, loss: {a}, accuracy: 50.1\nI0501 10:00:01.123456 140 train.py:99] eval epoch: {n}, loss: {b}, accuracy: 40.0"
+    ),
+    "two words": simple(
+        "Epoch {n}: Training Loss = {a}; Validation Loss = {b}; Learning Rate = {c}"
+    ),
     "tokens": simple("{s}000,{a},{b},{c}", "tokens_seen,train_loss,val_loss,lr\n"),
-    "date first": simple("2024-05-01 10:00:{n:02d},{n},{a},{b},{c}", "timestamp,epoch,train_loss,val_loss,lr\n"),
+    "date first": simple(
+        "2024-05-01 10:00:{n:02d},{n},{a},{b},{c}", "timestamp,epoch,train_loss,val_loss,lr\n"
+    ),
     "tabs": simple("{n}\t{a}\t{b}\t{c}\t12.5", "Epoch\tTrain Loss\tTest Loss\tLR\tTime (s)\n"),
 }

@@ -38,7 +38,7 @@ BAD: dict[str, tuple[bytes, list[str], str]] = {
     "ragged lines": (b"epoch,loss\n0,1,2\n1\n2,3,4,5\n", [], "cells under 2 names"),
     "two columns of one name": (b"epoch,loss,loss\n0,1,2\n", [], "different names"),
     "JSON that is no log": (b'{"lr": 0.1, "layers": [1, 2]}', [], "no column is a loss"),
-    "JSON of settings": (b'{"model": {"width": 8}, "seed": 3}', [], "no column is a loss"),
+    "JSON of settings": (b'{"model": {"width": 8}, "seed": 3}', [], "JSON, but no log"),
     "an empty list": (b"[]", [], "no log"),
     "JSON that is cut": (b'{"log_history": [{"loss": 1.0, "step"', [], "no whole JSON"),
     "JSON that is deep": (b"[" * 100_000, [], "no whole JSON"),

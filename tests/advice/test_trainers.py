@@ -1,0 +1,127 @@
+"""Logs as trainers write them, and as people do: what is read, and what is found in it."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from psi.advice.diagnosis import diagnose
+from psi.advice.log import read_log
+from tests.advice.trainers import EPOCHS, TRAINERS, course
+from tests.advice.writers import Training, csv
+
+FOUND = {
+    "healthy": "healthy",
+    "overfit": "overfitting",
+    "diverged": "rate too high",
+    "nan": "rate too high",
+    "zero": "loss is exactly 0",
+}
+NO_VALIDATION = ("mmdet printed", "torchtune", "paddle", "stable baselines", "percent")
+
+
+@pytest.mark.parametrize("kind", FOUND)
+@pytest.mark.parametrize("name", TRAINERS)
+def test_kind_of_trainer(name: str, kind: str, tmp_path: Path) -> None:
+    of = course(kind, seed=[*TRAINERS].index(name))
+    path = tmp_path / "log"
+    path.write_text(TRAINERS[name](of))
+    log = read_log(path)
+    rounded = 0.006 if name == "timm printed" else 1e-4
+    last = np.append(log.at[1:] != log.at[:-1], True) if len(log.at) > EPOCHS else ...
+    if name not in ("timm printed", "nanogpt"):
+        np.testing.assert_allclose(log.loss[last], of.loss, rtol=rounded)
+    if name not in (*NO_VALIDATION, "model card", "json lines with null"):
+        np.testing.assert_allclose(log.validation.value, of.validation, rtol=rounded)
+    found = diagnose(log)
+    if kind != "overfit" or name not in NO_VALIDATION:
+        assert found[0].name == FOUND[kind]
+    if kind != "healthy":
+        assert not {"still falling", "plateau", "noise floor"} & {each.name for each in found}
+    if name.startswith(("wandb", "tensorboard")):
+        assert any("is read" in note for note in log.notes)
+
+
+def entries(of: Training) -> list[dict]:
+    rows = enumerate(zip(*of, strict=True))
+    return [{"epoch": k, "loss": a, "val_loss": b, "lr": c} for k, (a, b, c) in rows]
+
+
+def document(write: Callable[[Training], object]) -> Callable[[Training], str]:
+    return lambda of: json.dumps(write(of), indent=1)
+
+
+def plain(head: str, line: str) -> Callable[[Training], str]:
+    return csv(head, lambda k, a, b, c: line.format(k=k, a=a, b=b, c=c) + "\n")
+
+
+ODD: dict[str, Callable[[Training], str]] = {
+    "by epoch": document(lambda of: {str(each["epoch"]): each for each in entries(of)}),
+    "by names of epochs": document(
+        lambda of: {
+            f"epoch_{k}": {"train": {"loss": a}, "val": {"loss": b}}
+            for k, (a, b) in enumerate(zip(of.loss, of.validation, strict=True))
+        }
+    ),
+    "nested columns": document(
+        lambda of: {"train": {"loss": [*of.loss]}, "val": {"loss": [*of.validation]}}
+    ),
+    "losses of steps, validations of epochs": document(
+        lambda of: {"loss": np.repeat(of.loss, 5).tolist(), "val_loss": [*of.validation]}
+    ),
+    "settings beside the history": document(
+        lambda of: {"config": {"layers": [8, 8], "lr": 0.1}, "history": entries(of)}
+    ),
+    "deep history": document(lambda of: {"run": {"args": [1], "log": entries(of)}, "best": 3}),
+    "cut list": lambda of: json.dumps([*entries(of), {"epoch": 99, "loss": 9.0}])[:-9],
+    "cut columns": lambda of: json.dumps(
+        {"loss": [*of.loss], "val_loss": [*of.validation], "lr": [*of.rate]}
+    )[:-20],
+    "YAML": plain("", "- epoch: {k}\n  train_loss: {a}\n  val_loss: {b}\n  lr: {c}"),
+    "sentences": plain("", "Epoch {k} done. Loss was {a}. Validation loss is {b}. LR now {c}"),
+    "best so far": plain("", "Train Loss: {a} | Val Loss: {b} | Best Val Loss: 0.1 | epoch {k}"),
+    "drawn table": plain(
+        "┏━━━━━━━┳━━━━━━━━━━━━┳━━━━━━━━━━┓\n┃ Epoch ┃ Train Loss ┃ Val Loss ┃\n"
+        "┡━━━━━━━╇━━━━━━━━━━━━╇━━━━━━━━━━┩\n",
+        "│ {k} │ {a} │ {b} │",
+    ),
+    "grid": plain(
+        "+---+---+---+\n| epoch | loss | val_loss |\n+===+===+===+\n",
+        "| {k} | {a} | {b} |\n+---+---+---+",
+    ),
+    "text in cells": plain("epoch,loss,note,val_loss\n", '{k},{a},"fine, so far",{b}'),
+    "comments between": plain("epoch,loss,val_loss\n", "# now, epoch {k}\n{k},{a},{b}"),
+    "marks of none": plain("epoch,loss,val_loss,lr\n", "{k},{a},#na#,\n{k},#na#,{b},"),
+    "brackets in names": plain("epoch,loss (train),loss (val)\n", "{k},{a},{b}"),
+    "columns of outputs": plain(
+        "epoch,a_loss,b_loss,loss,val_a_loss,val_b_loss,val_loss\n", "{k},1,1,{a},1,1,{b}"
+    ),
+}
+
+
+@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("name", ODD)
+def test_kind_of_odd_log(name: str, seed: int, tmp_path: Path) -> None:
+    """Each overfits; where its validation loss is lowest is told as it was logged."""
+    of = course("overfit", 100 * seed + [*ODD].index(name))
+    path = tmp_path / "log"
+    path.write_text(ODD[name](of))
+    log = read_log(path)
+    found = diagnose(log)[0]
+    np.testing.assert_allclose(log.validation.value, of.validation)
+    assert (found.name, len(log.loss) % EPOCHS) == ("overfitting", 0)
+    lowest = int(np.argmin(of.validation))
+    at = lowest if log.unit.lower() == "epoch" else (lowest + 1) * len(log.loss) // EPOCHS
+    assert f"lowest at {log.unit.lower()} {at}, {of.validation[lowest]:.4g}, and" in found.text
+    if name.startswith("cut"):
+        assert "no whole JSON: read up to its last whole entry" in log.notes
+
+
+def test_a_validation_loss_that_is_always_nan_was_not_logged(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    path.write_text(plain("epoch,loss,val_loss\n", "{k},{a},nan")(course("healthy", 0)))
+    log = read_log(path)
+    assert [each.name for each in diagnose(log)] == ["healthy"]
+    assert "val_loss is NaN in all lines: taken as not logged" in log.notes
