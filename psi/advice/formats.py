@@ -90,7 +90,7 @@ def _json(text: str, report: Report) -> Table:
         if (found := _object(_closed(text))) is None:
             raise ValueError(f"no whole JSON: {error}") from None
         notes.append("no whole JSON: read up to its last whole entry")
-    entries = found if isinstance(found, list) else _entries(found)
+    entries: list[Any] = found if isinstance(found, list) else _entries(found)
     if all(isinstance(each, list) and len(each) == 3 for each in entries):
         entries = [dict(zip(("Wall time", "Step", "Value"), each, strict=True)) for each in entries]
     rows = [_flat(each) for each in entries if isinstance(each, dict)]

@@ -86,6 +86,8 @@ def read_printed(text: str, report: Report = silent) -> Table:
     are read by one regular expression.
     """
     lines = BREAK.split(text) if "\r" in text or "\b" in text else text.split("\n")
+    if len(lines) > EVERY:
+        report(0, len(lines), "")
     alike: dict[bytes, list[int]] = {}
     for k, key in enumerate("\n".join(lines).encode().translate(None, NUMERIC).split(b"\n")):
         alike.setdefault(key, []).append(k)

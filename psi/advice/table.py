@@ -62,7 +62,8 @@ def _numbers(cells: Sequence[Any], lines: Sequence[int], name: str) -> Numbers:
         return Numbers(values, np.ones(len(cells), bool))
     with contextlib.suppress(ValueError, TypeError):  # None and "" are neither true nor 0
         values = np.array([float(cell) if cell or cell == 0 else np.nan for cell in cells], float)
-        return Numbers(values, np.array([cell is not None and cell != "" for cell in cells], bool))
+        filled = np.fromiter(map(bool, cells), bool, len(cells))
+        return Numbers(values, filled | (values == 0))
     pairs = zip(cells, lines, strict=True)
     found = [number(cell, f"line {line}: {name}") for cell, line in pairs]
     values = np.array([np.nan if each is None else each for each in found], float)

@@ -1,4 +1,4 @@
-"""Logs as trainers write them, and as people do: what is read, and what is found in it."""
+"""Logs as trainers write them, and as people do: which columns are read, and what is found in them."""
 
 import json
 from collections.abc import Callable
