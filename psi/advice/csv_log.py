@@ -10,6 +10,7 @@ import itertools
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from operator import itemgetter
 from typing import Any
 
 from psi.advice.table import FLOAT, Table, count
@@ -20,8 +21,6 @@ HEAD = 100  # lines among which the header is looked for
 WHOLE = 20  # one line in so many may be broken
 NUMBER = re.compile(rf"[\[(]*\s*{FLOAT}\s*[\])]*", re.IGNORECASE)
 DECIMAL_COMMA = re.compile(r"(?<![\d.,])(-?\d+),(\d+(?:[eE][+-]?\d+)?)(?=[;\t\r\n]|$)")
-
-
 BARS = "│┃║"
 BOX = dict.fromkeys(range(0x2500, 0x2580), "-") | dict.fromkeys(map(ord, BARS), "|")
 
@@ -201,9 +200,9 @@ class _Sections:
         """Whether all rows are as wide as the header, and none a header or a comment."""
         if {*map(len, rows)} != {len(self.names)}:
             return False
-        first = {row[0].lstrip()[:1] for row in rows}
-        probed = {row[self.probe].strip() for row in rows}
-        return "#" not in first and probed.isdisjoint(self.known)
+        probed = set(map(str.strip, map(itemgetter(self.probe), rows)))
+        no_comment = "#" not in "".join(map(itemgetter(0), rows))
+        return no_comment and probed.isdisjoint(self.known)
 
     def _extend(self, rows: list[list[str]], numbers: Sequence[int]) -> None:
         columns = dict(zip(self.names, zip(*rows, strict=True), strict=True)) if rows else {}

@@ -108,7 +108,8 @@ def _closed(text: str) -> str:
             within.append(CLOSES[match[0]])
         elif within and match[0] == within[-1]:
             within.pop()
-            if within and "]" in (within[-1], match[0]):
+            lists = within.count("]")
+            if within and (not lists or (lists == 1 and within[-1] == "]")):
                 end, closing = match.end(), "".join(reversed(within))
     return text[:end] + closing
 

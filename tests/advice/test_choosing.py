@@ -1,4 +1,4 @@
-"""Logs as trainers write them, and as people do: which columns are read, and what is found in them."""
+"""Logs as trainers write them, and as people do: which columns are read, and what is found."""
 
 import json
 from collections.abc import Callable
@@ -76,6 +76,9 @@ ODD: dict[str, Callable[[Training], str]] = {
     ),
     "deep history": document(lambda of: {"run": {"args": [1], "log": entries(of)}, "best": 3}),
     "cut list": lambda of: json.dumps([*entries(of), {"epoch": 99, "loss": 9.0}])[:-9],
+    "cut in an entry's list": lambda of: json.dumps([*entries(of), {"lr": [0.1, 0.2], "a": 1}])[
+        :-9
+    ],
     "cut columns": lambda of: json.dumps(
         {"loss": [*of.loss], "val_loss": [*of.validation], "lr": [*of.rate]}
     )[:-20],
