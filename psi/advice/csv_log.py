@@ -13,7 +13,7 @@ from dataclasses import replace
 from operator import itemgetter
 from typing import Any
 
-from psi.advice.table import FLOAT, Table, count
+from psi.advice.table import FLOAT, Table, count, left_out
 from psi.progress import Report, silent
 
 CHUNK = 1 << 16  # lines
@@ -145,12 +145,8 @@ def _broken(broken: list[tuple[int, int, int]], rows: int, cut: bool) -> list[st
     if cut:
         line, cells, names = broken.pop()
         notes = [f"line {line}, the last, is cut ({cells} of {names} cells): left out"]
-    if broken and len(broken) > rows / WHOLE:
-        line, cells, names = broken[0]
-        raise ValueError(f"line {line}: {cells} cells under {names} names")
-    notes += [f"line {line}: {cells} cells under {names} names, left out"
-              for line, cells, names in broken[:3]]  # fmt: skip
-    return notes + [f"{len(broken) - 3} more such lines left out"] * (len(broken) > 3)
+    wrong = [f"line {line}: {cells} cells under {names} names" for line, cells, names in broken]
+    return notes + left_out(wrong, rows / WHOLE)
 
 
 class _Sections:

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from psi.advice.csv_log import WHOLE, read_csv
 from psi.advice.printed_lines import BREAK, holds_losses, read_printed
-from psi.advice.table import Table, of_rows
+from psi.advice.table import Table, left_out, of_rows
 from psi.progress import Report, silent
 
 BLOCK = 1 << 14  # lines parsed at once
@@ -168,10 +168,8 @@ def _json_lines(text: str, report: Report) -> Table:
             report(min(begin + BLOCK, len(lines)), len(lines), "")
     cut = bool(broken) and broken[-1] == len(lines)
     notes = [f"line {broken.pop()}, the last, is cut: left out"] if cut else []
-    if len(broken) > max(len(rows) / WHOLE, 1):
-        raise ValueError(f"line {broken[0]} is no JSON object")
-    notes += [f"line {k} is no JSON object: left out" for k in broken[:3]]
-    notes += [f"{len(broken) - 3} more such lines left out"] * (len(broken) > 3)
+    wrong = [f"line {k} is no JSON object" for k in broken]
+    notes += left_out(wrong, max(len(rows) / WHOLE, 1))
     return of_rows(rows, numbers, notes=tuple(notes), words=lines[0][:100_000])
 
 

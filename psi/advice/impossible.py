@@ -25,9 +25,8 @@ def turns_zero(log: Log) -> Finding | None:
     if len(filled) == 0 or (loss < 0).any():
         return None
     zeros = np.flatnonzero(loss == 0)
-    zeros = zeros[zeros > filled[0]]  # some write 0 before they have a loss
     before = loss[filled[np.searchsorted(filled, zeros) - 1]]
-    zeros = zeros[before > SHARE * loss[filled[0]]]
+    zeros = zeros[before > SHARE * loss[0]]
     if len(zeros) == 0:
         return None
     first = zeros[0]

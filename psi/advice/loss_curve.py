@@ -31,9 +31,11 @@ def rising(log: Log, curve: Trend) -> Finding | None:
         return None
     begin, end = float(curve.at[first]), float(curve.at[last])
     low, high = curve.logged[[first, last]]
+    share = first == 0 and 0 <= s.min() and s.max() <= 1
     text = (
         f"The loss rises from {low:.3g} at {position(log, begin)} to {high:.3g} at "
-        f"{position(log, end)}{at_rates(curve.rate[first : last + 1])}: too high a rate there."
+        f"{position(log, end)}{at_rates(curve.rate[first : last + 1])}: too high a rate there"
+        f"{', unless this is an accuracy and no loss' if share else ''}."
     )
     return Finding("rate too high", text, (begin, end))
 
@@ -83,8 +85,7 @@ def overall(
     """
     s = curve.smooth
     loss = log.loss[usable(log)]
-    begin = loss[loss != 0][0] if loss.any() else 0.0  # some trainers log 0 in the first line
-    fell = f"from {begin:.3g} to {loss[-1]:.3g}"
+    fell = f"from {loss[0]:.3g} to {loss[-1]:.3g}"
     if _flat(curve):
         text = (
             f"The loss hardly moves, {fell} from beginning to end{at_rates(curve.rate)}. "
@@ -170,7 +171,8 @@ def _plateau(curve: Trend) -> int | None:
 def _at_plateau(log: Log, curve: Trend, first: int) -> Finding | None:
     """What to say of a plateau: the rate was cut before, too low a rate, or a noise floor.
 
-    None where nothing explains it and most of the fall was not early: a training may end so.
+    None where nothing explains it and it is no early one, or where the rate ends with it: a
+    training may end so.
     """
     s, rates = curve.smooth, curve.rate[first:]
     span = float(curve.at[first]), float(curve.at[-1])
@@ -189,4 +191,6 @@ def _at_plateau(log: Log, curve: Trend, first: int) -> Finding | None:
         text += " At a constant rate that is how its noise floor looks: cut the rate, and it will "
         return Finding("noise floor", text + "go on if that is what it is.", span)
     falls = np.flatnonzero(s - s[-1] > SHARE * curve.fall)
-    return Finding("plateau", text, span) if falls[-1:] < EARLY * len(s) else None
+    planned = first > len(s) / 2 and rates[-1] < 0.1 * np.nanmax(curve.rate)
+    early = bool(falls[-1:] < EARLY * len(s))
+    return Finding("plateau", text, span) if early and not planned else None

@@ -95,6 +95,14 @@ def of_rows(rows: Sequence[Mapping[str, Any]], lines: Sequence[int], **more: Any
     return Table(cells, lines, **more)
 
 
+def left_out(wrong: Sequence[str], most: float) -> list[str]:
+    """Notes of lines that are left out, by what is wrong with each; ValueError where many are."""
+    if len(wrong) > most:
+        raise ValueError(wrong[0])
+    more = [f"{len(wrong) - 3} more such lines left out"] * (len(wrong) > 3)
+    return [f"{each}, left out" for each in wrong[:3]] + more
+
+
 def count(number: int, noun: str) -> str:
     """A number of things in words, e.g. "1 line" or "1,200 lines"."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -6,7 +6,7 @@ loss's own noise, and the training loss does not rise with it.
 
 import numpy as np
 
-from psi.advice.findings import Finding, position
+from psi.advice.findings import Finding, not_finite_lines, position
 from psi.advice.log import Log
 from psi.advice.smoothing import MAX_LOSS, MIN_CORRELATION, SURE, Trend, trend_of
 from psi.advice.table import MIN_LINES, Values, count
@@ -21,16 +21,10 @@ TWICE = 2.0  # standard errors
 
 def validation_not_finite(log: Log) -> Finding | None:
     """Validation losses that are NaN or infinite."""
-    bad = np.flatnonzero(~np.isfinite(log.validation.value))
-    if len(bad) == 0:
+    if (seen := not_finite_lines(log, "validation loss", *log.validation)) is None:
         return None
-    begin, end = map(float, log.validation.at[bad[[0, -1]]])
-    text = (
-        f"The validation loss is not finite in {len(bad)} of "
-        f"{count(len(log.validation.at), 'line')}, first at {position(log, begin)}: the network "
-        "broke there, or the validation rows hold such values."
-    )
-    return Finding("validation not finite", text, (begin, end))
+    why = ": the network broke there, or the validation rows hold such values."
+    return Finding("validation not finite", seen[0] + why, seen[1])
 
 
 def validation_constant(log: Log) -> Finding | None:
