@@ -31,7 +31,7 @@ def rising(log: Log, curve: Trend) -> Finding | None:
         return None
     begin, end = float(curve.at[first]), float(curve.at[last])
     low, high = curve.logged[[first, last]]
-    share = first == 0 and 0 <= s.min() and s.max() <= 1
+    share = first == 0 and s.min() >= 0 and s.max() <= 1
     text = (
         f"The loss rises from {low:.3g} at {position(log, begin)} to {high:.3g} at "
         f"{position(log, end)}{at_rates(curve.rate[first : last + 1])}: too high a rate there"

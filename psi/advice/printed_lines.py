@@ -27,7 +27,7 @@ OUTSIDE = re.compile(rf"\b({'|'.join((*TRAIN, *HELD_OUT))})\b", re.IGNORECASE)
 QUIET = frozenset(("info", "debug", "is", "was", "at", "end", "this", "root", "log", "logger",
                    "value"))  # fmt: skip
 NUMERIC = b"0123456789.+-_"
-DIGITS = re.compile(r"[\d.+\-_]+")
+DIGITS = re.compile(r"([-+._]*\d[\d.+\-_]*)")
 EVERY = 1 << 14  # lines of which one hears
 MOST_OTHERS = 1000
 
@@ -82,8 +82,8 @@ def holds_losses(lines: Sequence[str]) -> bool:
 def read_printed(text: str, report: Report = silent) -> Table:
     """The lines of a printed log that hold a value; a row of the table each.
 
-    Lines of one print differ in their numbers alone. Of such lines the first is looked at, and all
-    are read by one regular expression.
+    Lines of one print differ in their numbers alone. Of such lines one is looked at, and all are
+    read by its regular expression.
     """
     lines = BREAK.split(text) if "\r" in text or "\b" in text else text.split("\n")
     if len(lines) > EVERY:
@@ -114,14 +114,15 @@ def read_printed(text: str, report: Report = silent) -> Table:
 
 def _values(lines: Sequence[str]) -> dict[str, Sequence[str | None]]:
     """The values in lines that differ in their numbers alone, by name."""
-    found = places(lines[0])
-    if len(lines) > 1 and found:
-        names = sorted(found, key=lambda name: found[name])
-        rows = _pattern(lines[0], [found[name] for name in names]).findall("\n".join(lines))
-        if len(rows) == len(lines):
-            columns = zip(*rows, strict=True) if len(names) > 1 else [rows]
-            return dict(zip(names, columns, strict=True))
-    each = [found, *map(places, lines[1:])]
+    line = max(lines[0], lines[-1], key=lambda line: len(places(line)))  # the first may say "-"
+    found = sorted(places(line).items(), key=lambda each: each[1])
+    if not found:
+        return {}
+    rows = _pattern(line, [span for _, span in found]).findall("\n".join(lines))
+    if len(rows) == len(lines):
+        columns = zip(*rows, strict=True) if len(found) > 1 else [rows]
+        return {name: column for (name, _), column in zip(found, columns, strict=True)}
+    each = [*map(places, lines)]
     return {
         name: [line[slice(*at[name])] if name in at else None
                for line, at in zip(lines, each, strict=True)]
@@ -134,7 +135,7 @@ def _pattern(line: str, spans: Sequence[tuple[int, int]]) -> re.Pattern[str]:
     text, begin = "", 0
     for first, last in [*spans, (len(line), len(line))]:
         for k, part in enumerate(DIGITS.split(line[begin:first])):
-            text += (DIGITS.pattern if k else "") + re.escape(part)
-        text += r"([-+.\w]+)" if last > first else ""
+            text += DIGITS.pattern[1:-1] if k % 2 else re.escape(part)
+        text += r"([-+.]*\w[-+.\w]*)" if last > first else ""
         begin = last
     return re.compile(f"^{text}$", re.MULTILINE | re.ASCII)

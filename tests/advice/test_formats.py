@@ -236,6 +236,15 @@ def test_a_split_that_a_line_names_is_that_of_its_loss() -> None:
     assert table.cells["epoch"] == [None, "1"]
 
 
+@pytest.mark.parametrize("none", ["-", "--", "n/a", "None", ".", "nan"])
+def test_kind_of_value_that_is_not_there_yet(none: str) -> None:
+    lines = [f"epoch {k} loss 1.{k} val_loss {0.5 if k % 4 == 3 else none}" for k in range(24)]
+    table = read_printed("\n".join(lines))
+    assert table.numbers("loss").values.tolist() == [float(f"1.{k}") for k in range(24)]
+    known = np.isfinite(table.numbers("val loss").values)
+    assert known.tolist() == [k % 4 == 3 for k in range(24)]
+
+
 def test_a_summary_at_the_end_is_no_loss_of_a_step(tmp_path: Path) -> None:
     """Hugging Face's trainer prints the mean of all losses once more, as train_loss."""
     of = training("healthy")
