@@ -69,14 +69,12 @@ def _no_collection() -> Iterator[None]:
 
 def _text(data: bytes) -> str:
     """UTF-8, or UTF-16 that says so, or else Latin-1 (a comment in an old code page)."""
-    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        try:
-            return data.decode("utf-16")
-        except UnicodeDecodeError as error:
-            raise ValueError(f"no text: {error}") from None
+    marked = data[:2] in (b"\xff\xfe", b"\xfe\xff")
     try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError:
+        return data.decode("utf-16" if marked else "utf-8-sig")
+    except UnicodeDecodeError as error:
+        if marked:
+            raise ValueError(f"no text: {error}") from None
         return data.decode("latin-1")
 
 

@@ -70,9 +70,7 @@ def no_floor(log: Log, curve: Trend | None) -> Finding | None:
     loss: Values = log.loss[usable(log)]
     first, last = loss[0], loss[-1]
     times = abs(last) / max(abs(first), 1.0)
-    one, two, three = (float(third.mean()) for third in np.array_split(curve.loss, 3))
-    share = (two - three) / (one - three) if one > three else 0.0
-    if times < FAR or share < (GOES_ON if times > VERY_FAR else AS_FAST):
+    if times < FAR or curve.late_share < (GOES_ON if times > VERY_FAR else AS_FAST):
         return None
     beside = f", {times:,.0f} times the size of the first, {first:.4g}" if abs(first) > 1 else ""
     text = (

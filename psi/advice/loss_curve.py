@@ -93,9 +93,7 @@ def overall(
             "psi.suggest_lr can tell."
         )
         return None if risen and risen.name == "rate too high" else Finding("rate too low", text)
-    one, two, three = (float(third.mean()) for third in np.array_split(curve.loss, 3))
-    share = (two - three) / (one - three) if one > three else 0.0
-    goes_on = two - three > 3 * curve.error_of_thirds
+    share, goes_on = curve.late_share, curve.late_fall > 3 * curve.error_of_thirds
     left = (s - s[-1]) / curve.fall  # thirds alone take a rate cut for an even fall
     if goes_on and share > SLOW and left[2 * len(s) // 3] > 0.25 * left[0] and s[-1] > 0.5 * s[0]:
         text = (
@@ -109,7 +107,9 @@ def overall(
         if found := _at_plateau(log, curve, first):
             return found
     if goes_on and share > STILL_FALLING and left[5 * len(s) // 6] > 0.05 * left[0]:
-        text = f"The loss still falls at the end, by {two - three:.2g} from the middle third of "
+        text = (
+            f"The loss still falls at the end, by {curve.late_fall:.2g} from the middle third of "
+        )
         text += "the log to the last"
         if validation_falls is False:
             text += ", but the validation loss does not: longer training may not help."

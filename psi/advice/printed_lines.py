@@ -44,15 +44,13 @@ def role(name: str) -> tuple[str, str] | None:
                     return None
                 if column not in ("loss", "validation"):  # "eval step 9: loss 0.3"
                     splits = [word for word in plain if word in (*TRAIN, *HELD_OUT)]
-                    return TITLES[column], splits[-1] if splits else ""
+                    return TITLES.get(column, column), splits[-1] if splits else ""
                 split = "val" if column == "validation" else "train" if TRAIN & set(known) else ""
                 return f"{split} loss".strip(), split
     return None
 
 
-TITLES = {
-    "rate": "lr", "gradient_norm": "grad norm", "epoch": "epoch", "step": "step",
-}  # fmt: skip
+TITLES = {"rate": "lr", "gradient_norm": "grad norm"}
 
 
 def places(line: str) -> dict[str, tuple[int, int]]:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from psi.advice.choosing import finite
 from psi.advice.column_names import HELD_OUT, TRAIN, parts, ranked, words
 from psi.advice.table import EMPTY, Table, of_rows
 
@@ -35,18 +36,19 @@ def of_one_run(table: Table, loss: str | None) -> Table:
     for name in [each for each in table.cells if each.lower() in RUNS]:
         own = table.texts(name)
         runs = [run for run in dict.fromkeys(own) if run not in EMPTY]
-        if len(runs) > 1:
-            rows = [k for k, run in enumerate(own) if run == runs[0]]
+        if 1 < len(runs) < len(own) / 2:
+            rows = [k for k, run in enumerate(own) if run == runs[0] or run in EMPTY]
             cells = {key: [column[k] for k in rows] for key, column in table.cells.items()}
             note = f"column {name!r} tells {len(runs)} runs apart: {runs[0]!r} is read"
             table = replace(table, lines=[table.lines[k] for k in rows], restarts=())
             table = _with(table, cells, note)
-    own = {name: name.rpartition(" - ")[0] for name in table.cells}
-    runs = list(dict.fromkeys(run for name, run in own.items() if run and ranked("loss", [name])))
+    of = {name: name.rpartition(" - ")[0] for name in table.cells}
+    losses = [name for name in of if ranked("loss", [name]) and finite(table, name)]
+    runs = list(dict.fromkeys(of[name] for name in losses if of[name]))
     if len(runs) < 2:
         return table
-    run = own.get(loss or "") or runs[0]
-    kept = {name: cells for name, cells in table.cells.items() if own[name] in (run, "")}
+    run = of.get(loss or "") or runs[0]
+    kept = {name: cells for name, cells in table.cells.items() if of[name] in (run, "")}
     return _with(table, kept, f"{len(runs)} runs: {run!r} is read; --loss names another's column")
 
 

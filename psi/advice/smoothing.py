@@ -65,6 +65,18 @@ class Trend(NamedTuple):
         return max(self.smooth[0] - self.smooth.min(), 0.2 * abs(self.smooth[0]), 1e-12)
 
     @property
+    def late_fall(self) -> float:
+        """How far the mean loss falls from the middle third of the log to the last."""
+        _, two, three = (float(third.mean()) for third in np.array_split(self.loss, 3))
+        return two - three
+
+    @property
+    def late_share(self) -> float:
+        """That over the fall from the first third to the last; 0 where there is none."""
+        one, _, three = (float(third.mean()) for third in np.array_split(self.loss, 3))
+        return self.late_fall / (one - three) if one > three else 0.0
+
+    @property
     def error_of_thirds(self) -> float:
         """Standard error of the difference between the means of the last two thirds."""
         third = len(self.at) // 3

@@ -131,5 +131,4 @@ def falls_on(log: Log) -> bool | None:
     curve = trend_of(log.validation)
     if curve is None:
         return None
-    _, two, three = (float(third.mean()) for third in np.array_split(curve.loss, 3))
-    return two - three > TWICE * curve.error_of_thirds
+    return curve.late_fall > TWICE * curve.error_of_thirds

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from psi.advice.choosing import Columns
 from psi.advice.diagnosis import diagnose
 from psi.advice.log import read_log
 from tests.advice.trainers import EPOCHS, TRAINERS, course
@@ -120,6 +121,24 @@ def test_kind_of_odd_log(name: str, seed: int, tmp_path: Path) -> None:
     assert f"lowest at {log.unit.lower()} {at}, {of.validation[lowest]:.4g}, and" in found.text
     if name.startswith("cut"):
         assert "no whole JSON: read up to its last whole entry" in log.notes
+
+
+def test_of_several_runs_one_is_read_or_that_of_the_loss_that_is_named(tmp_path: Path) -> None:
+    of = course("healthy", 0)
+    path = tmp_path / "log"
+    path.write_text(TRAINERS["wandb two runs"](of))
+    log = read_log(path)
+    np.testing.assert_allclose(log.loss, of.loss)
+    assert any(note.startswith("2 runs: 'dazzling-lake-3' is read") for note in log.notes)
+    other = read_log(path, Columns(loss="icy-sun-9 - train/loss"))
+    assert (len(other.loss), other.columns.validation) == (9, "icy-sun-9 - val/loss")
+    path.write_text(
+        "fold,epoch,loss\n"
+        + "".join(f"{fold},{k},{a + fold}\n" for fold in range(3) for k, a in enumerate(of.loss))
+    )
+    log = read_log(path)
+    np.testing.assert_allclose(log.loss, of.loss)
+    assert any("column 'fold' tells 3 runs apart: '0' is read" in note for note in log.notes)
 
 
 def test_a_validation_loss_that_is_always_nan_was_not_logged(tmp_path: Path) -> None:
