@@ -47,7 +47,7 @@ def never_beside(values: Values, other: Values) -> Mask:
 
 
 def validations_logged(validation: Numbers, logged: Mask) -> Mask:
-    """Which rows hold a validation loss; NaN in all or most rows, or between others, marks none.
+    """Which rows hold a validation loss; NaN in most rows, at first or between others marks none.
 
     Args:
         validation: the column; shape=(rows,).
@@ -64,6 +64,7 @@ def validations_logged(validation: Numbers, logged: Mask) -> Mask:
         nan &= ~logged
         written = written & ~(np.isnan(values) & logged)
     first, last = np.flatnonzero(finite)[[0, -1]]
+    written = written & ~(nan & (np.arange(len(values)) < first))
     rows = np.flatnonzero(written)
     gaps = np.diff(np.flatnonzero(finite[rows]))
     after = nan.copy()

@@ -19,13 +19,13 @@ from psi.progress import Report, silent
 PART = r"(?!(?:nan|inf|infinity)\b)[A-Za-z_][\w/.]*"
 NAME = rf"{PART}(?:[ \-]{PART}){{0,3}}"
 PAIR = re.compile(
-    rf"""({NAME})['"]?(?:\((\w+)\))?[\])]?\s*[:=]?\s*['"]?[\[(]*\s*({FLOAT})(?![\w%]|\.\w)""",
+    rf"""({NAME})['"]?(?:\((\w+)\))?[\])]?\s*[:=]?\s*['"]?(?:tensor|array)?[\[(]*\s*({FLOAT})(?![\w%]|\.\w)""",
     re.IGNORECASE,
 )
 BREAK = re.compile(r"\r?\n|[\r\x08]+")
 OUTSIDE = re.compile(rf"\b({'|'.join((*TRAIN, *HELD_OUT))})\b", re.IGNORECASE)
 QUIET = frozenset(("info", "debug", "is", "was", "at", "end", "this", "root", "log", "logger",
-                   "value"))  # fmt: skip
+                   "value", "tensor"))  # fmt: skip
 NUMERIC = b"0123456789.+-_"
 DIGITS = re.compile(r"([-+._]*\d[\d.+\-_]*)")
 EVERY = 1 << 14  # lines of which one hears

@@ -85,6 +85,7 @@ ODD: dict[str, Callable[[Training], str]] = {
     )[:-20],
     "YAML": plain("", "- epoch: {k}\n  train_loss: {a}\n  val_loss: {b}\n  lr: {c}"),
     "sentences": plain("", "Epoch {k} done. Loss was {a}. Validation loss is {b}. LR now {c}"),
+    "tensors": plain("", "Epoch {k}: loss tensor({a}, device='cuda:0') val loss: tensor({b})"),
     "best so far": plain("", "Train Loss: {a} | Val Loss: {b} | Best Val Loss: 0.1 | epoch {k}"),
     "drawn table": plain(
         "┏━━━━━━━┳━━━━━━━━━━━━┳━━━━━━━━━━┓\n┃ Epoch ┃ Train Loss ┃ Val Loss ┃\n"
@@ -141,9 +142,17 @@ def test_of_several_runs_one_is_read_or_that_of_the_loss_that_is_named(tmp_path:
     assert any("column 'fold' tells 3 runs apart: '0' is read" in note for note in log.notes)
 
 
-def test_a_validation_loss_that_is_always_nan_was_not_logged(tmp_path: Path) -> None:
+@pytest.mark.parametrize("first", [0, 5, EPOCHS])
+def test_a_validation_loss_that_is_nan_at_first_was_not_logged(first: int, tmp_path: Path) -> None:
+    of = course("healthy", 0)
+    lines = [
+        f"{k},{a},{b if k >= first else 'nan'}\n"
+        for k, a, b in zip(range(EPOCHS), *of[:2], strict=True)
+    ]
     path = tmp_path / "log"
-    path.write_text(plain("epoch,loss,val_loss\n", "{k},{a},nan")(course("healthy", 0)))
+    path.write_text("epoch,loss,val_loss\n" + "".join(lines))
     log = read_log(path)
     assert [each.name for each in diagnose(log)] == ["healthy"]
-    assert "val_loss is NaN in all lines: taken as not logged" in log.notes
+    assert log.validation.at.tolist() == [*range(first, EPOCHS)]
+    note = "val_loss is NaN in all lines: taken as not logged"
+    assert (note in log.notes) is (first == EPOCHS)
