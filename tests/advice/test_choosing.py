@@ -96,6 +96,13 @@ ODD: dict[str, Callable[[Training], str]] = {
         "+---+---+---+\n| epoch | loss | val_loss |\n+===+===+===+\n",
         "| {k} | {a} | {b} |\n+---+---+---+",
     ),
+    "ranks": plain("", "0: [rank0] epoch {k} train_loss {a} val_loss {b}"),
+    "epochs in lines of their own": plain(
+        "", "Epoch {k}/24\n----------\ntrain Loss: {a} Acc: 0.5\nval Loss: {b} Acc: 0.5\n"
+    ),
+    "JSON in a log": plain("", 'INFO main {{"epoch": {k}, "loss": {a}, "val_loss": {b}}}'),
+    "units in names": plain("epoch,loss [nats],val loss [nats],lr [1]\n", "{k},{a},{b},{c}"),
+    "capitals": plain("EPOCH,TRAIN_LOSS,VALID_LOSS,LR\n", "{k},{a},{b},{c}"),
     "text in cells": plain("epoch,loss,note,val_loss\n", '{k},{a},"fine, so far",{b}'),
     "comments between": plain("epoch,loss,val_loss\n", "# now, epoch {k}\n{k},{a},{b}"),
     "marks of none": plain("epoch,loss,val_loss,lr\n", "{k},{a},#na#,\n{k},#na#,{b},"),
