@@ -185,6 +185,7 @@ MILLION = {
     "numbers": ("step,loss,lr\n", "{k},{a:.6g},0.001\n"),
     "empty cells": ("step,loss,lr,val_loss\n", "{k},{a:.6g},,\n"),
     "JSON lines": ("", '{{"step": {k}, "loss": {a:.6g}, "lr": 0.001}}\n'),
+    "epochs": ("time,epoch,loss\n", "2024-05-01 10:00:00,{k},{a:.6g}\n"),
     "printed": ("", "step {k} loss {a:.6g} lr 0.001\n"),
 }
 
