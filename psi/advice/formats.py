@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from psi.advice.csv_log import WHOLE, read_csv
-from psi.advice.printed_lines import BREAK, holds_losses, read_printed
+from psi.advice.printed_lines import holds_losses, read_printed
 from psi.advice.table import Table, left_out, of_rows
 from psi.progress import Report, silent
 
@@ -202,8 +202,7 @@ def _is_json(text: str) -> bool:
 
 
 def _is_printed(text: str) -> bool:
-    lines: Sequence[str] = BREAK.split(text[:HEAD])
-    return holds_losses(lines)
+    return holds_losses(re.split("[\r\n\b]", text[:HEAD]))
 
 
 FORMATS = (

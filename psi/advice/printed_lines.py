@@ -22,7 +22,6 @@ PAIR = re.compile(
     rf"""({NAME})['"]?(?:\((\w+)\))?[\])]?\s*[:=]?\s*['"]?(?:tensor|array)?[\[(]*\s*({FLOAT})(?![\w%]|\.\w)""",
     re.IGNORECASE,
 )
-BREAK = re.compile(r"\r?\n|[\r\x08]+")
 OUTSIDE = re.compile(rf"\b({'|'.join((*TRAIN, *HELD_OUT))})\b", re.IGNORECASE)
 QUIET = frozenset(("info", "debug", "is", "was", "at", "end", "this", "root", "log", "logger",
                    "value", "tensor"))  # fmt: skip
@@ -83,7 +82,9 @@ def read_printed(text: str, report: Report = silent) -> Table:
     Lines of one print differ in their numbers alone. Of such lines one is looked at, and all are
     read by its regular expression.
     """
-    lines = BREAK.split(text) if "\r" in text or "\b" in text else text.split("\n")
+    if "\b" in text:  # a progress bar that steps back
+        text = re.sub("[\b]+", "\n", text)
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     if len(lines) > EVERY:
         report(0, len(lines), "")
     alike: dict[bytes, list[int]] = {}
