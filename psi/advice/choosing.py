@@ -38,7 +38,8 @@ def chosen(table: Table, wanted: Columns) -> Columns:
     others = {
         role.field: column(table, role.field, getattr(wanted, role.field)) for role in ROLES[2:]
     }
-    if others["validation"] is None and len(only := only_loss(table.cells, True)) == 1:
+    only = [name for name in only_loss(table.cells, True) if finite(table, name)]
+    if others["validation"] is None and len(only) == 1:
         others["validation"] = only[0]
     if loss not in table.cells:
         raise ValueError(f"no column {loss!r}; there are {list(table.cells)}")
@@ -53,14 +54,15 @@ def _loss_column(table: Table) -> str:
     if not usual:
         there = f"there are {list(table.cells)}"
         raise ValueError(f"no column is a loss: name one with --loss; {there}")
-    counts = {name: _finite(table, name) for name in usual}
+    counts = {name: finite(table, name) for name in usual}
     enough = [name for name in usual if counts[name] >= MIN_LINES]
     # The first by name, even if it holds what is no number: the user should hear of that.
     most = max(counts.values())
     return enough[0] if enough else usual[0] if most < 2 else max(usual, key=lambda n: counts[n])
 
 
-def _finite(table: Table, name: str) -> int:
+def finite(table: Table, name: str) -> int:
+    """How many finite numbers a column holds; 0 where it holds text."""
     try:
         return int(np.isfinite(table.numbers(name).values).sum())
     except ValueError:

@@ -29,7 +29,8 @@ NOT_A_RATE = frozenset((
     "warmup", "patience", "gamma", "momentum", "min", "max", "name", "final", "time",
 ))  # fmt: skip
 COUNTS = ("step", "steps", "iteration", "iterations", "iter", "iters", "itr", "it", "update",
-          "updates", "batch", "batches")  # fmt: skip
+          "updates", "timestep", "timesteps", "batch", "batches")  # fmt: skip
+COUNTED = {"trainer", "train", "global", "training", "num", "current", "total"}
 EPOCHS = ("epoch", "epochs", "ep")
 PARTS = frozenset((
     "box", "cls", "obj", "dfl", "seg", "pose", "kobj", "rle", "angle", "giou", "l", "sem",
@@ -114,8 +115,9 @@ def _update_ratio(all_words: Sequence[str]) -> Rank:
 
 
 def _count(all_words: Sequence[str], known: Sequence[str]) -> Rank:
+    all_words = all_words[all_words[:1] == ("time",) :]  # Stable Baselines': time/total_timesteps
     rest = [word for word in all_words if word in known]
-    others = set(all_words) - set(rest) - {"trainer", "train", "global", "training", "num"}
+    others = set(all_words) - set(rest) - COUNTED
     return (known.index(rest[0]), len(all_words)) if len(rest) == 1 and not others else None
 
 

@@ -10,11 +10,10 @@ import itertools
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from operator import itemgetter
 from typing import Any
 
-import numpy as np
-
-from psi.advice.table import FLOAT, Table, count
+from psi.advice.table import FLOAT, Table, count, left_out
 from psi.progress import Report, silent
 
 CHUNK = 1 << 16  # lines
@@ -22,10 +21,14 @@ HEAD = 100  # lines among which the header is looked for
 WHOLE = 20  # one line in so many may be broken
 NUMBER = re.compile(rf"[\[(]*\s*{FLOAT}\s*[\])]*", re.IGNORECASE)
 DECIMAL_COMMA = re.compile(r"(?<![\d.,])(-?\d+),(\d+(?:[eE][+-]?\d+)?)(?=[;\t\r\n]|$)")
+BARS = "│┃║"
+BOX = dict.fromkeys(range(0x2500, 0x2580), "-") | dict.fromkeys(map(ord, BARS), "|")
 
 
 def read_csv(text: str, report: Report = silent) -> Table:
     """The table in a text; ValueError says which line is not as wide as the header."""
+    if any(each in text for each in BARS):
+        text = text.translate(BOX)
     head = _head(text)
     delimiter, begin = _header(head)
     if delimiter in ";\t" and "." not in "".join(head[begin + 1 :]):
@@ -43,8 +46,7 @@ def read_csv(text: str, report: Report = silent) -> Table:
         body, begin = _after(body, 1), begin + 1
     if body.count(head[begin].strip()):  # of a run that was killed it may end a line
         body = re.sub(rf"(?<=[^\s#]){re.escape(head[begin].strip())}(?=\r?\n)", "\n\\g<0>", body)
-    if (table := _numbers_alone(body, names, delimiter, begin, report)) is None:
-        table = _rows(body, names, delimiter, begin + 1, report)
+    table = _rows(body, names, delimiter, begin + 2, report)
     return replace(table, notes=(*notes, *table.notes), words="\n".join(before))
 
 
@@ -118,70 +120,23 @@ def _different(names: Sequence[str]) -> None:
         raise ValueError(f"columns must have different names, got {twice[0]!r} twice")
 
 
-def _numbers_alone(
-    body: str, names: Sequence[str], delimiter: str, begin: int, report: Report
-) -> Table | None:
-    """A table in which every cell is a number, fast; None where it is not, or without pandas."""
-    if delimiter in " |" or body.count("\n") < CHUNK:
-        return None
+def _rows(body: str, names: list[str], delimiter: str, first: int, report: Report) -> Table:
+    """The rows of the table, in sections that each begin with a header; `first` is their line."""
+    sections, reader, total = _Sections(names), _cells(body, delimiter), body.count("\n") + 1
+    line = first
     try:
-        import pandas
-    except ImportError:
-        return None
-    total, parts = body.count("\n"), []
-    try:
-        chunks = pandas.read_csv(
-            io.StringIO(body), sep=delimiter, header=None, names=list(names), dtype=float,
-            na_values=[], keep_default_na=False, index_col=False,
-            skip_blank_lines=False, skipinitialspace=True, chunksize=CHUNK,
-        )  # fmt: skip
-        for part in chunks:
-            parts.append(part.to_numpy())
-            report(min(len(parts) * CHUNK, total), total, "")
-    except (ValueError, pandas.errors.ParserError, pandas.errors.ParserWarning):
-        return None
-    values = np.concatenate(parts)
-    lines = range(begin + 2, begin + 2 + len(values))
-    cells: dict[str, Any] = {name: values[:, k] for k, name in enumerate(names)}
-    return Table(cells, lines)
-
-
-def _rows(body: str, names: list[str], delimiter: str, lines: int, report: Report) -> Table:
-    """The rows of the table, in sections that each begin with a header."""
-    sections, rows, numbers, broken = _Sections(names), [], [], []
-    reader, total = _cells(body, delimiter), body.count("\n") + 1
-    known = {name for name in names if name}
-    probe = next(k for k, name in enumerate(names) if name)
-    try:
-        for k, row in enumerate(reader, 1):
-            line = lines + getattr(reader, "line_num", k)
-            if k % CHUNK == 0:
-                report(k, total, "")
-                sections.add(rows, numbers)
-                rows, numbers = [], []
-            if len(row) == len(names) + 1 and not row[-1]:  # a delimiter ends each line
-                row.pop()
-            if len(row) == len(names) and row[probe].strip() not in known:
-                rows.append(row)
-                numbers.append(line)
-            elif not any(map(str.strip, row)) or row[0].lstrip().startswith("#"):
-                continue
-            elif len({cell.strip() for cell in row} & known) > len(known) / 2:
-                sections.add(rows, numbers)
-                rows, numbers = [], []
-                names = sections.begin([cell.strip() for cell in row])
-                probe = next(k for k, name in enumerate(names) if name)
-                known |= {name for name in names if name}
-            elif not _is_rule(delimiter.join(row)):
-                broken.append((line, len(row), len(names)))
+        while rows := list(itertools.islice(reader, CHUNK)):
+            sections.add(rows, line)
+            line += len(rows)
+            if total > CHUNK:
+                report(min(line - first, total), total, "")
     except csv.Error as error:
         raise ValueError(f"no CSV file: {error}") from None
-    sections.add(rows, numbers)
-    if total > CHUNK:
-        report(total, total, "")
-    cut = bool(broken) and broken[-1][0] == lines + total and not body.endswith("\n")
-    notes = _broken(broken, len(sections.lines), cut)
-    return sections.table((*notes, *sections.notes))
+    cut = not body.endswith("\n") and [each[0] for each in sections.broken][-1:] == [line - 1]
+    notes = _broken(sections.broken, len(sections.lines), cut)
+    if again := len(sections.restarts):
+        notes.append(f"the header stands again {count(again, 'time')}: a resumed run")
+    return Table(sections.cells, sections.lines, tuple(sections.restarts), tuple(notes))
 
 
 def _broken(broken: list[tuple[int, int, int]], rows: int, cut: bool) -> list[str]:
@@ -190,36 +145,63 @@ def _broken(broken: list[tuple[int, int, int]], rows: int, cut: bool) -> list[st
     if cut:
         line, cells, names = broken.pop()
         notes = [f"line {line}, the last, is cut ({cells} of {names} cells): left out"]
-    if broken and len(broken) > rows / WHOLE:
-        line, cells, names = broken[0]
-        raise ValueError(f"line {line}: {cells} cells under {names} names")
-    notes += [f"line {line}: {cells} cells under {names} names, left out"
-              for line, cells, names in broken[:3]]  # fmt: skip
-    return notes + [f"{len(broken) - 3} more such lines left out"] * (len(broken) > 3)
+    wrong = [f"line {line}: {cells} cells under {names} names" for line, cells, names in broken]
+    return notes + left_out(wrong, rows / WHOLE)
 
 
 class _Sections:
     """Columns that grow by the sections of a file, whose headers may differ."""
 
     def __init__(self, names: list[str]) -> None:
-        self.names, self.lines, self.restarts, self.notes = names, [], [], []
-        self.cells: dict[str, list[Any]] = {name: [] for name in names}
+        self.lines: list[int] = []
+        self.restarts: list[int] = []
+        self.broken: list[tuple[int, int, int]] = []  # line, cells, names
+        self.cells: dict[str, list[Any]] = {}
+        self.known: set[str] = set()
+        self._begin(names)
 
-    def begin(self, names: list[str]) -> list[str]:
+    def add(self, rows: list[list[str]], line: int) -> None:
+        """Add rows of any kind, the first from that line."""
+        if self._plain(rows):
+            return self._extend(rows, range(line, line + len(rows)))
+        kept: list[list[str]] = []
+        numbers: list[int] = []
+        for number, row in enumerate(rows, line):
+            names = self.names
+            if len(row) == len(names) + 1 and not row[-1]:  # a delimiter ends each line
+                row.pop()
+            if not any(map(str.strip, row)) or row[0].lstrip().startswith("#"):
+                continue
+            if len({cell.strip() for cell in row} & self.known) > len(self.known) / 2:
+                self._extend(kept, numbers)
+                kept, numbers = [], []
+                self.restarts.append(len(self.lines))
+                self._begin([cell.strip() for cell in row])
+            elif len(row) == len(names):
+                kept.append(row)
+                numbers.append(number)
+            elif not _is_rule("".join(row)):
+                self.broken.append((number, len(row), len(names)))
+        self._extend(kept, numbers)
+
+    def _begin(self, names: list[str]) -> None:
         _different(names)
         self.names = names
-        self.restarts.append(len(self.lines))
+        self.known |= {name for name in names if name}
+        self.probe = next(k for k, name in enumerate(names) if name)
         for name in names:
             self.cells.setdefault(name, [None] * len(self.lines))
-        return names
 
-    def add(self, rows: list[list[str]], numbers: list[int]) -> None:
+    def _plain(self, rows: list[list[str]]) -> bool:
+        """Whether all rows are as wide as the header, and none a header or a comment."""
+        if {*map(len, rows)} != {len(self.names)}:
+            return False
+        probed = set(map(str.strip, map(itemgetter(self.probe), rows)))
+        no_comment = "#" not in "".join(map(itemgetter(0), rows))
+        return no_comment and probed.isdisjoint(self.known)
+
+    def _extend(self, rows: list[list[str]], numbers: Sequence[int]) -> None:
         columns = dict(zip(self.names, zip(*rows, strict=True), strict=True)) if rows else {}
         for name, cells in self.cells.items():
             cells.extend(columns.get(name, [None] * len(rows)))
         self.lines.extend(numbers)
-
-    def table(self, notes: Sequence[str]) -> Table:
-        again = f"the header stands again {count(len(self.restarts), 'time')}: a resumed run"
-        notes = (*notes, *([again] if self.restarts else []))
-        return Table(self.cells, self.lines, tuple(self.restarts), notes)

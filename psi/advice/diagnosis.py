@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+
 from psi.advice.choosing import Columns
 from psi.advice.findings import Finding, above_initial_loss, jumps, not_finite, update_ratio
 from psi.advice.gradient_and_rate import (
@@ -84,7 +86,9 @@ def diagnose(
         found.append(Finding("too short", f"{few}, of {MIN_LINES} it could."))
     elif not impossible:
         risen = rising(log, curve) or jumps(log)
-        found += [risen, *rate_cuts(log, curve), overall(log, curve, risen, falls_on(log))]
+        found += [risen, *rate_cuts(log, curve)]
+        if np.isfinite(log.loss[-1]):  # else it broke, and what it was like before is no matter
+            found.append(overall(log, curve, risen, falls_on(log)))
     findings = [each for each in found if each is not None]
     if others or not_finite(log):
         findings = [each for each in findings if each.name not in GOOD]

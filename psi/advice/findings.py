@@ -48,16 +48,26 @@ def at_rates(rates: Values) -> str:
 
 def not_finite(log: Log) -> Finding | None:
     """Losses that are NaN or infinite."""
-    bad = np.flatnonzero(~np.isfinite(log.loss))
-    if len(bad) == 0:
+    if (seen := not_finite_lines(log, "loss", log.at, log.loss)) is None:
         return None
-    begin, end = map(float, log.at[bad[[0, -1]]])
-    text = (
-        f"The loss is not finite in {len(bad)} of {count(len(log.loss), 'line')}, first at "
-        f"{position(log, begin)}{at_rates(log.rate[bad[:1]])}. The rate is too high there, unless "
+    text, span = seen
+    text += (
+        f"{at_rates(log.rate[~np.isfinite(log.loss)][:1])}. The rate is too high there, unless "
         "the data holds such values: lower it before that point, or warm up."
     )
-    return Finding("rate too high", text, (begin, end))
+    return Finding("rate too high", text, span)
+
+
+def not_finite_lines(
+    log: Log, title: str, at: Values, value: Values
+) -> tuple[str, tuple[float, float]] | None:
+    """In how many lines a quantity is NaN or infinite, in words, and from where to where."""
+    bad = np.flatnonzero(~np.isfinite(value))
+    if len(bad) == 0:
+        return None
+    begin, end = map(float, at[bad[[0, -1]]])
+    lines = f"{len(bad)} of {count(len(value), 'line')}"
+    return f"The {title} is not finite in {lines}, first at {position(log, begin)}", (begin, end)
 
 
 def above_initial_loss(log: Log, initial_loss: float | None) -> Finding | None:

@@ -6,7 +6,6 @@ YOLO's results.csv (CSV); Hugging Face's trainer_state.json, Keras's history, Te
 """
 
 import gc
-import itertools
 import json
 import re
 import sys
@@ -16,13 +15,16 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from psi.advice.csv_log import WHOLE, read_csv
-from psi.advice.printed_lines import BREAK, holds_losses, read_printed
-from psi.advice.table import Table, of_rows
+from psi.advice.printed_lines import holds_losses, read_printed
+from psi.advice.table import Table, left_out, of_rows
 from psi.progress import Report, silent
 
 BLOCK = 1 << 14  # lines parsed at once
 HEAD = 4000  # characters by which a printed log is known
-CONTROL = re.compile("[\x00-\x07\x0e-\x1a\x1c-\x1f]")  # in no log; tabs and colours may be
+TOKEN = re.compile(r'"(?:\\.|[^"\\])*"|[{}\[\]]')  # of JSON: a string or what encloses
+CLOSES = {"{": "}", "[": "]"}
+ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")  # colours
+CONTROL = [chr(k) for k in (*range(8), *range(14, 27), *range(28, 32))]  # in no log
 
 
 class Format(NamedTuple):
@@ -43,8 +45,9 @@ def read_table(path: Path, report: Report = silent) -> Table:
     """
     data = sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
     text = _text(data).rstrip("\0")
-    if found := CONTROL.search(text):
-        raise ValueError(f"no text: a byte {ord(found[0])} at {found.start()}")
+    text = ANSI.sub("", text)
+    if found := [text.index(each) for each in CONTROL if each in text]:
+        raise ValueError(f"no text: a byte {ord(text[min(found)])} at {min(found)}")
     if not text.strip():
         raise ValueError("is empty")
     text = text if "\n" in text else text.replace("\r", "\n")  # of a progress bar, too
@@ -66,63 +69,82 @@ def _no_collection() -> Iterator[None]:
 
 def _text(data: bytes) -> str:
     """UTF-8, or UTF-16 that says so, or else Latin-1 (a comment in an old code page)."""
-    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        try:
-            return data.decode("utf-16")
-        except UnicodeDecodeError as error:
-            raise ValueError(f"no text: {error}") from None
+    marked = data[:2] in (b"\xff\xfe", b"\xfe\xff")
     try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError:
+        return data.decode("utf-16" if marked else "utf-8-sig")
+    except UnicodeDecodeError as error:
+        if marked:
+            raise ValueError(f"no text: {error}") from None
         return data.decode("latin-1")
 
 
 def _json(text: str, report: Report) -> Table:
     """One JSON document: entries of a list, or columns that are lists."""
     del report
+    notes = ["lines are entries of JSON"]
     try:
         found = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"no whole JSON: {error}") from None
-    entries = found
-    if isinstance(found, dict):
-        entries = found.get("log_history", found)
-        named = [each for each in found.values() if isinstance(each, list)]
-        lists = [each for each in named if each and isinstance(each[0], dict)]
-        if isinstance(entries, dict):
-            entries = _columns(entries) or (lists[0] if len(lists) == 1 else [])
-    if not isinstance(entries, list):
-        entries = []
-    if entries and all(isinstance(each, list) and len(each) == 3 for each in entries):
-        names: list[Any] = ["Wall time", "Step", "Value"]
-        entries = [dict(zip(names, each, strict=True)) for each in entries]
+        if (found := _object(_closed(text))) is None:
+            raise ValueError(f"no whole JSON: {error}") from None
+        notes.append("no whole JSON: read up to its last whole entry")
+    entries: list[Any] = found if isinstance(found, list) else _entries(found)
+    if all(isinstance(each, list) and len(each) == 3 for each in entries):
+        entries = [dict(zip(("Wall time", "Step", "Value"), each, strict=True)) for each in entries]
     rows = [_flat(each) for each in entries if isinstance(each, dict)]
     if not rows:
         raise ValueError("JSON, but no log: neither entries with names nor columns of numbers")
-    return of_rows(rows, range(1, len(rows) + 1), notes=("lines are entries of JSON",))
+    return of_rows(rows, range(1, len(rows) + 1), notes=tuple(notes))
 
 
-def _columns(found: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Rows of a document of columns, {"loss": [2.0, 1.0]}: Keras's history, or pandas's."""
-    inner = found.get("history", found)
-    found = inner if isinstance(inner, dict) else found
-    found = {k: list(v.values()) if isinstance(v, dict) else v for k, v in found.items()}
-    columns = {
-        name: cells for name, cells in found.items()
-        if isinstance(cells, list) and not any(isinstance(cell, dict) for cell in cells)
-    }  # fmt: skip
-    rows = itertools.zip_longest(*columns.values())
-    return [dict(zip(columns, row, strict=True)) for row in rows]
+def _closed(text: str) -> str:
+    """A JSON document that was cut, closed after the last whole entry of its lists."""
+    within: list[str] = []
+    end, closing = 0, ""
+    for match in TOKEN.finditer(text):
+        if match[0] in CLOSES:
+            within.append(CLOSES[match[0]])
+        elif within and match[0] == within[-1]:
+            within.pop()
+            lists = within.count("]")
+            if within and (not lists or (lists == 1 and within[-1] == "]")):
+                end, closing = match.end(), "".join(reversed(within))
+    return text[:end] + closing
+
+
+def _entries(found: Any) -> list[Any]:
+    """The entries of a document: its longest list of them, a mapping of them, or columns."""
+    if not isinstance(found, dict):
+        return []
+    flat = _flat(found)
+    lists = [each for each in flat.values() if isinstance(each, list)]
+    if entries := max(
+        (each for each in lists if each and type(each[0]) is dict), key=len, default=[]
+    ):
+        return entries
+    alike = {re.sub(r"\d+", "", name) for name in found}
+    if len(found) > len(alike) == 1 and all(isinstance(each, dict) for each in found.values()):
+        return [{"epoch": int(re.sub(r"\D", "", k)), **each} for k, each in found.items()]
+    columns = {k.removeprefix("history/"): v for k, v in flat.items() if isinstance(v, list)}
+    most = max(map(len, columns.values()), default=0)
+    rows: list[dict[str, Any]] = [dict.fromkeys(columns) for _ in range(most)]
+    for name, cells in columns.items():  # a value an epoch stands at the end of its steps
+        every = most // len(cells) if cells and most % len(cells) == 0 else 1
+        for k, cell in enumerate(cells, 1):
+            rows[k * every - 1][name] = cell
+    return rows
 
 
 def _flat(entry: Mapping[str, Any], before: str = "") -> dict[str, Any]:
-    """{"train": {"loss": 1}} as {"train/loss": 1}."""
+    """{"train": {"loss": 1}} as {"train/loss": 1}; pandas's {"loss": {"0": 1}} as a list."""
     flat: dict[str, Any] = {}
     for name, value in entry.items():
-        if isinstance(value, dict):
-            flat |= _flat(value, f"{before}{name}/")
-        else:
+        if not isinstance(value, dict):
             flat[before + name] = value
+        elif value and all(key.isdigit() and type(each) is not dict for key, each in value.items()):
+            flat[before + name] = list(value.values())
+        else:
+            flat |= _flat(value, f"{before}{name}/")
     return flat
 
 
@@ -144,10 +166,8 @@ def _json_lines(text: str, report: Report) -> Table:
             report(min(begin + BLOCK, len(lines)), len(lines), "")
     cut = bool(broken) and broken[-1] == len(lines)
     notes = [f"line {broken.pop()}, the last, is cut: left out"] if cut else []
-    if len(broken) > max(len(rows) / WHOLE, 1):
-        raise ValueError(f"line {broken[0]} is no JSON object")
-    notes += [f"line {k} is no JSON object: left out" for k in broken[:3]]
-    notes += [f"{len(broken) - 3} more such lines left out"] * (len(broken) > 3)
+    wrong = [f"line {k} is no JSON object" for k in broken]
+    notes += left_out(wrong, max(len(rows) / WHOLE, 1))
     return of_rows(rows, numbers, notes=tuple(notes), words=lines[0][:100_000])
 
 
@@ -182,8 +202,7 @@ def _is_json(text: str) -> bool:
 
 
 def _is_printed(text: str) -> bool:
-    lines: Sequence[str] = BREAK.split(text[:HEAD])
-    return holds_losses(lines)
+    return holds_losses(re.split("[\r\n\b]", text[:HEAD]))
 
 
 FORMATS = (

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from psi.advice.findings import NEAR, Finding, local_median, position
+from psi.advice.findings import NEAR, Finding, local_median, not_finite_lines, position
 from psi.advice.log import Log
 from psi.advice.table import MIN_LINES, count
 
@@ -12,21 +12,14 @@ SPIKE = 10.0  # times the median of the lines near it
 
 def gradients_not_finite(log: Log) -> Finding | None:
     """Gradient norms that are NaN or infinite."""
-    at, norm = log.gradient_norm
-    bad = np.flatnonzero(~np.isfinite(norm))
-    if len(bad) == 0:
+    if (seen := not_finite_lines(log, "gradient norm", *log.gradient_norm)) is None:
         return None
-    begin, end = map(float, at[bad[[0, -1]]])
-    text = (
-        f"The gradient norm is not finite in {len(bad)} of {count(len(at), 'line')}, first at "
-        f"{position(log, begin)}: "
-    )
-    text += (
+    why = (
         "it stays so to the end, the run broke there. Lower the rate or look at the data before it."
-        if bad[-1] == len(at) - 1
+        if not np.isfinite(log.gradient_norm.value[-1])
         else "mixed precision leaves out such steps; if they are many, lower the rate."
     )
-    return Finding("gradients not finite", text, (begin, end))
+    return Finding("gradients not finite", f"{seen[0]}: {why}", seen[1])
 
 
 def gradients_zero(log: Log) -> Finding | None:

@@ -25,9 +25,8 @@ def turns_zero(log: Log) -> Finding | None:
     if len(filled) == 0 or (loss < 0).any():
         return None
     zeros = np.flatnonzero(loss == 0)
-    zeros = zeros[zeros > filled[0]]  # some write 0 before they have a loss
     before = loss[filled[np.searchsorted(filled, zeros) - 1]]
-    zeros = zeros[before > SHARE * loss[filled[0]]]
+    zeros = zeros[before > SHARE * loss[0]]
     if len(zeros) == 0:
         return None
     first = zeros[0]
@@ -71,9 +70,7 @@ def no_floor(log: Log, curve: Trend | None) -> Finding | None:
     loss: Values = log.loss[usable(log)]
     first, last = loss[0], loss[-1]
     times = abs(last) / max(abs(first), 1.0)
-    one, two, three = (float(third.mean()) for third in np.array_split(curve.loss, 3))
-    share = (two - three) / (one - three) if one > three else 0.0
-    if times < FAR or share < (GOES_ON if times > VERY_FAR else AS_FAST):
+    if times < FAR or curve.late_share < (GOES_ON if times > VERY_FAR else AS_FAST):
         return None
     beside = f", {times:,.0f} times the size of the first, {first:.4g}" if abs(first) > 1 else ""
     text = (

@@ -22,9 +22,10 @@ from psi.advice.merging import (
     validations_logged,
 )  # fmt: skip
 from psi.advice.optimizer_named import optimizer_named
-from psi.advice.reshaping import reshaped
+from psi.advice.reshaping import of_one_run, reshaped
 from psi.advice.table import Numbers, Table, Values, count
 from psi.progress import Report, silent
+from psi.schedulers.kin import Found
 
 
 class Series(NamedTuple):
@@ -56,7 +57,7 @@ class Log(NamedTuple):
     """Validation loss; empty where there is none."""
     gradient_norm: Series = Series()
     """Norm of the gradient; empty where there is none."""
-    optimizer: str | None = None
+    optimizer: Found | None = None
     """The optimizer that the log names."""
     notes: tuple[str, ...] = ()
     """What the reader decided, a sentence each."""
@@ -96,7 +97,7 @@ def read_log(path: Path, columns: Columns | None = None, report: Report = silent
     """
     wanted = columns or Columns()
     try:
-        table = reshaped(read_table(path, report))
+        table = reshaped(of_one_run(read_table(path, report), wanted.loss))
         log = _log(table, chosen(table, wanted))
     except ValueError as error:
         raise ValueError(f"{name_of(path)}: {error}") from None
@@ -147,6 +148,8 @@ def _log(table: Table, names: Columns) -> Log:
         "validation": validations_logged(number["validation"], logged),
         "gradient_norm": gradient.logged & ~never_beside(gradient.values, number["loss"].values),
     }
+    if names.validation and number["validation"].logged.any() and not measured["validation"].any():
+        notes.append(f"{names.validation} is NaN in all lines: taken as not logged")
     series = {}
     for field, rows in measured.items():
         where = positions(at, own, rows, logged)

@@ -16,6 +16,7 @@ SURE_OF_ONE = 3.5  # standard errors, where one position is looked at and not th
 SHARE = 0.1  # of the whole fall: what counts as a rise
 STILL = 0.03  # of the whole fall and of what is left: a smaller fall is none
 NOTHING_LEFT, LITTLE = 0.02, 0.9  # of the first loss
+EARLY = 0.25  # of the log: with nine tenths of the fall in it, any plateau is a finding
 # The last third's share of the fall over the last two: a half where the fall is even.
 STILL_FALLING, SLOW = 0.3, 0.375
 
@@ -30,9 +31,11 @@ def rising(log: Log, curve: Trend) -> Finding | None:
         return None
     begin, end = float(curve.at[first]), float(curve.at[last])
     low, high = curve.logged[[first, last]]
+    share = first == 0 and s.min() >= 0 and s.max() <= 1
     text = (
         f"The loss rises from {low:.3g} at {position(log, begin)} to {high:.3g} at "
-        f"{position(log, end)}{at_rates(curve.rate[first : last + 1])}: too high a rate there."
+        f"{position(log, end)}{at_rates(curve.rate[first : last + 1])}: too high a rate there"
+        f"{', unless this is an accuracy and no loss' if share else ''}."
     )
     return Finding("rate too high", text, (begin, end))
 
@@ -82,8 +85,7 @@ def overall(
     """
     s = curve.smooth
     loss = log.loss[usable(log)]
-    begin = loss[loss != 0][0] if loss.any() else 0.0  # some trainers log 0 in the first line
-    fell = f"from {begin:.3g} to {loss[-1]:.3g}"
+    fell = f"from {loss[0]:.3g} to {loss[-1]:.3g}"
     if _flat(curve):
         text = (
             f"The loss hardly moves, {fell} from beginning to end{at_rates(curve.rate)}. "
@@ -91,9 +93,7 @@ def overall(
             "psi.suggest_lr can tell."
         )
         return None if risen and risen.name == "rate too high" else Finding("rate too low", text)
-    one, two, three = (float(third.mean()) for third in np.array_split(curve.loss, 3))
-    share = (two - three) / (one - three) if one > three else 0.0
-    goes_on = two - three > 3 * curve.error_of_thirds
+    share, goes_on = curve.late_share, curve.late_fall > 3 * curve.error_of_thirds
     left = (s - s[-1]) / curve.fall  # thirds alone take a rate cut for an even fall
     if goes_on and share > SLOW and left[2 * len(s) // 3] > 0.25 * left[0] and s[-1] > 0.5 * s[0]:
         text = (
@@ -102,10 +102,14 @@ def overall(
         )
         return Finding("rate too low", text)
     if (first := _plateau(curve)) is not None:
-        before_a_rise = risen and risen.span and curve.at[first] < risen.span[1]
-        return None if before_a_rise else _at_plateau(log, curve, first)
+        if risen and risen.span and curve.at[first] < risen.span[1]:
+            return None
+        if found := _at_plateau(log, curve, first):
+            return found
     if goes_on and share > STILL_FALLING and left[5 * len(s) // 6] > 0.05 * left[0]:
-        text = f"The loss still falls at the end, by {two - three:.2g} from the middle third of "
+        text = (
+            f"The loss still falls at the end, by {curve.late_fall:.2g} from the middle third of "
+        )
         text += "the log to the last"
         if validation_falls is False:
             text += ", but the validation loss does not: longer training may not help."
@@ -164,8 +168,12 @@ def _plateau(curve: Trend) -> int | None:
     return None if goes_on and _ordered(curve.loss[first:], 1.99) else first
 
 
-def _at_plateau(log: Log, curve: Trend, first: int) -> Finding:
-    """What to say of a plateau: the rate was cut before, too low a rate, or a noise floor."""
+def _at_plateau(log: Log, curve: Trend, first: int) -> Finding | None:
+    """What to say of a plateau: the rate was cut before, too low a rate, or a noise floor.
+
+    None where nothing explains it and it is no early one, or where the rate ends with it: a
+    training may end so.
+    """
     s, rates = curve.smooth, curve.rate[first:]
     span = float(curve.at[first]), float(curve.at[-1])
     noise = float(np.median(curve.noise[first:]))
@@ -182,4 +190,7 @@ def _at_plateau(log: Log, curve: Trend, first: int) -> Finding:
     if rates.max() < 1.5 * rates.min() and noise > 0.2 * STILL * curve.fall:
         text += " At a constant rate that is how its noise floor looks: cut the rate, and it will "
         return Finding("noise floor", text + "go on if that is what it is.", span)
-    return Finding("plateau", text, span)
+    falls = np.flatnonzero(s - s[-1] > SHARE * curve.fall)
+    planned = first > len(s) / 2 and rates[-1] < 0.1 * np.nanmax(curve.rate)
+    early = bool(falls[-1:] < EARLY * len(s))
+    return Finding("plateau", text, span) if early and not planned else None

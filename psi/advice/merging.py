@@ -47,7 +47,7 @@ def never_beside(values: Values, other: Values) -> Mask:
 
 
 def validations_logged(validation: Numbers, logged: Mask) -> Mask:
-    """Which rows hold a validation loss; NaN in most rows, or between others, is a mark of none.
+    """Which rows hold a validation loss; NaN in most rows, at first or between others marks none.
 
     Args:
         validation: the column; shape=(rows,).
@@ -56,12 +56,15 @@ def validations_logged(validation: Numbers, logged: Mask) -> Mask:
     values = validation.values
     finite, written = np.isfinite(values), validation.logged
     nan = written & np.isnan(values)
-    if not finite.any() or not nan.any():
+    if not nan.any():
         return written
+    if not finite.any():
+        return written & ~nan
     if not (finite & logged).any():  # lines of their own: NaN in a line of training is a mark
         nan &= ~logged
         written = written & ~(np.isnan(values) & logged)
     first, last = np.flatnonzero(finite)[[0, -1]]
+    written = written & ~(nan & (np.arange(len(values)) < first))
     rows = np.flatnonzero(written)
     gaps = np.diff(np.flatnonzero(finite[rows]))
     after = nan.copy()

@@ -9,22 +9,26 @@ import re
 from collections.abc import Sequence
 from functools import lru_cache
 
+import numpy as np
+from numpy.typing import NDArray
+
 from psi.advice.column_names import HELD_OUT, RANKS, TRAIN, words
-from psi.advice.table import FLOAT, Table, of_rows
+from psi.advice.table import FLOAT, Table
 from psi.progress import Report, silent
 
-NAME = r"[A-Za-z_][\w/.]*(?:[ \-][A-Za-z_][\w/.]*){0,3}"
+PART = r"(?!(?:nan|inf|infinity)\b)[A-Za-z_][\w/.]*"
+NAME = rf"{PART}(?:[ \-]{PART}){{0,3}}"
 PAIR = re.compile(
-    rf"""({NAME})['"]?(?:\((\w+)\))?[\])]?\s*[:=]?\s*['"]?[\[(]*\s*({FLOAT})(?![\w.%])""",
+    rf"""({NAME})['"]?(?:\((\w+)\))?[\])]?\s*[:=]?\s*['"]?(?:tensor|array)?[\[(]*\s*({FLOAT})(?![\w%]|\.\w)""",
     re.IGNORECASE,
 )
-TOKEN = re.compile(rf"(?<![\w.])({FLOAT})(?![\w.%])", re.IGNORECASE)
-ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
-BREAK = re.compile(r"\r?\n|[\r\x08]+")
 OUTSIDE = re.compile(rf"\b({'|'.join((*TRAIN, *HELD_OUT))})\b", re.IGNORECASE)
-QUIET = frozenset(("info", "debug", "is", "was", "at", "end", "this", "root", "log", "logger"))
-EVERY = 1 << 16  # lines between reports
-MOST_SHAPES = 10_000
+QUIET = frozenset(("info", "debug", "is", "was", "at", "end", "this", "root", "log", "logger",
+                   "value", "tensor"))  # fmt: skip
+NUMERIC = b"0123456789.+-_"
+DIGITS = re.compile(r"([-+._]*\d[\d.+\-_]*)")
+EVERY = 1 << 14  # lines of which one hears
+MOST_OTHERS = 1000
 
 
 @lru_cache(maxsize=4096)
@@ -37,20 +41,20 @@ def role(name: str) -> tuple[str, str] | None:
             if RANKS[column](known) is not None:
                 if any(word in ("best", "per", "max", "min", "eta") for word in plain[:k]):
                     return None
+                if column not in ("loss", "validation"):  # "eval step 9: loss 0.3"
+                    splits = [word for word in plain if word in (*TRAIN, *HELD_OUT)]
+                    return TITLES.get(column, column), splits[-1] if splits else ""
                 split = "val" if column == "validation" else "train" if TRAIN & set(known) else ""
-                is_loss = column in ("loss", "validation")
-                return f"{split} loss".strip() if is_loss else TITLES[column], split
+                return f"{split} loss".strip(), split
     return None
 
 
-TITLES = {
-    "rate": "lr", "gradient_norm": "grad norm", "epoch": "epoch", "step": "step",
-}  # fmt: skip
+TITLES = {"rate": "lr", "gradient_norm": "grad norm"}
 
 
-def places(line: str) -> dict[str, int]:
-    """Where the values in a line begin: of epoch, step, loss, val loss, lr and grad norm."""
-    found: dict[str, int] = {}
+def places(line: str) -> dict[str, tuple[int, int]]:
+    """Where the values in a line stand: of epoch, step, loss, val loss, lr and grad norm."""
+    found: dict[str, tuple[int, int]] = {}
     begin, split = 0, ""
     for match in PAIR.finditer(line):
         known = role(match[1])
@@ -59,11 +63,11 @@ def places(line: str) -> dict[str, int]:
         column, own = known
         if begin < match.start() and (outside := OUTSIDE.findall(line, begin, match.start())):
             split = outside[-1].lower()
-        split = (match[2] or split).lower()  # Epoch(val) [1]
+        split = (match[2] or (own if "loss" not in column else "") or split).lower()
         begin = match.end()
         if column == "loss" and not own and split in HELD_OUT:
             column = "val loss"
-        found.setdefault(column, match.start(3))
+        found.setdefault(column, match.span(3))
     return found
 
 
@@ -73,27 +77,64 @@ def holds_losses(lines: Sequence[str]) -> bool:
 
 
 def read_printed(text: str, report: Report = silent) -> Table:
-    """The lines of a printed log that hold a value; a row of the table each."""
-    lines = BREAK.split(ANSI.sub("", text))
-    rows, numbers, others = [], [], []
-    shapes: dict[tuple[str, ...], tuple[tuple[str, int], ...]] = {}
-    for k, line in enumerate(lines, 1):
-        if k % EVERY == 0:
-            report(k, len(lines), "")
-        pieces = TOKEN.split(line)
-        shape = tuple(pieces[::2])  # lines of one print differ in their numbers alone
-        if shape not in shapes:
-            if len(shapes) > MOST_SHAPES:
-                shapes.clear()
-            begins = {match.start(): j for j, match in enumerate(TOKEN.finditer(line))}
-            found = places(line).items()
-            shapes[shape] = tuple((name, 2 * begins[at] + 1) for name, at in found if at in begins)
-        if known := shapes[shape]:
-            rows.append({name: pieces[j] for name, j in known})
-            numbers.append(k)
-        elif len(others) < 1000:
-            others.append(line)
-    report(len(lines), len(lines), "") if len(lines) > EVERY else None
-    filled = sum(map(bool, map(str.strip, lines)))
-    notes = (f"printed lines: {len(rows):,} of {filled:,} hold a value",)
-    return of_rows(rows, numbers, notes=notes, words="\n".join(others))
+    """The lines of a printed log that hold a value; a row of the table each.
+
+    Lines of one print differ in their numbers alone. Of such lines one is looked at, and all are
+    read by its regular expression.
+    """
+    if "\b" in text:  # a progress bar that steps back
+        text = re.sub("[\b]+", "\n", text)
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    if len(lines) > EVERY:
+        report(0, len(lines), "")
+    alike: dict[bytes, list[int]] = {}
+    for k, key in enumerate("\n".join(lines).encode().translate(None, NUMERIC).split(b"\n")):
+        alike.setdefault(key, []).append(k)
+    cells: dict[str, NDArray[np.object_]] = {}
+    others: list[str] = []
+    done = 0
+    for group in alike.values():
+        values = _values([lines[k] for k in group])
+        for name, column in values.items():
+            cells.setdefault(name, np.full(len(lines), None))[group] = column
+        if not values and len(others) < MOST_OTHERS:
+            others.append(lines[group[0]])
+        done += len(group)
+        if len(lines) > EVERY and (len(group) > EVERY or done == len(lines)):
+            report(done, len(lines), "")
+    filled = np.zeros(len(lines), bool)
+    for column in cells.values():
+        filled |= column != None  # noqa: E711  (of each cell)
+    rows = np.flatnonzero(filled)
+    note = f"printed lines: {len(rows):,} of {sum(map(bool, map(str.strip, lines))):,} hold a value"
+    columns = {name: column[rows].tolist() for name, column in cells.items()}
+    return Table(columns, (rows + 1).tolist(), notes=(note,), words="\n".join(others))
+
+
+def _values(lines: Sequence[str]) -> dict[str, Sequence[str | None]]:
+    """The values in lines that differ in their numbers alone, by name."""
+    line = max(lines[0], lines[-1], key=lambda line: len(places(line)))  # the first may say "-"
+    found = sorted(places(line).items(), key=lambda each: each[1])
+    if not found:
+        return {}
+    rows = _pattern(line, [span for _, span in found]).findall("\n".join(lines))
+    if len(rows) == len(lines):
+        columns = zip(*rows, strict=True) if len(found) > 1 else [rows]
+        return {name: column for (name, _), column in zip(found, columns, strict=True)}
+    each = [*map(places, lines)]
+    return {
+        name: [line[slice(*at[name])] if name in at else None
+               for line, at in zip(lines, each, strict=True)]
+        for name in dict.fromkeys(name for at in each for name in at)
+    }  # fmt: skip
+
+
+def _pattern(line: str, spans: Sequence[tuple[int, int]]) -> re.Pattern[str]:
+    """Matches lines that differ from this one in their numbers; groups are those at the spans."""
+    text, begin = "", 0
+    for first, last in [*spans, (len(line), len(line))]:
+        for k, part in enumerate(DIGITS.split(line[begin:first])):
+            text += DIGITS.pattern[1:-1] if k % 2 else re.escape(part)
+        text += r"([-+.]*\w[-+.\w]*)" if last > first else ""
+        begin = last
+    return re.compile(f"^{text}$", re.MULTILINE | re.ASCII)

@@ -14,6 +14,7 @@ from psi.law.law import Law
 from psi.schedulers import host
 
 PERIODS = 50  # of a log that does not say what an epoch is
+MOST_PERIODS = 2000  # of a log of more epochs, several are a period
 
 
 class Replay(NamedTuple):
@@ -41,7 +42,8 @@ def replay_log(
     """Ask a law for its rates along a log. The losses stay: under other rates they would differ.
 
     A decision period is an epoch of the log, the first one numbered 0 or 1. Where the log counts
-    steps alone it is `steps_per_epoch` of them, or else a fiftieth of the log.
+    steps alone it is `steps_per_epoch` of them, or else a fiftieth of the log. Of more than
+    MOST_PERIODS epochs, so many are a period that there are no more periods than that.
 
     Args:
         log: what `read_log` returned.
@@ -70,12 +72,16 @@ def replay_log(
         ((5,), True)
     """
     period = _periods(log, steps_per_epoch)
-    begins = np.flatnonzero(np.diff(period, prepend=period[0] - 1))
-    budget = int(period[-1]) + 1 if epochs is None else epochs
-    clock = Clock(law, budget, initial_loss, scale=scale, parameters=parameters)
-    if budget <= period[-1]:
-        most = int(period[-1]) + 1
+    most = int(period[-1]) + 1
+    budget = most if epochs is None else epochs
+    joined = -(-len(np.unique(period)) // MOST_PERIODS)  # epochs of a period
+    settings = {"scale": scale, "parameters": parameters}
+    periods = -(-budget // joined) if joined > 1 else budget
+    clock = Clock(law, periods, initial_loss, **settings)
+    if budget < most:
         raise ValueError(f"epochs must be those of the log, {most}, or more, got {epochs}")
+    period = period // joined
+    begins = np.flatnonzero(np.diff(period, prepend=period[0] - 1))
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "psi: epoch", UserWarning)  # the diagnosis reports it
         rates = _rates(clock, np.split(log.loss, begins[1:]), period[begins])

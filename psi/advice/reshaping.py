@@ -10,10 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from psi.advice.choosing import finite
 from psi.advice.column_names import HELD_OUT, TRAIN, parts, ranked, words
 from psi.advice.table import EMPTY, Table, of_rows
 
 SPLITS = ("mode", "phase", "split", "stage", "subset", "set", "partition")
+RUNS = ("run", "run_id", "run_name", "run name", "experiment", "trial", "fold", "seed")
 TAGS = ("tag", "metric", "name", "key", "variable")
 
 
@@ -22,6 +24,32 @@ def reshaped(table: Table) -> Table:
     for rule in RULES:
         table = rule(table)
     return table
+
+
+def of_one_run(table: Table, loss: str | None) -> Table:
+    """The table with one of the runs that it holds: wandb's columns, or a column that names them.
+
+    Args:
+        table: a log's.
+        loss: the column that was asked for; its run is kept, or else the first.
+    """
+    for name in [each for each in table.cells if each.lower() in RUNS]:
+        own = table.texts(name)
+        runs = [run for run in dict.fromkeys(own) if run not in EMPTY]
+        if 1 < len(runs) < len(own) / 2:
+            rows = [k for k, run in enumerate(own) if run == runs[0] or run in EMPTY]
+            cells = {key: [column[k] for k in rows] for key, column in table.cells.items()}
+            note = f"column {name!r} tells {len(runs)} runs apart: {runs[0]!r} is read"
+            table = replace(table, lines=[table.lines[k] for k in rows], restarts=())
+            table = _with(table, cells, note)
+    of = {name: name.rpartition(" - ")[0] for name in table.cells}
+    losses = [name for name in of if ranked("loss", [name]) and finite(table, name)]
+    runs = list(dict.fromkeys(of[name] for name in losses if of[name]))
+    if len(runs) < 2:
+        return table
+    run = of.get(loss or "") or runs[0]
+    kept = {name: cells for name, cells in table.cells.items() if of[name] in (run, "")}
+    return _with(table, kept, f"{len(runs)} runs: {run!r} is read; --loss names another's column")
 
 
 def _by_tag(table: Table) -> Table:
@@ -46,7 +74,7 @@ def _by_tag(table: Table) -> Table:
 def _by_split(table: Table) -> Table:
     """Lines of training and of validation."""
     for name in table.cells:
-        if name.lower() not in SPLITS or isinstance(table.cells[name], np.ndarray):
+        if name.lower() not in SPLITS:
             continue
         splits = table.texts(name)
         there = set(splits) - EMPTY

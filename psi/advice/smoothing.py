@@ -65,6 +65,18 @@ class Trend(NamedTuple):
         return max(self.smooth[0] - self.smooth.min(), 0.2 * abs(self.smooth[0]), 1e-12)
 
     @property
+    def late_fall(self) -> float:
+        """How far the mean loss falls from the middle third of the log to the last."""
+        _, two, three = (float(third.mean()) for third in np.array_split(self.loss, 3))
+        return two - three
+
+    @property
+    def late_share(self) -> float:
+        """That over the fall from the first third to the last; 0 where there is none."""
+        one, _, three = (float(third.mean()) for third in np.array_split(self.loss, 3))
+        return self.late_fall / (one - three) if one > three else 0.0
+
+    @property
     def error_of_thirds(self) -> float:
         """Standard error of the difference between the means of the last two thirds."""
         third = len(self.at) // 3
@@ -76,8 +88,16 @@ class Trend(NamedTuple):
 
 
 def usable(log: Log) -> NDArray[np.bool_]:
-    """Which lines have a loss that can be computed with: finite and not absurdly large."""
-    return np.abs(log.loss) < MAX_LOSS
+    """Which lines have a loss that can be computed with."""
+    return _usable(log.loss)
+
+
+def _usable(loss: Values) -> NDArray[np.bool_]:
+    """Finite, not absurdly large, and no 0 before the first loss, which some trainers log."""
+    fine = np.abs(loss) < MAX_LOSS
+    if loss.any():
+        fine[: int(np.argmax(loss != 0))] = False
+    return fine
 
 
 def trend(log: Log) -> Trend | None:
@@ -91,11 +111,10 @@ def trend_of(series: Series) -> Trend | None:
 
 
 def _trend(at: Values, loss: Values, rate: Values) -> Trend | None:
-    fine = np.abs(loss) < MAX_LOSS
+    fine = _usable(loss)
     at, loss, rate = at[fine], loss[fine], rate[fine]
     if len(loss) < MIN_LINES:
         return None
-    # Some trainers log 0 in the first line, before they have a loss.
     start = max(float(np.median(loss[: max(len(loss) // 50, 1)])), float(np.median(loss[:5])))
     size = max(abs(start), float(np.ptp(np.quantile(loss, [0.25, 0.75]))), 1e-300)
     begins = np.linspace(0, len(loss), min(len(loss), BINS) + 1).astype(int)[:-1]

@@ -3,6 +3,9 @@
 What a cell may hold: a number, a number in brackets (`[0.1]`, `tensor(0.1)`), nothing, or text.
 """
 
+import contextlib
+import itertools
+import operator
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,7 +16,7 @@ from numpy.typing import NDArray
 
 Values = NDArray[np.float64]
 MIN_LINES = 8  # with a finite loss: a trend needs as many
-EMPTY = frozenset(("", "none", "null", "na", "n/a", "no log", "-", "--"))
+EMPTY = frozenset(("", "none", "null", "na", "n/a", "no log", "-", "--", "#na#", "#n/a", "<na>"))
 FLOAT = r"[+-]?(?:(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|nan|inf(?:inity)?)"
 WRAPPED = re.compile(rf"(?:[\w.]+\([\[(]*|[\[(]+)\s*({FLOAT})\s*[,\])].*", re.IGNORECASE)
 
@@ -31,7 +34,7 @@ class Table:
     """What a log file holds, before it is known which columns are which."""
 
     cells: Mapping[str, Sequence[Any]]
-    """Cells by name of column, of text or of values; a float array where all are numbers."""
+    """Cells by name of column, of text or of values."""
     lines: Sequence[int]
     """Number of each row's line in the file."""
     restarts: tuple[int, ...] = ()
@@ -54,20 +57,17 @@ class Table:
 
 
 def _numbers(cells: Sequence[Any], lines: Sequence[int], name: str) -> Numbers:
-    if isinstance(cells, np.ndarray):
-        return Numbers(cells, np.ones(len(cells), bool))
-    try:
-        # None and "" are neither true nor 0.
+    with contextlib.suppress(ValueError, TypeError):
+        values = np.fromiter(map(float, cells), float, len(cells))
+        return Numbers(values, np.ones(len(cells), bool))
+    with contextlib.suppress(ValueError, TypeError):  # None and "" are neither true nor 0
         values = np.array([float(cell) if cell or cell == 0 else np.nan for cell in cells], float)
-        logged = ~np.isnan(values)
-        for k in np.flatnonzero(~logged).tolist():
-            logged[k] = bool(cells[k])
-    except (ValueError, TypeError):
-        pairs = zip(cells, lines, strict=True)
-        found = [number(cell, f"line {line}: {name}") for cell, line in pairs]
-        values = np.array([np.nan if each is None else each for each in found], float)
-        logged = np.array([each is not None for each in found], bool)
-    return Numbers(values, logged)
+        filled = np.fromiter(map(bool, cells), bool, len(cells))
+        return Numbers(values, filled | (values == 0))
+    pairs = zip(cells, lines, strict=True)
+    found = [number(cell, f"line {line}: {name}") for cell, line in pairs]
+    values = np.array([np.nan if each is None else each for each in found], float)
+    return Numbers(values, np.array([each is not None for each in found], bool))
 
 
 def number(cell: Any, what: str) -> float | None:
@@ -86,8 +86,21 @@ def number(cell: Any, what: str) -> float | None:
 
 def of_rows(rows: Sequence[Mapping[str, Any]], lines: Sequence[int], **more: Any) -> Table:
     """A table of rows that each name their cells."""
-    names = dict.fromkeys(name for row in rows for name in row)
-    return Table({name: [row.get(name) for row in rows] for name in names}, lines, **more)
+    cells: dict[str, list[Any]] = {}
+    for name in dict.fromkeys(itertools.chain.from_iterable(rows)):
+        try:
+            cells[name] = list(map(operator.itemgetter(name), rows))
+        except KeyError:
+            cells[name] = [row.get(name) for row in rows]
+    return Table(cells, lines, **more)
+
+
+def left_out(wrong: Sequence[str], most: float) -> list[str]:
+    """Notes of lines that are left out, by what is wrong with each; ValueError where many are."""
+    if len(wrong) > most:
+        raise ValueError(wrong[0])
+    more = [f"{len(wrong) - 3} more such lines left out"] * (len(wrong) > 3)
+    return [f"{each}, left out" for each in wrong[:3]] + more
 
 
 def count(number: int, noun: str) -> str:

@@ -6,7 +6,7 @@ loss's own noise, and the training loss does not rise with it.
 
 import numpy as np
 
-from psi.advice.findings import Finding, position
+from psi.advice.findings import Finding, not_finite_lines, position
 from psi.advice.log import Log
 from psi.advice.smoothing import MAX_LOSS, MIN_CORRELATION, SURE, Trend, trend_of
 from psi.advice.table import MIN_LINES, Values, count
@@ -15,22 +15,16 @@ SHARE = 0.1  # of the fall: what counts as a rise
 FEW, MUCH, SOME = 3, 0.25, 0.15  # rises in a row and the share risen, where validations are few
 MANY = 20  # validations: their trend can be estimated
 SURE_OF_FEW = 5.5  # standard errors, which few validations show badly
-UNSURE = 3.5  # standard errors: worth a sentence
+UNSURE, HINT = 3.5, 1.0  # standard errors: worth a sentence; while the training loss falls on
 TWICE = 2.0  # standard errors
 
 
 def validation_not_finite(log: Log) -> Finding | None:
     """Validation losses that are NaN or infinite."""
-    bad = np.flatnonzero(~np.isfinite(log.validation.value))
-    if len(bad) == 0:
+    if (seen := not_finite_lines(log, "validation loss", *log.validation)) is None:
         return None
-    begin, end = map(float, log.validation.at[bad[[0, -1]]])
-    text = (
-        f"The validation loss is not finite in {len(bad)} of "
-        f"{count(len(log.validation.at), 'line')}, first at {position(log, begin)}: the network "
-        "broke there, or the validation rows hold such values."
-    )
-    return Finding("validation not finite", text, (begin, end))
+    why = ": the network broke there, or the validation rows hold such values."
+    return Finding("validation not finite", seen[0] + why, seen[1])
 
 
 def validation_constant(log: Log) -> Finding | None:
@@ -52,8 +46,9 @@ def overfitting(log: Log, curve: Trend | None) -> Finding | None:
     if len(value) < 2:
         return None
     lowest = int(np.argmin(value))
-    sure = _rises(trend_of(log.validation), value)
     training = _training(log, curve, float(at[lowest]))
+    unsure = HINT if training == "falls on" else UNSURE
+    sure = _rises(trend_of(log.validation), value, unsure)
     if sure is None or training is None:
         return None
     best, end = position(log, at[lowest]), position(log, at[-1])
@@ -73,7 +68,7 @@ def overfitting(log: Log, curve: Trend | None) -> Finding | None:
     return Finding("overfitting", text, (float(at[lowest]), float(at[-1])))
 
 
-def _rises(curve: Trend | None, value: Values) -> bool | None:
+def _rises(curve: Trend | None, value: Values, unsure: float) -> bool | None:
     """Whether it is sure that the end is above the lowest; None where nothing rises."""
     lowest = int(np.argmin(value))
     if curve is not None and len(value) >= MANY:
@@ -81,7 +76,7 @@ def _rises(curve: Trend | None, value: Values) -> bool | None:
         first = int(np.argmin(s))
         risen = s[-1] - s[first]
         errors = SURE * float(risen) / max(curve.sure(first, -1), 1e-300)
-        if risen < SHARE * curve.fall or errors < UNSURE:
+        if risen < SHARE * curve.fall or errors < unsure:
             return None
         return errors > SURE
     many = len(value) >= MIN_LINES
@@ -92,7 +87,7 @@ def _rises(curve: Trend | None, value: Values) -> bool | None:
         return True
     enough = 1 if len(value) < 5 else FEW if many else 2
     some = rises >= enough and share > (MUCH if many else SOME)
-    return False if some or (many and _risen_at_the_end(value, UNSURE)) else None
+    return False if some or (many and _risen_at_the_end(value, unsure)) else None
 
 
 def _risen_at_the_end(value: Values, errors: float) -> bool:
@@ -106,7 +101,8 @@ def _risen_at_the_end(value: Values, errors: float) -> bool:
     noise = float(np.median(np.abs(np.diff(value, 2)))) / (0.6745 * np.sqrt(6))
     noise *= np.sqrt((1 + MIN_CORRELATION) / (1 - MIN_CORRELATION))
     rise = float(value[-3:].mean()) - low
-    return rise > max(errors * noise * np.sqrt(2 / 3), SHARE * abs(low), SHARE * (value[0] - low))
+    share = SHARE * min(errors / UNSURE, 1.0)
+    return rise > max(errors * noise * np.sqrt(2 / 3), SHARE * abs(low), share * (value[0] - low))
 
 
 def _training(log: Log, curve: Trend | None, since: float) -> str | None:
@@ -135,5 +131,4 @@ def falls_on(log: Log) -> bool | None:
     curve = trend_of(log.validation)
     if curve is None:
         return None
-    _, two, three = (float(third.mean()) for third in np.array_split(curve.loss, 3))
-    return two - three > TWICE * curve.error_of_thirds
+    return curve.late_fall > TWICE * curve.error_of_thirds

@@ -42,7 +42,7 @@ class DiagnoseCommand:
     """What Ψ is asked of: the law for your optimizer (psi laws), or a law file. None: the law of
     the optimizer that the log names, else adam."""
     out: Path | None = None
-    """The picture, a PNG. None: the log's name with .diagnosis.png, in this folder."""
+    """A picture to draw as well, a PNG."""
     columns: Annotated[Columns, tyro.conf.OmitArgPrefixes] = field(default_factory=Columns)
     """Names of columns, where the usual ones are not in use."""
     epochs: int | None = None
@@ -60,10 +60,8 @@ class DiagnoseCommand:
 
     def run(self) -> Any:
         """Do it; what --json prints."""
-        stem = "log" if str(self.log) == "-" else self.log.stem
-        picture = self.out or Path(f"{stem}.diagnosis.png")
-        if picture.suffix.lower() != ".png":
-            raise ValueError(f"the picture is a PNG: its name must end in .png, got {picture}")
+        if self.out is not None and self.out.suffix.lower() != ".png":
+            raise ValueError(f"the picture is a PNG: its name must end in .png, got {self.out}")
         if self.law is not None:
             psi.load(self.law)  # a wrong name is told before a long log is read
         with _late_bar("reading") as report:
@@ -76,23 +74,25 @@ class DiagnoseCommand:
             words = f"Ψ ({name}, T = {along.epochs}) along these losses: {comparison(along)}."
             if (log.loss <= 0).any():
                 words += " Ψ knows positive losses only: it takes others as the lowest it has seen."
-        from psi.report.diagnosis import diagnosis_figure
+        if self.out is not None:
+            from psi.report.diagnosis import diagnosis_figure
 
-        diagnosis_figure(log, trend(log), found, along, name, picture)
+            diagnosis_figure(log, trend(log), found, along, name, self.out)
         if not self.json:
             notes = [*log.notes, *([why] if why else [])]
             _say_all(f"{name_of(self.log)}: {count(len(log.loss), 'line')}", notes, found, words)
-            print(f"picture: {picture}")
+            if self.out is not None:
+                print(f"picture: {self.out}")
         rates = [("at", along.at), ("rates", along.law_rate)] if along else []
         return {
             "log": str(self.log), "lines": len(log.loss), "counted_in": log.unit,
             "columns": asdict(log.columns), "notes": list(log.notes),
-            "optimizer": log.optimizer, "findings": as_json(found),
+            "optimizer": log.optimizer and log.optimizer.said, "findings": as_json(found),
             "psi": {
                 "law": name, "why": why, "epochs": along and along.epochs, "words": words,
                 **{key: values.tolist() for key, values in rates},
             },
-            "picture": str(picture),
+            "picture": None if self.out is None else str(self.out),
         }  # fmt: skip
 
     def _replayed(self, log: Log, law: psi.Law) -> Replay:

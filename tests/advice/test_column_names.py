@@ -89,23 +89,27 @@ def test_kind_of_cell_that_is_no_number(cell: object) -> None:
     [
         (["lr-Adam"], "", "Adam", "adam"),
         (["lr-AdamW/pg1"], "", "AdamW", "adam"),
-        (["train/lr-SGD"], "", "SGD", "sgd"),
-        (["lr-SGD", "lr-SGD-momentum"], "", "SGD with momentum", "momentum"),
-        (["lr"], "optimizer: SGD(lr=0.1, momentum=0.9)", "SGD with momentum", "momentum"),
-        (["lr"], "optimizer=sgd, momentum=0.0", "sgd", "sgd"),
+        (["train/lr-SGD"], "", "SGD(momentum=0)", "sgd"),
+        (["lr-SGD", "lr-SGD-momentum"], "", "SGD(momentum=0.9)", "momentum"),
+        (["lr"], "optimizer: SGD(lr=0.1, momentum=0.9)", "SGD(momentum=0.9)", "momentum"),
+        (["lr"], "optimizer=sgd, momentum=0.0", "sgd(momentum=0)", "sgd"),
+        (["lr"], "SGD(lr=0.1, momentum=0.5)", "SGD(momentum=0.5)", None),
+        (["lr"], "Adam (lr: 2e-4, betas: (0.5, 0.999))", "Adam(betas=(0.5, 0.999))", None),
+        (["lr"], "--optim adamw_torch --seed 1", "adamw", "adam"),
         (["lr"], "Using AdamW", "AdamW", "adam"),
-        (["lr-Lion"], "", "Lion", "adam"),
-        (["lr"], "seed 3", None, "adam"),
+        (["lr-Lion"], "", "Lion", None),
+        (["lr"], "seed 3", None, None),
     ],
 )
 def test_kind_of_optimizer_that_a_log_names(
-    names: list[str], text: str, optimizer: str | None, law: str
+    names: list[str], text: str, optimizer: str | None, law: str | None
 ) -> None:
     table = Table({name: [] for name in names}, [], words=text)
-    assert optimizer_named(table) == optimizer
-    name, why = law_for(optimizer)
-    assert name == law
-    assert ("assumed" in why) is (optimizer in (None, "Lion"))
+    found = optimizer_named(table)
+    assert (found and found.said) == optimizer
+    name, why = law_for(found)
+    assert name == (law or "adam")
+    assert ("assumed" in why) is (law is None)
 
 
 def test_rows_that_name_their_cells() -> None:

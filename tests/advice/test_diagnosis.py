@@ -88,7 +88,6 @@ def test_a_file_is_read_and_diagnosed(tmp_path: Path) -> None:
 # Cases that users brought
 
 CASES = Path(__file__).parents[1] / "cases"
-ADVICE = ("train for longer", "nothing wrong", "cut the rate", "Lower the rate", "lower it")
 
 
 def case(name: str, file: str = "log.csv") -> tuple[Log, list[Finding]]:
@@ -138,7 +137,7 @@ def test_case_diagnose_nan_for_empty() -> None:
     log, found = case("nan_for_empty")
     assert (len(log.loss), len(log.validation.at)) == (30, 30)
     assert np.isfinite([*log.loss, *log.validation.value]).all()
-    assert not any(words in each.text for each in found for words in ADVICE)
+    assert [each.name for each in found] == ["healthy"]
 
 
 def test_case_diagnose_one_epoch_lightning() -> None:
@@ -155,7 +154,7 @@ def test_case_diagnose_overfit() -> None:
 
 def test_case_diagnose_rate_lion() -> None:
     log, _ = case("rate_lion", "metrics.csv")
-    assert (log.columns.rate, log.optimizer) == ("lr-Lion", "Lion")
+    assert (log.columns.rate, log.optimizer) == ("lr-Lion", ("Lion", None))
     assert set(log.rate) == {1e-4, 1e-5}
 
 

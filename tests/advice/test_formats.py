@@ -236,6 +236,15 @@ def test_a_split_that_a_line_names_is_that_of_its_loss() -> None:
     assert table.cells["epoch"] == [None, "1"]
 
 
+@pytest.mark.parametrize("none", ["-", "--", "n/a", "None", ".", "nan"])
+def test_kind_of_value_that_is_not_there_yet(none: str) -> None:
+    lines = [f"epoch {k} loss 1.{k} val_loss {0.5 if k % 4 == 3 else none}" for k in range(24)]
+    table = read_printed("\n".join(lines))
+    assert table.numbers("loss").values.tolist() == [float(f"1.{k}") for k in range(24)]
+    known = np.isfinite(table.numbers("val loss").values)
+    assert known.tolist() == [k % 4 == 3 for k in range(24)]
+
+
 def test_a_summary_at_the_end_is_no_loss_of_a_step(tmp_path: Path) -> None:
     """Hugging Face's trainer prints the mean of all losses once more, as train_loss."""
     of = training("healthy")
@@ -252,13 +261,10 @@ def test_tags_that_come_one_after_the_other_are_put_side_by_side(tmp_path: Path)
     assert (table.cells["loss"], table.cells["lr"]) == (["1", "2", "3"], ["5", "6", "7"])
 
 
-def test_a_long_table_of_numbers_is_the_same_read_either_way() -> None:
-    """Pandas reads tens of thousands of lines; an empty cell prevents that."""
-    rng = np.random.default_rng(0)
-    rows = [f"{k},{loss!r}" for k, loss in enumerate(rng.normal(size=70_000).tolist())]
-    fast = read_csv("step,loss\n" + "\n".join(rows) + "\n")
-    slow = read_csv("step,loss\n" + "\n".join([*rows, "70000,"]) + "\n")
-    assert isinstance(fast.cells["loss"], np.ndarray)
-    assert not isinstance(slow.cells["loss"], np.ndarray)
-    np.testing.assert_array_equal(fast.numbers("loss").values, slow.numbers("loss").values[:-1])
-    assert fast.lines[69_999] == slow.lines[69_999] == 70_001
+def test_a_long_table_is_the_same_with_a_header_in_it() -> None:
+    """Blocks of rows alone are taken as they are; others are looked at row by row."""
+    rows = [f"{k},{loss!r}" for k, loss in enumerate(np.random.default_rng(0).random(70_000))]
+    plain = read_csv("step,loss\n" + "\n".join(rows) + "\n")
+    again = read_csv("step,loss\n" + "\n".join([*rows[:9], "step,loss", *rows[9:]]) + "\n")
+    assert plain.cells == again.cells
+    assert (plain.lines[69_999], again.lines[69_999], again.restarts) == (70_001, 70_002, (9,))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from psi.advice.log import Log
-from psi.advice.replay import comparison, replay_log
+from psi.advice.replay import MOST_PERIODS, comparison, replay_log
 from psi.law.law import Law
 from tests.advice.logs import log_of
 from tests.schedulers.drivers import clock_rates
@@ -21,6 +21,14 @@ def test_rates_along_a_log_of_epochs_are_the_clock_s(formula: Law) -> None:
     assert along.epochs == 5
     longer = replay_log(log_of(losses), formula, epochs=9)
     np.testing.assert_allclose(longer.law_rate, clock_rates(formula, losses, 9)[:-1])
+
+
+def test_of_very_many_epochs_several_are_a_period(formula: Law) -> None:
+    losses = 2.0 * np.exp(-np.arange(MOST_PERIODS) / 500) + 0.1
+    along = replay_log(log_of(np.repeat(losses, 3)), formula, initial_loss=2.5)
+    alone = replay_log(log_of(losses), formula, initial_loss=2.5)
+    np.testing.assert_allclose(along.law_rate, alone.law_rate, rtol=1e-12)
+    assert (along.epochs, along.at.tolist()) == (3 * MOST_PERIODS, [*range(0, 3 * MOST_PERIODS, 3)])
 
 
 @pytest.mark.parametrize(

@@ -75,6 +75,25 @@ def test_of_a_validation_loss_that_does_not_rise_nobody_is_told_that_it_overfits
     assert unsure <= 9  # 3 %: it says that it is not sure
 
 
+@pytest.mark.parametrize("lines", [8, 10, 12, 14])
+def test_of_few_noisy_validations_that_rise_it_is_said_that_they_do(lines: int) -> None:
+    """Lowest at 0.3 of the log, then a rise by 0.28 to 1.4, with noise of 3 to 10 %.
+
+    Of 120 draws 93 % or more are told to overfit or to rise. The threshold was chosen
+    on seeds 7 and 8.
+    """
+    rng, t, told = np.random.default_rng(909), np.arange(lines) / lines, 0
+    for slope in (0.4, 0.8, 2.0):
+        for draw in range(40):
+            level = (0.03, 0.06, 0.1)[draw % 3]
+            validation = 1.5 * np.exp(-t / 0.1) + 0.3 + slope * np.maximum(t - 0.3, 0)
+            validation *= 1 + level * rng.normal(size=lines)
+            loss = 2 * np.exp(-t / 0.3) * (1 + 0.03 * rng.normal(size=lines))
+            found = names(with_validation(loss, validation))
+            told += bool(found & {"overfitting", "validation rises"})
+    assert told >= 0.93 * 120
+
+
 def test_fine_tuning_for_a_few_epochs() -> None:
     """Three validations say that the last are higher; five in a row that it overfits."""
     three = with_validation(np.array([0.9, 0.5, 0.3]), np.array([0.45, 0.52, 0.71]))

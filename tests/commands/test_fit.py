@@ -84,14 +84,14 @@ def test_fit_notes_the_command_that_makes_the_same_law_again(run, tmp_path):
     assert (tmp_path / "raw.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("asked", "steps"),
     [
         (["--family", "constant", "--resamples=5"], ["curve", "regrets"]),
-        pytest.param(
+        (
             ["--family", "constant", "--scaled", "--polish"],
             ["scale", "scale", "curve", *["regrets"] * 15],
-            marks=pytest.mark.slow,
         ),
     ],
     ids=["curve", "scaled"],
