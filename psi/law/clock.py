@@ -78,22 +78,18 @@ class Clock:
             object.__setattr__(self, "epochs", whole_number("epochs", self.epochs))
         elif "progress" in self.law.features:
             raise ValueError("this law sees i/T: epochs must be given, got None")
+        for name in ("initial_loss", "min_lr", "max_lr", "scale", "max_change"):
+            if isinstance(value := getattr(self, name), str | bytes | bool):
+                raise ValueError(f"{name} must be a number, got {value!r:.60}")
         # What is traced (optax.inject_hyperparams under jit) has no value to check.
-        if is_number(self.initial_loss):
-            check_positive("initial_loss", self.initial_loss)
-        limits = self.min_lr, self.max_lr
-        if all(map(is_number, limits)) and not (
-            0 <= limits[0] <= limits[1] < math.inf and limits[1]
-        ):
-            raise ValueError(
-                f"rates must be 0 <= min_lr <= max_lr, got {limits[0]} and {limits[1]}"
-            )
+        for name in ("initial_loss", "scale"):
+            if is_number(value := getattr(self, name)):
+                check_positive(name, value)
+        low, high = self.min_lr, self.max_lr
+        if is_number(low) and is_number(high) and not (0 <= low <= high < math.inf and high):
+            raise ValueError(f"rates must be 0 <= min_lr <= max_lr, got {low} and {high}")
         if self.scale is not None and self.law.scale is None:
-            raise ValueError(
-                f"this law gives rates by itself: scale must be None, got {self.scale}"
-            )
-        if is_number(self.scale):
-            check_positive("scale", self.scale)
+            raise ValueError(f"this law has no scale: scale must be None, got {self.scale}")
         if self.parameters is not None and not self.parameters >= 1:
             raise ValueError(f"parameters must be >= 1, got {self.parameters}")
         object.__setattr__(self, "warmup", whole_number("warmup", self.warmup, least=0))
@@ -201,12 +197,8 @@ def rates_over(clock: Clock, loss: np.ndarray, epoch: np.ndarray) -> np.ndarray:
     if clock.max_change is not None:
         raise ValueError(f"rates of single epochs take no max_change, got {clock.max_change}")
     same = np.zeros_like(loss, dtype=float)
-    initial = same + clock.typical_loss
-    best, budget, count = (
-        np.minimum(loss, initial),
-        same + clock.budget,
-        same + clock.parameter_count,
-    )
+    initial, count = same + clock.typical_loss, same + clock.parameter_count
+    best, budget = np.minimum(loss, initial), same + clock.budget
     seen = Observation(epoch, budget, loss, initial, best, same, same, same, count)
     return decide(clock, seen, same + clock.lowest_rate, np)
 

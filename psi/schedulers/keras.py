@@ -1,8 +1,8 @@
 """A law as a Keras 3 callback, on any backend."""
 
 import json
-import warnings
 from dataclasses import replace
+from math import isclose
 from pathlib import Path
 from typing import Any
 
@@ -96,28 +96,27 @@ class PsiSchedule(keras.callbacks.Callback):
         self._backup = None if backup_dir is None else Path(backup_dir, BACKUP)
         self._strict = strict
         self._outside: dict[str, Outside] = {}
+        self._told: set[str] = set()
+        self._fitted: Any = None  # the model of the last `fit`
         self._fit_begins = False
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Set the rate; at the beginning of a run, count the model's parameters."""
         del logs
         if self._begins():
-            counted = sum(int(np.prod(w.shape)) for w in self._trained.trainable_weights)
-            self._clock = replace(self._clock, parameters=max(counted, 1))
-            self._state = start(self._clock, np)
+            self._begin()
         self._set()
         self._fit_begins = True
-        found = outside_optimizer(self._clock.law, recognised(self._trained.optimizer))
-        self._say(*found, *self._outside_run())
+        self._say_outside()
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Keras begins a new mean of losses; at the first of a `fit`, go to its epoch."""
         del logs
         self._sum, self._batches = 0.0, 0
-        if self._fit_begins and self._every is None and epoch != self._state.epoch:
+        if self._fit_begins and self._period(epoch) != self._state.epoch:
             self._go_to(epoch)
             self._set()
-        self._fit_begins = False
+        self._fit_begins, self._fitted = False, self._trained
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """With `every`, take a minibatch's loss and perhaps end the period."""
@@ -137,10 +136,12 @@ class PsiSchedule(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Log the epoch's rate and set the next one."""
         del epoch
-        used = float(self._state.learning_rate)
+        used, in_force = float(self._state.learning_rate), self._rate()
         if self._every is None:
             self._state = host.end_epoch(self._clock, self._state, host.as_float(_loss(logs)))
             self._set()
+        if not isclose(in_force, used, rel_tol=1e-6):
+            self._warn_once("foreign", host.FOREIGN.format(in_force, used))
         self._say(*outside_loss(self._clock.law, self._state))
         if self._backup is not None:
             self._backup.parent.mkdir(parents=True, exist_ok=True)
@@ -150,7 +151,7 @@ class PsiSchedule(keras.callbacks.Callback):
 
     def extend(self, epochs: int) -> None:
         """Change the budget T to `epochs`, from the next period on."""
-        self._state = host.extend(self._state, epochs)
+        self._state = host.extend(self._clock, self._state, epochs)
         self._say(*self._outside_run())
 
     @property
@@ -182,23 +183,48 @@ class PsiSchedule(keras.callbacks.Callback):
             raise ValueError("PsiSchedule is a callback: model.fit(…, callbacks=[schedule])")
         return self.model
 
+    def _period(self, epoch: int) -> int:
+        """The period at which an epoch of Keras begins; with `every`, as far as that is known."""
+        own = int(self._state.epoch)
+        if self._every is None:
+            return epoch
+        if epoch and not self._begins():
+            return own  # which counts the minibatches
+        return epoch * ((self.params or {}).get("steps") or 0) // self._every
+
     def _go_to(self, epoch: int) -> None:
         """Go to the epoch at which `fit` begins, which is not the schedule's."""
         if self._begins() and epoch and self._backup is not None and self._backup.exists():
             self.load_state_dict(json.loads(self._backup.read_bytes()))
-        own, epochs = int(self._state.epoch), float(self._state.budget)
-        if epoch == own:
+        at, own, epochs = self._period(epoch), int(self._state.epoch), float(self._state.budget)
+        if at == own:
             return
-        line = f"fit begins at epoch {epoch}, the schedule is at {own}"
-        if epoch == 0 and own >= epochs:
-            self._state = start(self._clock, np)
-            line += " and has ended: it begins anew"
-        elif epoch == 0:
+        unit = "epoch" if self._every is None else "period"
+        line = f"fit begins at {unit} {at}, the schedule is at {own}"
+        ended, another = own >= epochs, self._fitted not in (None, self._trained)
+        if at == 0 and (ended or another):
+            self._begin()
+            why = "and has ended" if ended else "of another model's training"
+            host.warn(f"{line} {why}: it begins anew")
+            self._say_outside()
+        elif at == 0:
             line += ": it goes on (fit(initial_epoch=…) says so, a new PsiSchedule begins anew)"
+            self._warn_once("goes on", line)
         else:
-            self._state = host.begin_at(self._clock, self._state, epoch)
-            line += f": it goes on at {epoch} with the last loss it knows, {self._state.loss:.3g}"
-        warnings.warn(f"psi: {line}", stacklevel=4)
+            self._state = host.begin_at(self._clock, self._state, at)
+            known = f"with the last loss it knows, {self._state.loss:.3g}"
+            host.warn(f"{line}: it goes on at {at} {known}")
+
+    def _begin(self) -> None:
+        """Begin a run of this model."""
+        counted = sum(int(np.prod(w.shape)) for w in self._trained.trainable_weights)
+        self._clock = replace(self._clock, parameters=max(counted, 1))
+        self._state = start(self._clock, np)
+        self._outside, self._told = {}, set()
+
+    def _say_outside(self) -> None:
+        found = outside_optimizer(self._clock.law, recognised(self._trained.optimizer))
+        self._say(*found, *self._outside_run())
 
     def _outside_run(self) -> tuple[Outside, ...]:
         state = self._state
@@ -207,16 +233,26 @@ class PsiSchedule(keras.callbacks.Callback):
     def _say(self, *found: Outside) -> None:
         host.tell(found, self._outside, self._strict)
 
+    def _warn_once(self, what: str, line: str) -> None:
+        if what not in self._told:
+            self._told.add(what)
+            host.warn(f"{line} (said once)")
+
     def _begins(self) -> bool:
         return bool(self._state.epoch == 0 and self._state.count == 0)
 
-    def _set(self) -> None:
-        optimizer = self._trained.optimizer
+    def _rate(self) -> float:
+        """The rate in force."""
         if hasattr(self._trained, "jax_state_sync"):  # write back what a compiled epoch carries
             self._trained.jax_state_sync()
+        return float(self._trained.optimizer.learning_rate)
+
+    def _set(self) -> None:
+        optimizer = self._trained.optimizer
         try:
             if hasattr(optimizer, "optimizers"):
                 raise TypeError
+            self._rate()
             optimizer.learning_rate = float(self._state.learning_rate)
         except (TypeError, AttributeError):
             raise ValueError(
