@@ -30,8 +30,8 @@ class PsiSchedule(keras.callbacks.Callback):
 
     The epoch is the one that `fit` counts: with `initial_epoch` or a BackupAndRestore the schedule
     goes on from there, with the losses it has seen or finds in `backup_dir`. A second `fit` from
-    epoch 0 with the same object begins anew where all epochs of the first have ended; else the
-    schedule goes on, and says so.
+    epoch 0 with the same object begins anew where all epochs of the first have ended or the model
+    is another; else the schedule goes on. It says so.
 
     With `every` = N a decision period is N minibatches instead of an epoch, and `epochs` and
     `warmup` count periods. Keras reports the mean loss since the epoch began, so that a loss that

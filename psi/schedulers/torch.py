@@ -36,7 +36,8 @@ class PsiLR(LRScheduler):
     """Set the rate of each epoch from the losses before it, α_i = Ψ(ε, i).
 
     The first parameter group gets α, whatever rate it had before; the others keep the ratio to it
-    that they had when they joined. A rate that is a tensor is filled. Construction sets α_0. Then
+    that they had when they joined. A rate that is a tensor is filled. Another schedule beside this
+    one is warned of once. Construction sets α_0. Then
     call either
 
     * `step(loss)` after every epoch, with its mean training loss in nats, or
@@ -54,8 +55,8 @@ class PsiLR(LRScheduler):
         initial_loss: ε_0 in nats, log(classes) for cross-entropy; None: the first observed loss, or
             the law's typical one where none is observed.
         scale: α_0 of a law that is scale × shape; None: the law's own.
-        min_lr: lower limit of the rate, which always holds.
-        max_lr: upper limit of the rate, which always holds.
+        min_lr: lower limit of α, which always holds.
+        max_lr: upper limit of α, which always holds.
         steps_per_epoch: minibatches of an epoch, for a trainer that calls `step()` or `step(loss)`
             after each.
         warmup: epochs of a ramp: α_i is multiplied by min((i + 1)/(warmup + 1), 1).
