@@ -287,8 +287,68 @@ def test_the_law_of_a_chain_is_known_by_its_states(rule: Any, fits: str | None) 
         assert bool(found) == (fits != name)
 
 
-def test_a_compiled_update_is_not_told_of_whole_numbers(formula: Law) -> None:
+@pytest.mark.parametrize(
+    ("rule", "name"),
+    [(optax.scale_by_factored_rms, "Factored"), (lambda: optax.ema(0.9), "Ema"),
+     (optax.scale_by_adan, "Adan"), (optax.contrib.scale_by_muon, "Muon"),
+     (lambda: optax.contrib.madgrad(1.0), "Madgrad")],
+)  # fmt: skip
+def test_kind_a_rule_of_its_own_is_not_taken_for_sgd(rule: Any, name: str) -> None:
+    law = psi.load("sgd")
+    tx = optax.chain(rule(), _scale_by_psi(law, 1, epochs=10))
+    found = outside(law, tx.init({"w": jnp.ones((10, 10))}))
+    assert [str(each) for each in found] == [
+        f"{name} (the law is for sgd, no shipped law fits it: its rates are used as they are)"
+    ]
+
+
+@pytest.mark.parametrize("updates", [1, STEPS * EPOCHS, STEPS * EPOCHS + 1, 3 * STEPS * EPOCHS])
+def test_kind_more_updates_than_the_budget_are_outside(formula: Law, updates: int) -> None:
+    tx: Any = _scale_by_psi(formula, STEPS, EPOCHS)
+    state = tx.init(jnp.ones(2))
+    for _ in range(updates):
+        _, state = tx.update(jnp.ones(2), state, value=2.0)
+    found = [each.what for each in outside(formula, state)]
+    assert found == ["ended"] * (updates > STEPS * EPOCHS)
+
+
+def test_a_multi_steps_around_it_is_outside(formula: Law) -> None:
+    behind = optax.MultiSteps(optax.identity(), 2).gradient_transformation()
+    for tx, wrong in (
+        (optax.MultiSteps(scale_by_psi(formula, STEPS, EPOCHS), 2), ["value"]),
+        (optax.chain(behind, scale_by_psi(formula, STEPS, EPOCHS)), []),
+    ):
+        assert [each.what for each in outside(formula, tx.init(jnp.ones(2)))] == wrong
+
+
+def test_outside_is_asked_of_one_run_and_one_law() -> None:
+    laws = {"adam": psi.load("adam"), "sgd": psi.load("sgd")}
+    rules: Any = {"adam": optax.scale_by_adam(), "sgd": optax.identity()}
+    parts: Any = {k: optax.chain(rules[k], _scale_by_psi(laws[k], 1, 10)) for k in laws}
+    tx = optax.multi_transform(parts, {"adam": "adam", "sgd": "sgd"})
+    state: Any = tx.init({"adam": jnp.ones(30), "sgd": jnp.ones(30)})
+    with pytest.raises(ValueError, match=r"of one scale_by_psi: outside\(law, state.inner_states"):
+        outside(laws["adam"], state)
+    for name, law in laws.items():
+        assert outside(law, state.inner_states[name]) == ()
+    runs = jax.vmap(_scale_by_psi(laws["sgd"], 1, 10).init)(jnp.ones((4, 30)))
+    with pytest.raises(ValueError, match=r"of one run: .*a\[0\], state\)\), got shape \(4,\)"):
+        outside(laws["sgd"], runs)
+
+
+def test_a_restored_state_keeps_its_own_budget(formula: Law) -> None:
+    """As optax.md says; T may be set after restoring."""
+    state: Any = _scale_by_psi(formula, 1, 4, 2.0).init(jnp.ones(2))
+    tx: Any = _scale_by_psi(formula, 1, 50, 2.0)
+    for budget in (4.0, 50.0):
+        state = optax.tree.set(state, budget=budget) if budget == 50 else state
+        epoch = int(tx.update(jnp.ones(2), state, value=2.0)[1].epoch)
+        _, state = tx.update(jnp.ones(2), state, value=2.0)
+        assert float(state.learning_rate) == pytest.approx(0.2 * (1 - epoch / budget))
+
+
+@pytest.mark.parametrize("value", [3, True, jnp.int32(3), "1.5", 1.5j, {"loss": 1.5}, [1.5]])
+def test_kind_what_is_no_float_is_no_value(formula: Law, value: Any) -> None:
     tx = _scale_by_psi(formula, STEPS, EPOCHS)
-    for value in (3, True, jnp.int32(3)):
-        with pytest.raises(ValueError, match="value must be a loss, a float in nats; got type"):
-            tx.update(jnp.ones(3), tx.init(jnp.ones(3)), value=value)
+    with pytest.raises(ValueError, match="value must be a loss, a float in nats; got type"):
+        tx.update(jnp.ones(3), tx.init(jnp.ones(3)), value=value)
