@@ -60,15 +60,15 @@ class PsiSchedule(keras.callbacks.Callback):
     Example:
         >>> import keras, numpy as np, psi
         >>> from psi.schedulers import PsiSchedule
-        >>> model = keras.Sequential([keras.Input((20,)), keras.layers.Dense(1)])
-        >>> model.compile(optimizer=keras.optimizers.SGD(1.0), loss="mse")  # Ψ replaces 1.0
+        >>> dense = keras.layers.Dense(1, activation="sigmoid")
+        >>> model = keras.Sequential([keras.Input((20,)), dense])
+        >>> rate = 1.0  # Ψ replaces it
+        >>> model.compile(optimizer=keras.optimizers.SGD(rate), loss="binary_crossentropy")
         >>> x = np.random.default_rng(0).normal(size=(64, 20))
-        >>> schedule = PsiSchedule(psi.load("sgd"), epochs=5)
-        >>> history = model.fit(
-        ...     x, x.sum(1, keepdims=True), epochs=5, verbose=0, callbacks=[schedule]
-        ... ).history
-        >>> len(history["learning_rate"]), schedule.skipped
-        (5, 0)
+        >>> schedule = PsiSchedule(psi.load("sgd"), epochs=5, initial_loss=0.69)
+        >>> history = model.fit(x, x.sum(1) > 0, epochs=5, verbose=0, callbacks=[schedule]).history
+        >>> len(history["learning_rate"]), schedule.skipped, bool(history["loss"][-1] < 0.5)
+        (5, 0, True)
     """
 
     def __init__(
