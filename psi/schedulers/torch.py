@@ -37,8 +37,7 @@ class PsiLR(LRScheduler):
 
     The first parameter group gets α, whatever rate it had before; the others keep the ratio to it
     that they had when they joined. A rate that is a tensor is filled. Another schedule beside this
-    one is warned of once. Construction sets α_0. Then
-    call either
+    one is warned of once. Construction sets α_0. Then call either
 
     * `step(loss)` after every epoch, with its mean training loss in nats, or
     * `observe(loss)` for every minibatch before its update, and `step()` after every epoch.
@@ -239,7 +238,8 @@ class PsiLR(LRScheduler):
     def _rates(self, state: ClockState) -> list[float | torch.Tensor]:
         groups = self.optimizer.param_groups
         for group in groups[len(self._ratios) :]:  # those that joined
-            default = self.optimizer.defaults.get("lr", np.nan) if self._ratios else None
+            defaults = getattr(self.optimizer, "defaults", {})  # what wraps it may have none
+            default = defaults.get("lr", np.nan) if self._ratios else None
             self._ratios.append(ratio(group, groups[self._reference], default))
             group.setdefault("initial_lr", float(group["lr"]))
         return [float(state.learning_rate) * ratio for ratio in self._ratios[: len(groups)]]
