@@ -1,13 +1,20 @@
 """Entry of the command line: signals first, then the (slow) imports."""
 
+import atexit
 import contextlib
 import os
 import signal
 import sys
 import threading
+from typing import NoReturn
 
 EXIT = {signal.SIGINT: 130, signal.SIGTERM: 143}
+BROKEN_PIPE = 141  # as a shell says of a program that SIGPIPE has ended
 SHOW_CURSOR = "\x1b[?25h"  # a progress bar hides it
+GO_ON = (["demo"], ["generate"], ["ideal"], ["fit"])
+"""Commands that keep what they have done when they are stopped."""
+CLI = ("tyro", "pandas", "matplotlib")
+"""What the extra `cli` installs; all else is in `lab`."""
 
 
 def main() -> None:
@@ -17,12 +24,32 @@ def main() -> None:
         from psi.cli import run
 
         code = run(sys.argv[1:])
+    except SystemExit as end:  # help of a command; rich where nobody reads its table to the end
+        code = int(end.code or 0)
+    except BrokenPipeError:
+        code = BROKEN_PIPE
     except ImportError as error:
-        print(f"psi: {error}; the command line needs: pip install 'psi-lr[lab]'", file=sys.stderr)
+        extra = "cli" if (error.name or "").split(".")[0] in CLI else "lab"
+        needs = f"{' '.join(['psi', *sys.argv[1:2]])} needs: pip install 'psi-lr[{extra}]'"
+        print(f"psi: {error}; {needs}", file=sys.stderr)
         code = 2
-    with contextlib.suppress(BrokenPipeError):
+    _leave(code)
+
+
+def _leave(code: int) -> NoReturn:
+    """End the process with this code, whatever other threads are doing.
+
+    After an error XLA may still compute what was under way, and Arrow read ahead. Python would take
+    the interpreter down under their threads, which then abort (exit code 134).
+    """
+    try:
         sys.stdout.flush()
-    sys.exit(code)
+    except BrokenPipeError:
+        code = code or BROKEN_PIPE
+    with contextlib.suppress(OSError):
+        sys.stderr.flush()
+    atexit._run_exitfuncs()
+    os._exit(code)
 
 
 def _leave_on_signal() -> None:
@@ -40,7 +67,8 @@ def _leave_on_signal() -> None:
         while (number := os.read(read, 1)[0]) not in EXIT:
             pass
         cursor = SHOW_CURSOR if sys.stderr.isatty() else ""
-        os.write(2, f"{cursor}\npsi: interrupted; the same command goes on from here\n".encode())
+        more = "; the same command goes on from here" * (sys.argv[1:2] in GO_ON)
+        os.write(2, f"{cursor}\npsi: interrupted{more}\n".encode())
         os._exit(EXIT[signal.Signals(number)])
 
     threading.Thread(target=watch, daemon=True).start()

@@ -161,19 +161,15 @@ def _draw(
     own = ideal[ideal.domain == task.facts.domain]
     initial, epochs = float(own.initial_loss.mean()), task.facts.epochs
     figures.psi_figure(
-        [
-            figures.Surface(
-                f"{f.name}\n{f.law}", partial(rates_over, Clock(f.law, epochs, initial))
-            )
-            for f in laws
-        ],
+        [figures.Surface(f.name, partial(rates_over, Clock(f.law, epochs, initial))) for f in laws],
         (min(0.01, initial / 10), initial),
         epochs,
         own,
         folder / "psi.png",
+        task.facts.loss,
     )
     lines = [figures.Line(_label(r), r.mean_val_losses, r.mean_rates) for r in results]
-    figures.curves_figure(lines, criterion, folder / "curves.png")
+    figures.curves_figure(lines, criterion, folder / "curves.png", task.facts.loss)
     figures.rates_figure(lines, folder / "rates.png")
 
 

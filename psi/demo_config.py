@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from psi.lab.data.config import GenerateConfig
 from psi.lab.hyper import Hyper
+from psi.law.checks import unknown
 
 DEMO_DATASETS = ("breast_cancer", "digits", "wine")
 DEMO_FAMILIES = ("gaussian_mixture", "teacher")
@@ -35,8 +36,7 @@ class DemoConfig:
         if self.draws < 1:
             raise ValueError(f"draws must be >= 1, got {self.draws}")
         if self.held_out not in DEMO_DATASETS:
-            allowed = ", ".join(DEMO_DATASETS)
-            raise ValueError(f"unknown held-out data set {self.held_out!r}; allowed: {allowed}")
+            raise ValueError(unknown("held-out data set", self.held_out, DEMO_DATASETS))
         self.data()
 
     def data(self) -> GenerateConfig:

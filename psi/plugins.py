@@ -88,8 +88,7 @@ def use(plugin: Plugin) -> None:
 def use_file(path: Path) -> None:
     """Run a Python file and use the PLUGIN that it holds.
 
-    Raises ValueError where there is no such file, or it holds none; what the file itself raises
-    goes through.
+    Raises ValueError where there is no such file, it cannot be run, or it holds none.
     """
     if not path.is_file():
         raise ValueError(f"no such plugin file: {path}")
@@ -103,7 +102,11 @@ def _plugin_of(path: Path, sha256: str) -> Plugin:
     if spec is None or spec.loader is None:
         raise ValueError(f"a plugin must be a Python file, got {path}")
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        what = f"{type(error).__name__}: {error}"
+        raise ValueError(f"{path} cannot be run: {what} (PSI_TRACEBACK=1 says where)") from error
     plugin = getattr(module, "PLUGIN", None)
     if not isinstance(plugin, Plugin):
         raise ValueError(f"{path} holds no PLUGIN: give it one, a psi.Plugin")

@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+import psi as package
 from psi import cli
 from psi.cli import COMMANDS
 from psi.lab.data.config import PRESETS
@@ -17,7 +18,8 @@ def test_help_shows_an_example(name, capsys):
         cli.run([name, "--help"])
     out, err = capsys.readouterr()
     assert not end.value.code
-    assert re.search(rf"Example: psi {name}\b", " ".join(out.split()))
+    assert re.search(rf"^Example: psi {name}\b", out, re.M)
+    assert "Raises" not in out
     assert err == ""
 
 
@@ -27,10 +29,30 @@ def psi(*arguments):
     return process.returncode, process.stdout, process.stderr
 
 
-def test_help_lists_every_command():
+def test_help_lists_every_command_in_a_line_of_80_columns():
     code, out, _ = psi("--help")
     assert code == 0
-    assert all(name in out for name in COMMANDS)
+    assert all(re.search(rf"^  {name} +\w", out, re.M) for name in COMMANDS)
+    assert max(map(len, out.splitlines()[4:])) <= 80
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_is_a_class_of_its_module(name):
+    assert callable(cli.command_of(name).run)
+
+
+def test_version(capsys):
+    assert cli.run(["--version"]) == 0
+    assert capsys.readouterr().out == f"psi {package.__version__}\n"
+
+
+def test_the_closest_names_of_many_are_said(capsys):
+    assert cli.run(["generate", "--out", "x", "--tasks", "breast_cancr"]) == 2
+    assert (
+        "unknown data set 'breast_cancr'; closest of 25: breast_cancer," in capsys.readouterr().err
+    )
+    assert cli.run(["generate", "--out", "x", "--epochz", "3"]) == 2
+    assert "did you mean --epochs?" in capsys.readouterr().err
 
 
 def test_a_mistake_of_a_process_is_one_line_and_exit_2():

@@ -27,14 +27,14 @@ ALLOWED: dict[str, set[str]] = {
     "psi.bench": GROUND | {*LAB, "psi.ideal", *FIT, "psi.verify", "psi.schedulers", "psi.advice"},
     "psi.bench.fitting": GROUND | {*LAB, "psi.ideal", *FIT, "psi.verify", "psi.bench"},
     "psi.report": GROUND,
-    "psi.demo_config": {*LAB},
+    "psi.demo_config": GROUND | {*LAB},
 }
 BELOW = {room for room in ALLOWED if room != "psi.pretrained"}
 ALLOWED |= {
     "psi.plugins": {*LAB, *FIT, "psi.bench"},
     "psi.demo": BELOW | {"psi"},
     "psi.commands": BELOW | {"psi", "psi.demo", "psi.plugins"},
-    "psi.cli": {"psi", "psi.commands", "psi.plugins", *LAB},
+    "psi.cli": {"psi", "psi.law", "psi.commands", "psi.plugins"},
     "psi": {"psi.law"},
     "psi.__main__": {"psi.cli"},
 }

@@ -11,16 +11,15 @@ import pandas as pd
 import tyro
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullLocator
 
 import psi
+from psi.report.axes import legend_below, panel_title
 from psi.report.figures import save
 
 SIZE = 1000
 LOSSES = (1.0, 0.5, 0.2, 0.05)
 COLOURS = {"law": "tab:red", "linear": "tab:blue", "cosine": "tab:cyan", "constant": "0.55"}
 OPTIMIZERS = ("sgd", "momentum", "adam")
-TICKS = (-0.3, 0.0, 0.3, 1.0, 2.0)
 
 
 @dataclass(frozen=True)
@@ -48,13 +47,14 @@ def tasks_figure(table: pd.DataFrame, path: Path) -> None:
     for law, some in table.groupby("law"):
         axis = axes[_place(str(law))]
         _tasks_panel(axis, some.set_index("task").loc[tasks])
-        axis.set_title(str(law), fontsize=10)
+        panel_title(axis, str(law))
     for axis in axes[:, 0]:
         axis.set_yticks(np.arange(len(tasks))[::-1], labels=[_short(task) for task in tasks])
-        axis.tick_params(axis="y", labelsize=8)
     for axis in axes[-1]:
-        axis.set_xlabel("regret to tuned linear [nats]", fontsize=9)
-    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
+        axis.set_xlabel("regret to tuned linear, of the score")
+    for axis in axes.flat:
+        axis.set_visible(axis.has_data())
+    legend_below(figure)
     save(figure, path)
 
 
@@ -64,11 +64,8 @@ def _tasks_panel(axis: Axes, rows: pd.DataFrame) -> None:
         single = rows.regret_linear_tuned - rows[f"regret_{schedule}_single"]
         axis.plot(single, y, "o", ms=4, color=COLOURS[schedule], label=f"{schedule}, one rate")
     axis.plot(rows.regret_linear_tuned, y, "D", ms=5, color=COLOURS["law"], label="law")
-    axis.axvline(0, color="k", lw=0.8)
+    axis.axvline(0, color="k", lw=0.8, label="tuned linear")
     axis.set_xscale("symlog", linthresh=0.3)
-    axis.set_xticks(TICKS, labels=[f"{tick:g}" for tick in TICKS])
-    axis.xaxis.set_minor_locator(NullLocator())
-    axis.set_xlim(-0.5, 3.5)
     axis.grid(axis="y", lw=0.3)
 
 
@@ -85,14 +82,18 @@ def shapes_figure(laws: list[str], path: Path) -> None:
             values = {"loss_ratio": ratio, "progress": progress, "parameters": SIZE}
             rate = law(np.stack([values[name] + 0 * progress for name in law.features]))
             shade = 0.25 + 0.2 * number
-            axis.plot(progress, rate, color=(0.85 * shade, 0.2, 1 - shade), label=f"{ratio:g}")
-        axis.set_title(name, fontsize=10)
-        axis.set_ylim(bottom=0)
+            axis.plot(
+                progress, rate, color=(0.85 * shade, 0.2, 1 - shade), label=f"ε/ε₀ = {ratio:g}"
+            )
+        panel_title(axis, name)
+        axis.set_ylim(bottom=0)  # rates are positive
     for row, label in zip(axes, (f"α = Ψ, P = {SIZE}", f"α/α₀ = Ψ, P = {SIZE}"), strict=False):
         row[0].set_ylabel(label)
     for axis in axes[-1]:
         axis.set_xlabel("progress i/T")
-    axes[0, 0].legend(title="ε/ε₀", fontsize=8)
+    for axis in axes.flat:
+        axis.set_visible(axis.has_data())
+    legend_below(figure)
     save(figure, path)
 
 

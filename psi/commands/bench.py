@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import tyro
 
+from psi.commands.files import check_output
 from psi.commands.printing import as_json, not_ok, print_rows, print_table
 from psi.progress import Report
 
@@ -41,6 +42,12 @@ class BenchCommand:
     """Small populations and few parts only, to see that it works."""
     json: bool = False
     """Print the figures as one JSON object."""
+
+    def __post_init__(self) -> None:
+        if (self.only or self.table) and self.what != "fit":
+            raise ValueError(f"only and table are for psi bench fit alone, got {self.what}")
+        if self.table:
+            check_output("table", self.table, ".csv")
 
     def run(self) -> Any:
         """Do it; what --json prints."""

@@ -1,13 +1,17 @@
 """psi fit: a law from a data set."""
 
 import shlex
+import shutil
 import sys
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
+import numpy as np
 import tyro
 
+import psi
+from psi.commands.files import check_data, check_output
 from psi.commands.printing import print_law
 from psi.fit.config import FitConfig
 
@@ -47,23 +51,28 @@ class FitCommand:
     json: bool = False
     """Print the law as one JSON object."""
 
+    def __post_init__(self) -> None:
+        network = self.config.kind == "network"
+        check_output("out", self.out, ".safetensors" if network else ".json")
+
     def run(self) -> Any:
         """Do it; what --json prints."""
+        check_data(self.folder)
         from psi.lab.engine.devices import prepare
 
-        if self.out.is_dir() or not self.out.absolute().parent.is_dir():
-            raise ValueError(f"cannot write {self.out}: out is a file name in an existing folder")
         prepare()
         from psi.fit.dataset import fit_law
         from psi.fit.search.finalists import Rounds
+        from psi.lab.data.kept import keeping
         from psi.report.progress import bar
 
         rounds = Rounds() if self.polish else None
-        law, candidate, front = fit_law(
-            self.folder, self.config, self.hold_out, self.schedule, self.command(), bar,
-            self.ideal, rounds,
-        )  # fmt: skip
-        law.save(self.out)
+        with keeping(self._work()):
+            law, candidate, front = fit_law(
+                self.folder, self.config, self.hold_out, self.schedule, self.command(), bar,
+                self.ideal, rounds,
+            )  # fmt: skip
+            law.save(self.out)
         if candidate and len(candidate.start) and not law.constants:
             print("one task alone: its constants have no intervals over tasks", file=sys.stderr)
         beside = _write_front(front, self.out) if front else ()
@@ -72,6 +81,22 @@ class FitCommand:
             for path in beside:
                 print(f"front      {path}")
         return law.document()
+
+    def _work(self) -> Path:
+        """The hidden folder of what an interrupted fit has done; those of other fits go."""
+        import jax
+
+        from psi.lab.data import store
+
+        files = [self.ideal / "summary.json"] if self.ideal else []
+        inputs = [path.read_bytes().hex() for path in (*files, *self.plugin) if path.is_file()]
+        versions = [psi.__version__, jax.__version__, np.__version__]
+        key = store.digest([self.command(), store.data_hash(self.folder), inputs, versions])
+        work = self.out.with_name(f".{self.out.name}.work-{key[:12]}")
+        for other in self.out.parent.glob(f".{self.out.name}.work-*"):
+            if other != work:
+                shutil.rmtree(other)
+        return work
 
     def command(self) -> str:
         """What would have to be typed to make the law again."""

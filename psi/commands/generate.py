@@ -1,5 +1,7 @@
 """psi generate: train small networks along random trajectories and record them."""
 
+import re
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -51,6 +53,15 @@ class GenerateCommand:
         if isinstance(self.lanes, int) and self.lanes < 1:
             raise ValueError(f"lanes must be >= 1, got {self.lanes}")
 
+    @classmethod
+    def preset_of(cls, options: Sequence[str]) -> "GenerateCommand":
+        """What --preset names among the options, as defaults of all others."""
+        named = re.search(r"--preset[ =](\S+)", " ".join(options))
+        presets = dict(PRESETS)
+        preset: Any = named[1] if named and named[1] in presets else PRESET
+        missing: Any = tyro.MISSING
+        return cls(out=missing, preset=preset, config=presets[preset])
+
     def run(self) -> Any:
         """Do it; what --json prints."""
         from psi.lab.engine.devices import prepare
@@ -62,19 +73,20 @@ class GenerateCommand:
     def _tables(self) -> dict[str, Any]:
         """What each column of the user's tables became; printed once every file makes a task."""
         from psi.commands.printing import print_columns, print_oddities
-        from psi.lab.data.generate import check_files
+        from psi.lab.data.generate import check_tasks
         from psi.lab.tasks.table import describe
 
         found = {name: describe(name, self.config.data) for name in self.config.tasks}
         tables = {name: table for name, table in found.items() if table}
-        check_files(self.config)
+        if tables:
+            check_tasks(self.config)
         for name, table in tables.items():
             if not self.dry_run:
                 print_oddities(name, table)
             elif not self.json:
                 print_columns(name, table)
         return {
-            name: {"rows": table.rows, "columns": [asdict(column) for column in table.columns]}
+            name: {"rows": len(table.y), "columns": [asdict(column) for column in table.columns]}
             for name, table in tables.items()
         }
 
@@ -120,8 +132,14 @@ class GenerateCommand:
         from psi.lab.data.generate import generate
         from psi.report.progress import bar
 
+        if self.engine == "ray":
+            from psi.lab.data.cluster import check_address
+
+            check_address(self.address)
         shape = self._layout()
         with bar("training networks") as report:
+            if self.engine == "ray":
+                report(0, self.config.runs(), "starting workers")
             generate(self.config, self.out, report, shape, self._engine())
         rows, size = store.sizes(self.out)
         made = {"out": str(self.out), "runs": self.config.runs(), "rows": rows, "bytes": size}

@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
+from psi.commands.files import check_data
 from psi.commands.printing import print_table
 from psi.ideal.config import IdealConfig
 
@@ -40,7 +42,9 @@ class IdealCommand:
 
     def run(self) -> Any:
         """Do it; what --json prints."""
+        check_data(self.folder)
         from psi.ideal.estimate import amount, estimate
+        from psi.lab.data.store import read_tasks
         from psi.lab.engine.devices import prepare
         from psi.report.progress import bar
 
@@ -53,19 +57,21 @@ class IdealCommand:
                 )
             return needed._asdict()
         prepare()
-        found = estimate(self.folder, self.out, self.config, bar, _draw)
+        tasks = read_tasks(self.folder)
+        losses = dict(zip(tasks.task, tasks.loss, strict=True))
+        found = estimate(self.folder, self.out, self.config, bar, partial(_draw, losses))
         if not self.json:
             _print(found.tables, found.summary, self.out)
         return found.summary
 
 
-def _draw(tables: Mapping[str, "pd.DataFrame"], folder: Path) -> None:
+def _draw(losses: Mapping[str, str], tables: Mapping[str, "pd.DataFrame"], folder: Path) -> None:
     from psi.report import ideal as figures
 
     surface = tables["surface"]
     by_task = surface[(surface.by == "task") & (surface.features == "raw")]
     pooled = surface[(surface.by == "pooled") & (surface.features == "relative")]
-    figures.gain_figure(by_task, folder / "surface.png")
+    figures.gain_figure(by_task, folder / "surface.png", losses)
     figures.relief_figure(pooled, folder / "relief.png")
     figures.outcomes_figure(tables["outcomes"], folder / "outcomes.png")
     figures.ideal_figure(tables["ideal"], folder / "ideal.png")

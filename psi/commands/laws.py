@@ -1,11 +1,14 @@
 """psi laws: the laws that come with the package."""
 
 from dataclasses import dataclass
+from textwrap import TextWrapper
 from typing import Any
 
 import psi
-from psi.commands.printing import print_table
 from psi.law.load import shipped
+
+SCORE = "regret to tuned linear"
+HEAD = f"Name, formula, domain, {SCORE} in nats. psi show NAME has more."
 
 
 @dataclass(frozen=True)
@@ -22,31 +25,31 @@ class LawsCommand:
         """Do it; what --json prints."""
         laws = dict(shipped())
         if not self.json:
-            _print_laws(laws)
+            print(
+                "\n".join(
+                    [HEAD, *(_text(*each) for each in laws.items())] if laws else ["none yet"]
+                )
+            )
         return {"laws": [_row(name, law) for name, law in laws.items()]}
 
 
 def _row(name: str, law: psi.Law) -> dict[str, Any]:
     return {
         "name": name, "optimizer": law.optimizer, "features": list(law.features),
-        "formula": str(law), "initial_loss": law.initial_loss, "scale": law.scale,
+        "formula": str(law), "domain": [list(each) for each in law.domain],
+        "initial_loss": law.initial_loss, "scale": law.scale,
         "scores": [score._asdict() for score in law.scores],
     }  # fmt: skip
 
 
-def _print_laws(laws: dict[str, psi.Law]) -> None:
-    if not laws:
-        print("none yet")
-        return
-    columns = ("name", "optimizer", "features", "Ψ", "typical ε_0", "typical α_0", "scores")
-    left = [name for name in columns if "typical" not in name]
-    rows = [
-        (
-            name, law.optimizer, ", ".join(law.features), str(law), f"{law.initial_loss:.3g}",
-            f"{law.scale:.3g}" if law.scale else "",
-            "\n".join(f"{score.name}: {score.value:.3g}" for score in law.scores),
-        )
-        for name, law in laws.items()
-    ]  # fmt: skip
-    title = "Shipped laws: α = Ψ, or α = α_0 · Ψ where there is a scale"
-    print_table(title, columns, rows, left, 180)
+def _text(name: str, law: psi.Law) -> str:
+    """Name and formula, domain, and scores, 80 columns wide."""
+    scaled = "α_0 · " if law.scale else ""
+    ranges = zip(law.features, law.domain, strict=True)
+    domain = ", ".join(f"{each} {low:.3g} to {high:.3g}" for each, (low, high) in ranges)
+    judged = [score for score in law.scores if score.name.startswith(SCORE)]
+    scores = [f"{score.value:+.3f} {score.name.split(', ')[-1]}" for score in judged]
+    lines = [f"{name}: α = {scaled}{law}", f"    {domain}"]
+    lines += [f"    {law.optimizer}: {', '.join(scores)}"] if scores else []
+    fill = TextWrapper(80, subsequent_indent="    ", break_on_hyphens=False).fill
+    return "\n".join(map(fill, lines))

@@ -88,12 +88,15 @@ def print_table(
         shown.add_column(name, justify=justify, no_wrap=name in unbroken)
     for row in rows:
         shown.add_row(*row, style=style(row))
-    Console(width=None if sys.stdout.isatty() else width, markup=False).print(shown)
+    console = Console(width=None if sys.stdout.isatty() else width, markup=False)
+    with console.capture() as text:  # rich has its own way with a reader who has gone
+        console.print(shown)
+    print(text.get(), end="")
 
 
 def print_columns(name: str, table: Any) -> None:
-    """What each column of a table became; `table`: a `psi.lab.tasks.columns.Description`."""
-    print(f"{name}: {table.rows:,} rows; {'; '.join(table.notes)}")
+    """What each column of a table became; `table`: a `psi.lab.tasks.columns.Rows`."""
+    print(f"{name}: {len(table.y):,} rows; {'; '.join(table.notes)}")
     names = ("column", "became", "gaps", "why")
     rows = [(each.name, each.kind, _gaps(each), each.why) for each in table.columns]
     if rows:
@@ -101,7 +104,9 @@ def print_columns(name: str, table: Any) -> None:
 
 
 def print_oddities(name: str, table: Any) -> None:
-    """To standard error, a line each, the columns that are left out or have gaps."""
+    """To standard error, a line each: how it was read, columns that are left out or have gaps."""
+    if table.notes:
+        print(f"psi: {name}: {'; '.join(table.notes)}", file=sys.stderr)
     for each in table.columns:
         if each.kind == "left out" or each.gaps:
             why = each.why if each.kind == "left out" else f"gaps: {_gaps(each)}"

@@ -6,6 +6,7 @@ from typing import Any
 
 import tyro
 
+from psi.commands.files import check_output
 from psi.commands.printing import print_table
 
 
@@ -27,6 +28,8 @@ class RecordsCommand:
 
     def run(self) -> Any:
         """Do it; what --json prints."""
+        if self.png:
+            check_output("png", self.png, ".png")
         from psi.lab.data import store
         from psi.lab.data.inventory import inventory
 

@@ -7,6 +7,7 @@ from typing import Any
 import tyro
 
 import psi
+from psi.commands.files import check_output
 from psi.commands.printing import print_law
 from psi.law.network import Network
 from psi.law.printing import latex, python
@@ -39,6 +40,8 @@ class ShowCommand:
 
     def run(self) -> Any:
         """Do it; what --json prints."""
+        if self.png:
+            check_output("png", self.png, ".png")
         law = psi.load(self.law)
         if self.epochs is not None and self.epochs < 1:
             raise ValueError(f"epochs must be >= 1, got {self.epochs}")

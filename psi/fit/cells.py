@@ -87,7 +87,8 @@ def cells_of(
     if sure < least:
         raise ValueError(
             f"a fit needs >= {least} usable cells (interior, not flat, ε <= {BLOWN_UP:g} ε_0), "
-            f"got {sure} of {len(ideal)}"
+            f"got {sure} of {len(ideal)}: make the data again with more --cells (psi generate, or "
+            "psi ideal for --ideal)"
         )
     groups = surface.sort_values("lr").groupby(["task", "cell"], observed=True)
     candidates = [groups.get_group(key) for key in zip(kept.task, kept.cell, strict=True)]

@@ -19,6 +19,7 @@ from psi.fit.trainings import polished, probed_scales, schedule_regrets
 from psi.ideal.rate import ideal_rates
 from psi.ideal.surface import response_surface
 from psi.lab.data import store
+from psi.law.checks import unknown
 from psi.law.law import Provenance, Score
 from psi.progress import Bar, no_bar
 
@@ -115,8 +116,8 @@ def read_estimates(estimates: Path, folder: Path) -> tuple[pd.DataFrame, pd.Data
     """
     try:
         summary = json.loads((estimates / "summary.json").read_text())
-        surface = pd.read_parquet(estimates / "branched.parquet")
-        ideal = pd.read_parquet(estimates / "ideal.parquet")
+        surface = store.read_table(estimates / "branched.parquet")
+        ideal = store.read_table(estimates / "ideal.parquet")
     except (OSError, ValueError) as error:
         raise ValueError(f"{estimates} holds no finished tables of psi ideal: {error}") from None
     if summary.get("data") != store.data_hash(folder):
@@ -147,10 +148,10 @@ def fit_surface(
     held-out domain, and how far it is from the ideal rates, scale and shape apart. A scaled fit
     needs each task's α_0 in the column `scale` of `ideal`.
     """
-    unknown = set(held_out) - set(ideal.domain)
-    if unknown:
-        known = ", ".join(sorted(set(ideal.domain)))
-        raise ValueError(f"no domain {sorted(unknown)} in {folder}; there are: {known}")
+    domains = sorted(set(ideal.domain))
+    for name in held_out:
+        if name not in domains:
+            raise ValueError(f"{unknown('domain', name, domains)} in {folder}")
     tasks = store.read_tasks(folder)
     optimizer = optimizer_of(folder, tasks, config)
     sizes = tasks.set_index("task").parameters

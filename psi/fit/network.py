@@ -17,6 +17,7 @@ from jaxtyping import Array, Float
 
 from psi.fit.cells import Cells, law_of, lost_at
 from psi.fit.formula.families import RELATIVE, TIMES
+from psi.lab.data.kept import kept
 from psi.law.law import Law
 from psi.law.network import TRANSFORMS, Layer, Network
 
@@ -61,7 +62,9 @@ def fit_network(
     shift, scale = features.mean(0), np.maximum(features.std(0), 1e-6)
     centre = np.average(cells.log_rate, weights=cells.weight)
     graph, state = nnx.split(PsiNetwork(len(names), nnx.Rngs(seed)))
-    trained = _train(graph, state, _batch(cells, names, shift, scale, centre))
+    batch = _batch(cells, names, shift, scale, centre)
+    leaves = kept("network", lambda: jax.tree.leaves(_train(graph, state, batch)))
+    trained = jax.tree.unflatten(jax.tree.structure(state), leaves)
     arrays = nnx.to_pure_dict(trained)["layers"]
     arrays = jax.tree.map(lambda array: np.asarray(array, np.float64), arrays)
     layers = [Layer(arrays[k]["kernel"], arrays[k]["bias"]) for k in range(len(arrays))]

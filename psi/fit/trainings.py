@@ -22,6 +22,7 @@ from psi.fit.search.objective import TrainingTask
 from psi.ideal.returns import cap, capped, score
 from psi.lab.data.config import PILOT_SEEDS
 from psi.lab.data.generate import read_config
+from psi.lab.data.kept import kept
 from psi.lab.data.sweep import task_key, task_of
 from psi.lab.data.trajectories import pilot_family
 from psi.lab.engine.probe import probed_scale
@@ -60,7 +61,7 @@ def probed_scales(folder: Path, optimizer: str | None, bar: Bar = no_bar) -> dic
     with bar("probing scales") as update:
         for done, (task, key) in enumerate(tasks):
             update(done, len(tasks), task.name)
-            found = probed_scale(task, PROBES, key)
+            found = kept("scale", lambda: [probed_scale(task, PROBES, key)])[0]  # noqa: B023
             if not np.isfinite(found).any():
                 raise ValueError(f"no probe of {task.name} has found a curvature: it has no scale")
             scales[task.name] = float(np.nanmedian(found))

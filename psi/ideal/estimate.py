@@ -132,7 +132,7 @@ def _finished(out: Path, identity: str) -> Estimates | None:
     if summary.get("identity") != identity:
         return None
     files = [out / name for name in PRODUCTS if name.endswith(".parquet")]
-    return Estimates({f.stem: pd.read_parquet(f) for f in files if f.exists()}, summary)
+    return Estimates({f.stem: store.read_table(f) for f in files if f.exists()}, summary)
 
 
 def _wanted(folder: Path, config: IdealConfig) -> tuple[GenerateConfig, list[Part]]:
@@ -152,11 +152,13 @@ def _parts(
         for part in wanted:
             file = work / "parts" / f"{part.name}.parquet"
             whole, note = size(data, config, part), f"{data.label(part.task)}, {part.kind}"
-            if not file.exists():
+            try:
+                made[part] = store.read_table(file)
+            except store.RecordsError:  # not made yet, or damaged
                 report(done, total, note)
                 stage = within(report, done, whole, total, note)
-                store.commit(file, store.parquet(make(data, config, part, stage)))
-            made[part] = pd.read_parquet(file)
+                _write(file, store.parquet(make(data, config, part, stage)))
+                made[part] = store.read_table(file)
             done += whole
         report(total, total, "")
     return made

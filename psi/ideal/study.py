@@ -27,6 +27,7 @@ from psi.lab.data.trajectories import branch_epochs
 from psi.lab.engine.seeds import STATES
 from psi.lab.tasks.names import PROBLEM_NAMES
 from psi.lab.tasks.task import Task
+from psi.law.checks import unknown
 from psi.law.clock import Clock
 from psi.law.load import load
 from psi.progress import Report, silent
@@ -57,9 +58,9 @@ def parts(data: GenerateConfig, config: IdealConfig) -> list[Part]:
     """
     continuation_of(config.continuation, data.hyper.epochs)
     labels = [data.label(number) for number in range(len(data.specs()))]
-    unknown = set(config.tasks) - {*labels, *data.tasks}
-    if unknown:
-        raise ValueError(f"no task {sorted(unknown)}; the data set has {', '.join(labels)}")
+    for name in config.tasks:
+        if name not in (*labels, *data.tasks):
+            raise ValueError(unknown("task", name, dict.fromkeys([*data.tasks, *labels])))
     for horizon in config.horizon:
         if horizon != "end" and horizon > data.hyper.epochs:
             raise ValueError(

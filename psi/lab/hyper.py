@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 
 from psi.lab.optimizers import OPTIMIZERS
-from psi.law.checks import at_least, check_positive
+from psi.law.checks import at_least, check_positive, unknown
 
 NETWORK_NAMES = ("linear", "mlp", "residual", "cnn", "gru", "transformer")
 ACTIVATION_NAMES = ("relu", "tanh", "gelu")
@@ -28,7 +28,8 @@ class Hyper:
     epochs: int = 20
     """T, the length of a trajectory."""
     optimizer: str = "sgd"
-    """A row of the table in psi.lab.optimizers: sgd, momentum, nesterov, adam, …"""
+    """sgd, momentum, momentum_ema, nesterov, adagrad, adadelta, rmsprop, adam, adamw, sign, or
+    what a plugin adds."""
     batch: int | None = None
     """Rows a minibatch."""
     weight_decay: float = 0.0
@@ -69,4 +70,4 @@ class Hyper:
 
 def _one_of(what: str, name: str, allowed: tuple[str, ...]) -> None:
     if name not in allowed:
-        raise ValueError(f"unknown {what} {name!r}; allowed: {', '.join(allowed)}")
+        raise ValueError(unknown(what, name, allowed))

@@ -7,6 +7,8 @@ replaced or removed, so a name means one thing for as long as the process runs.
 from collections.abc import Iterator, Sequence
 from typing import Generic, Protocol, TypeVar, runtime_checkable
 
+from psi.law.checks import unknown
+
 
 @runtime_checkable
 class Named(Protocol):
@@ -35,9 +37,9 @@ class Table(Generic[Row]):
         return name in self._rows
 
     def __getitem__(self, name: str) -> Row:
-        """The row of that name. Raises ValueError, with the names there are, for another."""
+        """The row of that name. Raises ValueError, with the closest there are, for another."""
         if name not in self._rows:
-            raise ValueError(f"unknown {self.what} {name!r}; allowed: {', '.join(self._rows)}")
+            raise ValueError(unknown(self.what, name, self._rows))
         return self._rows[name]
 
     @property

@@ -1,6 +1,8 @@
 """Checks of arguments, with messages that give the rule and the value."""
 
 import math
+from collections.abc import Iterable
+from difflib import get_close_matches
 from numbers import Integral
 from typing import Any, TypeGuard
 
@@ -29,3 +31,21 @@ def at_least(config: Any, /, **limits: int) -> None:
     for name, low in limits.items():
         if getattr(config, name) < low:
             raise ValueError(f"{name} must be >= {low}, got {getattr(config, name)}")
+
+
+FEW = 12  # names that a message lists whole
+
+
+def unknown(what: str, name: object, names: Iterable[str]) -> str:
+    """What to say of a name that is none of `names`: the closest three of them, or few all.
+
+    >>> unknown("unit", "metre", [f"meter{k}" for k in range(20)])
+    "unknown unit 'metre'; closest of 20: meter9, meter8, meter7"
+    >>> unknown("unit", "yard", ["metre", "foot"])
+    "unknown unit 'yard'; allowed: metre, foot"
+    """
+    every, text = list(names), f"unknown {what} {name!r:.60}"
+    if len(every) <= FEW:
+        return f"{text}; allowed: {', '.join(every)}"
+    closest = get_close_matches(str(name), every, 3, 0.0)
+    return f"{text}; closest of {len(every)}: {', '.join(closest)}"

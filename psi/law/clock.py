@@ -89,7 +89,7 @@ class Clock:
         if is_number(low) and is_number(high) and not (0 <= low <= high < math.inf and high):
             raise ValueError(f"rates must be 0 <= min_lr <= max_lr, got {low} and {high}")
         if self.scale is not None and self.law.scale is None:
-            raise ValueError(f"this law has no scale: scale must be None, got {self.scale}")
+            raise ValueError(f"this law gives rates itself: scale must be None, got {self.scale}")
         if self.parameters is not None and not self.parameters >= 1:
             raise ValueError(f"parameters must be >= 1, got {self.parameters}")
         object.__setattr__(self, "warmup", whole_number("warmup", self.warmup, least=0))

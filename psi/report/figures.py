@@ -3,26 +3,37 @@
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from textwrap import wrap
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
-from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
-from matplotlib.colors import LogNorm
+from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.lines import Line2D
 
 from psi.law.clock import Clock, rates_over
 from psi.law.law import Law
+from psi.report.axes import (
+    BLOWN_UP,
+    DOT,
+    FONT,
+    GREY,
+    NO_DATA,
+    integers,
+    keep_rules,
+    legend_below,
+    panel_title,
+    with_unit,
+)
+
+if TYPE_CHECKING:  # psi show and psi diagnose draw where it is not installed
+    from jaxtyping import Float
 
 DPI = 130
-FONT = 9
-WIDE = 60  # characters of a title's line
-NOTHING = "0.85"  # grey, where nothing was visited
+WIDTH = 5.2  # inches: a column of a page, which a phone shows at half its size
 
 
 class Line(NamedTuple):
@@ -37,49 +48,75 @@ class Surface(NamedTuple):
     """A law as a function of (ε, i): `rate(loss, epoch)` on arrays of one shape."""
 
     title: str
-    rate: Callable[[Float[np.ndarray, "..."], Float[np.ndarray, "..."]], np.ndarray]
+    rate: "Callable[[Float[np.ndarray, '...'], Float[np.ndarray, '...']], np.ndarray]"
 
 
 def surface_figure(surface: pd.DataFrame, ideal: pd.DataFrame, path: Path) -> None:
-    """The response surface: nats lost against the best candidate of the cell, binned.
+    """The response surface: what the score loses against the best candidate of the cell, binned.
 
-    Over progress i/T (left) and relative loss ε/ε_0 (right) against the candidate rate. Bins
-    that no run visited stay grey.
+    Over progress i/T (top) and relative loss ε/ε_0 (bottom) against the candidate rate. Bins
+    that no run visited stay grey. Networks that have blown up, ε > 2 ε_0, are left out.
     """
-    progress, ratio = surface.epoch / surface.epochs, surface.loss / surface.initial_loss
     best = surface.groupby(["task", "cell"], observed=True).score.transform("min")
-    table = surface.assign(progress=progress, ratio=ratio, lost=surface.score - best)
-    dots = ideal[ideal.sure]
-    rates = np.geomspace(table.lr.min(), table.lr.max(), 13)
-    figure, axes = _figure(1, 2, (9.6, 4.0))
-    _binned(axes[0], table.progress, np.linspace(0, 1, 11), table, rates)
-    axes[0].plot(dots.epoch / dots.epochs + 0.025, dots.lr, "w.", ms=4, mec="k", mew=0.3)
+    table = _relative(surface.assign(lost=surface.score - best))
+    dots = _relative(ideal[ideal.sure])
+    rates = _bins(pd.concat([table.lr, dots.lr]))
+    colours = ScalarMappable(Normalize(0, _top(table.lost)), "viridis_r")
+    figure, axes = _figure(2, 1, (WIDTH, 6.6))
+    _binned(axes[0], table, "progress", (np.linspace(0, 1, 11), rates), colours)
+    ratios = _bins(pd.concat([table.ratio, dots.ratio]))
+    _binned(axes[1], table, "ratio", (ratios, rates), colours)
     axes[0].set_xlabel("progress i/T")
-    low = max(table.ratio.min(), 1e-3)
-    mesh = _binned(axes[1], table.ratio, np.geomspace(low, 1.5, 13), table, rates)
-    axes[1].plot(dots.loss / dots.initial_loss, dots.lr, "w.", ms=4, mec="k", mew=0.3)
-    axes[1].set(xlabel="relative loss ε/ε₀", xscale="log", xlim=(low, 1.5))
-    axes[0].set_ylabel("learning rate α of epoch i,\nthen linearly to zero")
-    figure.colorbar(mesh, ax=axes, label="score lost against the cell's best rate [nats]")
-    cells = f"dots: ideal rate of {len(dots)} cells"
-    figure.suptitle(f"Response surface, {surface.task.nunique()} training tasks pooled ({cells})")
+    axes[1].set(xlabel="relative loss ε/ε₀", xscale="log")
+    for axis, across in zip(axes, ("progress", "ratio"), strict=True):
+        axis.set_ylabel("learning rate α of epoch i")
+        dot = {
+            "ms": 2 * DOT,
+            "mec": "k",
+            "mew": 0.5,
+            "clip_on": False,
+            "label": "ideal rate of a sure cell",
+        }
+        if len(dots):
+            axis.plot(dots[across], dots.lr, "w.", **dot)
+    label = "score lost against the cell's best rate"
+    figure.colorbar(colours, ax=list(axes), label=label, extend="max")
+    legend_below(figure, NO_DATA)
     save(figure, path)
 
 
-def _binned(axis: Axes, x: pd.Series, x_edges: np.ndarray, table: pd.DataFrame, rates: np.ndarray):
-    axis.set_facecolor(NOTHING)
+def _relative(cells: pd.DataFrame) -> pd.DataFrame:
+    ratio = cells.loss / cells.initial_loss
+    relative = cells.assign(progress=cells.epoch / cells.epochs, ratio=ratio)
+    return relative[(ratio > 0) & (ratio <= BLOWN_UP)]
+
+
+def _bins(values: pd.Series) -> np.ndarray:
+    """Edges of twelve bins, equal in the logarithm, that hold all values."""
+    low, high = (values.min(), values.max()) if len(values) else (1.0, 1.0)
+    return np.geomspace(low, high, 13) if high > low else np.geomspace(low / 2, low * 2, 13)
+
+
+def _top(values: pd.Series) -> float:
+    """Where a colour scale from 0 ends: few values lie above; 1 where all are 0 or unknown."""
+    known = values[np.isfinite(values)]
+    return float(known.quantile(0.95)) or 1.0 if len(known) else 1.0
+
+
+def _binned(axis: Axes, table: pd.DataFrame, across: str, edges: Any, colours: Any) -> None:
+    axis.set_facecolor(GREY)
     axis.set_yscale("log")
-    mean = binned_mean(x, table.lr, (x_edges, rates), table.lost)
-    return axis.pcolormesh(x_edges, rates, mean.T, cmap="viridis_r", vmin=0, vmax=2.5)
+    mean = binned_mean(table[across], table.lr, edges, table.lost)
+    axis.pcolormesh(*edges, mean.T, cmap=colours.cmap, norm=colours.norm)
 
 
 def binned_mean(
     x: pd.Series,
     y: pd.Series,
-    edges: tuple[Float[np.ndarray, " x_edge"], Float[np.ndarray, " y_edge"]],
+    edges: "tuple[Float[np.ndarray, ' x_edge'], Float[np.ndarray, ' y_edge']]",
     values: pd.Series,
     weights: pd.Series | float = 1.0,
-) -> Float[np.ndarray, "x y"]:
+) -> "Float[np.ndarray, 'x y']":
     """Weighted mean of the values whose (x, y) is in each bin; NaN where there is none."""
     weight = np.broadcast_to(weights, len(x))
     total, *_ = np.histogram2d(x, y, edges, weights=weight)
@@ -94,27 +131,37 @@ def psi_figure(
     epochs: int,
     visited: pd.DataFrame,
     path: Path,
+    unit: str = "",
 ) -> None:
-    """Ψ over the loss ε and the epoch i, a contour plot a law; dots: (ε, i) of `visited`."""
-    loss = np.geomspace(*losses, 120)
-    epoch = np.linspace(0, epochs - 1, 120)
+    """Ψ over the loss ε and the epoch i, a contour plot a law; dots: (ε, i) of `visited`.
+
+    The loss goes over `losses` and further where `visited` does, states that have blown up left
+    out. `unit`: the name of the task's loss.
+    """
+    shown = visited[(visited.loss > 0) & (visited.loss <= BLOWN_UP * losses[1])]
+    ends = np.append(shown.loss, losses)
+    loss = np.geomspace(ends.min(), ends.max(), 120)
+    epoch = np.linspace(0, max(epochs - 1, 1), 120)
     grid = np.meshgrid(epoch, loss)
     values = [law.rate(grid[1], grid[0]) for law in laws]
     low, high = min(v.min() for v in values), max(v.max() for v in values)
+    low, high = (low, high) if high > low * 1.001 else (low / 1.1, high * 1.1)
     levels = np.geomspace(low, high * 1.0001, 13)
     colours = ScalarMappable(LogNorm(low, high), "viridis")
-    figure, axes = _figure(1, len(laws), (4.9 * len(laws), 4.1), sharey=True)
+    figure, axes = _figure(len(laws), 1, (WIDTH, 0.4 + 3.2 * len(laws)), sharex=True)
     for axis, law, value in zip(axes, laws, values, strict=True):
         axis.contourf(*grid, value, levels, norm=colours.norm, cmap=colours.cmap)
-        axis.contour(*grid, value, levels, colors="w", linewidths=0.4)
-        axis.plot(visited.epoch, visited.loss, "k.", ms=2.5, alpha=0.6)
-        axis.set(yscale="log", xlabel="epoch i", xlim=(0, epochs - 1), ylim=losses)
-        axis.set_title(law.title, fontsize=FONT)
-        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes[0].set_ylabel("loss ε [nats]")
-    bar = figure.colorbar(colours, ax=axes, label="Ψ(ε, i), learning rate")
-    bar.minorticks_off()
-    bar.set_ticks(list(levels[::3]), labels=[f"{level:.2g}" for level in levels[::3]])
+        if value.max() > levels[1] or value.min() < levels[-2]:
+            axis.contour(*grid, value, levels[1:-1], colors="w", linewidths=0.4)
+        if len(shown):
+            axis.plot(shown.epoch, shown.loss, "k.", ms=DOT, clip_on=False, label="visited")
+        axis.set(yscale="log", xlim=(0, epoch[-1]), ylim=(loss[0], loss[-1]))
+        axis.set_ylabel(with_unit("loss ε", [unit]))
+        panel_title(axis, law.title)
+    axes[-1].set_xlabel("epoch i")
+    integers(axes[-1])
+    figure.colorbar(colours, ax=list(axes), label="Ψ(ε, i), learning rate")
+    legend_below(figure, Line2D([], [], color="0.7", lw=0.8, label="equal rates"))
     save(figure, path)
 
 
@@ -122,35 +169,48 @@ def law_figure(law: Law, epochs: int, path: Path, parameters: int | None = None)
     """Ψ over epoch and loss, up to the law's typical ε_0, of a budget T and P parameters."""
     clock = Clock(law, epochs, parameters=parameters)
     size = f", P = {clock.parameter_count:.0f}" if "parameters" in law.features else ""
-    title = "\n".join(wrap(f"Ψ: {law}{size}", WIDE))
-    surface = Surface(title, partial(rates_over, clock))
+    surface = Surface(f"Ψ: {law}{size}", partial(rates_over, clock))
     unvisited = pd.DataFrame({"epoch": [], "loss": []})
     losses = (law.initial_loss / 100, law.initial_loss)
     psi_figure([surface], losses, epochs, unvisited, path)
 
 
-def curves_figure(lines: Sequence[Line], criterion: float, path: Path) -> None:
-    """Mean validation loss of each method over the epochs, and the criterion."""
-    figure, axes = _figure(1, 1, (7.6, 4.4))
-    for line, style in zip(lines, _styles(lines), strict=True):
-        losses = np.array(line.losses, np.float64)
-        axes[0].plot(np.arange(1, len(losses) + 1), losses, label=line.name, **style)
-    axes[0].axhline(criterion, color="0.5", lw=0.8, ls=":", label="criterion")
-    axes[0].set(xlabel="epochs trained", ylabel="validation loss [nats], mean over seeds")
-    axes[0].set_yscale("log")
-    _finish(figure, axes[0], path)
+def curves_figure(lines: Sequence[Line], criterion: float, path: Path, unit: str = "") -> None:
+    """Mean validation loss of each method over the epochs, and the criterion.
+
+    `unit`: the name of the task's loss.
+    """
+    figure, (axis,) = _figure(1, 1, (WIDTH, 3.6))
+    drawn = _curves(axis, lines, [line.losses for line in lines])
+    if np.isfinite(criterion):
+        axis.axhline(criterion, color="0.5", lw=0.8, ls=":", label="criterion")
+        drawn = np.append(drawn, criterion)
+    axis.set(xlabel="epochs trained", ylabel=with_unit("mean validation loss", [unit]))
+    axis.set_yscale("log" if (drawn > 0).all() else "linear")
+    _finish(figure, axis, path)
 
 
 def rates_figure(lines: Sequence[Line], path: Path) -> None:
-    """The learning rate of each method at the end of each epoch."""
-    figure, axes = _figure(1, 1, (7.6, 4.0))
-    for line, style in zip(lines, _styles(lines), strict=True):
-        rates = np.array(line.rates, np.float64)
-        rates[rates <= 0] = np.nan
-        axes[0].plot(np.arange(1, len(rates) + 1), rates, label=line.name, **style)
-    axes[0].set(xlabel="epoch", ylabel="learning rate at its last step", yscale="log")
-    axes[0].set_ylim(bottom=axes[0].get_ylim()[1] / 1e4)
-    _finish(figure, axes[0], path)
+    """The learning rate of each method at the end of each epoch; a rate of zero is not drawn."""
+    figure, (axis,) = _figure(1, 1, (WIDTH, 3.4))
+    rates = [[rate if rate and rate > 0 else None for rate in line.rates] for line in lines]
+    _curves(axis, lines, rates)
+    axis.set(xlabel="epoch", ylabel="learning rate at its last step", yscale="log")
+    _finish(figure, axis, path)
+
+
+def _curves(
+    axis: Axes, lines: Sequence[Line], values: Sequence[Sequence[float | None]]
+) -> np.ndarray:
+    """A line a method; returns all finite values drawn."""
+    integers(axis)
+    series = [np.array(each, np.float64) for each in values]
+    for line, style, each in zip(lines, _styles(lines), series, strict=True):
+        marker = "." if np.isfinite(each).sum() == 1 else ""  # a line of one point is not seen
+        style |= {"marker": marker, "ms": 2 * DOT, "label": line.name}
+        axis.plot(np.arange(1, len(each) + 1), each, **style)
+    together = np.concatenate(series)
+    return together[np.isfinite(together)]
 
 
 def _styles(lines: Sequence[Line]) -> list[dict]:
@@ -159,23 +219,23 @@ def _styles(lines: Sequence[Line]) -> list[dict]:
     styles = []
     for name in (line.name for line in lines):
         lw, zorder = (2.4, 3) if name.startswith("Ψ") else (1.2, 2)
-        color, ls = colours[shapes.index(name.split(",")[0])], "--" if "untuned" in name else "-"
+        again, shape = divmod(shapes.index(name.split(",")[0]), len(colours))
+        ls = (":", "-.")[again % 2] if again else "-"
+        color, ls = colours[shape], "--" if "untuned" in name else ls
         styles.append({"color": color, "lw": lw, "ls": ls, "zorder": zorder})
     return styles
 
 
 def _finish(figure: Figure, axis: Axes, path: Path) -> None:
-    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     axis.grid(alpha=0.25, lw=0.5)
-    legend_beside(axis)
+    legend_below(figure)
     save(figure, path)
 
 
-def _figure(rows: int, columns: int, size: tuple[float, float], sharey: bool = False):
+def _figure(rows: int, columns: int, size: tuple[float, float], sharex: bool = False):
     # Figure, not pyplot: no global state, no window, and it works in a thread.
     figure = Figure(figsize=size, layout="constrained")
-    axes = np.atleast_1d(figure.subplots(rows, columns, sharey=sharey))
-    return figure, axes
+    return figure, np.atleast_1d(figure.subplots(rows, columns, sharex=sharex))
 
 
 def legend_beside(axis: Axes) -> None:
@@ -184,5 +244,6 @@ def legend_beside(axis: Axes) -> None:
 
 
 def save(figure: Figure, path: Path) -> None:
-    """A PNG whose bytes say nothing of the library that drew it."""
+    """A PNG that keeps the rules of every picture; its bytes do not name the library."""
+    keep_rules(figure)
     figure.savefig(path, dpi=DPI, metadata={"Software": None})

@@ -6,16 +6,15 @@ from textwrap import wrap
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, ScalarFormatter
 
 from psi.law.parsing import parse
 from psi.law.printing import latex, text
-from psi.report.figures import FONT, save
+from psi.report.axes import DOT, FONT, RED, integers, legend_below
+from psi.report.figures import save
 
 DIGITS = 3
 LONG = 52  # characters of a formula in the list
 MOST = 24  # formulas of the list
-RED = "tab:red"
 
 
 def front_figure(front: pd.DataFrame, path: Path, unit: str = "task") -> None:
@@ -26,18 +25,25 @@ def front_figure(front: pd.DataFrame, path: Path, unit: str = "task") -> None:
     """
     figure = Figure(figsize=(10.4, 4.8), layout="constrained")
     axis, listed = figure.subplots(1, 2, width_ratios=(1.25, 1))
-    axis.step(front.complexity, front.held_out, where="post", color="tab:blue", lw=0.8)
+    axis.step(
+        front.complexity, front.held_out, where="post", color="tab:blue", lw=0.8, label="front"
+    )
     axis.errorbar(
         front.complexity, front.held_out, front.gap_error, fmt="o", color="tab:blue",
         ms=4, elinewidth=0.8, capsize=2, label=f"{unit}s left out",
     )  # fmt: skip
-    axis.plot(front.complexity, front.error, ".", color="0.6", ms=4, label="all, fitted")
+    axis.plot(front.complexity, front.error, ".", color="0.6", ms=2 * DOT, label="all, fitted")
     chosen = front[front.chosen].iloc[0]
     axis.plot(
         chosen.complexity, chosen.held_out, "o", ms=12, mfc="none", mec=RED, mew=1.6,
         label=f"chosen: nodes {chosen.complexity}, constants {chosen.n_constants}",
     )  # fmt: skip
-    _axes(axis, front)
+    positive = (front[["error", "held_out"]] > 0).all(axis=None)
+    axis.set(xlabel="nodes of the formula", ylabel="error of log α")
+    axis.set_yscale("log" if positive else "linear")
+    axis.grid(alpha=0.25, lw=0.5)
+    integers(axis)
+    legend_below(figure)
     _list(listed, front)
     figure.suptitle(_title(chosen.formula), fontsize=FONT + 3)
     save(figure, path)
@@ -49,18 +55,6 @@ def _title(formula: str) -> str:
     if len(formula) > 2 * LONG:
         return "\n".join(wrap(f"Ψ = {text(tree, DIGITS)}", 2 * LONG)).replace("$", "")
     return f"$\\Psi = {latex(tree, DIGITS)}$".replace(r"\frac", r"\dfrac")
-
-
-def _axes(axis: Axes, front: pd.DataFrame) -> None:
-    axis.set(xlabel="nodes of the formula", ylabel="error of log α [nats]", yscale="log")
-    axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5, 7)))
-    axis.yaxis.set_major_formatter(ScalarFormatter())
-    axis.yaxis.set_minor_formatter(NullFormatter())
-    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axis.set_ylim(front.error.min() / 1.2, front.held_out.max() * 1.2)
-    axis.set_xlim(0, front.complexity.max() * 1.06 + 1)
-    axis.grid(alpha=0.25, lw=0.5)
-    axis.legend(fontsize=FONT - 1, frameon=False)
 
 
 def _list(axis: Axes, front: pd.DataFrame) -> None:

@@ -1,5 +1,6 @@
 """Figures of the estimates that psi ideal makes, each drawn from its tables."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,25 +12,40 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, MaxNLocator
+from matplotlib.patches import Patch
+from matplotlib.ticker import MaxNLocator
 
-from psi.report.figures import NOTHING, binned_mean, save
+from psi.report.axes import (
+    BLOWN_UP,
+    DOT,
+    FONT,
+    GREY,
+    LABEL,
+    NO_DATA,
+    integers,
+    legend_below,
+    panel_title,
+    with_unit,
+)
+from psi.report.figures import binned_mean, save
 
 SHOWN = 4  # tasks
-BLOWN_UP = 2.0  # times ε_0
-FONT = 8
+GAIN = "gain of one epoch, log of the excess loss"
+
+NEVER = Patch(fc="w", ec="0.6", hatch="///", label="most runs never met the criterion")
 
 Edges = Float[np.ndarray, " edge"]
 
 
-def gain_figure(surface: pd.DataFrame, path: Path) -> None:
-    """Nats that an epoch at a rate gained, over loss and rate: a column a task, the first four.
+def gain_figure(surface: pd.DataFrame, path: Path, losses: Mapping[str, str] | None = None) -> None:
+    """What an epoch at a rate gained, over loss and rate: a column a task, the first four.
 
     Top: the first half of the epochs, bottom: the second. Means over epoch bins, by visits; what
-    was not visited is grey. The line joins the best visited rate of each loss.
+    was not visited is grey. The line joins the best visited rate of each loss. `losses`: task →
+    the name of its loss, for units.
     """
     names = list(pd.unique(surface.group))[:SHOWN]
-    figure = Figure(figsize=(1.2 + 2.5 * len(names), 5.0), layout="constrained")
+    figure = Figure(figsize=(1.5 + 2.5 * len(names), 5.0), layout="constrained")
     axes = figure.subplots(2, len(names), squeeze=False, sharex="col", sharey=True)
     middle = (surface.epoch_low.min() + surface.epoch_high.max()) / 2
     halves = (surface.epoch_high <= middle, surface.epoch_high > middle)
@@ -38,28 +54,31 @@ def gain_figure(surface: pd.DataFrame, path: Path) -> None:
     for column, name in enumerate(names):
         for row, half in enumerate(halves):
             _gained(axes[row, column], surface[(surface.group == name) & half], colours)
-        axes[0, column].set_title(name, fontsize=FONT + 1)
-        axes[1, column].set_xlabel("loss ε [nats]")
+        panel_title(axes[0, column], name)
+        axes[1, column].set_xlabel(with_unit("loss ε", [(losses or {}).get(name, "")]))
     for row, name in enumerate(("first half", "second half")):
         axes[row, 0].set_ylabel(f"learning rate, {name}")
-    figure.colorbar(colours, ax=axes, label="gain of one epoch [nats]", extend="both")
+    figure.colorbar(colours, ax=axes, label=GAIN, extend="both")
+    legend_below(figure, NO_DATA)
     save(figure, path)
 
 
 def _gained(axis: Axes, own: pd.DataFrame, colours: Any) -> None:
-    axis.set_facecolor(NOTHING)
+    axis.set_facecolor(GREY)
     if own.empty:
         return
     losses, rates, table = _over(own, "loss", "rate")
     axis.pcolormesh(losses, rates, table.T, cmap=colours.cmap, norm=colours.norm)
     axis.set(xscale="log", yscale="log")
     x, y = np.sqrt(losses[1:] * losses[:-1]), np.sqrt(rates[1:] * rates[:-1])
-    if np.isfinite(table).sum() > 3:
+    seen = np.isfinite(table)
+    if min(table.shape) > 1 and (table[seen] < 0).any() and (table[seen] > 0).any():
         filled = np.ma.masked_invalid(table.T)
-        axis.contour(x, y, filled, levels=[0.0], colors="k", linewidths=0.6)
-    known = np.isfinite(table).sum(1) >= 3
-    best = np.nanargmax(np.where(np.isfinite(table), table, -np.inf), axis=1)
-    axis.plot(x[known], y[best[known]], "k.-", ms=3, lw=0.7)
+        axis.contour(x, y, filled, levels=[0.0], colors="tab:purple", linewidths=0.8)
+        axis.plot([], [], color="tab:purple", lw=0.8, label="gain of zero")
+    known = seen.sum(1) >= 3
+    best = np.argmax(np.where(seen, table, -np.inf), axis=1)
+    axis.plot(x[known], y[best[known]], "k.-", ms=DOT, lw=0.7, label="best rate at a loss")
 
 
 def _over(
@@ -78,7 +97,7 @@ def _edges(own: pd.DataFrame, across: str) -> Edges:
 def relief_figure(surface: pd.DataFrame, path: Path) -> None:
     """The pooled relative surface in three dimensions, early, in the middle and late in training.
 
-    Height: the gain of one epoch in nats, over loss and rate; what lost more than half of the
+    Height: the gain of one epoch, over loss and rate; what lost more than half of the
     largest gain is cut off there. A gap was not visited.
     """
     first = np.unique(surface.epoch_low)
@@ -93,8 +112,9 @@ def relief_figure(surface: pd.DataFrame, path: Path) -> None:
         axis.set_title(f"i/T from {begin:.1f} to {own.epoch_high.iloc[0]:.1f}", y=0.99, fontsize=10)
     right = 1 - 0.95 / figure.get_figwidth()
     figure.subplots_adjust(left=0.01, right=right - 0.02, bottom=0.08, top=0.96, wspace=0.1)
-    bar = figure.add_axes((right, 0.2, 0.012, 0.6))
-    figure.colorbar(colours, cax=bar, label="gain of one epoch [nats]", extend="both")
+    bar = figure.add_axes((right, 0.2, 0.012, 0.6), label="<colorbar>")
+    figure.colorbar(colours, cax=bar, label=GAIN, extend="both")
+    figure.text(0.5, 0.01, "no bar: no data", ha="center", fontsize=LABEL)
     save(figure, path)
 
 
@@ -114,19 +134,19 @@ def _bars(
         color=colours.to_rgba(height), edgecolor="k", linewidth=0.2, shade=True,
     )  # fmt: skip
     axis.set(xlim=(x[0], x[-1]), ylim=(y[0], y[-1]), zlim=(low, high))
-    axis.set_xlabel("log₁₀ ε/ε₀", fontsize=FONT)
-    axis.set_ylabel("log₁₀ α", fontsize=FONT)
-    axis.tick_params(labelsize=FONT - 1, pad=0)
+    axis.set_xlabel("log₁₀ ε/ε₀", fontsize=LABEL)
+    axis.set_ylabel("log₁₀ α", fontsize=LABEL)
+    axis.tick_params(labelsize=LABEL - 1, pad=0)
     for each in (axis.xaxis, axis.yaxis, axis.zaxis):
-        each.set_major_locator(MaxNLocator(4))
+        each.set_major_locator(MaxNLocator(4, prune="both"))
     axis.view_init(32, -60)
 
 
 def outcomes_figure(surface: pd.DataFrame, path: Path) -> None:
     """Time, accuracy and reliability over epoch and rate: a column a task, four of them.
 
-    Those where most runs met the criterion in most bins. White: most of these runs never met it;
-    grey: not visited.
+    Those where most runs met the criterion in most bins. The times of bins most of whose runs
+    never met it are hatched; what was not visited is grey.
     """
     met = surface.time.lt(np.inf).groupby(surface.task, sort=False).sum()
     names = list(met.sort_values(ascending=False, kind="stable").index[:SHOWN])
@@ -135,7 +155,7 @@ def outcomes_figure(surface: pd.DataFrame, path: Path) -> None:
         ("accuracy", "test accuracy", "viridis"),
         ("reliability", "share that met it", "viridis"),
     )
-    figure = Figure(figsize=(1.2 + 2.5 * len(names), 6.4), layout="constrained")
+    figure = Figure(figsize=(1.5 + 2.5 * len(names), 6.4), layout="constrained")
     axes = figure.subplots(len(kinds), len(names), squeeze=False, sharex=True, sharey=True)
     for row, (value, label, cmap) in enumerate(kinds):
         known = surface[value][np.isfinite(surface[value]) & surface.task.isin(names)]
@@ -146,8 +166,10 @@ def outcomes_figure(surface: pd.DataFrame, path: Path) -> None:
         axes[row, 0].set_ylabel("learning rate")
         figure.colorbar(colours, ax=axes[row], label=label)
     for column, name in enumerate(names):
-        axes[0, column].set_title(name, fontsize=FONT + 1)
+        panel_title(axes[0, column], name)
         axes[-1, column].set_xlabel("epoch i")
+    integers(*axes[-1])
+    legend_below(figure, NO_DATA, NEVER)
     save(figure, path)
 
 
@@ -155,9 +177,10 @@ def _outcome(axis: Axes, own: pd.DataFrame, value: str, colours: Any) -> None:
     x, y = _edges(own, "epoch"), _edges(own, "lr")
     table = own.sort_values(["epoch_low", "lr_low"])[value].to_numpy(float)
     table = table.reshape(len(x) - 1, len(y) - 1)
-    axis.set_facecolor(NOTHING)
-    never = np.where(np.isinf(table), 1.0, np.nan)
-    axis.pcolormesh(x, y, never.T, cmap="gray", vmin=0, vmax=1)
+    axis.set_facecolor(GREY)
+    never = np.ma.masked_where(~np.isinf(table), np.ones(table.shape))
+    hatched = {"cmap": "gray", "vmin": 0, "vmax": 1, "hatch": "///", "edgecolor": "0.6"}
+    axis.pcolor(x, y, never.T, lw=0, **hatched)
     met = np.where(np.isinf(table), np.nan, table)
     axis.pcolormesh(x, y, met.T, cmap=colours.cmap, norm=colours.norm)
     axis.set_yscale("log")
@@ -166,8 +189,9 @@ def _outcome(axis: Axes, own: pd.DataFrame, value: str, colours: Any) -> None:
 def ideal_figure(ideal: pd.DataFrame, path: Path) -> None:
     """The ideal rate of each sure cell with its 95 % interval, a row a label.
 
-    Left over the epoch, coloured by the loss; right over the loss, coloured by the epoch. Networks
-    that have blown up, ε > 2 ε_0, are left out.
+    Left over the epoch, coloured by the loss; right over the loss, coloured by the epoch. An
+    interval that is open on a side has none there. Networks that have blown up, ε > 2 ε_0, are
+    left out.
     """
     labels = list(pd.unique(ideal.label))
     figure = Figure(figsize=(9.6, 0.6 + 3.2 * len(labels)), layout="constrained")
@@ -179,8 +203,10 @@ def ideal_figure(ideal: pd.DataFrame, path: Path) -> None:
         cells = f"{label}: {len(own)} of {(ideal.label == label).sum()} cells"
         _dots(axes[row, 0], progress, own, np.log10(ratio), "log₁₀ ε/ε₀")
         _dots(axes[row, 1], ratio, own, progress, "progress i/T")
-        axes[row, 0].set(xlabel="progress i/T", ylabel="ideal rate α*", yscale="log", title=cells)
+        axes[row, 0].set(xlabel="progress i/T", ylabel="ideal rate α*", yscale="log")
+        panel_title(axes[row, 0], cells)
         axes[row, 1].set(xlabel="relative loss ε/ε₀", xscale="log")
+    legend_below(figure)
     save(figure, path)
 
 
@@ -188,18 +214,22 @@ def _dots(axis: Axes, x: pd.Series, own: pd.DataFrame, colour: pd.Series, label:
     if own.empty:
         axis.text(0.5, 0.5, "no sure cell", ha="center", transform=axis.transAxes)
         return
-    spread = np.stack([own.lr - own.lr_low, own.lr_high - own.lr]).clip(min=0)
-    axis.errorbar(x, own.lr, spread, fmt="none", ecolor="0.6", elinewidth=0.7, zorder=1)
-    dots = axis.scatter(x, own.lr, c=colour, s=14, cmap="viridis", zorder=2)
+    spread = np.stack([own.lr - own.lr_low, own.lr_high - own.lr])
+    spread = np.where(np.isfinite(spread), spread.clip(min=0), 0)
+    style = {"ecolor": "0.6", "elinewidth": 0.7, "zorder": 1, "label": "95 % interval"}
+    axis.errorbar(x, own.lr, spread, fmt="none", **style)
+    dots = axis.scatter(x, own.lr, c=colour, s=14, cmap="viridis", zorder=2, label="a sure cell")
     bar = axis.get_figure().colorbar(dots, ax=axis)  # pyright: ignore
     bar.ax.set_title(label, fontsize=FONT)
-    axis.set_ylim(own.lr.min() / 3, own.lr.max() * 3)
 
 
 def bias_figure(bias: pd.DataFrame, path: Path) -> None:
     """Mean rate and final regret of schedules chosen H epochs ahead, over H; a line a task."""
     figure = Figure(figsize=(9.6, 3.6), layout="constrained")
     left, right = figure.subplots(1, 2)
+    for axis in (left, right):
+        axis.set(xscale="log", xlabel="horizon H [epochs]")
+        axis.grid(alpha=0.25, lw=0.5)
     colours = mpl.color_sequences["tab10"]
     for number, (task, own) in enumerate(bias.groupby("task", sort=False)):
         rows = own.groupby("horizon").first()
@@ -209,36 +239,29 @@ def bias_figure(bias: pd.DataFrame, path: Path) -> None:
         left.plot(rows.index, rows.mean_lr, label=str(task), **style)
         spread = np.stack([rows.regret - rows.regret_low, rows.regret_high - rows.regret])
         right.errorbar(rows.index, rows.regret, spread, capsize=2, **style)
-    left.set(xscale="log", yscale="log", xlabel="horizon H [epochs]", ylabel="mean rate chosen")
-    left.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-    left.yaxis.set_major_formatter("{x:g}")
-    right.axhline(0, color="0.5", lw=0.8, ls=":")
-    right.set(xscale="log", xlabel="horizon H [epochs]")
-    right.set_ylabel("regret against the longest\nhorizon [nats], 95 %")
-    horizons = sorted(set(bias.horizon))
-    for axis in (left, right):
-        axis.set_xticks(horizons, labels=[str(horizon) for horizon in horizons])
-        axis.minorticks_off()
-        axis.grid(alpha=0.25, lw=0.5)
-    figure.legend(*left.get_legend_handles_labels(), loc="outside right upper", fontsize=FONT)
+    left.set(yscale="log", ylabel="mean rate chosen")
+    right.axhline(0, color="0.5", lw=0.8, ls=":", label="no regret")
+    right.set_ylabel("regret of the score against\nthe longest horizon, 95 %")
+    integers(left, right)
+    legend_below(figure)
     save(figure, path)
 
 
 def headroom_figure(table: pd.DataFrame, path: Path) -> None:
-    """How much a schedule can matter: nats between the best constant rate and the oracle."""
+    """How much a schedule can matter: the score of the best constant rate minus the oracle's."""
     rows = table.sort_values("headroom")
     figure = Figure(figsize=(6.4, 1.0 + 0.3 * len(rows)), layout="constrained")
     axis = figure.subplots()
     spread = np.stack([rows.headroom - rows.headroom_low, rows.headroom_high - rows.headroom])
     height = np.arange(len(rows))
-    axis.barh(height, rows.headroom, xerr=spread, color="tab:blue", ecolor="0.3", capsize=2)
+    axis.barh(height, rows.headroom, color="tab:blue", label="oracle")
+    style = {"fmt": "none", "ecolor": "0.3", "capsize": 2, "label": "its 95 % interval"}
+    axis.errorbar(rows.headroom, height, xerr=spread, **style)
     linear = rows.score_constant - rows.score_linear
     axis.plot(linear, height, "d", color="tab:orange", ms=5, label="tuned linear")
-    axis.axvline(0.2, color="k", lw=0.8, ls=":")
     axis.set_yticks(height, labels=list(rows.task))
-    axis.set_xlabel("headroom over the best constant rate [nats]; bars: oracle, 95 %")
-    axis.xaxis.set_major_locator(MaxNLocator(6))
-    axis.legend(fontsize=FONT, frameon=False, loc="lower right")
+    axis.set_xlabel("score gained on the best constant rate")
+    legend_below(figure)
     save(figure, path)
 
 

@@ -19,13 +19,16 @@ th{border-bottom:2px solid #888;vertical-align:bottom}
 th:first-child,td:first-child{text-align:left}
 tr.law{background:#eef5ff;font-weight:600}
 div.wide{overflow-x:auto}
-img{max-width:100%}code{background:#f3f3f3;padding:.1rem .3rem}
+img{max-width:100%;height:auto}
+code{background:#f3f3f3;padding:.1rem .3rem;overflow-wrap:anywhere}
+h1,h2,h3,p,figcaption{overflow-wrap:anywhere}
 figure{margin:1.5rem 0}figcaption{color:#555;font-size:13px}
 """
 
 CAPTIONS = (
     ("surface", "What each learning rate was worth. A cell starts from one random prefix; its "
-     "candidate rates go linearly to zero from epoch i. Grey: never visited."),
+     "candidate rates go linearly to zero from epoch i. Over progress (top) and loss (bottom), "
+     "all training tasks together. Dots: the cells' ideal rates. Grey: never visited."),
     ("psi", "Ψ over loss and epoch for the held-out task's ε₀ and T. Dots: states of the "
      "held-out task that the data visited (not seen by the fit)."),
     ("curves", "Validation loss on the held-out task, mean over the scoring seeds."),
@@ -72,11 +75,11 @@ def page(summary: dict[str, Any], figures: Path) -> str:
     header, rows = table(summary["methods"])
     parts = [
         "<!doctype html><html lang='en'><head><meta charset='utf-8'>",
-        "<meta name='viewport' content='width=device-width'>",
+        "<meta name='viewport' content='width=device-width, initial-scale=1'>",
         f"<title>Psi demo</title><style>{STYLE}</style></head><body>",
         "<h1>A fitted Ψ in charge of a training run</h1>",
         *_story(summary),
-        f"<div class='wide'>{_table(header, rows)}</div>",
+        _table(header, rows),
         f"<p>{html.escape(legend(summary))}</p>",
         *(_figure(figures / f"{name}.png", caption) for name, caption in CAPTIONS),
         *_laws(summary),
@@ -145,7 +148,7 @@ def _laws(summary: dict[str, Any]) -> list[str]:
         if rows:
             parts.append(_table(["constant", "value", "95 % over tasks"], rows))
         scores = [[s["name"], f"{s['value']:.3f}"] for s in law["scores"]]
-        parts.append(_table(["held-out score", "nats"], scores))
+        parts.append(_table(["held-out score", "value"], scores))
     return parts
 
 
@@ -155,7 +158,8 @@ def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     for row in rows:
         cells = "".join(f"<td>{html.escape(cell)}</td>" for cell in row)
         body += f"<tr{' class=law' if row[0].startswith('Ψ') else ''}>{cells}</tr>"
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    rows_of = f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody>"
+    return f"<div class='wide'><table>{rows_of}</table></div>"
 
 
 def _figure(path: Path, caption: str) -> str:

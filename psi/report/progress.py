@@ -1,9 +1,11 @@
 """Progress bars with the time left, on standard error."""
 
 import contextlib
+import math
 import sys
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 
 from rich import progress as rich
 from rich.console import Console
@@ -13,14 +15,7 @@ from rich.text import Text
 from psi.progress import Report
 
 EVERY = 20.0  # seconds between lines where there is no terminal
-
-
-class Speed(rich.ProgressColumn):
-    """Units a second, over the last half minute."""
-
-    def render(self, task: rich.Task) -> Text:
-        """E.g. 312/s."""
-        return Text(f"{task.speed:.3g}/s" if task.speed else "")
+WIDTH = 80  # of such a line
 
 
 @contextlib.contextmanager
@@ -32,32 +27,58 @@ def bar(title: str) -> Iterator[Report]:
 
     Returns:
         A context that yields report(done, total, note): units done, units in all, and what comes
-        next. It draws on standard error; where that is no terminal it also prints a line at most
-        every 20 seconds.
+        next. It draws on standard error, or prints lines there where that is no terminal: the
+        first at once, then one at most every 20 seconds, and the last.
 
     >>> from psi.report.progress import bar
     >>> with bar("counting") as report:
     ...     for done in range(3):
     ...         report(done + 1, 3, "the next one")
     """
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield _lines(title)
+        return
+    whole = Column(no_wrap=True)
     last = Column(ratio=1, no_wrap=True, overflow="ellipsis")
     columns = (
-        "{task.description}", rich.BarColumn(bar_width=16), rich.MofNCompleteColumn(), Speed(),
-        rich.TimeElapsedColumn(), "left", rich.TimeRemainingColumn(),
+        rich.TextColumn("{task.description}", table_column=whole), rich.BarColumn(8),
+        rich.MofNCompleteColumn(table_column=whole), _Left(table_column=whole),
         rich.TextColumn("{task.fields[note]}", table_column=last),
     )  # fmt: skip
-    with rich.Progress(*columns, console=Console(stderr=True)) as progress:
+    with rich.Progress(*columns, console=console, expand=True) as progress:
         task = progress.add_task(title, total=None, note="")
-        started = printed = time.monotonic()
+        yield lambda done, total, note="": progress.update(
+            task, completed=done, total=total, note=note
+        )
 
-        def update(done: int, total: int, note: str = "") -> None:
-            nonlocal printed
-            progress.update(task, completed=done, total=total, note=note)
-            current = time.monotonic()
-            if not progress.console.is_terminal and current - printed > EVERY:
-                printed = current
-                left = (current - started) * (total - done) / done if done else float("nan")
-                line = f"{title} {done}/{total}, {left / 60:.1f} min left, {note}"
-                print(line, file=sys.stderr, flush=True)
 
-        yield update
+class _Left(rich.ProgressColumn):
+    """How long it will still take, and at the end how long it took."""
+
+    def render(self, task: rich.Task) -> Text:
+        if task.finished:
+            return Text(f"in {_clock(task.finished_time)}")
+        return Text(f"{_clock(task.time_remaining)} left")
+
+
+def _clock(seconds: float | None) -> str:
+    """E.g. 1:05:09; dashes where it is unknown."""
+    return "-:--:--" if seconds is None else str(timedelta(seconds=int(seconds)))
+
+
+def _lines(title: str) -> Report:
+    """Report in lines: the first at once, one at most every 20 seconds, and the last."""
+    started = time.monotonic()
+    printed = -math.inf
+
+    def update(done: int, total: int, note: str = "") -> None:
+        nonlocal printed
+        current = time.monotonic()
+        if current - printed > EVERY or done == total:
+            printed = current
+            left = f"{(current - started) * (total - done) / done / 60:.1f}" if done else "?"
+            line = f"{title} {done}/{total}, {left} min left, {note}"
+            print(line.rstrip(", ")[:WIDTH], file=sys.stderr, flush=True)
+
+    return update

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
+from psi.law.checks import unknown
 from psi.progress import Report, silent
 from psi.verify import adversary, greedy, horizons, noiseless
 from psi.verify.rows import Row, with_seconds
@@ -25,9 +26,9 @@ def checks_of(problems: Sequence[str]) -> list[tuple[str, Check]]:
 
     Raises ValueError for an unknown name.
     """
-    unknown = set(problems) - set(PROBLEMS)
-    if unknown:
-        raise ValueError(f"unknown problem {sorted(unknown)}; allowed: {', '.join(PROBLEMS)}")
+    for name in problems:
+        if name not in PROBLEMS:
+            raise ValueError(unknown("problem", name, PROBLEMS))
     return [(name, check) for name, check in CHECKS if name in (problems or PROBLEMS)]
 
 

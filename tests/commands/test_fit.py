@@ -10,6 +10,7 @@ import pytest
 import psi
 from psi.commands.fit import FitCommand
 from psi.fit.config import FitConfig
+from psi.lab.data import kept
 from tests.commands.conftest import SAMPLE
 
 
@@ -20,14 +21,14 @@ from tests.commands.conftest import SAMPLE
         (["EMPTY", "--out", "x.json", "--kind", "oracle"], ["oracle", "curve"]),
         (
             [SAMPLE, "--out", "x.json", "--family", "parabola"],
-            ["unknown family 'parabola' in loss_ratio and progress", "allowed: constant, warmup"],
+            ["unknown family of loss_ratio and progress 'parabola'; closest of 108: "],
         ),
         (
             [SAMPLE, "--out", "x.json", "--features", "raw", "--family", "linear"],
-            ["unknown family 'linear' in loss and epoch"],
+            ["unknown family of loss and epoch 'linear'"],
         ),
         (
-            [SAMPLE, "--out", "x.json", "--kind", "network", "--family", "linear"],
+            [SAMPLE, "--out", "x.safetensors", "--kind", "network", "--family", "linear"],
             ["a network has no family"],
         ),
         ([SAMPLE, "--out", "x.json", "--features", "scaled"], ["scaled", "raw", "relative"]),
@@ -38,10 +39,12 @@ from tests.commands.conftest import SAMPLE
         ),
         (
             [SAMPLE, "--out", "x.json", "--kind", "symbolic"],
-            ["needs >= 20 usable cells", "got 8 of 12"],
+            ["needs >= 20 usable cells", "got 8 of 12", "--cells"],
         ),
         ([SAMPLE, "--out", "x.json", "--hold-out", "cifar"], ["cifar", "teacher, wine"]),
         ([SAMPLE, "--out", "nowhere/x.json"], ["cannot write nowhere/x.json"]),
+        ([SAMPLE, "--out", "x.safetensors"], ["out must end in .json, got x.safetensors"]),
+        ([SAMPLE, "--out", "x.json", "--kind", "network"], ["must end in .safetensors"]),
     ],
     ids=" ".join,
 )
@@ -79,6 +82,50 @@ def test_fit_notes_the_command_that_makes_the_same_law_again(run, tmp_path):
     code, _, err = run("show", "law.json", "--png", "raw.png")
     assert (code, err) == (0, "")
     assert (tmp_path / "raw.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("asked", "steps"),
+    [
+        (["--family", "constant", "--resamples=5"], ["curve", "regrets"]),
+        pytest.param(
+            ["--family", "constant", "--scaled", "--polish"],
+            ["scale", "scale", "curve", *["regrets"] * 15],
+            marks=pytest.mark.slow,
+        ),
+    ],
+    ids=["curve", "scaled"],
+)
+def test_an_interrupted_fit_goes_on_and_ends_at_the_same_law(
+    run, tmp_path, asked, steps, monkeypatch
+):
+    """Stopped when all but its last step are kept; that one alone is made after that."""
+    law = "law.json"
+    write, written = kept.write_atomic, []
+
+    def stopped(path, content):
+        if len(written) == len(steps) - 1:
+            raise KeyboardInterrupt
+        noted(path, content)
+
+    def noted(path, content):
+        written.append(path.suffixes[-2][1:])
+        write(path, content)
+
+    monkeypatch.setattr(kept, "write_atomic", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        run("fit", SAMPLE, *asked, "--out", law)
+    assert not (tmp_path / law).exists()
+    monkeypatch.setattr(kept, "write_atomic", noted)
+    code, _, err = run("fit", SAMPLE, *asked, "--out", law)
+    assert code == 0, err
+    assert written == steps
+    again = (tmp_path / law).read_bytes()
+    written.clear()
+    assert run("fit", SAMPLE, *asked, "--out", law)[0] == 0
+    assert written == steps
+    assert (tmp_path / law).read_bytes() == again
+    assert not list(tmp_path.glob(".law*"))
 
 
 @pytest.mark.slow

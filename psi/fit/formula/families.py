@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from psi.fit.formula.formula import Formula, Parameter
 from psi.lab.registry import Table
+from psi.law.checks import unknown
 from psi.law.expression import Apply, Expression, Variable, nodes, substitute
 from psi.law.parsing import parse
 
@@ -160,9 +161,7 @@ def family(name: str, features: tuple[str, ...]) -> Family:
     """
     known = {each.name: each for each in families(features)}
     if name not in known:
-        raise ValueError(
-            f"unknown family {name!r:.60} in {' and '.join(features)}; allowed: {', '.join(known)}"
-        )
+        raise ValueError(unknown(f"family of {' and '.join(features)}", name, known))
     return known[name]
 
 

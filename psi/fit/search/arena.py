@@ -9,6 +9,7 @@ from jaxtyping import Array, Float, Int, Key
 from psi.fit.formula.formula import Candidate
 from psi.fit.search.evolution import PolishConfig, polish
 from psi.fit.search.objective import Population, TrainingTask, regrets, searched_policy
+from psi.lab.data.kept import kept
 from psi.lab.engine.population import MakePolicy
 from psi.law.clock import Clock
 from psi.law.expression import Constant
@@ -44,7 +45,8 @@ class Arena(NamedTuple):
         padded = [np.pad(v, ((0, 0), (0, most - v.shape[1]))) for v in vectors]
         numbers = np.repeat(number, [len(v) for v in vectors])
         laws = Population(numbers, np.concatenate(padded))
-        return regrets(self.tasks, self.policy, laws, self.scaled, seeds, report)
+        every = (self.tasks, self.policy, laws, self.scaled, seeds, report)
+        return kept("regrets", lambda: [regrets(*every)])[0]
 
     def levelled(
         self, number: Sequence[int], starts: Sequence[np.ndarray], seeds: Int[np.ndarray, " seed"]

@@ -5,8 +5,9 @@ from several seeds. Only structures are kept: a squared error in α knows nothin
 so constants are refitted elsewhere. Burlacu et al. 2020, Operon C++ (GECCO Companion).
 """
 
+import json
 from collections.abc import Mapping
-from functools import reduce
+from functools import partial, reduce
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,16 @@ import numpy as np
 from psi.fit.formula.formula import Candidate, candidate
 from psi.fit.formula.points import Points
 from psi.fit.symbolic.config import FULL, SymbolicConfig
-from psi.law.expression import Apply, Constant, Expression, Variable, evaluate
+from psi.lab.data.kept import kept
+from psi.law.expression import (
+    Apply,
+    Constant,
+    Expression,
+    Variable,
+    evaluate,
+    from_json,
+    to_json,
+)
 
 UNLIMITED = 10**9
 MOST_RUNS = 10**6
@@ -25,10 +35,16 @@ def proposals(points: Points, config: SymbolicConfig) -> list[Candidate]:
 
     As pyoperon made them: neither simplified nor without repetition.
     """
-    return [each for run in range(config.runs) for each in _evolved(points, config, run)]
+    every = [
+        json.loads(str(found))
+        for run in range(config.runs)
+        for found in kept("searched", partial(_evolved, points, config, run))
+    ]
+    return [candidate(from_json(tree), points.names, constants) for tree, constants in every]
 
 
-def _evolved(points: Points, config: SymbolicConfig, run: int) -> list[Candidate]:
+def _evolved(points: Points, config: SymbolicConfig, run: int) -> list[str]:
+    """What one search has found: trees and their constants by name, as JSON."""
     from pyoperon.sklearn import SymbolicRegressor  # its import takes 0.3 s
 
     view = config.views[run % len(config.views)]
@@ -57,7 +73,7 @@ def _evolved(points: Points, config: SymbolicConfig, run: int) -> list[Candidate
         found = [(Apply("exp", (tree,)), constants) for tree, constants in found]
     else:
         found += [(_without_offset(tree), constants) for tree, constants in found]
-    return [candidate(tree, points.names, constants) for tree, constants in found]
+    return [json.dumps([to_json(tree), constants]) for tree, constants in found]
 
 
 def _inputs(points: Points, target: str) -> list[Expression]:

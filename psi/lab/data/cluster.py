@@ -5,7 +5,12 @@ row is there exactly once however often a worker is lost. A part that fails thre
 aside and named at the end, when all the others are done.
 """
 
+import contextlib
+import logging
+import signal
 import socket
+import threading
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -37,15 +42,41 @@ def ray_engine(address: str | None = None, make_one: MakeOne | None = None) -> E
     except ImportError:
         raise ValueError("--engine ray needs: pip install 'psi-lr[ray]'") from None
     if not ray.is_initialized():
-        _check_address(address)
+        check_address(address)
         if address in (None, "local"):
             watch()
-        ray.init(address=address or "local", include_dashboard=False, log_to_driver=False)
+        with _quiet():
+            ray.init(
+                address=address or "local", include_dashboard=False, log_to_driver=False,
+                logging_level=logging.ERROR,
+            )  # fmt: skip
+    warm = ray.remote(num_cpus=1, max_retries=0)(_warm_up)
+    for _ in range(int(ray.cluster_resources().get("CPU", 1))):
+        warm.remote()  # while this process makes its tasks
     return partial(_engine, make_one or make_part)
 
 
-def _check_address(address: str | None) -> None:
-    # Ray itself would try for minutes, and write pages.
+def _warm_up() -> None:
+    """What a worker does first: import JAX and all that makes a part."""
+    from psi.lab.engine.devices import prepare
+
+    prepare(cores=1)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep Ray from writing over the progress bar, now or at a signal."""
+    ours = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    with warnings.catch_warnings():  # of a fork, which runs another program at once
+        warnings.simplefilter("ignore", RuntimeWarning)
+        yield
+    if threading.current_thread() is threading.main_thread():
+        for number, handler in ours.items():  # Ray's own print a stack trace
+            signal.signal(number, handler)
+
+
+def check_address(address: str | None) -> None:
+    """Raise ValueError where nobody answers: Ray itself would try for minutes, and write pages."""
     if address in (None, "auto", "local"):
         return
     host, _, port = str(address).rpartition(":")

@@ -4,6 +4,7 @@ What is committed is never made again, so the same command goes on where it was 
 order in which parts are made changes nothing.
 """
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from hashlib import sha256
 from pathlib import Path
@@ -15,7 +16,8 @@ from psi.lab.data import store
 from psi.lab.data.config import GenerateConfig, flat, from_flat
 from psi.lab.data.sweep import Criteria, Part, make, parts, pilots, task_of, task_row
 from psi.lab.engine.work import Layout, layout
-from psi.lab.tasks.names import TASKS, file_and_target, parts_of
+from psi.lab.hyper import Hyper
+from psi.lab.tasks.names import file_and_target, parts_of
 from psi.progress import Report, silent
 
 
@@ -29,6 +31,8 @@ class Made(NamedTuple):
     diverged: int  # how many of these diverged
 
     def __str__(self) -> str:
+        if not self.rows:
+            return f"{self.task}, compiling"
         lost = f", {self.diverged / self.trained:.0%} diverged" if self.trained else ""
         return f"{self.task}, {self.rows:,} rows{lost}"
 
@@ -76,9 +80,11 @@ def generate(
         ['.lock', 'manifest', 'records', 'tasks.parquet']
     """
     shape = shape or layout()
-    check_files(config)  # refused here, a file leaves nothing behind
+    identity = flat(config) | shape._asdict() | _own_files(config)
+    if not store.begun(folder, identity):
+        check_tasks(config)
     with store.locked(folder):
-        store.open_config(folder, flat(config) | shape._asdict() | _own_files(config))
+        store.open_config(folder, identity)
         kept = store.committed(folder)
         made = Made("", 0, sum(kept.values()), 0, 0)
         unknown = [float("nan")] * len(config.specs())
@@ -98,11 +104,18 @@ def generate(
         run(parts(config, shape), [float(value) for value in store.read_tasks(folder).criterion])
 
 
-def check_files(config: GenerateConfig) -> None:
-    """Make the tasks of the user's files. Raises ValueError where one makes none."""
+def check_tasks(config: GenerateConfig) -> None:
+    """Make one task of each kind, before anything is written.
+
+    Raises ValueError where one cannot be made: a target that is no column, a network that cannot
+    take the rows.
+    """
+    kinds: dict[tuple[str, Hyper], int] = {}
     for number, spec in enumerate(config.specs()):
-        if spec.name not in TASKS and file_and_target(spec.name):
-            task_of(config, number)
+        kind = spec.name if file_and_target(spec.name) else re.sub(r"-\d+", "", spec.name)
+        kinds[kind, spec.hyper] = number
+    for number in kinds.values():
+        task_of(config, number)
 
 
 def read_config(folder: Path) -> GenerateConfig:
@@ -145,8 +158,10 @@ def _count(made: Made, config: GenerateConfig, part: Part, frame: pd.DataFrame) 
 
 
 def _write_tasks(config: GenerateConfig, folder: Path) -> None:
-    """The task table, once every pilot is there."""
-    path = folder / "tasks.parquet"
-    if not path.exists():
+    """The task table, once every pilot is there; made again where it is damaged."""
+    try:
+        store.read_tasks(folder)
+    except store.RecordsError:
+        (folder / "tasks.parquet").unlink(missing_ok=True)
         rows = [task_row(config, p.task, store.read_part(folder, p.name)) for p in pilots(config)]
-        store.commit(path, store.parquet(pd.DataFrame(rows)))
+        store.commit(folder / "tasks.parquet", store.parquet(pd.DataFrame(rows)))

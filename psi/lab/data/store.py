@@ -25,6 +25,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 Json = Any
+AGAIN = "psi generate, called as before, makes it again"
 
 
 class RecordsError(ValueError):
@@ -53,19 +54,34 @@ def digest(data: Json) -> str:
     return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
 
 
+def begun(folder: Path, config: Json) -> bool:
+    """Whether the folder holds parts of this config. Writes nothing.
+
+    Raises RecordsError where it holds those of another one, naming the keys that differ, or where
+    a file stands in its way.
+    """
+    above = next(each for each in (folder, *folder.absolute().parents) if each.exists())
+    if not above.is_dir():
+        raise RecordsError(f"cannot write to {folder}: {above} is a file")
+    if not _entries(folder):
+        return False
+    old = config_of(folder)
+    changed = sorted(k for k in old.keys() | config.keys() if old.get(k) != config.get(k))
+    if old and changed:
+        diff = "; ".join(f"{k}: {old.get(k)} there, {config.get(k)} asked" for k in changed)
+        raise RecordsError(f"{folder} was made by another config ({diff}); choose another folder")
+    return True
+
+
 def open_config(folder: Path, config: Json) -> None:
     """Note what the folder holds, or check that it holds just this; drop uncommitted files.
 
-    Raises RecordsError naming the keys that differ where another config made it.
+    A folder without a committed part takes any config. Raises RecordsError as `begun` does.
     """
-    path, old = folder / "manifest" / "config.json", config_of(folder)
-    if old:
-        changed = sorted(k for k in old.keys() | config.keys() if old.get(k) != config.get(k))
-        if changed:
-            diff = "; ".join(f"{k}: {old.get(k)} there, {config.get(k)} asked" for k in changed)
-            raise RecordsError(
-                f"{folder} was made by another config ({diff}); choose another folder"
-            )
+    path = folder / "manifest" / "config.json"
+    if not begun(folder, config):
+        path.unlink(missing_ok=True)
+        (folder / "tasks.parquet").unlink(missing_ok=True)
     for room in (".", "manifest", "records"):
         for temporary in (folder / room).glob(".*.tmp"):
             temporary.unlink()
@@ -74,15 +90,21 @@ def open_config(folder: Path, config: Json) -> None:
 
 
 def committed(folder: Path) -> dict[str, int]:
-    """Parts that are there and as long as their entries say: name → rows. Removes all others."""
+    """Parts that are there and as long as their entries say: name → rows. Removes all others.
+
+    An entry that cannot be read, cut by a failure of power say, goes with its part.
+    """
     sizes = {f.name: f.stat().st_size for f in os.scandir(folder / "records")}
     whole = {}
     for path in _entries(folder):
-        entry = _entry(path)
-        if sizes.pop(f"{entry['name']}.parquet", -1) == entry["bytes"]:
-            whole[entry["name"]] = entry["rows"]
+        try:
+            entry = _entry(path)
+        except RecordsError:
+            entry = {"bytes": None}
+        if sizes.get(f"{path.stem}.parquet") == entry["bytes"] is not None:
+            whole[path.stem] = entry["rows"]
+            del sizes[f"{path.stem}.parquet"]
         else:
-            (folder / "records" / f"{entry['name']}.parquet").unlink(missing_ok=True)
             path.unlink()
     for stray in sizes:
         (folder / "records" / stray).unlink(missing_ok=True)
@@ -151,11 +173,19 @@ def check(folder: Path) -> list[str]:
 
 
 def read_tasks(folder: Path) -> pd.DataFrame:
-    """The task table. Raises RecordsError where there is none."""
-    path = folder / "tasks.parquet"
-    if not path.exists():
-        raise RecordsError(f"{folder} holds no task table (tasks.parquet)")
-    return pd.read_parquet(path)
+    """The task table. Raises RecordsError where there is none, or it is damaged."""
+    return read_table(folder / "tasks.parquet")
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """A table that `parquet` has made. Raises RecordsError where it is lost or damaged."""
+    try:
+        content = pa.BufferReader(path.read_bytes())
+        return pq.read_table(content, page_checksum_verification=True).to_pandas()
+    except FileNotFoundError:
+        raise RecordsError(f"{path.parent} holds no {path.name}") from None
+    except (OSError, ValueError) as error:
+        raise RecordsError(f"{path} is damaged: {error}") from None
 
 
 def data_hash(folder: Path) -> str:
@@ -192,7 +222,7 @@ def _manifest(path: Path, keys: Sequence[str] = ("config", "hash")) -> Json:
         found = json.loads(path.read_text())
         return {key: found[key] for key in keys}
     except (OSError, KeyError, TypeError, ValueError) as error:
-        raise RecordsError(f"{path} is no manifest ({error})") from None
+        raise RecordsError(f"{path} is damaged ({error}): {AGAIN}") from None
 
 
 def _entry(path: Path) -> Json:
@@ -202,10 +232,12 @@ def _entry(path: Path) -> Json:
 def _content(folder: Path, entry: Json) -> bytes:
     path = folder / "records" / f"{entry['name']}.parquet"
     if not path.exists():
-        raise RecordsError(f"{path} is missing, its manifest entry is there")
+        raise RecordsError(f"{path} is missing, its manifest entry is there: {AGAIN}")
     content = path.read_bytes()
     if hashlib.sha256(content).hexdigest() != entry["sha256"]:
-        raise RecordsError(f"{path} is not what its manifest entry says (SHA-256 differs)")
+        raise RecordsError(
+            f"{path} is not what its manifest entry says (SHA-256 differs): delete it, {AGAIN}"
+        )
     return content
 
 

@@ -31,16 +31,10 @@ class Rows(NamedTuple):
 
     x: pd.DataFrame
     y: pd.Series
-
-
-class Description(NamedTuple):
-    """What a table became."""
-
-    rows: int
-    notes: tuple[str, ...]
-    """How it was read."""
-    columns: tuple[Column, ...]
-    """None of an NPZ file, whose arrays are numbers throughout."""
+    notes: tuple[str, ...] = ()
+    """How they were read."""
+    columns: tuple[Column, ...] = ()
+    """What each column of a table is; none of an NPZ file, whose arrays are numbers throughout."""
 
 
 def table_task(
@@ -51,14 +45,10 @@ def table_task(
     Raises ValueError where the target is not there or not what its kind needs, where a number is
     not finite, where no column of inputs is left, or where rows are too few or of one class only.
     """
-    rows, columns = table_rows(where, table, data)
-    _check_rows(where, rows, [f"{c.name!r} ({c.why})" for c in columns if c.kind == "left out"])
-    return rows_task(name, where, rows, data, hyper)
+    return rows_task(name, where, table_rows(where, table, data), data, hyper)
 
 
-def table_rows(
-    where: str, table: pd.DataFrame | UserTable, data: DataConfig
-) -> tuple[Rows, tuple[Column, ...]]:
+def table_rows(where: str, table: pd.DataFrame | UserTable, data: DataConfig) -> Rows:
     """Inputs and target of a table, and what each of its columns is."""
     table = table if isinstance(table, UserTable) else UserTable(table)
     cells = table.cells.set_axis([str(column) for column in table.cells.columns], axis=1)
@@ -85,15 +75,16 @@ def table_rows(
     task = f"classification, {len(np.unique(labels))} classes" if is_class else "regression"
     columns = [
         replace(
-            each,
-            why=f"the target: {task}"
-            + f"; {each.why}" * (each.kind == "numbers" and each.why != ""),
+            c,
+            why="; ".join(
+                [f"the target: {task}", *[c.why] * (c.kind == "numbers" and c.why != "")]
+            ),
         )
-        if each.name == target
-        else each
-        for each in found.columns
+        if c.name == target
+        else c
+        for c in found.columns
     ]
-    return Rows(found.x, found.y), tuple(columns)
+    return Rows(found.x, found.y, table.notes, tuple(columns))
 
 
 def _check_slips(where: str, y: pd.Series, slips: pd.Series, kind: str) -> None:
@@ -108,9 +99,11 @@ def _check_slips(where: str, y: pd.Series, slips: pd.Series, kind: str) -> None:
         )
 
 
-def _check_rows(where: str, rows: Rows, left_out: Sequence[str] = ()) -> None:
+def _check_rows(where: str, rows: Rows) -> None:
     if not len(rows.y) or not rows.x.shape[1]:
+        left_out = [f"{c.name!r} ({c.why})" for c in rows.columns if c.kind == "left out"]
         why = f"; left out: {_shortened(left_out)}" if left_out else ""
+        why += "; is --delimiter another?" * (len(rows.columns) == 1)
         raise ValueError(
             f"{where}: at least one row and, beside the target, one column of inputs are needed; "
             f"got {len(rows.y)} rows and {rows.x.shape[1]} columns of inputs{why}"
@@ -158,9 +151,15 @@ def rows_task(
     try:
         parts = split(where, labels if is_class else None, data, given)
     except ValueError as error:
-        if not is_class or labels.dtype == object or data.kind != "auto":
+        if not is_class or "class" not in str(error):
             raise
-        raise ValueError(f"{error}; if {rows.y.name!r} is a quantity: --kind regression") from None
+        classes, first, counts = np.unique(labels, return_index=True, return_counts=True)
+        alone = row_name(rows.y.index[first[counts.argmin()]])
+        quantity = labels.dtype != object and data.kind == "auto"
+        hint = f"; if {rows.y.name!r} is a quantity: --kind regression" if quantity else ""
+        raise ValueError(
+            f"{error}; the first of class {classes[counts.argmin()]} is {alone}{hint}"
+        ) from None
     y, classes = (_coded if is_class else _scaled)(where, labels, parts.train)
     x = encode(where, rows.x, parts.train)
     if not np.ptp(x[parts.train], axis=0).any():

@@ -3,6 +3,8 @@
 from collections import Counter
 from dataclasses import dataclass
 
+from psi.law.checks import unknown
+
 KINDS = ("auto", "classification", "regression")
 
 
@@ -60,7 +62,7 @@ class DataConfig:
                 f"ignore, numeric and categorical must be distinct, got {twice[0]!r} twice"
             )
         if self.kind not in KINDS:
-            raise ValueError(f"unknown kind {self.kind!r}; allowed: {', '.join(KINDS)}")
+            raise ValueError(unknown("kind", self.kind, KINDS))
         for name in ("validation", "test"):
             if not 0 < getattr(self, name) < 1:
                 raise ValueError(f"{name} must be in (0, 1), got {getattr(self, name)}")

@@ -7,13 +7,15 @@ and x_test, y_test. Nothing in a file is executed: no pickle, hence no object ar
 
 import zipfile
 import zlib
+from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from psi.lab.hyper import Hyper
-from psi.lab.tasks.columns import Description, Rows, rows_task, table_rows, table_task
+from psi.lab.tasks.columns import Rows, rows_task, table_rows
 from psi.lab.tasks.data_config import DataConfig
 from psi.lab.tasks.names import FILE_SUFFIXES, parts_of, stem, suffix
 from psi.lab.tasks.parquet import keys_of, read_parquet, read_parts
@@ -30,24 +32,35 @@ def file_task(path: Path, data: DataConfig, hyper: Hyper) -> Task:
     Raises ValueError, which begins with the path, where the file is not there or damaged, and
     where its rows make no task.
     """
+    rows, *parts = _rows(path, data)
+    return rows_task(stem(path), str(path), rows, data, hyper, *parts)
+
+
+def describe(path: Path, data: DataConfig) -> Rows:
+    """How a file was read and what each of its columns is. Raises ValueError as `file_task`."""
+    return _rows(path, data)[0]
+
+
+def _rows(path: Path, data: DataConfig) -> tuple[Any, ...]:
+    """Rows, and of an NPZ file the parts it comes with and an image's shape."""
     _check(path)
     if suffix(path) == ".npz" and not path.is_dir():
         if data.ignore or data.numeric or data.categorical:
             raise ValueError(f"{path}: ignore, numeric and categorical name columns of a table")
-        return _npz_task(path, data, hyper)
-    return table_task(stem(path), str(path), _read(path, data), data, hyper)
+        return _npz_rows(path)
+    stats = [file.stat() for file in parts_of(path)]
+    return (
+        _read_once(
+            path, data, tuple((stat.st_ino, stat.st_mtime_ns, stat.st_size) for stat in stats)
+        ),
+    )
 
 
-def describe(path: Path, data: DataConfig) -> Description:
-    """How a file was read and what each of its columns is. Raises ValueError as `file_task`."""
-    _check(path)
-    if suffix(path) == ".npz" and not path.is_dir():
-        arrays = _read_npz(path)
-        shapes = (f"{name} of shape {array.shape}" for name, array in arrays.items())
-        return Description(len(arrays["y"]), ("NPZ", *shapes), ())
-    table = _read(path, data)
-    rows, columns = table_rows(str(path), table, data)
-    return Description(len(rows.y), table.notes, columns)
+@lru_cache(maxsize=4)
+def _read_once(path: Path, data: DataConfig, stamps: tuple[tuple[int, ...], ...]) -> Rows:
+    """A table's rows, kept while its files are the same: a dry run asks several times."""
+    del stamps
+    return table_rows(str(path), _read(path, data), data)
 
 
 def _check(path: Path) -> None:
@@ -97,7 +110,7 @@ def _read_csv(path: Path, files: list[Path], data: DataConfig) -> UserTable:
     return UserTable(cells, notes, any(table.comma for table in (first, *others)))
 
 
-def _npz_task(path: Path, data: DataConfig, hyper: Hyper) -> Task:
+def _npz_rows(path: Path) -> tuple[Rows, Parts, tuple[int, int] | None]:
     arrays = _read_npz(path)
     pairs = [(arrays.get(f"x{part}"), arrays.get(f"y{part}")) for part in PART_SUFFIXES]
     for part, (x, y) in zip(PART_SUFFIXES, pairs, strict=True):
@@ -108,10 +121,10 @@ def _npz_task(path: Path, data: DataConfig, hyper: Hyper) -> Task:
     frames = {name: _frame(name, array) for name, array in arrays.items()}
     x = pd.concat({name: frame for name, frame in frames.items() if name[0] == "x"})
     y = pd.concat({name: frame.iloc[:, 0] for name, frame in frames.items() if name[0] == "y"})
-    rows = Rows(x, y.rename("y"))
+    shapes = (f"{name} of shape {array.shape}" for name, array in arrays.items())
     shape = arrays["x"].shape[1:]
     image = (shape[0], shape[1]) if len(shape) == 2 else None
-    return rows_task(stem(path), str(path), rows, data, hyper, given, image)
+    return Rows(x, y.rename("y"), ("NPZ", *shapes)), given, image
 
 
 def _read_npz(path: Path) -> dict[str, np.ndarray]:

@@ -36,7 +36,7 @@ from psi.lab.tasks.numerals import (
 )
 
 MAX_CLASSES = 20  # whole numbers that take more values are a regression's, unless told otherwise
-FEW_MARKS = 5  # distinct texts that a column of numbers may hold
+FEW_MARKS = 5  # distinct texts that half a column of numbers may be; of more, a tenth
 SHOWN = 5  # marks that an inventory shows
 COUNTER = 20  # rows from which 1, 2, 3, … is no accident
 _ID = re.compile(
@@ -164,20 +164,16 @@ def _of_texts(texts: pd.Series, comma: bool, asked: str) -> Cells:
     codes = present.str.fullmatch("0[0-9]+")
     if codes.any() and not asked:
         return Cells(words, f"codes, as {present[codes].iloc[0]!r}", unsaid)
-    positions, distinct = pd.factorize(present)
-    distinct = distinct.astype(object).tolist()
     for why, read in (("", lambda cells: numbers(cells, comma)), *READINGS):
-        if np.isnan(read(distinct[:SAMPLE])).all():
-            continue
-        found = pd.Series(read(distinct)[positions], present.index, name=texts.name)
+        found = pd.Series(read(present), present.index, name=texts.name)
         slips = present[found.isna()]
-        if (asked and len(slips) < len(present)) or _is_numbers(found, slips):
+        if len(slips) < len(present) and (asked or _is_numbers(found, slips)):
             why = why or _written(present, found)
-            integers = bool(present.str.fullmatch("[0-9]+").all())
+            integers = present.iloc[0].isdecimal()
             return Cells(found.reindex(texts.index), why, unsaid, slips, integers)
-    shown = [looks_numeric(text) for text in distinct[:SAMPLE]]
+    shown = [looks_numeric(text) for text in present.drop_duplicates()[:SAMPLE]]
     if len(shown) > MAX_CLASSES and 2 * sum(shown) > len(shown):
-        slips = present[np.isnan(numbers(distinct, comma))[positions]]
+        slips = present[np.isnan(numbers(present, comma))]
         return Cells(words, f"numbers but for {slips.iloc[0]!r} and others", unsaid, slips)
     return Cells(words, "", unsaid)
 
@@ -187,8 +183,8 @@ def _is_numbers(found: pd.Series, slips: pd.Series) -> bool:
 
     Where numbers take few values, as 0 1 2 3+ do, only single cells count as a slip.
     """
-    odd = slips[~slips.map(is_gap).astype(bool)]
-    if len(slips) == len(found) or 2 * len(odd) > len(found) or odd.nunique() > FEW_MARKS:
+    odd = slips[~slips.isin([text for text in slips.unique() if is_gap(text)])]
+    if len(odd) > len(found) / (2 if odd.nunique() <= FEW_MARKS else 10):
         return False
     return found.nunique() > MAX_CLASSES or len(odd) <= max(2, len(found) // 100)
 
@@ -206,7 +202,10 @@ def _judged(name: str, read: Sequence[Cells], asked: str, is_label: bool) -> Col
         raise ValueError(f"numeric names column {name!r}, which holds no number")
     if why:
         return _column(name, first, why, "left out")
-    return _column(name, first, f"lists of {len(read)}" if len(read) > 1 else "")
+    if len(read) > 1:
+        return _column(name, first, f"lists of {len(read)}")
+    alike = "" if asked else _like_names(first)
+    return _column(name, first, f"{alike}: --ignore it if it names rows" if alike else "")
 
 
 def _left_out(name: str, cells: Cells, asked: str, is_label: bool) -> str:
@@ -225,15 +224,27 @@ def _left_out(name: str, cells: Cells, asked: str, is_label: bool) -> str:
         whole = not cells.why and bool((values.dropna() % 1 == 0).all())
         if whole and distinct >= 0.95 * len(values) and _ID.match(name):
             return "an identifier by its name, a number of its own in each row"
-        counter = values.iloc[0] + np.arange(len(values))
-        counts = cells.integers and len(values) >= COUNTER and values.iloc[0] in (0, 1)
-        return "it counts the rows" if counts and np.array_equal(values, counter) else ""
+        alike = _like_names(cells)
+        if alike == "rises by 1 in each row" and values.iloc[0] in (0, 1):
+            return "it counts the rows"
+        nameless = alike.startswith("rises") and name.isdecimal()
+        return f"it {alike}, in a table without names" if nameless else ""
     if isinstance(values.dtype, pd.CategoricalDtype) or is_bool_dtype(values.dtype):
         return ""
     if distinct > max(MAX_CLASSES, rows / 2) or (distinct >= 0.95 * rows and _ID.match(name)):
         what = cells.why or "an identifier or a text"
         return f"{what}: {distinct} distinct values in {rows} cells"
     return ""
+
+
+def _like_names(cells: Cells) -> str:
+    """How whole numbers resemble names of rows, empty if they do not."""
+    values = cells.values.to_numpy() if cells.integers else np.zeros(0)
+    if len(values) < COUNTER or (values % 1 != 0).any() or len(np.unique(values)) < len(values):
+        return ""
+    steps = np.diff(values)
+    same = (steps == steps[0]).all()
+    return f"rises by {steps[0]:g} in each row" if same else "whole numbers that all differ"
 
 
 def _column(name: str, cells: Cells, why: str = "", kind: Kind | None = None) -> Column:

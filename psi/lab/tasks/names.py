@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from psi.lab.hyper import Hyper
 from psi.lab.registry import Table
+from psi.law.checks import unknown
 
 if TYPE_CHECKING:
     from psi.lab.tasks.task import Task
@@ -111,10 +112,9 @@ def called(name: str) -> str:
 def check_task(name: str) -> None:
     """Raise ValueError unless `make_task` knows the name. Opens no file."""
     if not (_is_house(name) or file_and_target(name)):
-        allowed = ", ".join([*DATASET_NAMES, *(f"{family}-N" for family in FAMILY_NAMES)])
+        numbered = [f"{family}-0" for family in (*FAMILY_NAMES, "drawn")]
+        known = (*DATASET_NAMES, *numbered, *PROBLEM_NAMES, *TASKS.names)
         raise ValueError(
-            f"unknown data set {name!r}; allowed: {allowed} (N a number; then -fixed for fixed "
-            f"rows in place of a stream), drawn-N, {', '.join(PROBLEM_NAMES)}, "
-            f"a file ({', '.join(FILE_SUFFIXES)}; FILE:COLUMN names its target) or a folder of "
-            "such parts, openml:NAME" + (f", {', '.join(TASKS.names)}" if TASKS.names else "")
+            f"{unknown('data set', name, known)}; or a file ({', '.join(FILE_SUFFIXES)}; "
+            "FILE:COLUMN names its target) or a folder of such parts, or openml:NAME"
         )

@@ -7,12 +7,17 @@ Currencies, percent signs and a unit that a column repeats are taken off, (12) i
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute
 from jaxtyping import Float64
 
 Values = Float64[np.ndarray, " cells"]
+Cells = Sequence[str] | pd.Series
+pc: Any = pyarrow.compute  # its functions are made at import: no type checker knows them
 MISSING = frozenset(
     ("", "?", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN",
      "<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null")
@@ -26,22 +31,25 @@ GAPS = frozenset(
 """Cells without a number where a column is one of numbers, in any letter case."""
 SAMPLE = 1000
 """Cells of a column that tell its decimal mark."""
-_ODD = "[ \t\n\r−\u00a0\u2007\u2009\u202f]"
+_ODD = "^ | $|  |[\t\n\v\f\r−\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]"
 _MONEY = r"(?:R\$|[A-Z]{0,2}\$|[€£¥₹₽₩]|USD|EUR|GBP|CHF|JPY|INR|Rs\.?)"
-_UNIT = re.compile(r"[0-9.,]\s*([A-Za-zµμ°\"'][\w°/²³^.\"-]{0,9})$")
-_DATE = re.compile(
-    r"(?:[0-9]{4}([-/.])[0-9]{1,2}\1[0-9]{1,2}|[0-9]{1,2}([-/.])[0-9]{1,2}\2[0-9]{4})(?:[T ].*)?"
+_UNIT = r"""[0-9.,]\s*(?P<unit>[A-Za-zµμ°"'][^\s0-9]{0,8}[23]?)$"""
+_DATE = "|".join(
+    rf"[0-9]{{4}}{mark}[0-9]{{1,2}}{mark}[0-9]{{1,2}}(?:[T ].*)?"
+    rf"|[0-9]{{1,2}}{mark}[0-9]{{1,2}}{mark}[0-9]{{4}}(?:[T ].*)?"
+    for mark in ("-", "/", "[.]")
 )
 _TIME = r"[0-9]+:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]+)?)?"
-_DURATION = re.compile(rf"-?(?:[0-9]+ days?,? ?)?[+-]?(?:{_TIME})?")
+_DURATION = rf"-?(?:[0-9]+ days?,? ?)?[+-]?(?:{_TIME})?"
 
 
 def _pattern(mark: str) -> re.Pattern[str]:
     group = rf"[ '’{'.' if mark == ',' else ','}]"
     # Groups of three, or of two as in India: 1,23,456.
-    whole = rf"(?:[1-9][0-9]{{0,2}}(?:{group}[0-9]{{2,3}})*{group}[0-9]{{3}}|[0-9]+)"
+    grouped = rf"[1-9][0-9]{{0,2}}(?:{group}[0-9]{{2,3}})*{group}[0-9]{{3}}"
     mark = re.escape(mark)
-    body = rf"(?:{whole}(?:{mark}[0-9]*)?|{mark}[0-9]+)(?:[eE][+-]?[0-9]+)?"
+    bare = rf"(?:[0-9]+(?:{mark}[0-9]*)?|{mark}[0-9]+)(?:[eE][+-]?[0-9]+)?"
+    body = rf"(?:{grouped}(?:{mark}[0-9]*)?|{bare})"
     signed = rf"(?:[-+]?\s*{_MONEY}?|{_MONEY}\s*[-+])\s*{body}\s*(?:{_MONEY}|%)?"
     return re.compile(rf"{signed}-?|\(\s*{signed}\s*\)|[-+]?inf(?:inity)?", re.ASCII)
 
@@ -51,9 +59,9 @@ _PATTERNS = {mark: _pattern(mark) for mark in ".,"}
 
 def plain(cells: pd.Series) -> pd.Series:
     """Cells as text without blanks around them, an empty text where one is missing."""
-    texts = cells.where(cells.notna(), "")
     if not isinstance(cells.dtype, pd.StringDtype):
-        return texts.astype(object).map(_plain).astype("str")
+        return cells.astype(object).where(cells.notna(), "").map(_plain).astype("str")
+    texts = cells.fillna("")
     odd = texts.str.contains(_ODD)  # few, if any: the rest stays as it is
     return texts.mask(odd, texts[odd].map(_plain)) if odd.any() else texts
 
@@ -82,54 +90,59 @@ def decimal_votes(texts: Sequence[str]) -> int:
     return votes[1] - votes[-1]
 
 
-def numbers(texts: Sequence[str], comma: bool) -> Values:
+def numbers(texts: Cells, comma: bool) -> Values:
     """The numbers, NaN where a cell is none. A column's own cells decide on the decimal mark.
 
     `comma`: the mark where they do not, as 1,234 and 1.234.
     """
-    votes = decimal_votes(texts[:SAMPLE])
-    mark = "," if votes > 0 or (comma and not votes) else "."
-    found = _floats(texts, mark)
-    if not np.isnan(found).any():
-        return found
-    units = Counter(unit[1] for unit in map(_UNIT.search, texts) if unit)
-    if len(units) == 1 and 2 * units.total() >= len(texts):
-        (unit,) = units
-        found = _floats([text.removesuffix(unit).strip() for text in texts], mark)
-    return found
-
-
-def _floats(texts: Sequence[str], mark: str) -> Values:
-    if mark == "." and not any("_" in text for text in texts):
+    cells = _arrow(texts)
+    if not comma:
         try:
-            return np.array(list(texts), np.str_).astype(np.float64)
-        except ValueError:
+            return pc.cast(cells, pa.float64()).to_numpy(zero_copy_only=False)
+        except pa.ArrowInvalid:
             pass
-    return np.array([_number(text, mark) for text in texts], np.float64)
+    coded = cells.dictionary_encode()
+    distinct = coded.dictionary
+    votes = decimal_votes(distinct[:SAMPLE].to_pylist())
+    mark = "," if votes > 0 or (comma and not votes) else "."
+    found = _floats(distinct, mark)
+    if np.isnan(found).any():
+        units = pc.struct_field(pc.extract_regex(distinct, _UNIT), "unit").drop_null()
+        if len(units.unique()) == 1 and 2 * len(units) >= len(distinct):
+            ends = re.escape(units[0].as_py())
+            found = _floats(pc.replace_substring_regex(distinct, rf"\s*{ends}$", ""), mark)
+    return found[coded.indices.to_numpy()]
 
 
-def _number(text: str, mark: str) -> float:
-    if not _PATTERNS[mark].fullmatch(text):
-        return np.nan
-    if "inf" in text:
-        return float(text)
-    digits = re.sub(r"[^0-9eE+.,-]", "", re.sub(_MONEY, "", text))
-    digits = digits.replace("." if mark == "," else ",", "").replace(mark, ".")
-    if text[0] == "(" or (digits[-1] == "-"):
-        digits = "-" + digits.strip("+-")
-    return float(digits)
+def _arrow(texts: Cells) -> pa.Array:
+    found = pa.array(texts, pa.large_string())
+    return found.combine_chunks() if isinstance(found, pa.ChunkedArray) else found
 
 
-def dates(texts: Sequence[str]) -> Values:
+def _floats(cells: pa.Array, mark: str) -> Values:
+    """Of distinct cells, in Arrow throughout."""
+    fits = pc.match_substring_regex(cells, f"^(?:{_PATTERNS[mark].pattern})$")
+    digits = pc.replace_substring_regex(cells, rf"{_MONEY}|[\s'’%()]", "")
+    digits = pc.replace_substring(digits, "." if mark == "," else ",", "")
+    digits = pc.replace_substring(digits, mark, ".")
+    negative = pc.match_substring_regex(cells, r"^\(|-$")
+    turned = pc.replace_substring_regex(pc.utf8_trim(digits, "+-"), "^", "-")
+    digits = pc.if_else(fits, pc.if_else(negative, turned, digits), None)
+    return pc.cast(digits, pa.float64()).to_numpy(zero_copy_only=False)
+
+
+def dates(texts: Cells) -> Values:
     """Days since 1970, NaN where a cell is no date.
 
     Year first, or year last where the cells tell whether the day or the month comes first.
     """
-    cells = pd.Series([t if _DATE.fullmatch(t) else "" for t in texts], dtype=object)
-    if not (cells != "").any():
+    cells = pd.Series(texts, dtype="str")
+    fits = cells.str.fullmatch(_DATE)
+    cells = cells.where(fits, "")
+    if not fits.any():
         return np.full(len(cells), np.nan)
     iso = cells.str.replace(r"^(\d{4})[/.](\d{1,2})[/.](\d{1,2})", r"\1-\2-\3", regex=True)
-    iso = iso.str.replace(r"-(\d)(?=[-T ]|$)", r"-0\1", regex=True)
+    iso = iso.str.replace(r"-(\d)(T|\b)", r"-0\1\2", regex=True)
     found = _days(iso, "ISO8601")
     if np.isfinite(found).any():
         return found
@@ -158,17 +171,19 @@ def days(stamps: pd.Series) -> pd.Series:
     return ((stamps - start) / pd.Timedelta(days=1)).astype(np.float64)
 
 
-def durations(texts: Sequence[str]) -> Values:
+def durations(texts: Cells) -> Values:
     """Seconds of 0:01:05, 12:30 (hours and minutes) or 2 days 00:00:01; NaN for any other cell."""
-    full = [
-        text + ":00" * (text.count(":") == 1) if text and _DURATION.fullmatch(text) else ""
-        for text in texts
-    ]
-    spans = pd.to_timedelta(pd.Series(full, dtype=object), errors="coerce")
+    cells = pd.Series(texts, dtype="str")
+    fits = cells.str.fullmatch(_DURATION)
+    if not fits.any():
+        return np.full(len(cells), np.nan)
+    short = cells.str.fullmatch(r"[^:]*:[^:]*")
+    full = cells.where(~short, cells + ":00").where(fits, "")
+    spans = pd.to_timedelta(full.astype(object), errors="coerce")
     return spans.dt.total_seconds().to_numpy(np.float64)
 
 
-READINGS: tuple[tuple[str, Callable[[Sequence[str]], Values]], ...] = (
+READINGS: tuple[tuple[str, Callable[[Cells], Values]], ...] = (
     ("dates, as days", dates),
     ("durations, as seconds", durations),
 )

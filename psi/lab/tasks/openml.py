@@ -15,8 +15,9 @@ from sklearn.utils import Bunch
 
 from psi.lab.cache import cache_folder
 from psi.lab.hyper import Hyper
-from psi.lab.tasks.columns import Description, table_rows, table_task
+from psi.lab.tasks.columns import Rows, table_rows, table_task
 from psi.lab.tasks.data_config import DataConfig
+from psi.lab.tasks.reading import UserTable
 from psi.lab.tasks.task import Task
 
 DECLARED = DataConfig().target  # "-1": the target that OpenML declares
@@ -33,10 +34,10 @@ def openml_task(name_or_id: str, data: DataConfig, hyper: Hyper, cache: Path | N
     return table_task(where, where, frame, data, hyper)
 
 
-def describe(name_or_id: str, data: DataConfig, cache: Path | None = None) -> Description:
+def describe(name_or_id: str, data: DataConfig, cache: Path | None = None) -> Rows:
     """What each column of a data set is. Raises ValueError as `openml_task`."""
     where, frame, data = _table(name_or_id, data, cache)
-    return Description(len(frame), ("OpenML",), table_rows(where, frame, data)[1])
+    return table_rows(where, UserTable(frame, ("OpenML",)), data)
 
 
 def _table(

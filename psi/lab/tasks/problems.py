@@ -26,6 +26,7 @@ from psi.lab.networks.network import Params
 from psi.lab.optimizers import optimizer
 from psi.lab.tasks.build import facts_of
 from psi.lab.tasks.task import Batch, Functions, Splits, Task
+from psi.law.checks import unknown
 
 
 class ProblemFunctions(NamedTuple):
@@ -121,7 +122,7 @@ def problem_task(name: str, hyper: Hyper) -> Task:
     """
     known = dict(PROBLEMS)
     if name not in known:
-        raise ValueError(f"unknown problem {name!r}; allowed: {', '.join(known)}")
+        raise ValueError(unknown("problem", name, known))
     if hyper.network:
         raise ValueError(f"{name} has no network: network must be None, got {hyper.network!r}")
     if hyper.precision != "float32":

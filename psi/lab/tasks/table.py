@@ -20,7 +20,7 @@ from psi.lab.tasks.names import (
 from psi.lab.tasks.task import Task
 
 if TYPE_CHECKING:
-    from psi.lab.tasks.columns import Description
+    from psi.lab.tasks.columns import Rows
 
 
 def spec_task(spec: Spec, optimizer: str) -> Task:
@@ -74,7 +74,7 @@ def make_task(name: str, hyper: Hyper | None = None, data: DataConfig | None = N
     return _synthetic(name, hyper)
 
 
-def describe(name: str, data: DataConfig) -> "Description | None":
+def describe(name: str, data: DataConfig) -> "Rows | None":
     """What each column of a file or an OpenML data set is; None for any other task.
 
     Raises ValueError as `make_task` does.

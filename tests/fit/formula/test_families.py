@@ -21,9 +21,13 @@ def test_factors_make_the_table():
 @pytest.mark.parametrize(
     ("name", "features", "message"),
     [
-        ("parabola", RAW, "unknown family 'parabola' in loss and epoch; allowed: constant, warmup"),
-        ("cosine", RAW, "unknown family 'cosine' in loss and epoch"),
-        ("linear*saturating", RELATIVE, "unknown family 'linear.saturating' in loss_ratio"),
+        ("parabola", RAW, "unknown family of loss and epoch 'parabola'; closest of 72: "),
+        ("cosine", RAW, "unknown family of loss and epoch 'cosine'"),
+        (
+            "linear*saturating",
+            RELATIVE,
+            "unknown family of loss_ratio and progress 'linear.saturating'",
+        ),
     ],
 )
 def test_unknown_families(name, features, message):

@@ -110,7 +110,7 @@ def test_kind_folder_with_keys(tmp_path, kind):
         ("year", "numbers"),
         ("size", "numbers"),
     ]
-    assert (found.rows, found.columns[2].name) == (120, "y")
+    assert (len(found.y), found.columns[2].name) == (120, "y")
     assert keys_of(tmp_path, path) == {"year": "2024"}
 
 

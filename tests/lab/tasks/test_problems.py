@@ -73,7 +73,9 @@ def test_problems_of_one_kind_share_their_functions():
 
 
 def test_mistakes_are_named():
-    with pytest.raises(ValueError, match=r"unknown problem 'power_law-5'; allowed: noisy_q"):
+    with pytest.raises(
+        ValueError, match=r"unknown problem 'power_law-5'; closest of 14: power_law-"
+    ):
         problem_task("power_law-5", Hyper())
     with pytest.raises(ValueError, match="network must be None, got 'cnn'"):
         problem_task("drift", Hyper(network="cnn"))
