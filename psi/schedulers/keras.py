@@ -113,8 +113,11 @@ class PsiSchedule(keras.callbacks.Callback):
         """Keras begins a new mean of losses; at the first of a `fit`, go to its epoch."""
         del logs
         self._sum, self._batches = 0.0, 0
-        if self._fit_begins and self._period(epoch) != self._state.epoch:
+        goes = self._fit_begins and self._period(epoch) != self._state.epoch
+        if goes:
             self._go_to(epoch)
+        # On JAX the end of an iterator without length undoes what its last minibatch set.
+        if goes or (self._every is not None and not self._steps):
             self._set()
         self._fit_begins, self._fitted = False, self._trained
 
@@ -124,11 +127,12 @@ class PsiSchedule(keras.callbacks.Callback):
             return
         steps = batch + 1 - self._batches  # more than one with steps_per_execution
         total = host.as_float(_loss(logs)) * (batch + 1)
-        begins = self._begins()
+        used, begins = float(self._state.learning_rate), self._begins()
         self._state = host.observe(self._clock, self._state, (total - self._sum) / steps, begins)
         self._sum, self._batches = total, batch + 1
         ends = self._state.count * steps >= self._every
         if ends:
+            self._compare(used)
             self._state = host.end_epoch(self._clock, self._state)
         if ends or begins:
             self._set()
@@ -136,12 +140,12 @@ class PsiSchedule(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Log the epoch's rate and set the next one."""
         del epoch
-        used, in_force = float(self._state.learning_rate), self._rate()
+        used = float(self._state.learning_rate)
         if self._every is None:
-            self._state = host.end_epoch(self._clock, self._state, host.as_float(_loss(logs)))
+            loss = host.as_float(_loss(logs))
+            self._compare(used)
+            self._state = host.end_epoch(self._clock, self._state, loss)
             self._set()
-        if not isclose(in_force, used, rel_tol=1e-6):
-            self._warn_once("foreign", host.FOREIGN.format(in_force, used))
         self._say(*outside_loss(self._clock.law, self._state))
         if self._backup is not None:
             self._backup.parent.mkdir(parents=True, exist_ok=True)
@@ -183,6 +187,11 @@ class PsiSchedule(keras.callbacks.Callback):
             raise ValueError("PsiSchedule is a callback: model.fit(…, callbacks=[schedule])")
         return self.model
 
+    @property
+    def _steps(self) -> int:
+        """Minibatches of an epoch; 0 where Keras does not know."""
+        return (self.params or {}).get("steps") or 0
+
     def _period(self, epoch: int) -> int:
         """The period at which an epoch of Keras begins; with `every`, as far as that is known."""
         own = int(self._state.epoch)
@@ -190,7 +199,7 @@ class PsiSchedule(keras.callbacks.Callback):
             return epoch
         if epoch and not self._begins():
             return own  # which counts the minibatches
-        return epoch * ((self.params or {}).get("steps") or 0) // self._every
+        return epoch * self._steps // self._every
 
     def _go_to(self, epoch: int) -> None:
         """Go to the epoch at which `fit` begins, which is not the schedule's."""
@@ -246,6 +255,11 @@ class PsiSchedule(keras.callbacks.Callback):
         if hasattr(self._trained, "jax_state_sync"):  # write back what a compiled epoch carries
             self._trained.jax_state_sync()
         return float(self._trained.optimizer.learning_rate)
+
+    def _compare(self, used: float) -> None:
+        """Say once where the rate in force is not Ψ's."""
+        if not isclose(in_force := self._rate(), used, rel_tol=0.01):  # it may have half precision
+            self._warn_once("foreign", host.FOREIGN.format(in_force, used))
 
     def _set(self) -> None:
         optimizer = self._trained.optimizer

@@ -305,16 +305,30 @@ def test_kind_periods_go_on_from_the_initial_epoch(formula: Law, every: int, per
     assert schedule.state_dict()["epoch"] == period + 3 // every
 
 
+def test_rows_without_a_length_keep_the_period_s_rate(formula: Law) -> None:
+    """Where such an epoch ends, Keras on JAX puts back the rate that was in force before."""
+    x, y = data()
+    rows = ((x[k : k + 16], y[k : k + 16]) for k in (0, 8, 16, 32))
+    model, schedule = line(), PsiSchedule(formula, 8, initial_loss=6.0, every=1)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*ran out of data", UserWarning)
+        model.fit(rows, epochs=1, verbose=0, shuffle=False, callbacks=[schedule])
+    schedule.on_epoch_begin(1)
+    assert schedule.state_dict()["epoch"] == 4
+    assert rate(model) == pytest.approx(schedule.state_dict()["learning_rate"])
+
+
 @pytest.mark.filterwarnings("ignore:__array__ implementation")  # Keras, reading torch's rate
+@pytest.mark.parametrize("every", [None, 2])
 @pytest.mark.parametrize("first", ["Ψ first", "Ψ last"])
 @pytest.mark.parametrize("name", ["LearningRateScheduler", "ReduceLROnPlateau"])
 def test_kind_another_callback_that_sets_the_rate_is_said(
-    formula: Law, name: str, first: str
+    formula: Law, name: str, first: str, every: int | None
 ) -> None:
     fixed = keras.callbacks.LearningRateScheduler(lambda epoch, lr: 0.01)  # noqa: ARG005
     plateau = keras.callbacks.ReduceLROnPlateau("loss", 0.1, patience=0, min_delta=99.0)
     other = fixed if name == "LearningRateScheduler" else plateau
-    schedule = PsiSchedule(formula, EPOCHS, initial_loss=6.0)
+    schedule = PsiSchedule(formula, 8, initial_loss=6.0, every=every)
     callbacks = [schedule, other] if first == "Ψ first" else [other, schedule]
     x, y = data()
     with psi_says(r"the rate in force was 0.0\d+, not Ψ's 0.\d+: does another"):
