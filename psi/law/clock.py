@@ -43,7 +43,7 @@ class Clock:
         warmup: epochs of a ramp: α_i is multiplied by min((i + 1)/(warmup + 1), 1).
         max_change: the factor by which α_i may differ from α_{i−1}, up or down; None: any.
 
-    `initial_loss`, the limits, `scale` and `max_change` may be traced.
+    `initial_loss`, the limits, `scale` and `max_change` may also be traced scalars.
 
     Raises:
         ValueError: a setting makes no sense; the message gives the rule and the value.
@@ -78,17 +78,18 @@ class Clock:
             object.__setattr__(self, "epochs", whole_number("epochs", self.epochs))
         elif "progress" in self.law.features:
             raise ValueError("this law sees i/T: epochs must be given, got None")
+        for name in ("initial_loss", "min_lr", "max_lr", "scale", "max_change"):
+            if isinstance(value := getattr(self, name), str | bytes | bool):
+                raise ValueError(f"{name} must be a number, got {value!r:.60}")
         # What is traced (optax.inject_hyperparams under jit) has no value to check.
-        if is_number(self.initial_loss):
-            check_positive("initial_loss", self.initial_loss)
+        for name in ("initial_loss", "scale"):
+            if is_number(value := getattr(self, name)):
+                check_positive(name, value)
         low, high = self.min_lr, self.max_lr
-        known = is_number(low) and is_number(high)
-        if known and not (0 <= low <= high < math.inf and high):
+        if is_number(low) and is_number(high) and not (0 <= low <= high < math.inf and high):
             raise ValueError(f"rates must be 0 <= min_lr <= max_lr, got {low} and {high}")
         if self.scale is not None and self.law.scale is None:
             raise ValueError(f"this law gives rates itself: scale must be None, got {self.scale}")
-        if is_number(self.scale):
-            check_positive("scale", self.scale)
         if self.parameters is not None and not self.parameters >= 1:
             raise ValueError(f"parameters must be >= 1, got {self.parameters}")
         object.__setattr__(self, "warmup", whole_number("warmup", self.warmup, least=0))
@@ -196,9 +197,9 @@ def rates_over(clock: Clock, loss: np.ndarray, epoch: np.ndarray) -> np.ndarray:
     if clock.max_change is not None:
         raise ValueError(f"rates of single epochs take no max_change, got {clock.max_change}")
     same = np.zeros_like(loss, dtype=float)
-    initial = same + clock.typical_loss
-    best, count = np.minimum(loss, initial), same + clock.parameter_count
-    seen = Observation(epoch, same + clock.budget, loss, initial, best, same, same, same, count)
+    initial, count = same + clock.typical_loss, same + clock.parameter_count
+    best, budget = np.minimum(loss, initial), same + clock.budget
+    seen = Observation(epoch, budget, loss, initial, best, same, same, same, count)
     return decide(clock, seen, same + clock.lowest_rate, np)
 
 

@@ -8,9 +8,11 @@ law, no arrays, nothing that needs unpickling, and a run that goes on from one h
 """
 
 import math
+import sys
 import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,6 +28,18 @@ MAY_BE_NAN = ("total", "budget")
 """The sum of an epoch's losses may overflow; T is NaN where it is not known."""
 
 StateDict = dict[str, float | int]  # A `ClockState` as plain numbers, by field
+ELSEWHERE = str(Path(__file__).parents[1]), str(Path(np.__file__).parents[1])
+"""Folders of code that is not the user's: Ψ's, and that of installed packages."""
+
+FOREIGN = "the rate in force was {:.3g}, not Ψ's {:.3g}: does another schedule set it as well?"
+
+
+def warn(line: str) -> None:
+    """Warn at the user's line: the nearest one that is neither Ψ's nor an installed package's."""
+    frame, level = sys._getframe(1), 2
+    while frame.f_back and frame.f_code.co_filename.startswith(ELSEWHERE):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(f"psi: {line}", stacklevel=level)
 
 
 def observe(clock: Clock, state: ClockState, loss: float, begins: bool) -> ClockState:
@@ -45,27 +59,26 @@ def end_epoch(clock: Clock, state: ClockState, loss: float | None = None) -> Clo
         state = state._replace(total=np.float64(loss), count=np.int64(1))
     after = clock_.tick(clock, state, np)
     if state.skipped == 0 < after.skipped:
-        got = "no loss" if state.count == 0 else f"a mean loss of {float(state.total):g}"
-        warnings.warn(
-            f"psi: epoch {int(state.epoch)} ended with {got}; the rate stays "
-            f"{float(state.learning_rate):.3g} until a finite one comes (said once)",
-            stacklevel=4,
+        got, until = f"a mean loss of {float(state.total):g}", "a finite one comes"
+        if state.count == 0:
+            got, until = "no loss", "step(loss) or observe(loss) brings one"
+        rate = float(state.learning_rate)
+        warn(
+            f"epoch {int(state.epoch)} ended with {got}; the rate stays {rate:.3g} until {until} "
+            "(said once)"
         )
     if after.epoch == state.budget + 1:
-        warnings.warn(
-            f"psi: {int(after.epoch)} epochs have ended and epochs={float(state.budget):g}: is the "
-            "schedule told of minibatches as if they were epochs? Its last rates are held (said "
-            "once)",
-            stacklevel=4,
+        warn(
+            f"{int(after.epoch)} epochs have ended and epochs={float(state.budget):g}: is the run "
+            "longer, or is the schedule called once a minibatch instead of once an epoch? Its last "
+            "rates are held (said once)"
         )
     return after
 
 
 def begin_at(clock: Clock, state: ClockState, epoch: int) -> ClockState:
     """The state at the beginning of another epoch, with the last loss that was seen."""
-    before = state._replace(
-        epoch=np.asarray(epoch - 1), total=state.loss, count=np.asarray(1), skipped=state.skipped
-    )
+    before = state._replace(epoch=np.asarray(epoch - 1), total=state.loss, count=np.asarray(1))
     return clock_.tick(replace(clock, max_change=None), before, np)
 
 
@@ -80,27 +93,36 @@ def restart(clock: Clock, state: ClockState) -> ClockState:
     return clock_.tick(replace(clock, max_change=None), before, np)
 
 
-def extend(state: ClockState, epochs: int) -> ClockState:
-    """Change the budget T of a run to `epochs`, from its next epoch on."""
-    return state._replace(budget=np.asarray(float(whole_number("epochs", epochs))))
+def extend(clock: Clock, state: ClockState, epochs: int) -> ClockState:
+    """Change the budget T of a run to `epochs`, from its next epoch on.
+
+    Raises ValueError where it is no budget for the clock; warns where so many have ended.
+    """
+    budget = replace(clock, epochs=epochs).budget
+    if state.epoch >= budget:
+        warn(f"{int(state.epoch)} epochs have ended and epochs={budget:g}: its last rates are held")
+    return state._replace(budget=np.asarray(budget))
 
 
 def as_float(loss: Any) -> float:
     """A loss as a float.
 
-    Raises ValueError unless it is one number, also in a tensor, and no whole number by its type:
-    that is an epoch's number or a count.
+    Raises ValueError unless it is one number, also in a tensor or array, and no whole number by its
+    type: that is an epoch's number or a count.
     """
     if type(loss) is float:
         return loss
     try:
-        value = float(loss.detach() if hasattr(loss, "detach") else loss)
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise ValueError(f"a loss must be one number, got {loss!r:.60}: {error}") from None
-    kind = str(getattr(loss, "dtype", type(loss).__name__)).removeprefix("torch.")
-    if kind.startswith(("int", "uint", "bool")):
+        value = loss.item() if hasattr(loss, "item") else loss
+        if isinstance(value, str | bytes):
+            raise TypeError
+        number = float(value)
+    except (TypeError, ValueError, RuntimeError):
+        raise ValueError(f"a loss must be one number, got {loss!r:.60}") from None
+    if isinstance(value, int):
+        kind = getattr(loss, "dtype", type(loss).__name__)
         raise ValueError(f"a loss must be a float, in nats, got {loss!r:.60} of type {kind}")
-    return value
+    return number
 
 
 def tell(found: Iterable[Outside], told: dict[str, Outside], strict: bool) -> None:
@@ -108,14 +130,14 @@ def tell(found: Iterable[Outside], told: dict[str, Outside], strict: bool) -> No
 
     What is new goes into `told`. Raises ValueError instead where `strict`.
     """
-    new = [each for each in found if each.what not in told]
+    new = {each.what: each for each in found if each.what not in told}
     if not new:
         return
-    line = "outside of what this law has seen: " + "; ".join(map(str, new))
+    line = "outside of what this law has seen: " + "; ".join(map(str, new.values()))
     if strict:
         raise ValueError(line)
-    told.update({each.what: each for each in new})
-    warnings.warn(f"psi: {line} (said once)", stacklevel=4)
+    told.update(new)
+    warn(f"{line} (said once)")
 
 
 def state_dict(state: ClockState) -> StateDict:
@@ -127,17 +149,16 @@ def state_dict(state: ClockState) -> StateDict:
 def resumed(clock: Clock, found: object) -> ClockState:
     """The state of `found` in a run by `clock`, whose T wins where it was given another.
 
-    Raises ValueError as `from_state_dict` does.
+    An epoch that has had no loss yet has its rate of the new T. Raises ValueError as
+    `from_state_dict` does.
     """
     state = from_state_dict(found)
     if clock.epochs is None or clock.epochs == state.budget:
         return state
     saved = "no T" if math.isnan(state.budget) else f"T = {float(state.budget):g}"
-    warnings.warn(
-        f"psi: the saved run had {saved}; it goes on with epochs={clock.epochs} as newly given",
-        stacklevel=3,
-    )
-    return extend(state, clock.epochs)
+    warn(f"the saved run had {saved}; it goes on with epochs={clock.epochs} as newly given")
+    state = extend(clock, state, clock.epochs)
+    return state if state.count else begin_at(clock, state, int(state.epoch))
 
 
 def from_state_dict(found: object) -> ClockState:

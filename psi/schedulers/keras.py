@@ -1,8 +1,8 @@
 """A law as a Keras 3 callback, on any backend."""
 
 import json
-import warnings
 from dataclasses import replace
+from math import isclose
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +30,8 @@ class PsiSchedule(keras.callbacks.Callback):
 
     The epoch is the one that `fit` counts: with `initial_epoch` or a BackupAndRestore the schedule
     goes on from there, with the losses it has seen or finds in `backup_dir`. A second `fit` from
-    epoch 0 with the same object begins anew where all epochs of the first have ended; else the
-    schedule goes on, and says so.
+    epoch 0 with the same object begins anew where all epochs of the first have ended or the model
+    is another; else the schedule goes on. It says so.
 
     With `every` = N a decision period is N minibatches instead of an epoch, and `epochs` and
     `warmup` count periods. Keras reports the mean loss since the epoch began, so that a loss that
@@ -60,15 +60,15 @@ class PsiSchedule(keras.callbacks.Callback):
     Example:
         >>> import keras, numpy as np, psi
         >>> from psi.schedulers import PsiSchedule
-        >>> model = keras.Sequential([keras.Input((20,)), keras.layers.Dense(1)])
-        >>> model.compile(optimizer=keras.optimizers.SGD(1.0), loss="mse")  # Ψ replaces 1.0
-        >>> x = np.random.default_rng(0).normal(size=(64, 20)) / 20**0.5
-        >>> schedule = PsiSchedule(psi.load("sgd"), epochs=5)
-        >>> history = model.fit(
-        ...     x, x.sum(1, keepdims=True), epochs=5, verbose=0, callbacks=[schedule]
-        ... ).history
-        >>> len(history["learning_rate"]), schedule.skipped
-        (5, 0)
+        >>> dense = keras.layers.Dense(1, activation="sigmoid")
+        >>> model = keras.Sequential([keras.Input((20,)), dense])
+        >>> rate = 1.0  # Ψ replaces it
+        >>> model.compile(optimizer=keras.optimizers.SGD(rate), loss="binary_crossentropy")
+        >>> x = np.random.default_rng(0).normal(size=(64, 20))
+        >>> schedule = PsiSchedule(psi.load("sgd"), epochs=5, initial_loss=0.69)
+        >>> history = model.fit(x, x.sum(1) > 0, epochs=5, verbose=0, callbacks=[schedule]).history
+        >>> len(history["learning_rate"]), schedule.skipped, bool(history["loss"][-1] < 0.5)
+        (5, 0, True)
     """
 
     def __init__(
@@ -96,28 +96,30 @@ class PsiSchedule(keras.callbacks.Callback):
         self._backup = None if backup_dir is None else Path(backup_dir, BACKUP)
         self._strict = strict
         self._outside: dict[str, Outside] = {}
+        self._told: set[str] = set()
+        self._fitted: Any = None  # the model of the last `fit`
         self._fit_begins = False
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Set the rate; at the beginning of a run, count the model's parameters."""
         del logs
         if self._begins():
-            counted = sum(int(np.prod(w.shape)) for w in self._trained.trainable_weights)
-            self._clock = replace(self._clock, parameters=max(counted, 1))
-            self._state = start(self._clock, np)
+            self._begin()
         self._set()
         self._fit_begins = True
-        found = outside_optimizer(self._clock.law, recognised(self._trained.optimizer))
-        self._say(*found, *self._outside_run())
+        self._say_outside()
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Keras begins a new mean of losses; at the first of a `fit`, go to its epoch."""
         del logs
         self._sum, self._batches = 0.0, 0
-        if self._fit_begins and self._every is None and epoch != self._state.epoch:
+        goes = self._fit_begins and self._period(epoch) != self._state.epoch
+        if goes:
             self._go_to(epoch)
+        # On JAX the end of an iterator without length undoes what its last minibatch set.
+        if goes or (self._every is not None and not self._steps):
             self._set()
-        self._fit_begins = False
+        self._fit_begins, self._fitted = False, self._trained
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """With `every`, take a minibatch's loss and perhaps end the period."""
@@ -125,11 +127,12 @@ class PsiSchedule(keras.callbacks.Callback):
             return
         steps = batch + 1 - self._batches  # more than one with steps_per_execution
         total = host.as_float(_loss(logs)) * (batch + 1)
-        begins = self._begins()
+        used, begins = float(self._state.learning_rate), self._begins()
         self._state = host.observe(self._clock, self._state, (total - self._sum) / steps, begins)
         self._sum, self._batches = total, batch + 1
         ends = self._state.count * steps >= self._every
         if ends:
+            self._compare(used)
             self._state = host.end_epoch(self._clock, self._state)
         if ends or begins:
             self._set()
@@ -139,7 +142,9 @@ class PsiSchedule(keras.callbacks.Callback):
         del epoch
         used = float(self._state.learning_rate)
         if self._every is None:
-            self._state = host.end_epoch(self._clock, self._state, host.as_float(_loss(logs)))
+            loss = host.as_float(_loss(logs))
+            self._compare(used)
+            self._state = host.end_epoch(self._clock, self._state, loss)
             self._set()
         self._say(*outside_loss(self._clock.law, self._state))
         if self._backup is not None:
@@ -150,7 +155,7 @@ class PsiSchedule(keras.callbacks.Callback):
 
     def extend(self, epochs: int) -> None:
         """Change the budget T to `epochs`, from the next period on."""
-        self._state = host.extend(self._state, epochs)
+        self._state = host.extend(self._clock, self._state, epochs)
         self._say(*self._outside_run())
 
     @property
@@ -182,23 +187,53 @@ class PsiSchedule(keras.callbacks.Callback):
             raise ValueError("PsiSchedule is a callback: model.fit(…, callbacks=[schedule])")
         return self.model
 
+    @property
+    def _steps(self) -> int:
+        """Minibatches of an epoch; 0 where Keras does not know."""
+        return (self.params or {}).get("steps") or 0
+
+    def _period(self, epoch: int) -> int:
+        """The period at which an epoch of Keras begins; with `every`, as far as that is known."""
+        own = int(self._state.epoch)
+        if self._every is None:
+            return epoch
+        if epoch and not self._begins():
+            return own  # which counts the minibatches
+        return epoch * self._steps // self._every
+
     def _go_to(self, epoch: int) -> None:
         """Go to the epoch at which `fit` begins, which is not the schedule's."""
         if self._begins() and epoch and self._backup is not None and self._backup.exists():
             self.load_state_dict(json.loads(self._backup.read_bytes()))
-        own, epochs = int(self._state.epoch), float(self._state.budget)
-        if epoch == own:
+        at, own, epochs = self._period(epoch), int(self._state.epoch), float(self._state.budget)
+        if at == own:
             return
-        line = f"fit begins at epoch {epoch}, the schedule is at {own}"
-        if epoch == 0 and own >= epochs:
-            self._state = start(self._clock, np)
-            line += " and has ended: it begins anew"
-        elif epoch == 0:
+        unit = "epoch" if self._every is None else "period"
+        line = f"fit begins at {unit} {at}, the schedule is at {own}"
+        ended, another = own >= epochs, self._fitted not in (None, self._trained)
+        if at == 0 and (ended or another):
+            self._begin()
+            why = "and has ended" if ended else "of another model's training"
+            host.warn(f"{line} {why}: it begins anew")
+            self._say_outside()
+        elif at == 0:
             line += ": it goes on (fit(initial_epoch=…) says so, a new PsiSchedule begins anew)"
+            self._warn_once("goes on", line)
         else:
-            self._state = host.begin_at(self._clock, self._state, epoch)
-            line += f": it goes on at {epoch} with the last loss it knows, {self._state.loss:.3g}"
-        warnings.warn(f"psi: {line}", stacklevel=4)
+            self._state = host.begin_at(self._clock, self._state, at)
+            known = f"with the last loss it knows, {self._state.loss:.3g}"
+            host.warn(f"{line}: it goes on at {at} {known}")
+
+    def _begin(self) -> None:
+        """Begin a run of this model."""
+        counted = sum(int(np.prod(w.shape)) for w in self._trained.trainable_weights)
+        self._clock = replace(self._clock, parameters=max(counted, 1))
+        self._state = start(self._clock, np)
+        self._outside, self._told = {}, set()
+
+    def _say_outside(self) -> None:
+        found = outside_optimizer(self._clock.law, recognised(self._trained.optimizer))
+        self._say(*found, *self._outside_run())
 
     def _outside_run(self) -> tuple[Outside, ...]:
         state = self._state
@@ -207,16 +242,31 @@ class PsiSchedule(keras.callbacks.Callback):
     def _say(self, *found: Outside) -> None:
         host.tell(found, self._outside, self._strict)
 
+    def _warn_once(self, what: str, line: str) -> None:
+        if what not in self._told:
+            self._told.add(what)
+            host.warn(f"{line} (said once)")
+
     def _begins(self) -> bool:
         return bool(self._state.epoch == 0 and self._state.count == 0)
 
-    def _set(self) -> None:
-        optimizer = self._trained.optimizer
+    def _rate(self) -> float:
+        """The rate in force."""
         if hasattr(self._trained, "jax_state_sync"):  # write back what a compiled epoch carries
             self._trained.jax_state_sync()
+        return float(self._trained.optimizer.learning_rate)
+
+    def _compare(self, used: float) -> None:
+        """Say once where the rate in force is not Ψ's."""
+        if not isclose(in_force := self._rate(), used, rel_tol=0.01):  # it may have half precision
+            self._warn_once("foreign", host.FOREIGN.format(in_force, used))
+
+    def _set(self) -> None:
+        optimizer = self._trained.optimizer
         try:
             if hasattr(optimizer, "optimizers"):
                 raise TypeError
+            self._rate()
             optimizer.learning_rate = float(self._state.learning_rate)
         except (TypeError, AttributeError):
             raise ValueError(

@@ -1,5 +1,6 @@
 """A law as an optax gradient transformation."""
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -19,6 +20,9 @@ NEEDS_LOSS = (
     "TrainState.apply_gradients, which passes none, call state.tx.update(grads, state.opt_state, "
     "state.params, value=loss) and state.replace(step=…, params=…, opt_state=…)"
 )
+OTHERS = "Factored|Ema|Muon|Sophia|Prodigy|Madgrad|Momo|DoG|DoWG|DAdapt|COCOB"
+RULE = re.compile(f"(?:ScaleBy(?!Schedule|LearningRate)|(?={OTHERS}))(.+)State")
+"""States of optax's transformations that are a rule of updates."""
 
 
 def scale_by_psi(
@@ -106,7 +110,7 @@ def scale_by_psi(
         del params, extra_args
         if value is None:
             raise ValueError(NEEDS_LOSS)
-        if not jnp.issubdtype(kind := jnp.result_type(value), jnp.floating):
+        if not jnp.issubdtype(kind := getattr(value, "dtype", type(value)), jnp.floating):
             raise ValueError(f"value must be a loss, a float in nats; got type {kind}")
         loss = jnp.asarray(value, dtype=state.total.dtype)
         if loss.shape != ():
@@ -122,7 +126,8 @@ def scale_by_psi(
 def outside(law: Law, state: optax.OptState) -> tuple[Outside, ...]:
     """What of a run its law has not seen: budget, parameters, the last epoch's loss, optimizer.
 
-    A compiled update cannot warn, so ask between epochs.
+    A compiled update cannot warn, so ask between epochs. An ended budget is named too, and a
+    MultiSteps that keeps losses from the law.
 
     Args:
         law: the law of the run.
@@ -132,7 +137,7 @@ def outside(law: Law, state: optax.OptState) -> tuple[Outside, ...]:
         What is outside, nothing where all is inside.
 
     Raises:
-        ValueError: there is no state of a `scale_by_psi`.
+        ValueError: there is no state of a `scale_by_psi`, or there are several of them or runs.
 
     Example:
         >>> import jax.numpy as jnp, optax, psi
@@ -146,12 +151,32 @@ def outside(law: Law, state: optax.OptState) -> tuple[Outside, ...]:
     clocks = [part for part in parts if isinstance(part, ClockState)]
     if not clocks:
         raise ValueError("the state must be of an optimizer with a scale_by_psi, and has none")
-    own = clocks[0]
+    own, several = clocks[0], "the state must be of one {}: outside(law, {}), got {}"
+    if len(clocks) > 1:
+        raise ValueError(several.format("scale_by_psi", "state.inner_states[label]", len(clocks)))
+    if runs := jnp.shape(own.epoch):
+        take = "jax.tree.map(lambda a: a[0], state)"
+        raise ValueError(several.format("run", take, f"shape {runs}"))
     return (
         *outside_optimizer(law, _recognised([type(part).__name__ for part in parts])),
         *outside_run(law, float(own.budget), float(own.parameters)),
         *outside_loss(law, own),
+        *_misused(parts, own),
     )
+
+
+def _misused(parts: list[Any], own: ClockState) -> list[Outside]:
+    """What the state tells of a wrong use: too many updates, a MultiSteps around it."""
+    found, epoch, budget = [], int(own.epoch), float(own.budget)
+    if epoch >= budget:
+        done = "its last rates are held; does an epoch have steps_per_epoch updates?"
+        found.append(Outside("ended", f"epoch {epoch} from 0", f"the budget was {budget:g}", done))
+    for part in parts:
+        inside = isinstance(part, optax.MultiStepsState) and _parts(part.inner_opt_state)
+        if inside and any(each is own for each in inside):
+            known = "it hands on the last micro-step's loss alone"
+            found.append(Outside("value", "MultiSteps", known, "put it before scale_by_psi"))
+    return found
 
 
 def _parts(state: Any) -> list[Any]:
@@ -166,7 +191,6 @@ def _parts(state: Any) -> list[Any]:
 
 def _recognised(names: list[str]) -> Found:
     """The rule of updates, by the states that optax's transformations keep."""
-    rules = [name[7:-5] for name in names if name.startswith("ScaleBy")]
-    if rules := [rule for rule in rules if rule not in ("Schedule", "LearningRate")]:
+    if rules := [rule[1] for rule in map(RULE.fullmatch, names) if rule]:
         return recognise(rules[:1], {})
     return recognise(["SGD"], {"momentum": 0.9 if "TraceState" in names else 0.0})

@@ -1,6 +1,5 @@
 """A law as a PyTorch learning-rate scheduler."""
 
-import warnings
 from math import isclose
 from typing import Any, Literal
 
@@ -15,7 +14,14 @@ from psi.law.domain import Outside, outside_loss, outside_run
 from psi.law.law import Law
 from psi.schedulers import host
 from psi.schedulers.kin import outside_optimizer
-from psi.schedulers.torch_groups import parameters, ratio, recognised, reference_group, set_rates
+from psi.schedulers.torch_groups import (
+    parameters,
+    rates_of,
+    ratio,
+    recognised,
+    reference_group,
+    set_rates,
+)
 
 PENDING = 256  # losses kept on their device before they are read, as reading waits for it
 COUNTS = ("calls", "observed")
@@ -30,8 +36,8 @@ class PsiLR(LRScheduler):
     """Set the rate of each epoch from the losses before it, α_i = Ψ(ε, i).
 
     The first parameter group gets α, whatever rate it had before; the others keep the ratio to it
-    that they had when they joined. A rate that is a tensor is filled. Construction sets α_0. Then
-    call either
+    that they had when they joined. A rate that is a tensor is filled. Another schedule beside this
+    one is warned of once. Construction sets α_0. Then call either
 
     * `step(loss)` after every epoch, with its mean training loss in nats, or
     * `observe(loss)` for every minibatch before its update, and `step()` after every epoch.
@@ -48,8 +54,8 @@ class PsiLR(LRScheduler):
         initial_loss: ε_0 in nats, log(classes) for cross-entropy; None: the first observed loss, or
             the law's typical one where none is observed.
         scale: α_0 of a law that is scale × shape; None: the law's own.
-        min_lr: lower limit of the rate, which always holds.
-        max_lr: upper limit of the rate, which always holds.
+        min_lr: lower limit of α, which always holds.
+        max_lr: upper limit of α, which always holds.
         steps_per_epoch: minibatches of an epoch, for a trainer that calls `step()` or `step(loss)`
             after each.
         warmup: epochs of a ramp: α_i is multiplied by min((i + 1)/(warmup + 1), 1).
@@ -105,7 +111,8 @@ class PsiLR(LRScheduler):
         self._strict = strict
         self._outside: dict[str, Outside] = {}
         self._warned: set[str] = set()
-        self._say(*outside_optimizer(law, recognised(optimizer)), *self._outside_run())
+        found = (each for rule in recognised(optimizer) for each in outside_optimizer(law, rule))
+        self._say(*found, *self._outside_run())
         super().__init__(optimizer)
 
     def step(self, loss: Any = None) -> None:  # type: ignore
@@ -136,7 +143,7 @@ class PsiLR(LRScheduler):
 
     def extend(self, epochs: int) -> None:
         """Change the budget T to `epochs`, from the next epoch on."""
-        self._state = host.extend(self._state, epochs)
+        self._state = host.extend(self._clock, self._state, epochs)
         self._say(*self._outside_run())
 
     @property
@@ -159,7 +166,7 @@ class PsiLR(LRScheduler):
         return {
             "clock": host.state_dict(self._state), "last_epoch": self.last_epoch,
             "calls": self._calls, "observed": self._observed,
-            "ratios": list(self._ratios), "in_force": self._in_force(),
+            "ratios": list(self._ratios), "in_force": not self._foreign(),
         }  # fmt: skip
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -205,6 +212,8 @@ class PsiLR(LRScheduler):
         if loss is None and self._calls % self._per_epoch:
             return
         self._read()
+        for rate, own in self._foreign():
+            self._warn_once("foreign", host.FOREIGN.format(rate, own))
         self.last_epoch += 1
         self._observed += loss is not None
         if loss is not None and self._state.count:
@@ -229,14 +238,17 @@ class PsiLR(LRScheduler):
     def _rates(self, state: ClockState) -> list[float | torch.Tensor]:
         groups = self.optimizer.param_groups
         for group in groups[len(self._ratios) :]:  # those that joined
-            self._ratios.append(ratio(group, groups[self._reference], late=bool(self._ratios)))
+            defaults = getattr(self.optimizer, "defaults", {})  # what wraps it may have none
+            default = defaults.get("lr", np.nan) if self._ratios else None
+            self._ratios.append(ratio(group, groups[self._reference], default))
             group.setdefault("initial_lr", float(group["lr"]))
         return [float(state.learning_rate) * ratio for ratio in self._ratios[: len(groups)]]
 
-    def _in_force(self) -> bool:
-        rates = [float(group["lr"]) for group in self.optimizer.param_groups]
-        pairs = zip(rates, map(float, self._last_lr), strict=False)  # one that just joined: later
-        return all(isclose(rate, own, rel_tol=1e-6) for rate, own in pairs)
+    def _foreign(self) -> list[tuple[float, float]]:
+        """Rates in force that Ψ has not set, each with Ψ's."""
+        own = map(float, self._last_lr)
+        pairs = zip(rates_of(self.optimizer), own, strict=False)  # one that just joined: later
+        return [pair for pair in pairs if not isclose(*pair, rel_tol=1e-6)]
 
     def _outside_run(self) -> tuple[Outside, ...]:
         state = self._state
@@ -248,7 +260,7 @@ class PsiLR(LRScheduler):
     def _warn_once(self, what: str, line: str) -> None:
         if what not in self._warned:
             self._warned.add(what)
-            warnings.warn(f"psi: {line} (said once)", stacklevel=4)
+            host.warn(f"{line} (said once)")
 
 
 def _checked_ratios(found: object) -> list[float]:

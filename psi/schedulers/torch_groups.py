@@ -13,7 +13,9 @@ def reference_group(optimizer: Optimizer, which: str) -> int:
     """The index of the group that gets α. Raises ValueError where its rate is not positive."""
     if which not in ("first", "largest"):
         raise ValueError(f"reference must be 'first' or 'largest', got {which!r:.60}")
-    rates = [float(group.get("initial_lr", group["lr"])) for group in optimizer.param_groups]
+    if not optimizer.param_groups:
+        raise ValueError("the optimizer must have a parameter group, got none")
+    rates = list(map(_initial, optimizer.param_groups))
     index = rates.index(max(rates)) if which == "largest" else 0
     if not rates[index] > 0:
         rule = f"the other groups keep their ratio to the rate of the {which} parameter group"
@@ -21,21 +23,32 @@ def reference_group(optimizer: Optimizer, which: str) -> int:
     return index
 
 
-def ratio(group: dict[str, Any], reference: dict[str, Any], late: bool) -> float:
+def ratio(group: dict[str, Any], reference: dict[str, Any], default: Any = None) -> float:
     """A group's rate over the reference group's.
 
-    From the start it is that of `initial_lr` where both have one, since a warm-up may have changed
-    the rates in force; for one that joins later, that of the rates in force when it does.
+    From the start it is that of `initial_lr`, since a warm-up may have changed the rates in force;
+    for one that joins later (`default` is given, the optimizer's rate for groups without one) that
+    of the rates in force when it does, if it came with a rate of its own.
     """
-    both = "initial_lr" in group and "initial_lr" in reference
-    key = "initial_lr" if both and (not late or not reference["lr"]) else "lr"
-    return float(group[key]) / float(reference[key] or reference["initial_lr"])
+    bare = not isinstance(default, torch.Tensor) and group["lr"] == default
+    if default is None or not reference["lr"] or bare:
+        return _initial(group) / _initial(reference)
+    return float(group["lr"]) / float(reference["lr"])
+
+
+def _initial(group: dict[str, Any]) -> float:
+    return float(group.get("initial_lr", group["lr"]))
 
 
 def ratios(optimizer: Optimizer) -> list[float]:
     """Each parameter group's rate over the first one's. Raises as `reference_group` does."""
     first = optimizer.param_groups[reference_group(optimizer, "first")]
-    return [ratio(group, first, late=False) for group in optimizer.param_groups]
+    return [ratio(group, first) for group in optimizer.param_groups]
+
+
+def rates_of(optimizer: Optimizer) -> list[float]:
+    """The rates in force."""
+    return [float(group["lr"]) for group in optimizer.param_groups]
 
 
 def set_rates(optimizer: Optimizer, rates: Sequence[float | torch.Tensor]) -> None:
@@ -54,12 +67,15 @@ def parameters(optimizer: Optimizer) -> int:
     return max(sum(p.numel() for group in optimizer.param_groups for p in group["params"]), 1)
 
 
-def recognised(optimizer: Any) -> Found:
-    """The optimizer by its class, inside of what wraps it (Accelerate, ZeRO)."""
+def recognised(optimizer: Any) -> list[Found]:
+    """The rule of each parameter group, inside of what wraps the optimizer (Accelerate, ZeRO)."""
     while isinstance(inner := getattr(optimizer, "optimizer", None), Optimizer):
         optimizer = inner
-    settings = dict(optimizer.param_groups[0])
-    betas = settings.get("betas")
-    if isinstance(betas, tuple | list) and len(betas) == 2:
-        settings |= {"beta_1": betas[0], "beta_2": betas[1]}
-    return recognise([each.__name__ for each in type(optimizer).__mro__], settings)
+    names = [each.__name__ for each in type(optimizer).__mro__]
+    found = []
+    for group in optimizer.param_groups:
+        betas = group.get("betas")
+        two = isinstance(betas, tuple | list) and len(betas) == 2
+        settings = {"beta_1": betas[0], "beta_2": betas[1]} if two else {}
+        found.append(recognise(names, {**group, **settings}))
+    return found

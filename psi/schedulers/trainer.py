@@ -2,7 +2,6 @@
 
 import math
 import sys
-import warnings
 from dataclasses import dataclass, field, fields
 from inspect import signature
 from pathlib import Path
@@ -14,6 +13,7 @@ from psi.law.checks import whole_number
 from psi.law.clock import Clock
 from psi.law.law import Law
 from psi.law.load import load
+from psi.schedulers.host import warn
 from psi.schedulers.torch import PsiLR
 
 OF_CLOCK = {each.name for each in fields(Clock)}
@@ -59,9 +59,8 @@ class Plan:
         if saved:
             scheduler.load_state_dict(saved)
         elif steps:
-            warnings.warn(
-                f"psi: training goes on after {steps} updates and no state of Ψ was saved with "
-                "them: the schedule begins at its epoch 0",
-                stacklevel=3,
+            warn(
+                f"training goes on after {steps} updates and no state of Ψ was saved with them: "
+                "the schedule begins at its epoch 0"
             )
         return scheduler

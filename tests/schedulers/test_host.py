@@ -2,6 +2,7 @@
 
 import json
 import math
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -28,14 +29,16 @@ def test_an_epoch_ends_with_the_mean_of_its_losses_or_with_a_given_one(formula: 
     assert state.learning_rate == pytest.approx(alpha(1.4, 1, 8, 1.8))
     state = host.end_epoch(clock, host.observe(clock, state, 9.0, begins=False), 0.5)
     assert state.learning_rate == pytest.approx(alpha(0.5, 2, 8, 1.8))
-    state = host.end_epoch(clock, host.extend(state, 16), 0.4)
+    state = host.end_epoch(clock, host.extend(clock, state, 16), 0.4)
     assert state.learning_rate == pytest.approx(alpha(0.4, 3, 16, 1.8))
 
 
 def test_an_epoch_without_a_loss_keeps_the_rate_and_is_said_once(formula: Law) -> None:
     clock = Clock(formula, 8)
     begun = start(clock, np)
-    with pytest.warns(UserWarning, match="epoch 0 ended with no loss; the rate stays 0.2 until"):
+    with pytest.warns(
+        UserWarning, match="epoch 0 ended with no loss; the rate stays 0.2 until step"
+    ):
         state = host.end_epoch(clock, begun)
     state = host.end_epoch(clock, state, math.nan)  # a warning would be an error here
     assert (float(state.learning_rate), int(state.skipped)) == (begun.learning_rate, 2)
@@ -51,14 +54,22 @@ def test_a_restart_begins_epoch_0_with_what_was_observed(formula: Law) -> None:
     assert (int(state.epoch), int(state.count), float(state.initial_loss)) == (0, 0, 1.6)
 
 
-@pytest.mark.parametrize("loss", [1, 1.0, np.float32(1), np.ones(())])
+@pytest.mark.parametrize("loss", [1.0, np.float32(1), np.ones(()), np.ones(1), Fraction(1)])
 def test_one_number_is_a_loss(loss: object) -> None:
     assert host.as_float(loss) == 1.0
 
 
-@pytest.mark.parametrize("loss", [None, "a", np.ones(2), [1.0]])
+@pytest.mark.parametrize(
+    "loss", [None, "1.0", b"1", np.array("1.0"), np.ones(2), [1.0], 1j, {"loss": 1.0}]
+)
 def test_anything_else_is_no_loss(loss: object) -> None:
     with pytest.raises(ValueError, match="a loss must be one number, got"):
+        host.as_float(loss)
+
+
+@pytest.mark.parametrize("loss", [1, True, np.int64(1), np.bool_(1), np.ones(1, int)])
+def test_a_whole_number_is_no_loss(loss: object) -> None:
+    with pytest.raises(ValueError, match="a loss must be a float, in nats, got"):
         host.as_float(loss)
 
 

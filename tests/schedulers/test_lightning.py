@@ -193,6 +193,22 @@ def test_rows_without_a_length(formula: Law) -> None:
         fit(Regression(), PsiCallback(formula, every=4), data=data)
 
 
+@pytest.mark.parametrize("before", [1, 2, 3])
+def test_kind_a_training_that_is_resumed_for_longer_has_the_longer_one_s_rates(
+    formula: Law, tmp_path: Path, before: int
+) -> None:
+    """From the first epoch after the checkpoint on, though that of a shorter T was in force."""
+    first, rest = Regression(), Regression()
+    trainer = fit(first, PsiCallback(formula), max_epochs=before)
+    trainer.save_checkpoint(tmp_path / "end.ckpt")
+    with pytest.warns(UserWarning, match=f"saved run had T = {before}; it goes on with epochs=4"):
+        fit(rest, PsiCallback(formula), ckpt_path=tmp_path / "end.ckpt")
+    seen = np.array(first.seen + rest.seen).reshape(EPOCHS, STEPS, 2)
+    means, initial = seen[:, :, 0].mean(1), first.seen[0][0]
+    wanted = clock_rates(formula, means, EPOCHS, initial_loss=initial)[before:-1]
+    np.testing.assert_allclose(seen[before:, 0, 1], wanted, rtol=1e-6)
+
+
 # Logs
 
 

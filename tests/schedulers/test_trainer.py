@@ -46,7 +46,7 @@ def test_a_setting_that_there_is_not(name: str) -> None:
 
 def test_a_rate_at_the_beginning_and_after_a_checkpoint(formula: Law) -> None:
     def optimizer() -> Any:
-        return torch.optim.SGD([torch.zeros(3, requires_grad=True)], lr=1.0, momentum=0.9)
+        return torch.optim.SGD([torch.zeros(3, requires_grad=True)], lr=1.0)
 
     plan = Plan(formula, None, None, {"initial_loss": 2.0})
     scheduler = plan.begin(optimizer(), 3.5, None, 0)
