@@ -164,14 +164,6 @@ def _colours(handle: Any) -> list[Any]:
     return [handle.get_color()] if hasattr(handle, "get_color") else [handle.get_facecolor()]
 
 
-@pytest.fixture
-def unsaved(monkeypatch):
-    """The figure that would have been saved: measuring it draws it."""
-    kept = []
-    monkeypatch.setattr(Figure, "savefig", lambda figure, *_, **__: kept.append(figure))
-    return lambda: kept[-1]
-
-
 # Each picture with one spread in every run, and with all of them among the slow tests.
 PAIRS = [
     pytest.param(name, kind, marks=[] if (row - column) % len(SPREADS) == 4 else pytest.mark.slow)
