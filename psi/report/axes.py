@@ -79,7 +79,8 @@ class Numbers(Formatter):
         """The label of one tick."""
         del pos
         low, high = self.axis.get_view_interval()  # pyright: ignore
-        return number(0.0 if abs(x) < 1e-9 * abs(high - low) else x)
+        linear = self.axis.get_scale() == "linear"  # pyright: ignore
+        return number(0.0 if linear and abs(x) < 1e-9 * abs(high - low) else x)
 
 
 class Ticks(Locator):

@@ -73,7 +73,8 @@ def _losses(axis: Axes, log: Any, curve: Any, found: Any) -> None:
     at, validation = log.validation
     low, high = _range(log.loss, validation, curve)
     fine, known = (_within(each, high) for each in (log.loss, validation))
-    axis.plot(*_thinned(log.at[fine], log.loss[fine]), **LOGGED)
+    if fine.any():
+        axis.plot(*_thinned(log.at[fine], log.loss[fine]), **LOGGED)
     if curve is not None:
         axis.plot(curve.at, curve.smooth, color="k", lw=1.3, label="without its noise")
     if known.any():
@@ -87,7 +88,11 @@ def _losses(axis: Axes, log: Any, curve: Any, found: Any) -> None:
             axis.axvspan(begin, end, label=each.name, **style)
     positions = np.append(log.at[~fine], at[~known])
     beyond(axis, positions, np.full(len(positions), np.inf), high, BEYOND)
-    axis.set(ylabel="training loss", yscale="log" if 0 < 10 * low < high else "linear")
+    axis.set_ylabel("loss")
+    if 0 < 10 * low < high:
+        axis.set_yscale("log", nonpositive="mask")
+    if not (fine.any() or known.any()):
+        axis.set_ylim(0, 1.05 * high)
     panel_title(axis, ", ".join(dict.fromkeys(each.name for each in found)))
 
 
@@ -122,6 +127,6 @@ def _rates(axis: Axes, log: Any, along: Any, law_name: str) -> None:
             style = {"color": colour, "lw": width, "label": label, "where": "post"}
             axis.step(*_thinned(at, drawn), **style)
         tiny = rate < least
-        name = "rate of 0, or below 10⁻⁵ of the highest"
-        beyond(axis, at[tiny], rate[tiny], least, name, below=True, colour="0.35")
+        name = "rate of 0, or nearly"
+        beyond(axis, at[tiny], rate[tiny], least, name, below=True, colour=colour)
     axis.set(yscale="log", ylabel="learning rate")

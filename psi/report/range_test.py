@@ -21,19 +21,18 @@ def range_figure(found: Any, path: Path) -> None:
     axes = figure.add_subplot()
     shown = np.abs(found.losses) <= MAX_DRAWN
     rates = np.broadcast_to(found.rates, shown.shape)
-    top = found.losses[shown].max(initial=-np.inf) if shown.any() else 1.0
+    top = _top(found, shown)
     if np.isfinite(found.smooth).all():
         trained = shown.any(0)  # beyond, every run has ended
-        middle, band = found.smooth[trained], 2 * found.smooth_error[trained]
-        style = {"color": "C0", "alpha": 0.2, "lw": 0}
-        axes.fill_between(found.rates[trained], middle - band, middle + band, **style)
-        label = "smooth, ± 2 standard errors"
-        axes.plot(found.rates[trained], middle, color="C0", label=label)
-        first = slice(len(found.rates) // 6)
-        top = max((middle + band).max(initial=0.0), found.losses[:, first][shown[:, first]].max(initial=0.0))
+        at, middle, band = (
+            each[trained] for each in (found.rates, found.smooth, 2 * found.smooth_error)
+        )
+        axes.fill_between(at, middle - band, middle + band, color="C0", alpha=0.2, lw=0)
+        axes.plot(at, middle, color="C0", label="smooth, ± 2 standard errors")
     within = shown & (found.losses <= top)
     if within.any():
-        style = {"color": "0.7", "ms": DOT, "label": f"{len(shown)} runs", "zorder": 1}
+        runs = "1 run" if len(shown) == 1 else f"{len(shown)} runs"
+        style = {"color": "0.7", "ms": DOT, "label": runs, "zorder": 1}
         axes.plot(rates[within], found.losses[within], ".", **style)
     ended = ~shown & (np.cumsum(~shown, axis=1) == 1)
     marked = shown & ~within | ended
@@ -42,6 +41,19 @@ def range_figure(found: Any, path: Path) -> None:
     if found.lr is not None:
         axes.axvline(found.lr, color=RED, lw=1.2, label=f"suggested: {found.lr:.2g}")
     axes.set(xscale="log", xlabel="learning rate", ylabel="training loss")
+    if not shown.any():
+        axes.set_ylim(0, 1.05 * top)
     panel_title(axes, found.reason)
     legend_below(figure)
     save(figure, path)
+
+
+def _top(found: Any, shown: np.ndarray) -> float:
+    """The highest loss that is drawn: of the smooth band and the lowest rates, or of all."""
+    if not shown.any():
+        return 1.0
+    if not np.isfinite(found.smooth).all():
+        return float(found.losses[shown].max())
+    band = (found.smooth + 2 * found.smooth_error)[shown.any(0)]
+    first = slice(len(found.rates) // 6)
+    return max(band.max(), found.losses[:, first][shown[:, first]].max(initial=-np.inf))

@@ -86,6 +86,9 @@ def _ticks(figure: Figure) -> list[str]:
             categories = isinstance(axis.get_major_locator(), FixedLocator)
             if shown and len(shown) < (3 if bar else 2) and not categories:
                 found.append(f"{len(shown)} ticks from {low:g} to {high:g}")
+            names = axis.get_major_formatter().format_ticks(shown)
+            if len(set(names)) < len(names) and not categories:
+                found.append(f"two ticks with one label among {names}")
             if not shown and not (bar and axis.axis_name == "x"):
                 found.append("an axis without ticks")
     return found
@@ -221,6 +224,12 @@ def test_the_measurements_find_overlaps_sizes_names_and_units():
     found = " ".join(faults(figure, "squared_error"))
     for part in ("'one' over 'two'", "without a name", "a marker of 0.9 pixels", "nats"):
         assert part in found
+
+
+def test_the_measurements_find_labels_that_are_the_same():
+    figure = _plotted([1e-30, 1.0])
+    figure.axes[0].yaxis.set_major_formatter(lambda value, _: f"{value:.0f}")
+    assert any("two ticks with one label" in each for each in faults(figure, ""))
 
 
 def test_a_constant_gets_less_than_a_decade_and_nothing_gets_one():
