@@ -172,7 +172,7 @@ CLI = """
 import os, sys
 from importlib.metadata import distributions
 from importlib.util import find_spec
-assert not {d.name for d in distributions()} & {"jax", "jaxlib", "scipy", "pyarrow", "rich"}
+assert not {d.name for d in distributions()} & {"jax", "jaxlib", "jaxtyping", "scipy", "pyarrow"}
 assert find_spec("jax") is None
 """
 

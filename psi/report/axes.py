@@ -7,10 +7,9 @@ that names every line, marker and colour (`legend_below`), and a loss's unit (`w
 
 from collections.abc import Iterable, Sequence
 from textwrap import fill
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from jaxtyping import Float
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.collections import PolyQuadMesh, QuadMesh
@@ -27,6 +26,9 @@ from matplotlib.ticker import (
     SymmetricalLogLocator,
 )
 
+if TYPE_CHECKING:  # psi show and psi diagnose draw where it is not installed
+    from jaxtyping import Float
+
 FONT = 9  # points
 LABEL = 8  # points, of ticks and legends
 DOT = 5  # points: the size of a "." that is still seen when a picture is shrunk to a phone's width
@@ -36,6 +38,8 @@ NO_DATA = Patch(color=GREY, label="no data")
 UNITS = {"cross_entropy": " [nats]", "squared_error": " [½ squared error]"}
 MOST = 8  # ticks of an axis
 BLOWN_UP = 2.0  # times ε_0: states beyond are left out of pictures
+MAX_DRAWN = 1e100  # beyond that, the ticks of an axis overflow
+SEEN = 2000  # marks in a row: more look the same
 GLYPH = 0.6  # width of a character over the height of its font
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
@@ -75,7 +79,8 @@ class Numbers(Formatter):
         """The label of one tick."""
         del pos
         low, high = self.axis.get_view_interval()  # pyright: ignore
-        return number(0.0 if abs(x) < 1e-9 * abs(high - low) else x)
+        linear = self.axis.get_scale() == "linear"  # pyright: ignore
+        return number(0.0 if linear and abs(x) < 1e-9 * abs(high - low) else x)
 
 
 class Ticks(Locator):
@@ -114,6 +119,8 @@ class Ticks(Locator):
     def nonsingular(self, v0: float, v1: float) -> tuple[float, float]:
         """Limits of data: half and double a constant on a logarithmic axis, no empty decades."""
         if not self._scale("log"):
+            if 0 < v1 - v0 <= 1e-9 * max(abs(v0), abs(v1)):
+                v0 = v1  # a constant, but for rounding
             low, high = super().nonsingular(v0, v1)
             return (low - 0.5, high + 1) if self.integer and high - low < 1 else (low, high)
         if not (np.isfinite(v0) and np.isfinite(v1)) or v1 <= 0:
@@ -124,7 +131,7 @@ class Ticks(Locator):
     def _scale(self, name: str) -> bool:
         return self.axis.get_scale() == name  # pyright: ignore
 
-    def _candidates(self, low: float, high: float) -> Iterable[Float[np.ndarray, " tick"]]:
+    def _candidates(self, low: float, high: float) -> "Iterable[Float[np.ndarray, ' tick']]":
         """From fine to coarse."""
         if self._scale("symlog"):
             threshold = self.axis.get_transform().linthresh  # pyright: ignore
@@ -143,7 +150,7 @@ class Ticks(Locator):
             steps = MaxNLocator(count, steps=[1, 2, 2.5, 5, 10], integer=self.integer)
             yield np.array(steps.tick_values(low, high))
 
-    def _fit(self, ticks: Float[np.ndarray, " tick"]) -> bool:
+    def _fit(self, ticks: "Float[np.ndarray, ' tick']") -> bool:
         """Whether the labels leave a character's room between each other."""
         axis: Any = self.axis
         box, across = axis.axes.get_window_extent(), axis.axis_name == "x"
@@ -173,6 +180,10 @@ def keep_rules(figure: Figure) -> None:
                     axis.set_minor_locator(NullLocator())
         if any(isinstance(each, (QuadMesh, PolyQuadMesh)) for each in axes.collections):
             axes.margins(0)  # bins fill their axes
+        if axes.get_yscale() == "log":  # a margin of less than a decade
+            low, high = axes.dataLim.minposy, axes.dataLim.ymax
+            if 0 < low < high < np.inf:
+                axes.set_ymargin(min(axes.get_ymargin(), 0.5 / np.log10(high / low)))
         axes.autoscale_view()
         for name, axis in (("xlim", axes.xaxis), ("ylim", axes.yaxis)):
             if axis.get_scale() == "log" and min(axis.get_view_interval()) <= 0:
@@ -192,12 +203,19 @@ def panel_title(axis: Axes, name: str) -> None:
     axis.set_title(fill(name, most, break_on_hyphens=False), fontsize=FONT)
 
 
-def beyond(axis: Axes, x: Any, y: Any, top: float, name: str) -> None:
-    """Triangles at `top` for what is above it or not finite, of points x, y, shape (points,)."""
-    out = ~(np.asarray(y, float) <= top)
-    if out.any():
-        style = {"s": 14, "c": RED, "marker": "^", "label": name}
-        axis.scatter(np.asarray(x)[out], np.full(out.sum(), top), **style)
+def beyond(
+    axis: Axes, x: Any, y: Any, limit: float, name: str, below: bool = False, colour: str = RED
+) -> None:
+    """Triangles at `limit` for what is above it, or `below` it, or not finite.
+
+    Of points x, y, shape (points,); of very many, some.
+    """
+    x, y = np.asarray(x, float), np.asarray(y, float)
+    out = np.flatnonzero(~(np.isfinite(y) & (y >= limit if below else y <= limit)))
+    if len(out):
+        out = out[:: 1 + len(out) // SEEN]
+        style = {"s": 14, "c": colour, "marker": "v" if below else "^", "label": name}
+        axis.scatter(x[out], np.full(len(out), limit), **style)
 
 
 def legend_below(figure: Figure, *more: Artist) -> None:

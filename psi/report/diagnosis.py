@@ -1,17 +1,18 @@
 """The figure of a diagnosis: the loss with the findings in it, the rates beside the law's."""
 
-import textwrap
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullFormatter
 
-from psi.report.figures import FONT, legend_beside, save
+from psi.report.axes import DOT, MAX_DRAWN, beyond, legend_below, panel_title
+from psi.report.figures import WIDTH, save
 
-MAX_DRAWN = 1e200  # beyond that, the ticks of an axis overflow
+LEAST = 1e-5  # of the highest rate: a schedule that ends at zero would fill the axis
+LOGGED = {"marker": ".", "ls": "", "ms": DOT, "color": "0.6", "label": "logged"}
+BEYOND = "not finite, or beyond the axis"
 POINTS = 4000  # drawn of a longer series
 COLOURS = {
     "rate too high": "C3", "spikes": "C1", "noise floor": "C4", "plateau": "C5",
@@ -35,32 +36,24 @@ def diagnosis_figure(
     }
     more = {k: (at, v) for k, (at, v) in more.items() if (np.isfinite(v) & (v > 0)).any()}
     heights = [3, *[2] * rates, *[1.4] * len(more)]
-    figure = Figure(figsize=(7.6, 1.4 + sum(heights) * 0.8), layout="constrained")
+    figure = Figure(figsize=(WIDTH, 0.8 + sum(heights) * 0.8), layout="constrained")
     axes = figure.subplots(len(heights), 1, sharex=True, height_ratios=heights, squeeze=False)[:, 0]
     _losses(axes[0], log, curve, found)
     if rates:
         _rates(axes[1], log, along, law_name)
     for axis, (name, (at, value)) in zip(axes[1 + rates :], more.items(), strict=True):
         fine = np.isfinite(value) & (value > 0)
-        axis.plot(*_thinned(at[fine], value[fine]), ".", color="0.5", ms=3)
+        axis.plot(*_thinned(at[fine], value[fine]), **LOGGED)
+        infinite = np.isinf(value)
+        beyond(axis, at[infinite], value[infinite], value[fine].max(), BEYOND)
         axis.set(yscale="log", ylabel=name)
-        _wide(axis)
         if name == "update / weights":
             axis.axhline(1e-3, color="C2", lw=1, label="rule of thumb: 10⁻³")
-            legend_beside(axis)
     for axis in axes:
         axis.grid(alpha=0.25, lw=0.5)
     axes[-1].set_xlabel(log.unit)
+    legend_below(figure)
     save(figure, path)
-
-
-def _wide(axis: Axes) -> None:
-    """A logarithmic axis of more than a decade, with powers of ten alone for labels."""
-    axis.yaxis.set_minor_formatter(NullFormatter())
-    low, high = axis.get_ylim()
-    if high < 20 * low:
-        middle = np.sqrt(low * high)
-        axis.set_ylim(middle / 4.5, middle * 4.5)
 
 
 def _thinned(at: np.ndarray, value: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -77,65 +70,63 @@ def _thinned(at: np.ndarray, value: np.ndarray) -> tuple[np.ndarray, np.ndarray]
 
 
 def _losses(axis: Axes, log: Any, curve: Any, found: Any) -> None:
-    fine = np.isfinite(log.loss)
-    loss = np.clip(log.loss[fine], -MAX_DRAWN, MAX_DRAWN)
-    axis.plot(*_thinned(log.at[fine], loss), ".", color="0.6", ms=3, label="logged")
+    at, validation = log.validation
+    low, high = _range(log.loss, validation, curve)
+    fine, known = (_within(each, high) for each in (log.loss, validation))
+    if fine.any():
+        axis.plot(*_thinned(log.at[fine], log.loss[fine]), **LOGGED)
     if curve is not None:
         axis.plot(curve.at, curve.smooth, color="k", lw=1.3, label="without its noise")
-    at, validation = log.validation
-    known = np.isfinite(validation)
-    validation = np.clip(validation[known], -MAX_DRAWN, MAX_DRAWN)
     if known.any():
-        style = {"color": "C0", "marker": "." if known.sum() < 200 else "", "ms": 4, "lw": 1.2}
-        axis.plot(*_thinned(at[known], validation), label="validation", **style)
-    named = set()
+        style = {"color": "C0", "marker": "." if known.sum() < 200 else "", "ms": DOT, "lw": 1.2}
+        axis.plot(*_thinned(at[known], validation[known]), label="validation", **style)
     for each in found:
         if each.span is not None and each.name in COLOURS:
             begin, end = each.span
             end = max(end, begin + (log.at[-1] - log.at[0]) / 150)
-            label = None if each.name in named else each.name
-            axis.axvspan(begin, end, color=COLOURS[each.name], alpha=0.18, lw=0, label=label)
-            named.add(each.name)
-    if not fine.all():
-        bottom = axis.get_xaxis_transform()
-        style = {"color": "C3", "ms": 5, "transform": bottom, "clip_on": False}
-        axis.plot(log.at[~fine], np.full((~fine).sum(), 0.02), "x", label="not finite", **style)
-    _scale(axis, loss, validation, curve)
+            style = {"color": COLOURS[each.name], "alpha": 0.18, "lw": 0}
+            axis.axvspan(begin, end, label=each.name, **style)
+    positions = np.append(log.at[~fine], at[~known])
+    beyond(axis, positions, np.full(len(positions), np.inf), high, BEYOND)
     axis.set_ylabel("loss")
-    title = ", ".join(dict.fromkeys(each.name for each in found))
-    axis.set_title(textwrap.fill(title, 70), fontsize=FONT + 1)
-    legend_beside(axis)
+    if 0 < 10 * low < high:
+        axis.set_yscale("log", nonpositive="mask")
+    if not (fine.any() or known.any()):
+        axis.set_ylim(0, 1.05 * high)
+    panel_title(axis, ", ".join(dict.fromkeys(each.name for each in found)))
 
 
-def _scale(axis: Axes, loss: np.ndarray, validation: np.ndarray, curve: Any) -> None:
-    """Limits that leave out what diverged; a logarithmic axis for a loss that falls far."""
+def _within(loss: np.ndarray, high: float) -> np.ndarray:
+    return (np.abs(loss) <= MAX_DRAWN) & (loss <= high)
+
+
+def _range(loss: np.ndarray, validation: np.ndarray, curve: Any) -> tuple[float, float]:
+    """The lowest and the highest loss that is drawn: what diverged is beyond."""
     both = np.append(loss, validation)
-    if len(both) == 0:
-        return
-    low, high = both.min(), both.max()
+    both = both[_within(both, np.inf)]
+    if not len(both):
+        return 0.0, 1.0
+    high = both.max()
     if curve is not None:
         top = curve.loss.max()
-        high = min(high, max(top + 0.15 * abs(top), min(validation.max(initial=top), 3 * abs(top))))
-    if low > 0 and high > 10 * low:
-        axis.set_yscale("log")
-        axis.set_ylim(low / 1.3, high * 1.3)
-        _wide(axis)
-    else:
-        margin = 0.05 * (high - low) or 0.05 * abs(high) or 1.0
-        axis.set_ylim(low - margin, high + margin)
+        last = validation[_within(validation, np.inf)].max(initial=top)
+        wide = max(top + 0.15 * abs(top), min(last, 3 * abs(top)), curve.smooth.max())
+        high = min(high, wide)
+    return float(both.min()), float(high)
 
 
 def _rates(axis: Axes, log: Any, along: Any, law_name: str) -> None:
-    rate = np.where(np.isfinite(log.rate) & (log.rate > 0), log.rate, np.nan)
-    drawn = rate[np.isfinite(rate)]
-    if len(drawn):
-        axis.step(*_thinned(log.at, rate), where="post", color="0.35", lw=1.3, label="yours")
+    lines = [(log.at, log.rate, "0.35", 1.3, "your rate")]
     if along is not None:
-        style = {"where": "post", "color": "C0", "lw": 2, "label": f"Ψ ({law_name})"}
-        axis.step(along.at, along.law_rate, **style)
-        drawn = np.append(drawn, along.law_rate)
+        lines.append((along.at, along.law_rate, "C0", 2.0, f"Ψ ({law_name})"))
+    highest = max(rate[np.isfinite(rate)].max(initial=0.0) for _, rate, *_ in lines)
+    least = LEAST * highest if highest > 0 else 1.0
+    for at, rate, colour, width, label in lines:
+        drawn = np.where(np.isfinite(rate) & (rate >= least), rate, np.nan)
+        if np.isfinite(drawn).any():
+            style = {"color": colour, "lw": width, "label": label, "where": "post"}
+            axis.step(*_thinned(at, drawn), **style)
+        tiny = rate < least
+        name = "rate of 0, or nearly"
+        beyond(axis, at[tiny], rate[tiny], least, name, below=True, colour=colour)
     axis.set(yscale="log", ylabel="learning rate")
-    if len(drawn):  # without a limit, a schedule that ends at zero would fill the axis
-        axis.set_ylim(max(drawn.min(), drawn.max() / 1e5) / 1.5, drawn.max() * 1.5)
-        _wide(axis)
-        legend_beside(axis)

@@ -19,7 +19,6 @@ from psi.law.law import Law
 from psi.report.axes import (
     BLOWN_UP,
     DOT,
-    FONT,
     GREY,
     NO_DATA,
     integers,
@@ -236,11 +235,6 @@ def _figure(rows: int, columns: int, size: tuple[float, float], sharex: bool = F
     # Figure, not pyplot: no global state, no window, and it works in a thread.
     figure = Figure(figsize=size, layout="constrained")
     return figure, np.atleast_1d(figure.subplots(rows, columns, sharex=sharex))
-
-
-def legend_beside(axis: Axes) -> None:
-    """The legend to the right of the axes, where it hides nothing."""
-    axis.legend(fontsize=FONT - 1, frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
 
 
 def save(figure: Figure, path: Path) -> None:

@@ -6,45 +6,54 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from psi.report.figures import FONT, save
+from psi.report.axes import DOT, MAX_DRAWN, RED, beyond, legend_below, panel_title
+from psi.report.figures import WIDTH, save
 
 
 def range_figure(found: Any, path: Path) -> None:
     """Loss against rate: every run, the smooth curve that decides, and the rate suggested.
 
-    The band is two standard errors of the curve to either side. `found` is what `psi.suggest_lr`
-    returned.
+    The band is two standard errors of the curve to either side. Triangles at the top are losses
+    above the smooth curve and those of the lowest rates, and the end of a run. `found` is what
+    `psi.suggest_lr` returned.
     """
-    figure = Figure(figsize=(5.6, 3.6), layout="constrained")
+    figure = Figure(figsize=(WIDTH, 3.6), layout="constrained")
     axes = figure.add_subplot()
-    shown = np.isfinite(found.losses)
-    for number, losses in enumerate(found.losses):
-        label = f"{len(found.losses)} runs" if number == 0 else None
-        axes.plot(found.rates, losses, ".", color="0.7", ms=3, label=label)
+    shown = np.abs(found.losses) <= MAX_DRAWN
+    rates = np.broadcast_to(found.rates, shown.shape)
+    top = _top(found, shown)
     if np.isfinite(found.smooth).all():
         trained = shown.any(0)  # beyond, every run has ended
-        rates, smooth, band = (
+        at, middle, band = (
             each[trained] for each in (found.rates, found.smooth, 2 * found.smooth_error)
         )
-        axes.fill_between(rates, smooth - band, smooth + band, color="C0", alpha=0.2, lw=0)
-        axes.plot(rates, smooth, color="C0", label="smooth, ± 2 standard errors")
-        axes.set_ylim(*_limits(found.losses[shown], smooth, band))
+        axes.fill_between(at, middle - band, middle + band, color="C0", alpha=0.2, lw=0)
+        axes.plot(at, middle, color="C0", label="smooth, ± 2 standard errors")
+    within = shown & (found.losses <= top)
+    if within.any():
+        runs = "1 run" if len(shown) == 1 else f"{len(shown)} runs"
+        style = {"color": "0.7", "ms": DOT, "label": runs, "zorder": 1}
+        axes.plot(rates[within], found.losses[within], ".", **style)
+    ended = ~shown & (np.cumsum(~shown, axis=1) == 1)
+    marked = shown & ~within | ended
+    name = "above the axis, or the end of a run"
+    beyond(axes, rates[marked], np.where(ended, np.nan, found.losses)[marked], top, name)
     if found.lr is not None:
-        axes.axvline(found.lr, color="C3", lw=1.2, label=f"suggested: {found.lr:.2g}")
-    axes.set_xscale("log")
-    axes.set_xlim(found.rates[0] / 1.2, found.rates[-1] * 1.2)
-    axes.set_xlabel("learning rate", fontsize=FONT)
-    axes.set_ylabel("minibatch loss", fontsize=FONT)
-    axes.set_title(found.reason, fontsize=FONT, wrap=True)
-    if shown.any():
-        axes.legend(fontsize=FONT - 1, loc="upper right", framealpha=0.9)
-    else:
-        axes.set_yticks([])
+        axes.axvline(found.lr, color=RED, lw=1.2, label=f"suggested: {found.lr:.2g}")
+    axes.set(xscale="log", xlabel="learning rate", ylabel="training loss")
+    if not shown.any():
+        axes.set_ylim(0, 1.05 * top)
+    panel_title(axes, found.reason)
+    legend_below(figure)
     save(figure, path)
 
 
-def _limits(losses: np.ndarray, smooth: np.ndarray, band: np.ndarray) -> tuple[float, float]:
-    """Of the loss: the smooth curve with its band, and nine in ten of the losses below its top."""
-    top = (smooth + band).max()
-    low = min((smooth - band).min(), np.quantile(losses[losses <= top], 0.05))
-    return low - 0.05 * (top - low), top + 0.1 * (top - low)
+def _top(found: Any, shown: np.ndarray) -> float:
+    """The highest loss that is drawn: of the smooth band and the lowest rates, or of all."""
+    if not shown.any():
+        return 1.0
+    if not np.isfinite(found.smooth).all():
+        return float(found.losses[shown].max())
+    band = (found.smooth + 2 * found.smooth_error)[shown.any(0)]
+    first = slice(len(found.rates) // 6)
+    return max(band.max(), found.losses[:, first][shown[:, first]].max(initial=-np.inf))

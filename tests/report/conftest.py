@@ -19,6 +19,14 @@ def drawn(monkeypatch):
     return lambda: saved[-1]
 
 
+@pytest.fixture
+def unsaved(monkeypatch):
+    """The figure that would have been saved: measuring it draws it."""
+    kept = []
+    monkeypatch.setattr(Figure, "savefig", lambda figure, *_, **__: kept.append(figure))
+    return lambda: kept[-1]
+
+
 def labels(figure):
     """What the legend names, in order."""
     return [text.get_text() for text in figure.legends[0].get_texts()]

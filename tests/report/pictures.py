@@ -8,8 +8,15 @@ import pandas as pd
 
 import psi
 from experiments.closed_forms.plot import shapes_figure, tasks_figure
+from psi.advice.diagnosis import diagnose
+from psi.advice.log import Log, Series
+from psi.advice.range_test import suggestion
+from psi.advice.replay import replay_log
+from psi.advice.smoothing import trend
 from psi.report import figures, ideal
+from psi.report.diagnosis import diagnosis_figure
 from psi.report.front import front_figure
+from psi.report.range_test import range_figure
 from psi.report.records import records_figure
 
 
@@ -185,6 +192,29 @@ def planes(s: Spread, path: Path) -> None:
     figures.psi_figure(laws, (s.low, max(s.high, 2 * s.low)), s.epochs, cells(s), path, s.loss)
 
 
+def log(s: Spread) -> Log:
+    """Ten lines an epoch, with every column that a log may have."""
+    size = 10 * s.epochs
+    loss, rate, ratio, validation, gradient = (draws(s, size, seed=k) for k in range(5))
+    at = np.arange(size) / 10
+    series = Series(at[::10], validation[::10]), Series(at, gradient)
+    return Log("epoch", at, loss, rate, ratio, np.floor(at), None, *series)  # pyright: ignore
+
+
+def diagnosis(s: Spread, path: Path) -> None:
+    of = log(s)
+    along = replay_log(of, psi.load("sgd"))
+    diagnosis_figure(of, trend(of), diagnose(of), along, "sgd", path)
+
+
+def range_test(s: Spread, path: Path) -> None:
+    """Losses that fall and then diverge, and noise over the spread."""
+    rates = np.geomspace(s.low, max(s.high, 2 * s.low), max(s.epochs, 20))
+    x = np.linspace(0, 1, len(rates))
+    loss = draws(s, 3 * len(x)).reshape(3, -1) + s.high * (2 - x + 1e3 * np.maximum(x - 0.8, 0))
+    range_figure(suggestion(rates, loss), path)
+
+
 PICTURES = {
     "surface": lambda s, path: figures.surface_figure(cells(s), ideal_table(s), path),
     "psi": planes,
@@ -198,6 +228,8 @@ PICTURES = {
     "bias": lambda s, path: ideal.bias_figure(bias(s), path),
     "headroom": lambda s, path: ideal.headroom_figure(headroom(s), path),
     "records": lambda s, path: records_figure(*records(s), path),
+    "diagnosis": diagnosis,
+    "range test": range_test,
     "front": lambda s, path: front_figure(front(s), path),
     "held_out": lambda s, path: tasks_figure(held_out(s), path),
     "shapes": lambda _, path: shapes_figure(["sgd", "adam", "sgd-scaled"], path),

@@ -86,6 +86,9 @@ def _ticks(figure: Figure) -> list[str]:
             categories = isinstance(axis.get_major_locator(), FixedLocator)
             if shown and len(shown) < (3 if bar else 2) and not categories:
                 found.append(f"{len(shown)} ticks from {low:g} to {high:g}")
+            names = axis.get_major_formatter().format_ticks(shown)
+            if len(set(names)) < len(names) and not categories:
+                found.append(f"two ticks with one label among {names}")
             if not shown and not (bar and axis.axis_name == "x"):
                 found.append("an axis without ticks")
     return found
@@ -164,14 +167,6 @@ def _colours(handle: Any) -> list[Any]:
     return [handle.get_color()] if hasattr(handle, "get_color") else [handle.get_facecolor()]
 
 
-@pytest.fixture
-def unsaved(monkeypatch):
-    """The figure that would have been saved: measuring it draws it."""
-    kept = []
-    monkeypatch.setattr(Figure, "savefig", lambda figure, *_, **__: kept.append(figure))
-    return lambda: kept[-1]
-
-
 # Each picture with one spread in every run, and with all of them among the slow tests.
 PAIRS = [
     pytest.param(name, kind, marks=[] if (row - column) % len(SPREADS) == 4 else pytest.mark.slow)
@@ -229,6 +224,12 @@ def test_the_measurements_find_overlaps_sizes_names_and_units():
     found = " ".join(faults(figure, "squared_error"))
     for part in ("'one' over 'two'", "without a name", "a marker of 0.9 pixels", "nats"):
         assert part in found
+
+
+def test_the_measurements_find_labels_that_are_the_same():
+    figure = _plotted([1e-30, 1.0])
+    figure.axes[0].yaxis.set_major_formatter(lambda value, _: f"{value:.0f}")
+    assert any("two ticks with one label" in each for each in faults(figure, ""))
 
 
 def test_a_constant_gets_less_than_a_decade_and_nothing_gets_one():
