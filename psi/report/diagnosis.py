@@ -27,7 +27,8 @@ def diagnosis_figure(
     """Losses above, rates below, and gradient norms and update ratios where the log has them.
 
     `log` is what `psi.advice.log.read_log` returned, `curve` its trend or None, `found` its
-    findings, `along` the replay of the law `law_name` along it or None.
+    findings, `along` the replay of the law `law_name` along it or None. Triangles are what is not
+    finite or beyond an axis.
     """
     rates = along is not None or bool(np.isfinite(log.rate).any())
     more = {
@@ -127,6 +128,6 @@ def _rates(axis: Axes, log: Any, along: Any, law_name: str) -> None:
             style = {"color": colour, "lw": width, "label": label, "where": "post"}
             axis.step(*_thinned(at, drawn), **style)
         tiny = rate < least
-        name = "rate of 0, or nearly"
+        name = f"{label}: 0, or nearly"
         beyond(axis, at[tiny], rate[tiny], least, name, below=True, colour=colour)
     axis.set(yscale="log", ylabel="learning rate")

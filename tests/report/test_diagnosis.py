@@ -43,7 +43,7 @@ def test_a_rate_that_ends_at_zero_is_marked_and_does_not_fill_the_axis(
     low, _ = unsaved().axes[1].get_ylim()
     assert low > 1e-7
     named = [text.get_text() for text in unsaved().legends[0].get_texts()]
-    assert any("rate of 0" in text for text in named) is bool(end < 1)
+    assert any("your rate: 0" in text for text in named) is bool(end < 1)
 
 
 @pytest.mark.parametrize("lines", [30, 20_001])
