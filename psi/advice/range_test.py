@@ -23,6 +23,7 @@ WIDTHS = (
     0.4,
 )  # decades: standard deviation of the weights around a rate; the second is for noise
 SURE = 3.2  # standard errors of a fall: of noise alone, a rate in fewer than 2 of 100 tests
+SAME = 1e-6  # of a loss: what float32 rounds
 STEEP = 4.5  # standard errors of a slope
 LAST = 5  # high losses on end that end a run
 DATA = "look for NaN or infinity in the data"
@@ -156,6 +157,10 @@ def suggestion(rates: Values, losses: Values) -> Suggestion:
     """The suggestion from losses of shape (seeds, steps), NaN or infinite where a run had ended."""
     if not np.isfinite(losses[:, : max(len(rates) // 10, LAST)]).all():
         reason = f"the loss is not finite near the lowest rate {rates[0]:.3g}: begin lower"
+        return _none(rates, losses, reason)
+    known = losses[np.isfinite(losses)]
+    if np.ptp(known) <= SAME * np.abs(known).max():
+        reason = f"the loss is {known[0]:.3g} at every rate: does the step train what it computes?"
         return _none(rates, losses, reason)
     first = slice(max(len(rates) // 6, LAST))  # a sixth: a decade of the default six
     x = np.log10(rates)

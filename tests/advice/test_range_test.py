@@ -221,6 +221,15 @@ def test_without_a_rate_it_says_why(losses: np.ndarray, reason: str) -> None:
     assert re.search(reason, found.reason)
 
 
+@pytest.mark.parametrize("loss", [0.0, 0.3, 1e-12, -2.0, 7e5])
+@pytest.mark.parametrize("rounding", [0.0, 1e-7])
+def test_kind_a_loss_that_no_rate_changes_is_said_to_be_so(loss: float, rounding: float) -> None:
+    noise = np.random.default_rng(0).uniform(-1, 1, (3, 100))
+    found = suggestion(np.geomspace(1e-5, 10, 100), loss * (1 + rounding * noise))
+    assert found.lr is None
+    assert found.reason.startswith(f"the loss is {loss:.3g} at every rate")
+
+
 def test_runs_that_diverge_end_and_count_as_high() -> None:
     calls = []
 
