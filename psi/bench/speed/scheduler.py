@@ -6,6 +6,7 @@ the median over pairs of blocks.
 
 import subprocess
 import sys
+import warnings
 from collections.abc import Callable
 from functools import partial
 from importlib.util import find_spec
@@ -45,12 +46,14 @@ def bench_scheduler(quick: bool = False, report: Report = silent) -> list[Row]:
     blocks, calls, loads = (3, 20, 2) if quick else (300, 100, 7)
     laws = ((load("sgd"), "formula"), (network(), "network"))
     rows: list[Row] = []
-    if find_spec("torch"):  # first, as XLA's threads go on spinning for a while
-        report(0, 100, "torch")
-        rows += [_torch_row(law, name, blocks, calls) for law, name in laws]
-    for number, (law, name) in enumerate(laws):
-        report(25 * (number + 1), 100, f"optax, {name}")
-        rows += _optax_rows(law, name, blocks, calls)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "psi: ")  # of more epochs and parameters than a law's
+        if find_spec("torch"):  # first, as XLA's threads go on spinning for a while
+            report(0, 100, "torch")
+            rows += [_torch_row(law, name, blocks, calls) for law, name in laws]
+        for number, (law, name) in enumerate(laws):
+            report(25 * (number + 1), 100, f"optax, {name}")
+            rows += _optax_rows(law, name, blocks, calls)
     report(75, 100, "loading")
     command = [sys.executable, "-c", LOADING + "print(time.perf_counter() - t)"]
     found = [subprocess.run(command, capture_output=True, check=True) for _ in range(loads)]
@@ -135,7 +138,7 @@ def _torch_row(law: Law, name: str, blocks: int, calls: int) -> Row:
     from psi.schedulers.torch import PsiLR
 
     def stepped(make: Callable[[Any], Any]) -> Run:
-        scheduler = make(torch.optim.SGD([torch.zeros(3, requires_grad=True)], lr=0.1))
+        scheduler = make(torch.optim.SGD([torch.zeros(30, requires_grad=True)], lr=0.1))
 
         def run(calls: int) -> None:
             for number in range(calls):
