@@ -39,10 +39,10 @@ PARTS = frozenset((
 
 
 class Role(NamedTuple):
-    """What a column may be, and the rule by which its name is one of it."""
+    """A quantity that a column may hold; `RANKS` has the rules by which its name says so."""
 
     field: str
-    """Of `Columns`."""
+    """Its field in `Columns`."""
     title: str
     """What it is called in a sentence."""
 

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from psi.law.clock import ClockState
 from psi.law.law import Law, Range
+from psi.law.namespace import Array
 
 FAR = 1.5  # a loss this many times above the domain is no noise, nor is a P a little beside it
 
@@ -38,8 +39,9 @@ def known_epochs(law: Law) -> float:
     return round(1 / (1 - last), 6) if last < 1 else math.inf
 
 
-def outside_run(law: Law, epochs: float, parameters: float) -> tuple[Outside, ...]:
+def outside_run(law: Law, epochs: Array, parameters: Array) -> tuple[Outside, ...]:
     """What is outside before the first epoch: the budget T, the number of parameters P."""
+    epochs, parameters = float(epochs), float(parameters)
     found, most = [], known_epochs(law)
     if epochs > most:
         known = f"the law has seen up to {most:,.0f}"

@@ -10,7 +10,7 @@ law, no arrays, nothing that needs unpickling, and a run that goes on from one h
 import math
 import sys
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -125,19 +125,33 @@ def as_float(loss: Any) -> float:
     return number
 
 
-def tell(found: Iterable[Outside], told: dict[str, Outside], strict: bool) -> None:
-    """Say what lies outside of what a law has seen, each thing once a run; all in one line.
+class Notices:
+    """What has been said of a run, so that each thing is said once; `strict` raises instead."""
 
-    What is new goes into `told`. Raises ValueError instead where `strict`.
-    """
-    new = {each.what: each for each in found if each.what not in told}
-    if not new:
-        return
-    line = "outside of what this law has seen: " + "; ".join(map(str, new.values()))
-    if strict:
-        raise ValueError(line)
-    told.update(new)
-    warn(f"{line} (said once)")
+    def __init__(self, strict: bool) -> None:
+        self.strict = strict
+        self.outside: dict[str, Outside] = {}
+        self._said: set[str] = set()
+
+    def tell(self, *found: Outside) -> None:
+        """Say what lies outside of what a law has seen; all that is new in one line.
+
+        Raises ValueError with that line instead where `strict`.
+        """
+        new = {each.what: each for each in found if each.what not in self.outside}
+        if not new:
+            return
+        line = "outside of what this law has seen: " + "; ".join(map(str, new.values()))
+        if self.strict:
+            raise ValueError(line)
+        self.outside.update(new)
+        warn(f"{line} (said once)")
+
+    def once(self, what: str, line: str) -> None:
+        """Say a line, unless one about `what` was said before."""
+        if what not in self._said:
+            self._said.add(what)
+            warn(f"{line} (said once)")
 
 
 def state_dict(state: ClockState) -> StateDict:

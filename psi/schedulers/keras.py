@@ -94,9 +94,7 @@ class PsiSchedule(keras.callbacks.Callback):
         self._sum = 0.0  # of the losses of this epoch's minibatches so far
         self._batches = 0
         self._backup = None if backup_dir is None else Path(backup_dir, BACKUP)
-        self._strict = strict
-        self._outside: dict[str, Outside] = {}
-        self._told: set[str] = set()
+        self._notices = host.Notices(strict)
         self._fitted: Any = None  # the model of the last `fit`
         self._fit_begins = False
 
@@ -146,7 +144,7 @@ class PsiSchedule(keras.callbacks.Callback):
             self._compare(used)
             self._state = host.end_epoch(self._clock, self._state, loss)
             self._set()
-        self._say(*outside_loss(self._clock.law, self._state))
+        self._notices.tell(*outside_loss(self._clock.law, self._state))
         if self._backup is not None:
             self._backup.parent.mkdir(parents=True, exist_ok=True)
             write_atomic(self._backup, json.dumps(self.state_dict()).encode())
@@ -156,12 +154,12 @@ class PsiSchedule(keras.callbacks.Callback):
     def extend(self, epochs: int) -> None:
         """Change the budget T to `epochs`, from the next period on."""
         self._state = host.extend(self._clock, self._state, epochs)
-        self._say(*self._outside_run())
+        self._notices.tell(*self._outside_run())
 
     @property
     def outside(self) -> tuple[Outside, ...]:
         """What of this run its law has not seen, as far as it has shown."""
-        return tuple(self._outside.values())
+        return tuple(self._notices.outside.values())
 
     @property
     def skipped(self) -> int:
@@ -218,7 +216,7 @@ class PsiSchedule(keras.callbacks.Callback):
             self._say_outside()
         elif at == 0:
             line += ": it goes on (fit(initial_epoch=…) says so, a new PsiSchedule begins anew)"
-            self._warn_once("goes on", line)
+            self._notices.once("goes on", line)
         else:
             self._state = host.begin_at(self._clock, self._state, at)
             known = f"with the last loss it knows, {self._state.loss:.3g}"
@@ -229,23 +227,14 @@ class PsiSchedule(keras.callbacks.Callback):
         counted = sum(int(np.prod(w.shape)) for w in self._trained.trainable_weights)
         self._clock = replace(self._clock, parameters=max(counted, 1))
         self._state = start(self._clock, np)
-        self._outside, self._told = {}, set()
+        self._notices = host.Notices(self._notices.strict)
 
     def _say_outside(self) -> None:
         found = outside_optimizer(self._clock.law, recognised(self._trained.optimizer))
-        self._say(*found, *self._outside_run())
+        self._notices.tell(*found, *self._outside_run())
 
     def _outside_run(self) -> tuple[Outside, ...]:
-        state = self._state
-        return outside_run(self._clock.law, float(state.budget), float(state.parameters))
-
-    def _say(self, *found: Outside) -> None:
-        host.tell(found, self._outside, self._strict)
-
-    def _warn_once(self, what: str, line: str) -> None:
-        if what not in self._told:
-            self._told.add(what)
-            host.warn(f"{line} (said once)")
+        return outside_run(self._clock.law, self._state.budget, self._state.parameters)
 
     def _begins(self) -> bool:
         return bool(self._state.epoch == 0 and self._state.count == 0)
@@ -259,7 +248,7 @@ class PsiSchedule(keras.callbacks.Callback):
     def _compare(self, used: float) -> None:
         """Say once where the rate in force is not Ψ's."""
         if not isclose(in_force := self._rate(), used, rel_tol=0.01):  # it may have half precision
-            self._warn_once("foreign", host.FOREIGN.format(in_force, used))
+            self._notices.once("foreign", host.FOREIGN.format(in_force, used))
 
     def _set(self) -> None:
         optimizer = self._trained.optimizer

@@ -95,7 +95,7 @@ def scale_by_psi(
 
     def init(params: optax.Params) -> ClockState:
         counted = max(optax.tree.size(params), 1)
-        host.tell(outside_run(law, clock.budget, counted), {}, strict)
+        host.Notices(strict).tell(*outside_run(law, clock.budget, counted))
         state = start(replace(clock, parameters=counted), jnp)
         return jax.tree.map(jnp.array, state)  # its own buffer each, so that all can be donated
 
@@ -159,7 +159,7 @@ def outside(law: Law, state: optax.OptState) -> tuple[Outside, ...]:
         raise ValueError(several.format("run", take, f"shape {runs}"))
     return (
         *outside_optimizer(law, _recognised([type(part).__name__ for part in parts])),
-        *outside_run(law, float(own.budget), float(own.parameters)),
+        *outside_run(law, own.budget, own.parameters),
         *outside_loss(law, own),
         *_misused(parts, own),
     )

@@ -108,11 +108,9 @@ class PsiLR(LRScheduler):
         self._state = start(self._clock, np)
         self._pending: list[Any] = []
         self._calls = self._observed = 0
-        self._strict = strict
-        self._outside: dict[str, Outside] = {}
-        self._warned: set[str] = set()
+        self._notices = host.Notices(strict)
         found = (each for rule in recognised(optimizer) for each in outside_optimizer(law, rule))
-        self._say(*found, *self._outside_run())
+        self._notices.tell(*found, *self._outside_run())
         super().__init__(optimizer)
 
     def step(self, loss: Any = None) -> None:  # type: ignore
@@ -144,12 +142,12 @@ class PsiLR(LRScheduler):
     def extend(self, epochs: int) -> None:
         """Change the budget T to `epochs`, from the next epoch on."""
         self._state = host.extend(self._clock, self._state, epochs)
-        self._say(*self._outside_run())
+        self._notices.tell(*self._outside_run())
 
     @property
     def outside(self) -> tuple[Outside, ...]:
         """What of this run its law has not seen, as far as it has shown."""
-        return tuple(self._outside.values())
+        return tuple(self._notices.outside.values())
 
     @property
     def skipped(self) -> int:
@@ -189,7 +187,7 @@ class PsiLR(LRScheduler):
         self._last_lr = self.get_lr()
         if state_dict.get("in_force", last >= 0):  # else it is another's of a SequentialLR
             set_rates(self.optimizer, self._last_lr)
-        self._say(*self._outside_run())
+        self._notices.tell(*self._outside_run())
 
     def _initial_step(self) -> None:
         # Called by torch's constructor, and again by a SequentialLR that begins with this schedule.
@@ -213,13 +211,13 @@ class PsiLR(LRScheduler):
             return
         self._read()
         for rate, own in self._foreign():
-            self._warn_once("foreign", host.FOREIGN.format(rate, own))
+            self._notices.once("foreign", host.FOREIGN.format(rate, own))
         self.last_epoch += 1
         self._observed += loss is not None
         if loss is not None and self._state.count:
-            self._warn_once("unused", UNUSED_LINE)
+            self._notices.once("unused", UNUSED_LINE)
         self._set(host.end_epoch(self._clock, self._state, loss))
-        self._say(*outside_loss(self._clock.law, self._state))
+        self._notices.tell(*outside_loss(self._clock.law, self._state))
 
     def _read(self) -> None:
         """Move the pending losses into the state."""
@@ -229,7 +227,7 @@ class PsiLR(LRScheduler):
         self._pending = []
         longest = 2 * self._per_epoch if self._per_epoch > 1 else UNENDED
         if self._state.count > longest:
-            self._warn_once("unended", UNENDED_LINE.format(int(self._state.count)))
+            self._notices.once("unended", UNENDED_LINE.format(int(self._state.count)))
 
     def _set(self, state: ClockState) -> None:
         self._state, self._last_lr = state, self._rates(state)
@@ -251,16 +249,7 @@ class PsiLR(LRScheduler):
         return [pair for pair in pairs if not isclose(*pair, rel_tol=1e-6)]
 
     def _outside_run(self) -> tuple[Outside, ...]:
-        state = self._state
-        return outside_run(self._clock.law, float(state.budget), float(state.parameters))
-
-    def _say(self, *found: Outside) -> None:
-        host.tell(found, self._outside, self._strict)
-
-    def _warn_once(self, what: str, line: str) -> None:
-        if what not in self._warned:
-            self._warned.add(what)
-            host.warn(f"{line} (said once)")
+        return outside_run(self._clock.law, self._state.budget, self._state.parameters)
 
 
 def _checked_ratios(found: object) -> list[float]:

@@ -73,18 +73,14 @@ def table_rows(where: str, table: pd.DataFrame | UserTable, data: DataConfig) ->
     _check_slips(where, found.y, found.slips, data.kind)
     labels, is_class = _target(where, found.y, data.kind)
     task = f"classification, {len(np.unique(labels))} classes" if is_class else "regression"
-    columns = [
-        replace(
-            c,
-            why="; ".join(
-                [f"the target: {task}", *[c.why] * (c.kind == "numbers" and c.why != "")]
-            ),
-        )
-        if c.name == target
-        else c
-        for c in found.columns
-    ]
+    columns = [_as_target(c, task) if c.name == target else c for c in found.columns]
     return Rows(found.x, found.y, table.notes, tuple(columns))
+
+
+def _as_target(column: Column, task: str) -> Column:
+    """The target's column, with the task that it makes; how its numbers are written stays."""
+    written = f"; {column.why}" if column.kind == "numbers" and column.why else ""
+    return replace(column, why=f"the target: {task}{written}")
 
 
 def _check_slips(where: str, y: pd.Series, slips: pd.Series, kind: str) -> None:

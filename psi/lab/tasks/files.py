@@ -48,12 +48,9 @@ def _rows(path: Path, data: DataConfig) -> tuple[Any, ...]:
         if data.ignore or data.numeric or data.categorical:
             raise ValueError(f"{path}: ignore, numeric and categorical name columns of a table")
         return _npz_rows(path)
-    stats = [file.stat() for file in parts_of(path)]
-    return (
-        _read_once(
-            path, data, tuple((stat.st_ino, stat.st_mtime_ns, stat.st_size) for stat in stats)
-        ),
-    )
+    stats = (file.stat() for file in parts_of(path))
+    stamps = tuple((stat.st_ino, stat.st_mtime_ns, stat.st_size) for stat in stats)
+    return (_read_once(path, data, stamps),)
 
 
 @lru_cache(maxsize=4)
