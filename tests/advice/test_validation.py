@@ -138,3 +138,13 @@ def test_whether_it_falls_at_the_end() -> None:
     assert falls_on(with_validation(np.ones(60), np.exp(-T / 30)))
     assert falls_on(with_validation(np.ones(60), 1 + 0.01 * (-1) ** T)) is False
     assert falls_on(log_of(np.ones(60))) is None
+
+
+@pytest.mark.parametrize(("tail", "told"), [((1.2, 1.3), None), ((1.2, 1.3, 1.4), "rises")])
+def test_of_a_few_noisy_validations_three_rises_in_a_row_are_told_and_two_are_not(
+    tail: tuple[float, ...], told: str | None
+) -> None:
+    validation = np.array([2.0, 1.0, 2.1, 1.1, 2.0, 1.05, 1.9, 0.95, *tail])
+    log = with_validation(2 * np.exp(-np.arange(len(validation)) / 3) + 0.5, validation)
+    found = overfitting(log, trend(log))
+    assert (found and found.name.removeprefix("validation ")) == told
