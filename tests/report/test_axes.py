@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
 from matplotlib.collections import Collection, LineCollection
-from matplotlib.colors import to_hex
+from matplotlib.colors import LogNorm, to_hex
 from matplotlib.contour import ContourSet
 from matplotlib.figure import Figure
 from matplotlib.text import Text
@@ -252,3 +253,13 @@ def test_a_unit_stands_where_all_losses_have_it():
     assert with_unit("ε", ["cross_entropy"] * 2) == "ε [nats]"
     assert with_unit("ε", ["squared_error"]) == "ε [½ squared error]"
     assert with_unit("ε", ["cross_entropy", "own"]) == with_unit("ε", ["own"]) == "ε"
+
+
+@pytest.mark.parametrize(("low", "high"), [(1.9, 3.2), (0.19, 0.32)])
+def test_a_colour_bar_over_less_than_a_decade_has_three_ticks(low, high):
+    """Digits alone would be two, 2 and 3."""
+    figure = Figure(figsize=(3, 2))
+    bar = figure.colorbar(ScalarMappable(LogNorm(low, high)), ax=figure.subplots())
+    keep_rules(figure)
+    ticks = bar.ax.yaxis.get_majorticklocs()
+    assert ((ticks >= low) & (ticks <= high)).sum() >= 3

@@ -320,6 +320,16 @@ def test_kind_a_damaged_table_is_an_error_that_names_it(folder, tmp_path, cut):
         store.read_tasks(tmp_path)
 
 
+def test_a_number_that_a_disk_has_changed_is_seen(tmp_path):
+    """Random numbers are stored as they are, so that a changed byte still makes a table."""
+    numbers = pd.DataFrame({"loss": np.random.default_rng(0).normal(size=4000)})
+    content = bytearray(store.parquet(numbers))
+    content[len(content) // 2] ^= 255
+    (tmp_path / "tasks.parquet").write_bytes(content)
+    with pytest.raises(RecordsError, match=r"tasks.parquet is damaged"):
+        store.read_tasks(tmp_path)
+
+
 def test_a_wrong_target_leaves_no_folder_that_refuses_the_right_one(tmp_path):
     rows = "\n".join(f"{k % 7},{k % 3}" for k in range(60))
     (tmp_path / "mine.csv").write_text(f"a,price\n{rows}\n")
