@@ -56,7 +56,7 @@ def end_epoch(clock: Clock, state: ClockState, loss: float | None = None) -> Clo
     have ended than the budget has.
     """
     if loss is not None:
-        state = state._replace(total=np.float64(loss), count=np.int64(1))
+        state = state._replace(total=np.float64(loss), count=1)
     after = clock_.tick(clock, state, np)
     if state.skipped == 0 < after.skipped:
         got, until = f"a mean loss of {float(state.total):g}", "a finite one comes"
