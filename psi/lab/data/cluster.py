@@ -5,6 +5,7 @@ row is there exactly once however often a worker is lost. A part that fails thre
 aside and named at the end, when all the others are done.
 """
 
+import atexit
 import contextlib
 import logging
 import signal
@@ -14,6 +15,7 @@ import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from importlib import import_module
 from typing import Any
 
 import pandas as pd
@@ -25,6 +27,7 @@ from psi.lab.data.sweep import Criteria, Part, make
 from psi.lab.data.watchdog import watch
 from psi.lab.engine.work import Layout
 
+TASKS = "psi.lab.tasks.real"  # brings scikit-learn
 TRIES = 3
 MakeOne = Callable[[GenerateConfig, Layout, Part, float], pd.DataFrame]
 AHEAD = 2  # parts a CPU that wait in the cluster, so that no worker idles
@@ -45,11 +48,14 @@ def ray_engine(address: str | None = None, make_one: MakeOne | None = None) -> E
         check_address(address)
         if address in (None, "local"):
             watch()
+        # Ray's servers take three seconds to start, for which this process only waits.
+        threading.Thread(target=import_module, args=(TASKS,), daemon=True).start()
         with _quiet():
             ray.init(
                 address=address or "local", include_dashboard=False, log_to_driver=False,
                 logging_level=logging.ERROR,
             )  # fmt: skip
+        atexit.register(ray.shutdown)  # before Ray's own, which sleeps for its log's sake
     warm = ray.remote(num_cpus=1, max_retries=0)(_warm_up)
     for _ in range(int(ray.cluster_resources().get("CPU", 1))):
         warm.remote()  # while this process makes its tasks
@@ -61,6 +67,7 @@ def _warm_up() -> None:
     from psi.lab.engine.devices import prepare
 
     prepare(cores=1)
+    import_module(TASKS)
 
 
 @contextlib.contextmanager
