@@ -83,6 +83,7 @@ def test_the_report_is_one_self_contained_page(demo):
     assert "Ψ closed form" in page
 
 
+@pytest.mark.slow
 def test_a_rerun_gives_the_same_numbers_and_replaces_them(run, demo):
     out, _ = demo
     first = json.loads((out / "summary.json").read_text())
@@ -98,6 +99,7 @@ def test_a_rerun_gives_the_same_numbers_and_replaces_them(run, demo):
     assert "training networks" in error  # the bar, where --json cannot meet it
 
 
+@pytest.mark.slow
 def test_fit_and_report_from_a_demo_folder(run, demo, tmp_path):
     out, _ = demo
     law = tmp_path / "law.json"

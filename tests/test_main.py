@@ -53,7 +53,7 @@ def catches(process, number):
 def test_signals_end_it_within_five_seconds_and_a_rerun_goes_on(tmp_path, sign, number, code):
     """As soon as there is a handler, or the file that tells how far it is."""
     out = tmp_path / "data"
-    asked = (*GENERATE, "--cells=1000")
+    asked = (*GENERATE, "--cells=200")
     with start("generate", "--out", out, *asked) as process:
         try:
             until = time.monotonic() + 120  # a first start compiles Python's own files
@@ -74,7 +74,7 @@ def test_signals_end_it_within_five_seconds_and_a_rerun_goes_on(tmp_path, sign, 
     if files:
         done, printed, error = run("generate", "--out", out, *asked, "--json")
         assert done == 0, error
-        assert json.loads(printed)["rows"] == 4 * (2 * 225 + 2 * 1000 * 4 * 2)
+        assert json.loads(printed)["rows"] == 4 * (2 * 225 + 2 * 200 * 4 * 2)
 
 
 def test_importing_psi_imports_no_framework():

@@ -61,6 +61,7 @@ def test_the_command_that_would_make_a_law_again_holds_what_is_not_default():
     )
 
 
+@pytest.mark.slow
 def test_fit_notes_the_command_that_makes_the_same_law_again(run, tmp_path):
     asked = ["fit", SAMPLE, "--features", "raw", "--family", "loss_power*exponential",
              "--resamples", 20, "--no-schedule"]  # fmt: skip

@@ -390,6 +390,7 @@ def test_what_makes_no_sense_is_refused(formula: Law, change: dict[str, Any], re
         PsiSchedule(**({"law": formula, "epochs": 4} | change))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(keras.backend.backend() == "jax", reason="that process is this")
 def test_all_of_it_holds_on_jax() -> None:
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", __file__]

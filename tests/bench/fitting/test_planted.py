@@ -21,6 +21,7 @@ def test_the_saturating_form_is_recovered_from_few_points():
     assert found.constants == pytest.approx({"a": 0.5, "c": 0.5, "d": 40.0}, rel=0.05)
 
 
+@pytest.mark.slow
 def test_an_exponent_is_recovered_from_few_points():
     found = power_law(1 / 3, 100, 0.05, SMALL, count=300)
     assert found.recovered

@@ -86,6 +86,7 @@ def test_played_formulas_are_chosen_by_their_regret(found):
     assert scored(found, refined, worse).chosen.complexity == found.rows[1].complexity
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_front_on_one_thread_or_two(found):
     assert QUICK.threads == 2
     again = symbolic_regression(relative(), replace(QUICK, threads=1))
