@@ -1,4 +1,5 @@
-"""Every test runs with jaxtyping's shapes checked and two CPU devices, as on a laptop.
+"""Every test runs with two CPU devices, as on a laptop, and with jaxtyping's shapes checked unless
+the slow ones are left out: the checks cost a quarter of the time.
 
 What one test, or a command that it starts, has compiled, the others read back.
 """
@@ -21,14 +22,18 @@ jax.config.update("jax_num_cpu_devices", 2)
 jax.config.update("jax_numpy_rank_promotion", "raise")
 
 CHECKED = ("psi.lab", "psi.ideal", "psi.fit", "psi.bench")
-install_import_hook(CHECKED, "beartype.beartype")
 
 LONGEST = (
-    "test_demo.py", "test_main.py", "test_population.py", "test_generate.py", "test_problems.py",
-    "test_noisy_problems.py", "test_noiseless_problems.py",
+    "test_demo.py", "test_main.py", "test_branch.py", "test_regression.py", "test_population.py",
+    "test_generate.py", "test_problems.py", "test_noisy_problems.py", "test_noiseless_problems.py",
     "test_contest.py", "test_cluster.py", "test_flax.py", "test_files.py", "test_table.py",
     "test_keras.py", "test_streams.py", "test_pages.py", "test_optax_together.py",
 )  # fmt: skip
+
+
+def pytest_configure(config):
+    if config.option.markexpr != "not slow":
+        install_import_hook(CHECKED, "beartype.beartype")
 
 
 def pytest_collection_modifyitems(items):
