@@ -6,8 +6,9 @@ Hugging Face's dictionaries, tqdm.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +30,7 @@ NUMERIC = b"0123456789.+-_"
 DIGITS = re.compile(r"([-+._]*\d[\d.+\-_]*)")
 EVERY = 1 << 14  # lines of which one hears
 MOST_OTHERS = 1000
+Cells: TypeAlias = Mapping[str, Sequence[str | None]]  # by column's name
 
 
 @lru_cache(maxsize=4096)
@@ -90,28 +92,41 @@ def read_printed(text: str, report: Report = silent) -> Table:
     alike: dict[bytes, list[int]] = {}
     for k, key in enumerate("\n".join(lines).encode().translate(None, NUMERIC).split(b"\n")):
         alike.setdefault(key, []).append(k)
-    cells: dict[str, NDArray[np.object_]] = {}
+    found: list[tuple[list[int], Cells]] = []
     others: list[str] = []
     done = 0
     for group in alike.values():
-        values = _values([lines[k] for k in group])
-        for name, column in values.items():
-            cells.setdefault(name, np.full(len(lines), None))[group] = column
-        if not values and len(others) < MOST_OTHERS:
+        if values := _values([lines[k] for k in group]):
+            found.append((group, values))
+        elif len(others) < MOST_OTHERS:
             others.append(lines[group[0]])
         done += len(group)
         if len(lines) > EVERY and (len(group) > EVERY or done == len(lines)):
             report(done, len(lines), "")
-    filled = np.zeros(len(lines), bool)
-    for column in cells.values():
-        filled |= column != None  # noqa: E711  (of each cell)
-    rows = np.flatnonzero(filled)
+    columns, rows = _together(found, len(lines))
     note = f"printed lines: {len(rows):,} of {sum(map(bool, map(str.strip, lines))):,} hold a value"
-    columns = {name: column[rows].tolist() for name, column in cells.items()}
     return Table(columns, (rows + 1).tolist(), notes=(note,), words="\n".join(others))
 
 
-def _values(lines: Sequence[str]) -> dict[str, Sequence[str | None]]:
+def _together(
+    found: Sequence[tuple[list[int], Cells]], count: int
+) -> tuple[Cells, NDArray[np.int64]]:
+    """One table of groups of lines, in the order of the lines, and which lines these are."""
+    if len(found) == 1 and not any(None in column for column in found[0][1].values()):
+        return found[0][1], np.array(found[0][0])
+    cells: dict[str, NDArray[np.object_]] = {}
+    for group, values in found:
+        at = np.array(group)
+        for name, column in values.items():
+            cells.setdefault(name, np.full(count, None))[at] = column
+    filled = np.zeros(count, bool)
+    for column in cells.values():
+        filled |= column != None  # noqa: E711  (of each cell)
+    rows = np.flatnonzero(filled)
+    return {name: column[rows].tolist() for name, column in cells.items()}, rows
+
+
+def _values(lines: Sequence[str]) -> Cells:
     """The values in lines that differ in their numbers alone, by name."""
     line = max(lines[0], lines[-1], key=lambda line: len(places(line)))  # the first may say "-"
     found = sorted(places(line).items(), key=lambda each: each[1])
@@ -119,8 +134,9 @@ def _values(lines: Sequence[str]) -> dict[str, Sequence[str | None]]:
         return {}
     rows = _pattern(line, [span for _, span in found]).findall("\n".join(lines))
     if len(rows) == len(lines):
-        columns = zip(*rows, strict=True) if len(found) > 1 else [rows]
-        return {name: column for (name, _), column in zip(found, columns, strict=True)}
+        if len(found) == 1:
+            return {found[0][0]: rows}
+        return {name: [row[k] for row in rows] for k, (name, _) in enumerate(found)}
     each = [*map(places, lines)]
     return {
         name: [line[slice(*at[name])] if name in at else None
