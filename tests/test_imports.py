@@ -12,6 +12,8 @@ PACKAGE = ROOT / "psi"
 # own folder and in no sub-folder counts as the room: psi.lab is hyper.py, optimizers.py, ….
 LAB = ("psi.lab", "psi.lab.networks", "psi.lab.tasks", "psi.lab.engine", "psi.lab.data")
 FIT = ("psi.fit.formula", "psi.fit.symbolic", "psi.fit.search", "psi.fit")
+BENCH = ("psi.bench.baselines", "psi.bench")
+USE = ("psi.schedulers", "psi.advice")
 GROUND = {"psi.progress", "psi.law"}
 ALLOWED: dict[str, set[str]] = {
     "psi.pretrained": set(),
@@ -24,14 +26,15 @@ ALLOWED: dict[str, set[str]] = {
     **{room: GROUND | {*LAB, "psi.ideal", *FIT[:k]} for k, room in enumerate(FIT)},
     "psi.verify": GROUND | {*LAB, "psi.ideal", *FIT},
     "psi.bench.speed": GROUND | {*LAB, "psi.ideal", *FIT, "psi.verify", "psi.schedulers"},
-    "psi.bench": GROUND | {*LAB, "psi.ideal", *FIT, "psi.verify", "psi.schedulers", "psi.advice"},
-    "psi.bench.fitting": GROUND | {*LAB, "psi.ideal", *FIT, "psi.verify", "psi.bench"},
+    "psi.bench.baselines": GROUND | {*LAB, "psi.ideal", *FIT, "psi.verify"},
+    "psi.bench": GROUND | {*BENCH[:1], *LAB, "psi.ideal", *FIT, "psi.verify", *USE},
+    "psi.bench.fitting": GROUND | {*LAB, "psi.ideal", *FIT, "psi.verify", *BENCH},
     "psi.report": GROUND,
     "psi.demo_config": GROUND | {*LAB},
 }
 BELOW = {room for room in ALLOWED if room != "psi.pretrained"}
 ALLOWED |= {
-    "psi.plugins": {*LAB, *FIT, "psi.bench"},
+    "psi.plugins": {*LAB, *FIT, *BENCH},
     "psi.demo": BELOW | {"psi"},
     "psi.commands": BELOW | {"psi", "psi.demo", "psi.plugins"},
     "psi.cli": {"psi", "psi.law", "psi.commands", "psi.plugins"},

@@ -14,7 +14,7 @@ import optax
 import pandas as pd
 from jaxtyping import Array, Float, Key
 
-from psi.bench.baselines import BASELINES, SCHEDULES, Baseline
+from psi.bench.baselines import BASELINES, SCHEDULES, Baseline, entered
 from psi.bench.measures import Entry, Result, result
 from psi.bench.training import Curves, Peak, train, with_law, with_schedule
 from psi.ideal.returns import capped, score
@@ -174,7 +174,8 @@ def _train(
     if baselines[0].by_step:
         make = _transform(task.functions.optimizer, baselines, facts.steps * facts.epochs)
         return train(task, make, lanes, seeds, key)
-    runs = population(task, _policy(baselines[0], facts.epochs), lanes, seeds, key)
+    entry = entered(task, baselines[0])
+    runs = population(entry, _policy(baselines[0], facts.epochs), lanes, seeds, key)
     kept = (runs.lr, runs.loss_next, runs.val_loss, runs.test_accuracy)
     return Curves(*map(np.asarray, kept))
 

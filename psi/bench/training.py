@@ -102,13 +102,14 @@ def _run(
     initialisation, order = run_keys(key)
     params = functions.init(arrays, initialisation)
 
-    def update(grads, state, params, loss):
+    def update(grads, state, params, loss, batch):
+        del batch
         return transform.update(grads, state, params, value=loss)
 
     def epoch(progress: Progress, i: Array) -> tuple[Progress, tuple[Array, Losses]]:
         batches = functions.epoch(arrays, order, i)
         progress, _ = train_epoch(functions, arrays, update, progress, batches)
-        losses = evaluate(functions, arrays, splits, progress.params, order, i + 1)
+        losses = evaluate(functions, arrays, splits, progress, order, i + 1)
         return progress, (_rate(progress.optimizer), losses)
 
     start = Progress(params, transform.init(params))

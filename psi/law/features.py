@@ -5,6 +5,7 @@ numbers that it is evaluated at. The names are part of the law-file format: thei
 changes.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import NamedTuple
@@ -33,6 +34,8 @@ class Observation(NamedTuple):
     """‖θ‖ before epoch i."""
     parameters: Array
     """P, the number of trainable parameters."""
+    val_loss: Array = math.nan
+    """v_i in nats, the loss on validation rows before epoch i; NaN where it is not measured."""
 
 
 FEATURES: Mapping[str, Callable[[Observation], Array]] = MappingProxyType(

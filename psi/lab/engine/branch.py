@@ -257,8 +257,8 @@ def _play_units(
 
             def lane(lane: Any) -> tuple[Array, Run | None]:
                 end = _play(functions, make_policy(lane), epochs, arrays, run, i, horizon)
-                params, last = end.progress.params, i + horizon
-                loss = evaluate(functions, arrays, splits, params, end.order, last).validation
+                last = i + horizon
+                loss = evaluate(functions, arrays, splits, end.progress, end.order, last).validation
                 return loss, _as_data(end) if keep_runs else None
 
             return jax.vmap(lane)(lanes)

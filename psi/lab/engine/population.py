@@ -180,14 +180,14 @@ def _run(
 ) -> Epochs:
     """One network, trained from its initial weights to the last epoch."""
     run, losses = begin(functions, arrays, splits, key)
-    start = run, policy.init(observe(run, jnp.asarray(0), epochs)), losses
+    start = run, policy.init(observe(run, jnp.asarray(0), epochs, losses.validation)), losses
 
     def epoch(carry: tuple[Run, Any, Losses], i: Array) -> tuple[tuple[Run, Any, Losses], Epochs]:
         run, state, before = carry
-        observation = observe(run, i, epochs)
+        observation = observe(run, i, epochs, before.validation)
         state, lr = policy.step(state, observation)
         run = one_epoch(functions, arrays, run, lr, i)
-        losses = evaluate(functions, arrays, splits, run.progress.params, run.order, i + 1)
+        losses = evaluate(functions, arrays, splits, run.progress, run.order, i + 1)
         row = Epochs(
             lr=lr,
             loss_running=observation.loss,

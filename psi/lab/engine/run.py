@@ -1,5 +1,6 @@
 """One training run: its keys, its state between two epochs, and one epoch more."""
 
+import math
 from typing import Any, NamedTuple
 
 import jax
@@ -9,7 +10,7 @@ from jaxtyping import Array, Float, Int, Key
 
 from psi.lab.engine.training import EpochMeans, Losses, Progress, evaluate, norm, train_epoch
 from psi.lab.networks.network import Params
-from psi.lab.tasks.task import Arrays, Functions, Splits
+from psi.lab.tasks.task import Arrays, Batch, Functions, Splits
 from psi.law.features import Observation
 
 
@@ -37,10 +38,10 @@ def begin(
     """A run before its first epoch, and its losses there."""
     initialisation, order = run_keys(key)
     params = functions.init(arrays, initialisation)
-    losses = evaluate(functions, arrays, splits, params, order, jnp.asarray(0))
+    progress = Progress(params, functions.optimizer.init(params))
+    losses = evaluate(functions, arrays, splits, progress, order, jnp.asarray(0))
     zero = jnp.zeros_like(losses.full)
     seen = EpochMeans(losses.full, zero, zero)
-    progress = Progress(params, functions.optimizer.init(params))
     return Run(progress, order, seen, losses.full, losses.full), losses
 
 
@@ -48,10 +49,16 @@ def one_epoch(
     functions: Functions, arrays: Arrays, run: Run, lr: Float[Array, ""], i: Int[Array, ""]
 ) -> Run:
     """The run after epoch i at the rate α_i = `lr`."""
+    optimizer = optax.with_extra_args_support(functions.optimizer)
 
-    def update(grads: Params, state: Any, params: Params, loss: Array) -> tuple[Params, Any]:
-        del loss
-        updates, state = functions.optimizer.update(grads, state, params)
+    def update(
+        grads: Params, state: Any, params: Params, loss: Array, batch: Batch
+    ) -> tuple[Params, Any]:
+        def at(params: Params) -> Array:
+            return functions.loss(arrays, params, batch)
+
+        seen = {"value": loss, "grad": grads, "value_fn": at}
+        updates, state = optimizer.update(grads, state, params, **seen)
         return jax.tree.map(lambda u: -lr * u, updates), state
 
     batches = functions.epoch(arrays, run.order, i)
@@ -59,7 +66,12 @@ def one_epoch(
     return Run(progress, run.order, seen, run.initial, jnp.fmin(run.best, seen.loss))
 
 
-def observe(run: Run, i: Int[Array, ""], epochs: Int[Array, ""] | int) -> Observation:
+def observe(
+    run: Run,
+    i: Int[Array, ""],
+    epochs: Int[Array, ""] | int,
+    val_loss: Float[Array, ""] | float = math.nan,
+) -> Observation:
     """What a policy sees of a run before epoch i, T = `epochs` being its budget."""
     return Observation(
         epoch=i,
@@ -71,4 +83,5 @@ def observe(run: Run, i: Int[Array, ""], epochs: Int[Array, ""] | int) -> Observ
         update_norm=run.seen.update_norm,
         weight_norm=norm(run.progress.params),
         parameters=jnp.asarray(optax.tree.size(run.progress.params), float),
+        val_loss=val_loss,
     )

@@ -38,8 +38,8 @@ class Losses(NamedTuple):
     accuracy: Float[Array, ""]  # share classified right, or R² of a regression, on the test split
 
 
-Update = Callable[[optax.Updates, Any, Params, Float[Array, ""]], tuple[optax.Updates, Any]]
-"""(gradients, optimizer state, parameters, minibatch loss) → (Δ parameters, new state)"""
+Update = Callable[[optax.Updates, Any, Params, Float[Array, ""], Batch], tuple[optax.Updates, Any]]
+"""(gradients, optimizer state, parameters, loss, minibatch) → (Δ parameters, new state)"""
 
 
 def train_epoch(
@@ -50,7 +50,7 @@ def train_epoch(
     def step(progress: Progress, batch: Batch) -> tuple[Progress, EpochMeans]:
         params, state = progress
         loss, grads = jax.value_and_grad(functions.loss, argnums=1)(arrays, params, batch)
-        updates, state = update(grads, state, params, loss)
+        updates, state = update(grads, state, params, loss, batch)
         params = optax.apply_updates(params, updates)
         means = EpochMeans(loss, _square_norm(grads), _square_norm(updates))
         return Progress(params, state), means
@@ -65,7 +65,7 @@ def evaluate(
     functions: Functions,
     arrays: Arrays,
     splits: Splits,
-    params: Params,
+    progress: Progress,
     key: Key[Array, ""],
     i: Int[Array, ""],
 ) -> Losses:
@@ -74,6 +74,8 @@ def evaluate(
     `key` is that of the run's minibatches: where the target moves, it moves with them.
     """
     splits = functions.before(splits, key, i) if functions.before else splits
+    state, params = progress.optimizer, progress.params
+    params = functions.evaluated(state, params) if functions.evaluated else params
     loss = partial(functions.loss, arrays, params)
     return Losses(
         mean_in_blocks(loss, splits.train),

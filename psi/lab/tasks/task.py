@@ -67,10 +67,14 @@ class Functions(NamedTuple):
     epoch: Callable[[Arrays, Key[Array, ""], Int[Array, ""]], Batch]
     """(arrays, key of the batch order, i) → the minibatches of epoch i, shape (steps, batch, …)"""
     optimizer: optax.GradientTransformation
-    """What the learning rate multiplies."""
+    """What the learning rate multiplies. One that takes extra arguments is given the minibatch's
+    loss as `value`, its gradient as `grad` and its loss as a function, `value_fn`."""
     before: Callable[[Splits, Key[Array, ""], Int[Array, ""]], Splits] | None = None
     """For targets that move: (splits, key of the batch order, i) → the splits to evaluate on before
     epoch i. None: always the same splits."""
+    evaluated: Callable[[Any, Params], Params] | None = None
+    """(optimizer state, parameters) → the parameters at which losses are evaluated, for methods
+    that average them. None: the parameters themselves."""
 
 
 @dataclass(frozen=True)

@@ -20,13 +20,13 @@ def numbers(name, epochs=20):
 def step(functions, arrays, splits, rate, progress, key, i):
     """The excess after epoch i at one rate, and where it leads."""
 
-    def update(grads, state, params, _):
+    def update(grads, state, params, *_):
         updates, state = functions.optimizer.update(grads, state, params)
         return -rate * updates, state
 
     batches = functions.epoch(arrays, key, i)
     progress, _ = train_epoch(functions, arrays, update, progress, batches)
-    after = evaluate(functions, arrays, splits, progress.params, key, i + 1)
+    after = evaluate(functions, arrays, splits, progress, key, i + 1)
     return after.full, progress
 
 
@@ -69,7 +69,7 @@ def train(functions, count, arrays, splits, rates, key):
             return after, (loss, after.params)
 
         _, (losses, path) = jax.lax.scan(epoch, start, (jnp.arange(len(lane)), lane))
-        first = evaluate(functions, arrays, splits, params, order, jnp.asarray(0)).full
+        first = evaluate(functions, arrays, splits, start, order, jnp.asarray(0)).full
         return jnp.append(first, losses), jnp.concatenate([params[None], path])
 
     seeds = jax.random.split(key, count)

@@ -59,7 +59,7 @@ def test_a_padded_task_trains_like_one_without_padding(family, fixed, name, othe
     assert sum(leaf.size for leaf in jax.tree.leaves(plain)) == facts.parameters
     assert facts.batch < 8 or int(task.arrays.units.sum()) < 8  # there is something to pad
 
-    def update(grads, state, params, loss):
+    def update(grads, state, params, *_):
         updates, state = transform.update(grads, state, params)
         return jax.tree.map(lambda u: -rate * u, updates), state
 
@@ -78,9 +78,7 @@ def test_a_padded_task_trains_like_one_without_padding(family, fixed, name, othe
     for a, b in zip(jax.tree.leaves(there), jax.tree.leaves(plain), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-5)
     train = jax.tree.map(lambda a: a[: 16 * facts.batch], task.splits.train)
-    found = evaluate(
-        task.functions, task.arrays, task.splits, padded_run.params, KEY, jnp.asarray(1)
-    )
+    found = evaluate(task.functions, task.arrays, task.splits, padded_run, KEY, jnp.asarray(1))
     rows = Batch(train.x, train.y) if fixed else task.splits.train
     np.testing.assert_allclose(found.full, loss(None, plain, rows), rtol=1e-4)
 

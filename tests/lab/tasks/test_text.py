@@ -83,7 +83,7 @@ def test_two_epochs_learn_more_than_the_frequencies_of_characters():
     assert epochs[0].x.shape == epochs[0].y.shape == (16, 64, WINDOW)
     rows = jax.tree.map(lambda *a: jnp.concatenate(a), *epochs)
 
-    def update(grads, state, params, loss):
+    def update(grads, state, params, *_):
         updates, state = functions.optimizer.update(grads, state, params)
         return optax.tree_utils.tree_scale(-0.03, updates), state
 

@@ -1,0 +1,106 @@
+"""A baseline: what chooses the rate, and what the rate multiplies."""
+
+from collections.abc import Callable, Mapping
+from functools import cache
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+import jax
+import optax
+from jaxtyping import Array, Float, Int, Key
+
+from psi.lab.engine.policy import Policy
+from psi.lab.networks.network import Params
+from psi.lab.tasks.task import Arrays, Batch, Task
+
+DEFAULT_RATES: Mapping[str, float] = MappingProxyType({"sgd": 0.01, "momentum": 0.01, "adam": 1e-3})
+"""What one gets without asking: Keras's SGD, its and torch's Adam (torch's SGD has 1e-3)."""
+
+
+class Baseline(NamedTuple):
+    """A way to choose the rate whose one free number is its rate.
+
+    Args:
+        name: What it is called in BASELINES, in a contest and in its results.
+        make: `make(rate, budget)` → policy. `rate` is a scalar array, the highest rate of a
+            schedule; `budget` is T in epochs, an int. Pure JAX: many rates train in one program.
+        by_step: `by_step(rate, steps)` → optax schedule, for a schedule that changes its rate
+            within an epoch. A contest then trains by it instead of by `make`.
+        optimizer: Returns what the rate multiplies, an optax transformation of gradients to the u
+            of θ ← θ − α u; None: the optimizer of the task. One of its own ignores the task's
+            weight decay.
+        evaluated: (state of that optimizer, parameters) → the parameters that count, for methods
+            that average them.
+        full_batch: Whether a step is over all minibatches of an epoch at once.
+        default: The rate without tuning, as its authors or its library set it; None: that of the
+            task's optimizer, DEFAULT_RATES.
+        tuned: Whether its rate is meant to be tuned.
+        sees: What it uses of a run: epoch, loss, validation, gradients, curvature.
+        formula: What it computes, in a line.
+        source: Where it is from: authors, year, arXiv number or library.
+
+    A rule that halves its rate when the loss has not fallen:
+
+    >>> import jax.numpy as jnp
+    >>> from psi.bench.baselines import BASELINES, Baseline
+    >>> from psi.lab.engine.policy import Policy
+    >>> def halving(peak, budget):
+    ...     def step(state, seen):
+    ...         rate, last = state
+    ...         rate = jnp.where(seen.loss < last, rate, rate / 2)
+    ...         return (rate, seen.loss), rate
+    ...     return Policy(lambda seen: (peak, jnp.full_like(seen.loss, jnp.inf)), step)
+    >>> BASELINES.add(Baseline("halving, from the docs", halving))
+    >>> "halving, from the docs" in BASELINES
+    True
+    """
+
+    name: str
+    make: Callable[[Float[Array, ""], int], Policy]
+    by_step: Callable[[Any, int], optax.Schedule] | None = None
+    optimizer: Callable[[], optax.GradientTransformation] | None = None
+    evaluated: Callable[[Any, Params], Params] | None = None
+    full_batch: bool = False
+    default: float | None = None
+    tuned: bool = True
+    sees: tuple[str, ...] = ("epoch",)
+    formula: str = ""
+    source: str = ""
+
+    def default_rate(self, optimizer: str) -> float:
+        """Its rate without tuning on tasks of an optimizer. Raises ValueError where it has none."""
+        if self.default is not None:
+            return self.default
+        if optimizer not in DEFAULT_RATES:
+            known = ", ".join(DEFAULT_RATES)
+            raise ValueError(f"{self.name} has a default rate for {known}, got {optimizer!r}")
+        return DEFAULT_RATES[optimizer]
+
+
+def entered(task: Task, baseline: Baseline) -> Task:
+    """The task as the baseline trains it: with its own optimizer and batches, if it has any.
+
+    The same baseline and task give the same functions, so that nothing is compiled twice.
+    """
+    functions = task.functions
+    if baseline.optimizer is not None:
+        functions = functions._replace(optimizer=_made(baseline.optimizer))
+    if baseline.full_batch:
+        functions = functions._replace(epoch=_whole(functions.epoch))
+    return task._replace(functions=functions._replace(evaluated=baseline.evaluated))
+
+
+@cache
+def _made(optimizer: Callable[[], optax.GradientTransformation]) -> optax.GradientTransformation:
+    return optimizer()
+
+
+@cache
+def _whole(epoch: Callable[..., Batch]) -> Callable[..., Batch]:
+    """The same rows as one minibatch."""
+
+    def whole(arrays: Arrays, key: Key[Array, ""], i: Int[Array, ""]) -> Batch:
+        batches = epoch(arrays, key, i)
+        return jax.tree.map(lambda a: a.reshape(1, -1, *a.shape[2:]), batches)
+
+    return whole
