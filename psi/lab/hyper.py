@@ -9,6 +9,7 @@ from psi.law.checks import at_least, check_positive, unknown
 NETWORK_NAMES = ("linear", "mlp", "residual", "cnn", "gru", "transformer")
 ACTIVATION_NAMES = ("relu", "tanh", "gelu")
 PRECISION_NAMES = ("float32", "bfloat16")
+INITIALISATION_NAMES = ("he", "pytorch", "keras", "flax")
 
 
 @dataclass(frozen=True)
@@ -45,12 +46,15 @@ class Hyper:
     activation: str = "relu"
     """relu, tanh or gelu."""
     init_scale: float = 1.0
-    """Times the weights of He initialisation."""
+    """Times the initial weights."""
     normalised: bool = False
     """Layer normalisation before activations."""
     precision: str = "float32"
     """float32, or bfloat16 for the network forward and backward; weights and losses stay float32.
     It is quick only where the device has it."""
+    initialisation: str = ""
+    """Initial weights of dense layers: he, or what pytorch, keras or flax draws by default. Empty
+    is he."""
 
     def __post_init__(self) -> None:
         if self.epochs < 1:
@@ -58,6 +62,7 @@ class Hyper:
         OPTIMIZERS[self.optimizer]
         _one_of("activation", self.activation, ACTIVATION_NAMES)
         _one_of("precision", self.precision, PRECISION_NAMES)
+        _one_of("initialisation", self.initialisation, ("", *INITIALISATION_NAMES))
         if self.network is not None:
             _one_of("network", self.network, NETWORK_NAMES)
         sizes = [name for name in ("batch", "width", "depth") if getattr(self, name) is not None]

@@ -171,7 +171,7 @@ def _value(name: str, kind: Any, text: str) -> Any:
 
 
 ADDED = (
-    "optimizers", "vary", "families", "plugin",
+    "optimizers", "vary", "families", "plugin", "initialisation",
     "force_header", "delimiter", "encoding", "ignore", "numeric", "categorical",
 )  # fmt: skip
 """Fields that came later: where they are empty they are not part of a data set's identity."""

@@ -2,6 +2,7 @@
 
 from psi.lab.hyper import Hyper
 from psi.lab.networks.convolution import cnn
+from psi.lab.networks.initialisation import initialised
 from psi.lab.networks.mlp import mlp
 from psi.lab.networks.network import Network
 from psi.lab.networks.residual import residual
@@ -26,6 +27,20 @@ def network(
     `hyper` names none; a cnn then has a quarter as many channels, since a channel is computed at
     every pixel. Raises ValueError for a network that cannot take such inputs.
     """
+    made = _made(hyper, inputs, outputs, image, window, width)
+    if hyper.initialisation in ("", "he"):
+        return made
+    return initialised(made, hyper.initialisation, hyper.init_scale)
+
+
+def _made(
+    hyper: Hyper,
+    inputs: int,
+    outputs: int,
+    image: tuple[int, int] | None,
+    window: int | None,
+    width: int,
+) -> Network:
     kind = hyper.network or ("gru" if window else "mlp")
     allowed = OF_TOKENS if window else (*OF_ROWS, "cnn") if image else OF_ROWS
     if kind not in allowed:

@@ -58,7 +58,7 @@ class TaskDistribution:
     def _check_hyper(self) -> None:
         for name, allowed in (
             ("network", (None, "mlp")), ("batch", (None,)), ("width", (None,)),
-            ("init_scale", (1.0,)), ("normalised", (False,)),
+            ("init_scale", (1.0,)), ("normalised", (False,)), ("initialisation", ("", "he")),
         ):  # fmt: skip
             if getattr(self.hyper, name) not in allowed:
                 raise ValueError(
