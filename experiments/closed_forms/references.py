@@ -21,7 +21,7 @@ from psi.bench.baselines import plain_rates
 from psi.bench.contest import TUNING_SEEDS
 from psi.bench.references import FILE, HEADROOM, KEYS
 from psi.bench.shipped import key_of
-from psi.bench.suites import HELD_OUT
+from psi.bench.suites.held_out import HELD_OUT
 from psi.ideal.oracle import Search, headroom_over, plain_scores, trajectory_losses
 from psi.lab.data.trajectories import PLAIN
 from psi.lab.optimizers import bounds

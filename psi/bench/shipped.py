@@ -13,7 +13,7 @@ from psi.bench.baselines import SCHEDULES
 from psi.bench.contestants import policies
 from psi.bench.judging import OTHER_RESOLUTIONS, Judged, gain, judge
 from psi.bench.references import KEYS, headroom, reference
-from psi.bench.suites import HELD_OUT
+from psi.bench.suites.held_out import HELD_OUT
 from psi.lab.engine.devices import beside
 from psi.lab.tasks.names import Spec
 from psi.lab.tasks.table import spec_task

@@ -8,7 +8,7 @@ from psi.bench.baselines import SCHEDULES
 from psi.bench.judging import Judged
 from psi.bench.references import reference
 from psi.bench.shipped import rows_of
-from psi.bench.suites import HELD_OUT, STREAMS
+from psi.bench.suites.held_out import HELD_OUT, STREAMS
 from tests.bench.cases import judged, law
 
 

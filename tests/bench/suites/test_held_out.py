@@ -1,6 +1,6 @@
 """The held-out tasks: what the list promises, and that no training task is on it."""
 
-from psi.bench.suites import FIXED, HELD_OUT, STREAMS
+from psi.bench.suites.held_out import FIXED, HELD_OUT, STREAMS
 
 
 def test_half_of_at_least_eight_held_out_tasks_are_streams():

@@ -1,0 +1,257 @@
+"""Train contestants on the tasks of a suite, and keep every run: a part a contestant and task.
+
+A contestant is a baseline at its default rate (`linear`), a plain schedule tuned on the task
+(`linear, tuned`: the rate of a grid of ratio <= 1.8, extended until the best is inside, on 20
+tuning seeds), or a law. All are scored on the seeds of SCORING, which nothing is tuned on, and
+share initialisation and batch order there. Baselines that bring their own optimizer are run once,
+as of the optimizer `own`.
+
+The same call goes on where another was stopped; contestants may be added later.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pandas as pd
+from jaxtyping import Array, Float, Key
+
+from psi.bench.baselines import BASELINES, SCHEDULES, Baseline, entered
+from psi.bench.suites import Suite
+from psi.ideal.returns import capped, score
+from psi.lab.data import store
+from psi.lab.engine import seeds
+from psi.lab.engine.interior import interior
+from psi.lab.engine.policy import Policy, law_policy
+from psi.lab.engine.population import Epochs, population
+from psi.lab.engine.work import Layout, layout
+from psi.lab.optimizers import bounds
+from psi.lab.tasks.names import Spec
+from psi.lab.tasks.table import spec_task
+from psi.lab.tasks.task import Task
+from psi.law.features import Observation
+from psi.law.law import Law
+from psi.progress import Report, silent
+
+TUNING = seeds.TUNING.array(20)
+SCORING = seeds.SCORING.array(10)
+RATES, STEP, EXTENSIONS = 17, 3, 8
+OWN = "own"
+TUNED = ", tuned"
+SEED = 20261125
+
+
+@dataclass(frozen=True)
+class Contestants:
+    """Who is run: names of baselines (with `, tuned` of tuned ones), and laws by name."""
+
+    optimizers: tuple[str, ...] = ("sgd", "momentum", "adam")
+    methods: tuple[str, ...] = (*BASELINES.names, *(name + TUNED for name in SCHEDULES))
+    laws: tuple[tuple[str, Law], ...] = ()
+
+    def __post_init__(self) -> None:
+        for name in self.methods:
+            row = BASELINES[name.removesuffix(TUNED)]
+            if name.endswith(TUNED) and not (row.tuned and row.optimizer is None):
+                raise ValueError(f"{row.name} is not tuned: it brings its own optimizer or rate")
+        for optimizer in self.optimizers:
+            bounds(optimizer)
+
+    def under(self, optimizer: str) -> "tuple[Contestant, ...]":
+        """Those that a task's own optimizer trains: rows of the table, then its laws."""
+        laws = [Contestant(name, law) for name, law in self.laws if law.optimizer == optimizer]
+        return (*(each for each in self._rows() if not each.own), *laws)
+
+    def bringing(self) -> "tuple[Contestant, ...]":
+        """Those that bring their own."""
+        return tuple(each for each in self._rows() if each.own)
+
+    def _rows(self) -> "list[Contestant]":
+        plain = [(name, name.removesuffix(TUNED)) for name in self.methods]
+        return [Contestant(name, BASELINES[row], name != row) for name, row in plain]
+
+
+class Contestant(NamedTuple):
+    """A row of the table, at its default rate or tuned, or a law."""
+
+    name: str
+    policy: Baseline | Law
+    tuned: bool = False
+
+    @property
+    def own(self) -> bool:
+        """Whether it brings its own optimizer."""
+        return isinstance(self.policy, Baseline) and self.policy.optimizer is not None
+
+
+class Job(NamedTuple):
+    """Contestants that train beside each other on one task."""
+
+    optimizer: str
+    task: int
+    contestants: tuple[Contestant, ...]
+
+    def part(self, contestant: Contestant) -> str:
+        """The name of a contestant's part in the store."""
+        plain = "".join(c if c.isalnum() else "_" for c in contestant.name)
+        return f"part-{self.optimizer}-{self.task:03d}-{plain}"
+
+
+class Lane(NamedTuple):
+    """A contestant's number and rate; an axis of lanes in front where they are many."""
+
+    number: Any
+    rate: Any
+
+
+class Scored(NamedTuple):
+    """A contestant's runs from the scoring seeds."""
+
+    contestant: Contestant
+    rate: float
+    """NaN where it has none."""
+    tuning_runs: int
+    runs: Epochs
+    """shape=(seed, epoch) each"""
+
+
+def jobs(suite: Suite, who: Contestants) -> Iterator[Job]:
+    """All that there is to run, task by task."""
+    for task in range(len(suite.specs)):
+        for optimizer in who.optimizers:
+            yield Job(optimizer, task, who.under(optimizer))
+        for each in who.bringing():
+            yield Job(OWN, task, (each,))
+
+
+def run_suite(
+    suite: Suite, who: Contestants, folder: Path, entry: int = 0, report: Report = silent
+) -> None:
+    """Run what is missing of a suite and commit it to `folder`.
+
+    Args:
+        suite: the tasks.
+        who: the contestants.
+        folder: what is there already is kept.
+        entry: the number of the run's entry in the ledger, for the sealed suite.
+        report: is told the jobs done, of how many, and what comes next.
+
+    Returns:
+        None; `psi.lab.data.store.read_records(folder)` reads the runs: a row for each method,
+        seed and epoch.
+
+    Raises:
+        ValueError: the folder holds another suite, or the sealed one is run without an entry.
+    """
+    if suite.name == "sealed" and not entry:
+        raise ValueError("a run on the sealed suite needs an entry in the ledger: give a reason")
+    identity = {"suite": suite.name, "digest": suite.digest, "seeds": len(SCORING), "seed": SEED}
+    identity |= {"entry": entry, "width": layout().width}
+    wanted = [*jobs(suite, who)]
+    with store.locked(folder):
+        store.open_config(folder, identity)
+        kept = store.committed(folder)
+        for done, job in enumerate(wanted):
+            spec = suite.specs[job.task]
+            report(done, len(wanted), f"{spec.name}, {job.optimizer}")
+            left = [each for each in job.contestants if job.part(each) not in kept]
+            for scored in _run(job, left, spec) if left else ():
+                store.write_part(folder, job.part(scored.contestant), _frame(job, scored))
+        report(len(wanted), len(wanted), "")
+
+
+def key_of(task: int) -> Key[Array, ""]:
+    """The root key of all runs on the task of that number."""
+    return jax.random.fold_in(jax.random.key(SEED), task)
+
+
+def _run(job: Job, left: Sequence[Contestant], spec: Spec) -> list[Scored]:
+    """Those of a job that are left, tuned and scored in one program."""
+    optimizer = "adam" if job.optimizer == OWN else job.optimizer
+    task, key = spec_task(spec, optimizer), key_of(job.task)
+    if job.optimizer == OWN and isinstance(row := left[0].policy, Baseline):
+        task = entered(task, row)
+    rows = tuple(dict.fromkeys(each.policy for each in job.contestants))
+    policy = together(rows, task.facts.epochs)
+    tuning = [each for each in left if each.tuned]
+    numbers = [rows.index(each.policy) for each in tuning]
+    found = iter(tuned(task, policy, numbers, bounds(optimizer), key)) if tuning else iter(())
+    chosen = [next(found) if each.tuned else (_default(each.policy, optimizer), 0) for each in left]
+    rates = np.array([rate for rate, _ in chosen], np.float32)
+    lanes = Lane(np.array([rows.index(each.policy) for each in left]), rates)
+    shape = Layout(1, len(SCORING)) if len(left) == 1 else None
+    runs = population(task, policy, lanes, SCORING, key, shape)
+    return [Scored(each, *chosen[k], Epochs(*(a[k] for a in runs))) for k, each in enumerate(left)]
+
+
+def tuned(
+    task: Task,
+    policy: Callable[[Lane], Policy],
+    numbers: Sequence[int],
+    ends: tuple[float, float],
+    key: Key[Array, ""],
+) -> list[tuple[float, int]]:
+    """(best rate of a grid on the tuning seeds, runs that it took) of each contestant's number."""
+    facts = task.facts
+
+    def scores(rates: Float[np.ndarray, " rate"]) -> Float[np.ndarray, "method rate"]:
+        each = np.repeat(numbers, len(rates))
+        lanes = Lane(each, np.tile(rates, len(numbers)).astype(np.float32))
+        final = np.asarray(population(task, policy, lanes, TUNING, key).val_loss[:, :, -1])
+        means = capped(final.astype(np.float64), facts.chance_loss).mean(1)
+        return score(means, facts.floor, facts.chance_loss).reshape(len(numbers), -1)
+
+    grid, found = interior(scores, np.geomspace(*ends, RATES), STEP, EXTENSIONS)
+    return [(float(grid[k]), len(grid) * len(TUNING)) for k in found.argmin(1)]
+
+
+@cache  # what it returns is part of a compiled program's key
+def together(rows: tuple[Baseline | Law, ...], budget: int) -> Callable[[Lane], Policy]:
+    """Lanes as policies, so that one program trains them all: each lane asks every one of `rows`.
+
+    A decision costs a few scalars, a program seconds to compile.
+    """
+
+    def policy(lane: Lane) -> Policy:
+        each = [
+            row.make(lane.rate, budget) if isinstance(row, Baseline) else law_policy(row, budget)
+            for row in rows
+        ]
+
+        def step(states: tuple[Any, ...], seen: Observation) -> tuple[tuple[Any, ...], Array]:
+            pairs = [one.step(state, seen) for one, state in zip(each, states, strict=True)]
+            rates = jnp.stack([jnp.asarray(rate, dtype=float) for _, rate in pairs])
+            return tuple(state for state, _ in pairs), rates[lane.number]
+
+        return Policy(lambda seen: tuple(one.init(seen) for one in each), step)
+
+    return policy
+
+
+def _default(row: Baseline | Law, optimizer: str) -> float:
+    return row.default_rate(optimizer) if isinstance(row, Baseline) else np.nan
+
+
+def _frame(job: Job, scored: Scored) -> pd.DataFrame:
+    runs = scored.runs
+    count, epochs = runs.lr.shape
+    return pd.DataFrame(
+        {
+            "optimizer": job.optimizer,
+            "task": job.task,
+            "method": scored.contestant.name,
+            "rate": scored.rate,
+            "tuning_runs": scored.tuning_runs,
+            "seed": np.repeat(SCORING, epochs),
+            "epoch": np.tile(np.arange(epochs), count),
+            "lr": runs.lr.reshape(-1),
+            "train_loss": runs.loss_next.reshape(-1),
+            "val_loss": runs.val_loss.reshape(-1),
+            "accuracy": runs.test_accuracy.reshape(-1),
+        }
+    )
