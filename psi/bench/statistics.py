@@ -102,7 +102,7 @@ def interquartile_regret(
     runs = np.moveaxis(score(scores.runs, *facts), 1, 0)
     regrets = (runs - runs[scores.column(reference)]).reshape(len(runs), -1)
     group = np.repeat(numbered(scores.domains), runs.shape[2])
-    count = _enough(group.max() + 1)
+    count = _enough(int(group.max()) + 1)
     drawn = bootstrap_counts(count, resamples, np.random.default_rng(seed))
     middle = np.array([interquartile_mean(own) for own in regrets])
     error = np.array([bootstrap_error(_trimmed(own, group, drawn), count) for own in regrets])
