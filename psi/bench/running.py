@@ -9,6 +9,7 @@ as of the optimizer `own`.
 The same call goes on where another was stopped; contestants may be added later.
 """
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -23,6 +24,7 @@ from jaxtyping import Array, Float, Key
 
 from psi.bench.baselines import BASELINES, SCHEDULES, Baseline, entered
 from psi.bench.suites import Suite
+from psi.bench.suites.ledger import check_entry, commit, enter
 from psi.ideal.returns import capped, score
 from psi.lab.data import store
 from psi.lab.engine import seeds
@@ -31,7 +33,6 @@ from psi.lab.engine.policy import Policy, law_policy
 from psi.lab.engine.population import Epochs, population
 from psi.lab.engine.work import Layout, layout
 from psi.lab.optimizers import bounds
-from psi.lab.tasks.names import Spec
 from psi.lab.tasks.table import spec_task
 from psi.lab.tasks.task import Task
 from psi.law.features import Observation
@@ -61,6 +62,18 @@ class Contestants:
                 raise ValueError(f"{row.name} is not tuned: it brings its own optimizer or rate")
         for optimizer in self.optimizers:
             bounds(optimizer)
+
+    @classmethod
+    def of(
+        cls,
+        methods: Sequence[str],
+        laws: Sequence[tuple[str, Law]],
+        optimizers: tuple[str, ...],
+    ) -> "Contestants":
+        """Those methods, or all, and with them always the tuned schedules."""
+        tuned = [name + TUNED for name in SCHEDULES]
+        chosen = tuple(dict.fromkeys([*(methods or BASELINES.names), *tuned]))
+        return cls(optimizers, chosen, tuple(laws))
 
     def under(self, optimizer: str) -> "tuple[Contestant, ...]":
         """Those that a task's own optimizer trains: rows of the table, then its laws."""
@@ -109,13 +122,20 @@ class Lane(NamedTuple):
     rate: Any
 
 
+class Choice(NamedTuple):
+    """A contestant's rate; NaN where it has none."""
+
+    rate: float
+    tuning_runs: int = 0
+    tuning_score: float = math.nan
+    """The score y on the tuning seeds."""
+
+
 class Scored(NamedTuple):
     """A contestant's runs from the scoring seeds."""
 
     contestant: Contestant
-    rate: float
-    """NaN where it has none."""
-    tuning_runs: int
+    choice: Choice
     runs: Epochs
     """shape=(seed, epoch) each"""
 
@@ -160,9 +180,24 @@ def run_suite(
             spec = suite.specs[job.task]
             report(done, len(wanted), f"{spec.name}, {job.optimizer}")
             left = [each for each in job.contestants if job.part(each) not in kept]
-            for scored in _run(job, left, spec) if left else ():
-                store.write_part(folder, job.part(scored.contestant), _frame(job, scored))
+            if left:
+                task = spec_task(spec, "adam" if job.optimizer == OWN else job.optimizer)
+                for scored in _run(job, left, task):
+                    store.write_part(folder, job.part(scored.contestant), _frame(job, scored, task))
         report(len(wanted), len(wanted), "")
+
+
+def ran(suite: Suite, who: Contestants, folder: Path, why: str) -> int:
+    """The number of the run's entry in the ledger: a new one, or that of the run it goes on with.
+
+    0 for a suite that keeps none. Raises ValueError where the reason is missing.
+    """
+    if suite.name != "sealed":
+        return 0
+    if before := store.config_of(folder).get("entry"):
+        return check_entry(int(before), suite.digest).number
+    what = f"{', '.join(who.methods)}; laws {', '.join(name for name, _ in who.laws) or 'none'}"
+    return enter(suite, commit(), f"{what}; {', '.join(who.optimizers)}", why).number
 
 
 def key_of(task: int) -> Key[Array, ""]:
@@ -170,10 +205,9 @@ def key_of(task: int) -> Key[Array, ""]:
     return jax.random.fold_in(jax.random.key(SEED), task)
 
 
-def _run(job: Job, left: Sequence[Contestant], spec: Spec) -> list[Scored]:
+def _run(job: Job, left: Sequence[Contestant], task: Task) -> list[Scored]:
     """Those of a job that are left, tuned and scored in one program."""
-    optimizer = "adam" if job.optimizer == OWN else job.optimizer
-    task, key = spec_task(spec, optimizer), key_of(job.task)
+    optimizer, key = task.facts.optimizer, key_of(job.task)
     if job.optimizer == OWN and isinstance(row := left[0].policy, Baseline):
         task = entered(task, row)
     rows = tuple(dict.fromkeys(each.policy for each in job.contestants))
@@ -181,12 +215,12 @@ def _run(job: Job, left: Sequence[Contestant], spec: Spec) -> list[Scored]:
     tuning = [each for each in left if each.tuned]
     numbers = [rows.index(each.policy) for each in tuning]
     found = iter(tuned(task, policy, numbers, bounds(optimizer), key)) if tuning else iter(())
-    chosen = [next(found) if each.tuned else (_default(each.policy, optimizer), 0) for each in left]
-    rates = np.array([rate for rate, _ in chosen], np.float32)
+    chosen = [next(found) if each.tuned else _default(each.policy, optimizer) for each in left]
+    rates = np.array([choice.rate for choice in chosen], np.float32)
     lanes = Lane(np.array([rows.index(each.policy) for each in left]), rates)
     shape = Layout(1, len(SCORING)) if len(left) == 1 else None
     runs = population(task, policy, lanes, SCORING, key, shape)
-    return [Scored(each, *chosen[k], Epochs(*(a[k] for a in runs))) for k, each in enumerate(left)]
+    return [Scored(each, chosen[k], Epochs(*(a[k] for a in runs))) for k, each in enumerate(left)]
 
 
 def tuned(
@@ -195,8 +229,8 @@ def tuned(
     numbers: Sequence[int],
     ends: tuple[float, float],
     key: Key[Array, ""],
-) -> list[tuple[float, int]]:
-    """(best rate of a grid on the tuning seeds, runs that it took) of each contestant's number."""
+) -> list[Choice]:
+    """The best rate of a grid on the tuning seeds, for each contestant's number."""
     facts = task.facts
 
     def scores(rates: Float[np.ndarray, " rate"]) -> Float[np.ndarray, "method rate"]:
@@ -207,7 +241,8 @@ def tuned(
         return score(means, facts.floor, facts.chance_loss).reshape(len(numbers), -1)
 
     grid, found = interior(scores, np.geomspace(*ends, RATES), STEP, EXTENSIONS)
-    return [(float(grid[k]), len(grid) * len(TUNING)) for k in found.argmin(1)]
+    runs = len(grid) * len(TUNING)
+    return [Choice(float(grid[own.argmin()]), runs, float(own.min())) for own in found]
 
 
 @cache  # what it returns is part of a compiled program's key
@@ -233,20 +268,23 @@ def together(rows: tuple[Baseline | Law, ...], budget: int) -> Callable[[Lane], 
     return policy
 
 
-def _default(row: Baseline | Law, optimizer: str) -> float:
-    return row.default_rate(optimizer) if isinstance(row, Baseline) else np.nan
+def _default(row: Baseline | Law, optimizer: str) -> Choice:
+    return Choice(row.default_rate(optimizer) if isinstance(row, Baseline) else math.nan)
 
 
-def _frame(job: Job, scored: Scored) -> pd.DataFrame:
-    runs = scored.runs
+def _frame(job: Job, scored: Scored, task: Task) -> pd.DataFrame:
+    runs, facts = scored.runs, task.facts
     count, epochs = runs.lr.shape
     return pd.DataFrame(
         {
             "optimizer": job.optimizer,
             "task": job.task,
             "method": scored.contestant.name,
-            "rate": scored.rate,
-            "tuning_runs": scored.tuning_runs,
+            "name": task.name,
+            "domain": facts.domain,
+            "floor": facts.floor,
+            "chance_loss": facts.chance_loss,
+            **scored.choice._asdict(),
             "seed": np.repeat(SCORING, epochs),
             "epoch": np.tile(np.arange(epochs), count),
             "lr": runs.lr.reshape(-1),

@@ -22,10 +22,13 @@ class BenchCommand:
     Example: psi bench fit --table held_out.csv
     Example: psi bench scheduler --json
     Example: psi bench range
+    Example: psi bench suite smoke --out out/smoke
+    Example: psi bench suite validation --laws adam mine.json --methods cosine prodigy --out out/v
+    Example: psi bench table out/smoke --json
     """
 
     what: tyro.conf.Positional[
-        Literal["engine", "storage", "branching", "fit", "scheduler", "range"]
+        Literal["engine", "storage", "branching", "fit", "scheduler", "range", "suite", "table"]
     ] = "engine"
     """engine: training on the canonical case, digits, 64-32-10, batch 64, 10 epochs of 24 steps.
     storage: going on with a sweep of 10,000 finished parts, and what committing costs.
@@ -33,11 +36,26 @@ class BenchCommand:
     fit: planted and measured laws found again, and the shipped laws on held-out tasks; exit 1
     where a figure is missed.
     scheduler: what a law costs in a step of optax and of PyTorch, and to load; exit 1 too.
-    range: the rates that range tests suggest beside the best constant ones, on 48 tasks."""
+    range: the rates that range tests suggest beside the best constant ones, on 48 tasks.
+    suite: train the rules that people use, and laws, on a suite of tasks.
+    table: where they stand, from what that has written."""
+    of: tyro.conf.Positional[str] = ""
+    """Of `suite`, which: smoke, train, validation or sealed. Of `table`, the folder."""
     only: tuple[Literal["planted", "powers", "measured", "rows", "shipped"], ...] = ()
     """Of `fit`: some groups instead of all."""
     table: Path | None = None
     """Of `fit`: write every law on every held-out task to this CSV."""
+    out: Path | None = None
+    """Of `suite`: the folder for its runs. The same command goes on where it was stopped."""
+    methods: tuple[str, ...] = ()
+    """Of `suite`: baselines by name, `linear, tuned` where the task tunes it; all by default. The
+    tuned schedules, with which all are compared, are always there."""
+    laws: tuple[str, ...] = ()
+    """Of `suite`: laws by name or file; all shipped ones by default."""
+    optimizers: tuple[str, ...] = ("sgd", "momentum", "adam")
+    """Of `suite`: what trains the tasks, but for methods that bring their own optimizer."""
+    why: str = ""
+    """Of `suite sealed`: the reason, for its ledger."""
     quick: bool = False
     """Small populations and few parts only, to see that it works."""
     json: bool = False
@@ -48,9 +66,15 @@ class BenchCommand:
             raise ValueError(f"only and table are for psi bench fit alone, got {self.what}")
         if self.table:
             check_output("table", self.table, ".csv")
+        if (self.what in ("suite", "table")) != bool(self.of):
+            raise ValueError(f"it is bench suite NAME, bench table FOLDER; got {self.of!r}")
+        if self.what == "suite" and self.out is None:
+            raise ValueError("bench suite needs --out, a folder for its runs")
 
     def run(self) -> Any:
         """Do it; what --json prints."""
+        if self.what == "table":
+            return self._standings(Path(self.of))
         from psi.lab.engine.devices import prepare, use_cores
         from psi.report.progress import bar
 
@@ -62,6 +86,8 @@ class BenchCommand:
                 found.tasks.to_csv(self.table, index=False)
             rows = self._rows("Fits and laws against what they must reach", found.rows)
             return rows | {"tasks": found.tasks.to_dict("records")}
+        if self.what == "suite":
+            return self._standings(found)
         if self.what == "scheduler":
             return self._rows("What a law costs as a scheduler", found)
         if self.what == "range":
@@ -80,12 +106,37 @@ class BenchCommand:
             from psi.bench.speed.storage import bench_storage
 
             return bench_storage(100 if self.quick else 10_000, update)
+        if self.what == "suite":
+            return self._suite(update)
         if self.what == "range":
             from psi.bench.range import bench_range
 
             return bench_range(self.quick, update)
         module = import_module(f"psi.bench.speed.{self.what}")
         return getattr(module, f"bench_{self.what}")(self.quick, update)
+
+    def _suite(self, update: Report) -> Path:
+        from psi.bench.running import Contestants, ran, run_suite
+        from psi.bench.suites import suite
+        from psi.law.load import load, shipped
+
+        chosen, folder = suite(self.of), Path(self.out or "")
+        laws = [(name, load(name)) for name in self.laws] or shipped()
+        plain = tuple((name, law) for name, law in laws if law.scale is None)
+        who = Contestants.of(self.methods, plain, self.optimizers)
+        entry = ran(chosen, who, folder, self.why)
+        run_suite(chosen, who, folder, entry, update)
+        return folder
+
+    def _standings(self, folder: Path) -> dict[str, Any]:
+        from psi.bench.standing import Standing, standings
+
+        found = standings(folder)
+        if not self.json:
+            cells = [[c if isinstance(c, str) else f"{c:.3g}" for c in row] for row in found]
+            print_table(f"Beside the tuned reference, {folder}", Standing._fields, cells,
+                        Standing._fields[:2])  # fmt: skip
+        return {"folder": str(folder), "standings": as_json(found)}
 
     def _worth(self, found: Sequence[Any]) -> dict[str, Any]:
         from psi.bench.range import COLUMNS, cells, summary

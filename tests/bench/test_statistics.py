@@ -23,6 +23,7 @@ from psi.bench.statistics import (
 )
 from psi.ideal.resampling import bootstrap, percentiles
 
+LONG = pytest.mark.long
 MEAN = -0.1
 METHODS = ("reference", "method")
 EFFECTS = {  # of mean 0 and standard deviation 1
@@ -190,12 +191,12 @@ def test_a_method_rarely_differs_from_itself_in_a_few_draws():
 @pytest.mark.parametrize(
     ("kind", "sizes"),
     [
-        *((kind, {}) for kind in EFFECTS),
-        ("normal", {"domains": 12}),
-        ("right", {"domains": 12, "domain": 0.4, "task": 0.1}),
-        ("normal", {"domain": 0.4, "task": 0.05}),
-        ("normal", {"domain": 0.02, "task": 0.02, "seed": 0.6}),
-        ("right", {"domain": 0.05, "task": 0.4}),
+        *(pytest.param(kind, {}, marks=() if kind == "right" else LONG) for kind in EFFECTS),
+        pytest.param("normal", {"domains": 12}, marks=LONG),
+        pytest.param("right", {"domains": 12, "domain": 0.4, "task": 0.1}, marks=LONG),
+        pytest.param("normal", {"domain": 0.4, "task": 0.05}, marks=LONG),
+        pytest.param("normal", {"domain": 0.02, "task": 0.02, "seed": 0.6}, marks=LONG),
+        pytest.param("right", {"domain": 0.05, "task": 0.4}, marks=LONG),
     ],
 )
 def test_intervals_hold_the_true_mean(kind, sizes):
@@ -205,7 +206,7 @@ def test_intervals_hold_the_true_mean(kind, sizes):
     assert plain < 0.93
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("kind", EFFECTS)
 def test_intervals_of_the_other_figures_hold_the_truth(kind):
     """The truth is that of a draw of 20,000 domains. Wilson's interval may be wide, not narrow."""
@@ -232,7 +233,7 @@ def test_intervals_of_the_other_figures_hold_the_truth(kind):
     assert (shares[1:] >= 0.92).all()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_method_differs_from_itself_in_at_most_5_percent():
     rng = np.random.default_rng(3)
     found = [mean_regret(equal(rng), "reference", 999, seed).p[1] <= 0.05 for seed in range(1000)]
@@ -240,7 +241,7 @@ def test_a_method_differs_from_itself_in_at_most_5_percent():
     assert np.mean(found) <= 0.05
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_table_of_equal_methods_shows_a_difference_in_at_most_5_percent():
     names, rng = ("reference", *"abcdefghij"), np.random.default_rng(4)
     tables = [mean_regret(equal(rng, names), "reference", 999, seed).p for seed in range(300)]

@@ -7,6 +7,7 @@ an entry fails a test.
 
 import csv
 import io
+import subprocess
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -57,6 +58,18 @@ def enter(suite: Suite, commit: str, what: str, why: str, file: Path = FILE) -> 
     entry = Entry(len(before) + 1, day, commit, suite.digest, _line(what), _line(why))
     write_atomic(file, _text([*before, entry]).encode())
     return entry
+
+
+def commit() -> str:
+    """The commit of the checkout, `+` where files differ from it; empty without one."""
+    try:
+        said = [
+            subprocess.run(["git", *words], cwd=FILE.parent, capture_output=True, text=True).stdout
+            for words in (("rev-parse", "HEAD"), ("status", "--porcelain", "--", "."))
+        ]
+    except OSError:
+        return ""
+    return said[0].strip() + "+" * bool(said[1].strip())
 
 
 def check_entry(number: int, digest: str, file: Path = FILE) -> Entry:

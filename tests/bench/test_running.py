@@ -1,0 +1,124 @@
+"""A suite is run: everyone on the same seeds, resumable, and as alone."""
+
+import jax
+import numpy as np
+import pytest
+
+import psi
+from psi.bench.baselines import BASELINES, Baseline
+from psi.bench.running import (
+    OWN,
+    SCORING,
+    TUNED,
+    Contestants,
+    jobs,
+    key_of,
+    ran,
+    run_suite,
+    together,
+)
+from psi.bench.running import Lane as Number
+from psi.bench.suites.suite import Suite
+from psi.lab.data import store
+from psi.lab.engine.policy import law_policy
+from psi.lab.engine.population import population
+from psi.lab.hyper import Hyper
+from psi.lab.tasks.names import Spec
+from psi.lab.tasks.table import spec_task
+
+SPEC = Spec("wine", Hyper(epochs=3, width=4))
+SMALL = Suite("small", (SPEC,), "0" * 64)
+LAW = psi.load("adam")
+BRINGING = next(row.name for row in BASELINES if row.optimizer is not None)
+WHO = Contestants(("adam",), ("constant", "linear", "linear" + TUNED, BRINGING), (("law", LAW),))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    out = tmp_path_factory.mktemp("suite") / "run"
+    run_suite(SMALL, WHO, out)
+    return out
+
+
+def test_everyone_runs_from_the_same_seeds(folder):
+    runs = store.read_records(folder)
+    assert set(runs.method) == {"constant", "linear", "linear" + TUNED, BRINGING, "law"}
+    for _, own in runs.groupby("method"):
+        assert own.seed.tolist() == [seed for seed in SCORING for _ in range(3)]
+        assert own.epoch.tolist() == [0, 1, 2] * len(SCORING)
+    assert set(runs[runs.method == BRINGING].optimizer) == {OWN}
+    assert runs.domain.unique().tolist() == ["wine"]
+
+
+def test_a_contestant_beside_others_ends_as_alone(folder):
+    """Within rounding: a program of several policies is another program."""
+    runs, task = store.read_records(folder), spec_task(SPEC, "adam")
+    rate = BASELINES["linear"].default_rate("adam")
+    alone = population(
+        task, lambda peak: BASELINES["linear"].make(peak, 3), np.array([rate], np.float32),
+        SCORING, key_of(0),
+    )  # fmt: skip
+    own = runs[runs.method == "linear"]
+    np.testing.assert_allclose(own.val_loss, alone.val_loss[0].reshape(-1), rtol=1e-4)
+    np.testing.assert_allclose(own.lr[:3], [rate, rate * 2 / 3, rate / 3], rtol=1e-6)
+    ruled = population(
+        task, lambda _: law_policy(LAW, 3), np.zeros((1, 1), np.float32), SCORING, key_of(0)
+    )
+    own = runs[runs.method == "law"]
+    np.testing.assert_allclose(own.lr, ruled.lr[0].reshape(-1), rtol=1e-4)
+
+
+def test_tuning_finds_the_best_of_its_grid(folder):
+    runs = store.read_records(folder).set_index("method")
+    tuned, plain = runs.loc["linear" + TUNED], runs.loc["linear"]
+    last = tuned.epoch == 2
+    assert tuned[last].val_loss.mean() <= plain[plain.epoch == 2].val_loss.mean()
+    assert (tuned.tuning_runs >= 17 * 20).all()
+    assert np.isfinite(tuned.tuning_score).all()
+    assert plain.tuning_runs.sum() == 0
+
+
+def test_it_goes_on_and_others_may_join(folder):
+    before = store.committed(folder)
+    said = []
+    run_suite(SMALL, WHO, folder, report=lambda *each: said.append(each))
+    assert store.committed(folder) == before
+    assert said[-1][:2] == (2, 2)
+    more = Contestants(("adam",), ("cosine",))
+    run_suite(SMALL, more, folder)
+    assert set(store.committed(folder)) - set(before) == {"part-adam-000-cosine"}
+    with pytest.raises(ValueError, match="made by another config"):
+        run_suite(SMALL._replace(digest="1" * 64), WHO, folder)
+
+
+def test_the_sealed_suite_wants_an_entry(tmp_path):
+    sealed = SMALL._replace(name="sealed")
+    with pytest.raises(ValueError, match="needs an entry in the ledger"):
+        run_suite(sealed, WHO, tmp_path / "run")
+    with pytest.raises(ValueError, match="needs a reason"):
+        ran(sealed, WHO, tmp_path / "run", "")
+    assert not (tmp_path / "run").exists()
+
+
+def test_mistakes_are_told_before_anything_runs():
+    with pytest.raises(ValueError, match="unknown baseline 'liner'"):
+        Contestants(methods=("liner",))
+    with pytest.raises(ValueError, match="is not tuned"):
+        Contestants(methods=(BRINGING + TUNED,))
+    with pytest.raises(ValueError, match="unknown optimizer 'adma'"):
+        Contestants(optimizers=("adma",))
+
+
+def test_laws_run_under_their_own_optimizer_alone():
+    who = Contestants(("sgd", "adam"), ("linear",), (("law", LAW),))
+    found = {job.optimizer: [each.name for each in job.contestants] for job in jobs(SMALL, who)}
+    assert found == {"sgd": ["linear"], "adam": ["linear", "law"]}
+
+
+def test_one_program_serves_all_policies():
+    rows: tuple[Baseline, ...] = (BASELINES["constant"], BASELINES["linear"])
+    policy = together(rows, 3)
+    assert policy is together(rows, 3)
+    lanes = Number(np.array([0, 1]), np.array([0.1, 0.2], np.float32))
+    runs = population(spec_task(SPEC, "sgd"), policy, lanes, np.arange(1), jax.random.key(0))
+    np.testing.assert_allclose(runs.lr[:, 0], [[0.1] * 3, [0.2, 0.4 / 3, 0.2 / 3]], rtol=1e-6)
