@@ -15,7 +15,7 @@ NOISE = RNG.normal(0, 0.02, (DOMAINS, SEEDS))  # shared by methods, as runs shar
 
 def part(folder, task, method, loss, optimizer="adam", tuning_score=np.nan, runs=0):
     """Two epochs of every seed; the last one ends at `loss` + noise, the first at 5."""
-    end = loss + NOISE[task] if np.isscalar(loss) else loss
+    end = loss + NOISE[task] if isinstance(loss, float) else loss
     frame = pd.DataFrame(
         {
             "optimizer": optimizer, "task": task, "method": method, "name": f"task-{task}",
