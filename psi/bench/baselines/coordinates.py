@@ -47,15 +47,16 @@ def decaying(rate: Rates) -> optax.GradientTransformation:
     def init(params: Params) -> Sums:
         return Sums(optax.tree.zeros_like(params), jnp.zeros((), float))
 
-    def update(grads: Params, state: Sums, params: Params | None = None) -> tuple[Params, Sums]:
+    def update(updates: Params, state: Any, params: Any = None) -> tuple[Params, Sums]:
         del params
-        squares = jax.tree.map(lambda s, g: s + g**2, state.squares, grads)
+
+        def scaled(squares: Array, g: Array) -> Array:
+            return rate(1 / (FTRL_BETA + jnp.sqrt(squares)), of_time) * g
+
+        squares = jax.tree.map(lambda s, g: s + g**2, state.squares, updates)
         steps = state.steps + 1
         of_time = 1 / (FTRL_BETA + jnp.sqrt(steps))
-        u = jax.tree.map(
-            lambda s, g: rate(1 / (FTRL_BETA + jnp.sqrt(s)), of_time) * g, squares, grads
-        )
-        return u, Sums(squares, steps)
+        return jax.tree.map(scaled, squares, updates), Sums(squares, steps)
 
     return optax.GradientTransformation(init, update)
 
@@ -90,7 +91,7 @@ def online_regression() -> optax.GradientTransformation:
         zero = optax.tree.zeros_like(params)
         return Averages(zero, zero, zero, zero, zero)
 
-    def update(grads: Params, state: Averages, params: Params) -> tuple[Params, Averages]:
+    def update(updates: Params, state: Any, params: Any = None) -> tuple[Params, Averages]:
         def averaged(beta: float, old: Params, new: Params) -> Params:
             return jax.tree.map(lambda a, b: beta * a + (1 - beta) * b, old, new)
 
@@ -98,15 +99,15 @@ def online_regression() -> optax.GradientTransformation:
             return jax.tree.map(lambda a, mean: (a - mean) ** 2, values, means)
 
         theta = averaged(OGR_BETA, state.theta, params)
-        g = averaged(OGR_BETA, state.g, grads)
+        g = averaged(OGR_BETA, state.g, updates)
         vary = averaged(OGR_BETA, state.theta_variance, squares(params, theta))
         vary = jax.tree.map(lambda variance: variance + OGR_EPSILON, vary)
-        slopes = averaged(OGR_BETA, state.g_variance, squares(grads, g))
-        m = averaged(1 - OGR_MOMENTUM, state.direction, grads)
+        slopes = averaged(OGR_BETA, state.g_variance, squares(updates, g))
+        m = averaged(1 - OGR_MOMENTUM, state.direction, updates)
         u = jax.tree.map(lambda m, a, b: m / (jnp.sqrt(b / a) + OGR_EPSILON), m, vary, slopes)
         return u, Averages(theta, g, vary, slopes, m)
 
-    return optax.GradientTransformation(init, update)  # pyright: ignore[reportArgumentType]
+    return optax.GradientTransformation(init, update)
 
 
 FTRL: dict[str, tuple[Rates, str]] = {
@@ -165,7 +166,10 @@ def _row(
 
 
 ROWS = (
-    *(_row(name, partial(optimizer, name), *facts) for name, *facts in _HOUSE),
+    *(
+        _row(name, partial(optimizer, name), default, formula, source)
+        for name, default, formula, source in _HOUSE
+    ),
     _row(
         "nadamw", _nadamw, 1e-3,
         f"θ ← θ − α ((0.9 m + 0.1 g)/√v + 10⁻⁴ θ), {_MEANS}",

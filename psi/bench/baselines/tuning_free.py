@@ -43,10 +43,10 @@ def averaging() -> optax.GradientTransformation:
     def init(params: Params) -> Averaged:
         return Averaged(jnp.zeros((), float), params)
 
-    def update(updates: Params, state: Averaged, params: Params) -> tuple[Params, Averaged]:
+    def update(updates: Params, state: Any, params: Any = None) -> tuple[Params, Averaged]:
         return updates, Averaged(state.steps + 1, with_average((state,), params))
 
-    return optax.GradientTransformation(init, update)  # pyright: ignore[reportArgumentType]
+    return optax.GradientTransformation(init, update)
 
 
 def with_average(state: tuple[Any, ...], params: Params) -> Params:
@@ -103,18 +103,18 @@ ROWS = (
     ),
     _row(
         "cocob", contrib.cocob,
-        "θ ← θ_0 − α (Σ g) (L + R)/(L max(Σ|g| + L, 100 L)), L = max|g|, "
+        "θ ← θ_0 − (Σ g) (L + R)/(L max(Σ|g| + L, 100 L)), L = max|g|, "
         "R = Σ gᵀ(θ_0 − θ) ≥ 0, each coordinate",
         "Orabona & Tommasi 2017, arXiv 1705.07795; optax",
     ),
     _row(
         "mechanic_sgd", lambda: contrib.mechanize(optax.sgd(1.0)),
-        "θ ← θ_0 − α s Σ g, s by coin betting on gᵀ(Σ g)",
+        "θ ← θ_0 − s Σ g, s by coin betting on gᵀ(Σ g)",
         "Cutkosky et al. 2023, arXiv 2306.00144; optax",
     ),
     _row(
         "mechanic_adamw", lambda: contrib.mechanize(optax.adamw(1.0)),
-        "θ ← θ_0 − α s Σ u, u that of AdamW at rate 1, s by coin betting on gᵀ(Σ u)",
+        "θ ← θ_0 − s Σ u, u that of AdamW at rate 1, s by coin betting on gᵀ(Σ u)",
         "Cutkosky et al. 2023, arXiv 2306.00144; optax",
     ),
     # A constant rate "should work fine", 1 and 0.01: README of fabian-sp/MoMo.
@@ -139,12 +139,12 @@ ROWS = (
     ),
     _row(
         "schedule_free_sgd", contrib.schedule_free_sgd,
-        "z ← z − α g, x the average of z, g at 0.9 x + 0.1 z; x counts",
+        "z ← z − g, x the average of z, g at 0.9 x + 0.1 z; x counts",
         "Defazio et al. 2024, arXiv 2405.15682; optax", evaluated=_schedule_free,
     ),
     _row(
         "schedule_free_adamw", contrib.schedule_free_adamw,
-        "z ← z − 0.0025 α g/√v, x the average of z, g at 0.9 x + 0.1 z; x counts",
+        "z ← z − 0.0025 g/√v, x the average of z, g at 0.9 x + 0.1 z; x counts",
         "Defazio et al. 2024, arXiv 2405.15682; optax", evaluated=_schedule_free,
     ),
 )  # fmt: skip
