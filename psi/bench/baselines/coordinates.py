@@ -16,12 +16,12 @@ import optax
 from jaxtyping import Array, Float
 
 from psi.bench.baselines.baseline import Baseline, descending
+from psi.bench.baselines.online_regression import online_regression
 from psi.bench.baselines.schedules import planned
 from psi.lab.networks.network import Params
 from psi.lab.optimizers import optimizer
 
 FTRL_BETA = 1.0
-OGR_BETA, OGR_MOMENTUM, OGR_EPSILON = 0.6, 0.5, 1e-8  # as its author's implementation has them
 
 Rates = Callable[[Any, Any], Any]  # (rate from squared gradients, rate from time) → rate
 
@@ -41,7 +41,7 @@ def decaying(rate: Rates) -> optax.GradientTransformation:
     Sums are over the t steps so far, this one included. The first argument is the rate of
     FTRL-proximal, which without its L1 and L2 terms is gradient descent at this rate; the second is
     what it replaces, a rate of time alone (McMahan et al. 2013, Ad click prediction: a view from
-    the trenches, KDD, section 3.1).
+    the trenches, KDD). Their sum and their product are rows as well.
     """
 
     def init(params: Params) -> Sums:
@@ -57,55 +57,6 @@ def decaying(rate: Rates) -> optax.GradientTransformation:
         steps = state.steps + 1
         of_time = 1 / (FTRL_BETA + jnp.sqrt(steps))
         return jax.tree.map(scaled, squares, updates), Sums(squares, steps)
-
-    return optax.GradientTransformation(init, update)
-
-
-class Averages(NamedTuple):
-    """State of `online_regression`: exponential averages of each coordinate, 0 at first."""
-
-    theta: Params
-    g: Params
-    theta_variance: Params
-    g_variance: Params
-    direction: Params
-
-
-def online_regression() -> optax.GradientTransformation:
-    """The update u = m σ_θ/σ_g of each coordinate: at α = 1 to the minimum of a parabola.
-
-    Near a minimum p of curvature λ, g = λ (θ − p), so that σ_g = λ σ_θ: the ratio of standard
-    deviations is the inverse curvature if all of g varies with θ. With β = 0.6, ε = 10⁻⁸ and all
-    averages 0 at first,
-
-        θ̄ ← β θ̄ + (1−β) θ,   σ_θ² ← β σ_θ² + (1−β) (θ − θ̄)² + ε,
-        ḡ ← β ḡ + (1−β) g,   σ_g² ← β σ_g² + (1−β) (g − ḡ)²,
-        m ← (m + g)/2,        u = m / (σ_g/σ_θ + ε).
-
-    The rate: Duda 2019, arXiv 1907.07063, μ = σ_θ/σ_g. Averages and constants: cdOGR of his
-    SGD-OGR-Hessian-estimator on GitHub with div = 1, without the bound that another version of it
-    puts on σ_g/σ_θ.
-    """
-
-    def init(params: Params) -> Averages:
-        zero = optax.tree.zeros_like(params)
-        return Averages(zero, zero, zero, zero, zero)
-
-    def update(updates: Params, state: Any, params: Any = None) -> tuple[Params, Averages]:
-        def averaged(beta: float, old: Params, new: Params) -> Params:
-            return jax.tree.map(lambda a, b: beta * a + (1 - beta) * b, old, new)
-
-        def squares(values: Params, means: Params) -> Params:
-            return jax.tree.map(lambda a, mean: (a - mean) ** 2, values, means)
-
-        theta = averaged(OGR_BETA, state.theta, params)
-        g = averaged(OGR_BETA, state.g, updates)
-        vary = averaged(OGR_BETA, state.theta_variance, squares(params, theta))
-        vary = jax.tree.map(lambda variance: variance + OGR_EPSILON, vary)
-        slopes = averaged(OGR_BETA, state.g_variance, squares(updates, g))
-        m = averaged(1 - OGR_MOMENTUM, state.direction, updates)
-        u = jax.tree.map(lambda m, a, b: m / (jnp.sqrt(b / a) + OGR_EPSILON), m, vary, slopes)
-        return u, Averages(theta, g, vary, slopes, m)
 
     return optax.GradientTransformation(init, update)
 
@@ -178,7 +129,7 @@ ROWS = (
     *(
         _row(
             name, partial(decaying, rate), 0.1, formula,
-            "McMahan et al. 2013, KDD; β = 1, α = 0.1 as in the R package ftrl",
+            "rates of McMahan et al. 2013, KDD; β = 1, α = 0.1 as in the R package ftrl",
         )
         for name, (rate, formula) in FTRL.items()
     ),

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from psi.bench.baselines import BASELINES, coordinates
-from psi.bench.baselines.coordinates import online_regression
+from psi.bench.baselines.online_regression import online_regression
 from tests.bench.baselines.steps import agree, by_hand, by_torch, trained
 
 
