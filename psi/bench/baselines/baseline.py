@@ -90,6 +90,11 @@ def entered(task: Task, baseline: Baseline) -> Task:
     return task._replace(functions=functions._replace(evaluated=baseline.evaluated))
 
 
+def descending(make: Callable[[], Any]) -> optax.GradientTransformation:
+    """The u of θ ← θ − α u of an optax optimizer, whose own updates are added to θ."""
+    return optax.chain(make(), optax.scale(-1.0))
+
+
 @cache
 def _made(optimizer: Callable[[], optax.GradientTransformation]) -> optax.GradientTransformation:
     return optimizer()
