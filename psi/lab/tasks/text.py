@@ -57,7 +57,9 @@ def licences() -> str:
         files = sorted(f for f in found.files or () if LICENCE.fullmatch(f.as_posix()))
         texts.append(found.metadata["Description"] or "")
         texts += [f.locate().read_text("utf-8", "replace") for f in files]  # type: ignore[attr-defined]
-    return "\n\n".join(dict.fromkeys(re.split(r"\n\s*\n", "\n\n".join(texts))))
+    paragraphs = re.split(r"\n\s*\n", "\n\n".join(texts))
+    # However they are indented or wrapped.
+    return "\n\n".join({" ".join(text.lower().split()): text for text in paragraphs}.values())
 
 
 TEXTS = {"licences": licences, "pydoc": reference, "stdlib": source}
