@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from psi.fit.formula.families import OWN_EPOCH, OWN_LOSS, Factor, check_factor
 from psi.lab.data.families import FAMILIES, TrajectoryFamily
 from psi.lab.optimizers import OPTIMIZERS, Optimizer
-from psi.lab.tasks.names import DATASET_NAMES, PROBLEM_NAMES, TASKS, TaskSource
+from psi.lab.tasks.carried import carried
+from psi.lab.tasks.names import PROBLEM_NAMES, TASKS, TaskSource
 
 if TYPE_CHECKING:
     from psi.bench.baselines import Baseline
@@ -63,7 +64,7 @@ def use(plugin: Plugin) -> None:
     if not isinstance(plugin, Plugin):
         raise ValueError(f"a plugin must be a psi.Plugin, got {type(plugin).__name__}")
     for source in plugin.tasks:
-        if source.name in (*DATASET_NAMES, *PROBLEM_NAMES):
+        if source.name in PROBLEM_NAMES or carried(source.name):
             raise ValueError(f"there is another task called {source.name!r}")
         TASKS.add(source)
     for optimizer in plugin.optimizers:

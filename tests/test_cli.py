@@ -49,7 +49,7 @@ def test_version(capsys):
 def test_the_closest_names_of_many_are_said(capsys):
     assert cli.run(["generate", "--out", "x", "--tasks", "breast_cancr"]) == 2
     assert (
-        "unknown data set 'breast_cancr'; closest of 25: breast_cancer," in capsys.readouterr().err
+        "unknown data set 'breast_cancr'; closest of 145: breast_cancer," in capsys.readouterr().err
     )
     assert cli.run(["generate", "--out", "x", "--epochz", "3"]) == 2
     assert "did you mean --epochs?" in capsys.readouterr().err

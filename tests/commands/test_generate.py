@@ -11,7 +11,7 @@ from psi.lab.data.estimate import Estimate
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--out", "x", "--tasks", "mnist"], ["mnist", "closest of 25: ", "openml:NAME"]),
+        (["--out", "x", "--tasks", "cifar"], ["cifar", "closest of 145: ", "openml:NAME"]),
         (["--out", "x", "--min-lr", "-1"], ["min_lr", "got -1"]),
         (["--out", "x", "--epochs", "0"], ["got 0"]),
         (["--out", "x", "--optimizer", "lion"], ["lion", "allowed"]),

@@ -112,7 +112,7 @@ def check_tasks(config: GenerateConfig) -> None:
     """
     kinds: dict[tuple[str, Hyper], int] = {}
     for number, spec in enumerate(config.specs()):
-        kind = spec.name if file_and_target(spec.name) else re.sub(r"-\d+", "", spec.name)
+        kind = spec.name if file_and_target(spec.name) else re.sub(r"^(\w+)-\d+", r"\1", spec.name)
         kinds[kind, spec.hyper] = number
     for number in kinds.values():
         task_of(config, number)

@@ -8,6 +8,12 @@ All draws of a family have the same shapes, and share one compiled program.
 * `ill_conditioned`: x_k ~ N(0, λ_k), λ log-spaced over 1 to 3 decades, y = w · x + noise.
 * `moons`: two interleaved half circles in the plane, blurred, a share of the labels replaced.
 * `teacher`: x ~ N(0, I), y ~ softmax(β · teacher(x)) with a random ReLU network as teacher.
+
+Two families are for judging alone, in no preset and no distribution:
+
+* `fourier`: x ~ N(0, I), y = f(x) + noise, f a smooth random function, a sum of waves.
+* `spirals`: three arms that wind around each other, blurred, a share of the labels replaced. Each
+  arm is a mixture of Gaussians along it, so that the posterior has a closed form.
 """
 
 from collections.abc import Callable
@@ -23,13 +29,15 @@ from psi.lab.hyper import Hyper
 from psi.lab.networks.mlp import mlp
 from psi.lab.networks.network import Network, Params
 from psi.lab.networks.table import network
+from psi.lab.tasks import fourier
 from psi.lab.tasks.build import facts_of, fixed_task, functions_of
 from psi.lab.tasks.losses import cross_entropy
 from psi.lab.tasks.task import Batch, Facts, Functions, Splits, Task
 
 INPUTS, CLASSES, HIDDEN = 16, 4, 32
 BATCH, STEPS = 32, 16
-ARC = 64  # points of a moon
+ARC = 64  # points of a moon, or of the arm of a spiral
+ARMS = 3
 SPLIT_ROWS = (256, 512, 256)  # train, validation, test of a stream: for evaluation alone
 FIXED_ROWS = (512, 512, 256)
 
@@ -71,6 +79,8 @@ class Family(NamedTuple):
     """(rows, generator, key) → fresh rows"""
     bayes: Callable[[Any, Batch, float], Float[Array, ""]]
     """(generator, batch, label smoothing) → loss of the best possible predictor on the batch"""
+    network: str = "mlp"
+    """The usual one."""
 
 
 def _log_uniform(key: Key[Array, ""], low: float, high: float) -> Float[Array, ""]:
@@ -96,6 +106,21 @@ def _draw_moons(key: Key[Array, ""]) -> Mixture:
         jnp.concatenate([upper, lower]) - jnp.array([[0.5, 0.25]]),
         jnp.arange(2).repeat(ARC),
         _log_uniform(spread, 0.1, 0.4),
+        jax.random.uniform(noise, maxval=0.2),
+    )
+
+
+def _draw_spirals(key: Key[Array, ""]) -> Mixture:
+    spread, noise = jax.random.split(key)
+    way = jnp.sqrt(jnp.linspace(0.02, 1, ARC))  # a root, for points at even distances
+    start = jnp.arange(ARMS)[:, None] / ARMS
+    angle = 2 * jnp.pi * (start + way[None])
+    radius = jnp.broadcast_to(2.2 * way, angle.shape)
+    points = jnp.stack([radius * jnp.cos(angle), radius * jnp.sin(angle)], axis=-1)
+    return Mixture(
+        points.reshape(-1, 2),
+        jnp.arange(ARMS).repeat(ARC),
+        _log_uniform(spread, 0.1, 0.3),
         jax.random.uniform(noise, maxval=0.2),
     )
 
@@ -174,7 +199,7 @@ def _mixture_family(inputs: int, classes: int, draw: Callable[[Key[Array, ""]], 
 
 FAMILIES: tuple[tuple[str, Family], ...] = (
     ("gaussian_mixture", _mixture_family(INPUTS, CLASSES, _draw_mixture)),
-    ("ill_conditioned", Family(INPUTS, 0, _draw_linear, _sample_linear, _linear_bayes)),
+    ("ill_conditioned", Family(INPUTS, 0, _draw_linear, _sample_linear, _linear_bayes, "linear")),
     ("moons", _mixture_family(2, 2, _draw_moons)),
     (
         "teacher",
@@ -182,6 +207,10 @@ FAMILIES: tuple[tuple[str, Family], ...] = (
                partial(log_loss, teacher_posterior)),
     ),
 )  # fmt: skip
+SEALED_FAMILIES: tuple[tuple[str, Family], ...] = (
+    ("fourier", Family(fourier.INPUTS, 0, fourier.draw, fourier.sample, fourier.bayes)),
+    ("spirals", _mixture_family(2, ARMS, _draw_spirals)),
+)
 
 
 @cache
@@ -215,10 +244,10 @@ def draw(
 
 def family_task(name: str, number: int, hyper: Hyper, fixed: bool = False) -> Task:
     """Draw `number` of the family `name`, the same task whenever it is asked for."""
-    family = dict(FAMILIES)[name]
+    family = dict((*FAMILIES, *SEALED_FAMILIES))[name]
     sizes = FIXED_ROWS if fixed else SPLIT_ROWS
     source, splits, bayes = draw(family, sizes, hyper.label_smoothing, number)
-    hyper = replace(hyper, network=hyper.network or ("mlp" if family.classes else "linear"))
+    hyper = replace(hyper, network=hyper.network or family.network)
     model = network(hyper, family.inputs, family.classes or 1)
     if fixed:
         task = fixed_task(f"{name}-{number}-fixed", model, splits, hyper, family.classes)

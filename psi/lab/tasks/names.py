@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from psi.lab.hyper import Hyper
 from psi.lab.registry import Table
+from psi.lab.tasks.carried import CARRIED, carried
 from psi.law.checks import unknown
 
 if TYPE_CHECKING:
     from psi.lab.tasks.task import Task
 
+# Of the data sets in CARRIED those that presets take, and that need no further package.
 DATASET_NAMES = ("breast_cancer", "diabetes", "digits", "iris", "pydoc", "wine")
 FAMILY_NAMES = ("gaussian_mixture", "ill_conditioned", "moons", "teacher")
+SEALED_FAMILY_NAMES = ("fourier", "spirals")  # in no preset and no distribution: for judging alone
 PROBLEM_NAMES = (
     "noisy_quadratic", "least_squares", "noisy_quadratic_3d", "drift", "power_law-1",
     "power_law-1.5", "power_law-2", "power_law-3", "power_law-4", "sign_descent",
@@ -70,9 +73,9 @@ def file_and_target(name: str) -> tuple[Path, str | None] | None:
 
 def _is_house(name: str) -> bool:
     """Whether a name is one that the lab gives."""
-    families = "|".join(FAMILY_NAMES)
+    families = "|".join((*FAMILY_NAMES, *SEALED_FAMILY_NAMES))
     drawn = re.fullmatch(rf"({families})-\d{{1,6}}(-fixed)?|drawn-\d{{1,6}}|openml:.+", name)
-    return name in (*DATASET_NAMES, *PROBLEM_NAMES, *TASKS.names) or drawn is not None
+    return name in (*PROBLEM_NAMES, *TASKS.names) or bool(drawn or carried(name))
 
 
 def suffix(path: Path) -> str:
@@ -112,8 +115,13 @@ def called(name: str) -> str:
 def check_task(name: str) -> None:
     """Raise ValueError unless `make_task` knows the name. Opens no file."""
     if not (_is_house(name) or file_and_target(name)):
-        numbered = [f"{family}-0" for family in (*FAMILY_NAMES, "drawn")]
-        known = (*DATASET_NAMES, *numbered, *PROBLEM_NAMES, *TASKS.names)
+        numbered = [f"{family}-0" for family in (*FAMILY_NAMES, *SEALED_FAMILY_NAMES, "drawn")]
+        known = (
+            *(each for each in CARRIED if carried(each)),
+            *numbered,
+            *PROBLEM_NAMES,
+            *TASKS.names,
+        )
         raise ValueError(
             f"{unknown('data set', name, known)}; or a file ({', '.join(FILE_SUFFIXES)}; "
             "FILE:COLUMN names its target) or a folder of such parts, or openml:NAME"

@@ -38,20 +38,23 @@ DATASETS: tuple[tuple[str, Real], ...] = (
 )
 
 
-def real_task(name: str, hyper: Hyper) -> Task:
-    """The task of one data set, split by class, inputs standardised by the training part."""
+def real_task(name: str, hyper: Hyper, split: int = 0) -> Task:
+    """The task of one data set, inputs standardised by the training part.
+
+    It is split by class; another number gives another split.
+    """
     row = dict(DATASETS)[name]
     x, y = (np.asarray(a) for a in row.load(return_X_y=True))
-    splits = _split(x.astype(np.float64), y, row)
+    splits = _split(x.astype(np.float64), y, row, split)
     hyper = replace(hyper, network=hyper.network or "mlp")
     model = network(hyper, x.shape[1], row.classes or 1, image=row.image, width=row.width)
     return fixed_task(name, model, splits, hyper, row.classes, row.batch, domain=name)
 
 
-def _split(x: np.ndarray, y: np.ndarray, row: Real) -> Splits:
+def _split(x: np.ndarray, y: np.ndarray, row: Real, seed: int) -> Splits:
     def part(rows: np.ndarray, size: int) -> list[np.ndarray]:
         label = y[rows] if row.classes else None
-        halves = train_test_split(rows, train_size=size, stratify=label, random_state=0)
+        halves = train_test_split(rows, train_size=size, stratify=label, random_state=seed)
         return [np.asarray(half) for half in halves]
 
     train, rest = part(np.arange(len(y)), row.train)

@@ -7,16 +7,10 @@ from typing import TYPE_CHECKING
 import jax
 
 from psi.lab.hyper import Hyper
+from psi.lab.tasks.carried import Carried, carried
 from psi.lab.tasks.data_config import DataConfig
 from psi.lab.tasks.distribution import TaskDistribution
-from psi.lab.tasks.names import (
-    DATASET_NAMES,
-    PROBLEM_NAMES,
-    TASKS,
-    Spec,
-    check_task,
-    file_and_target,
-)
+from psi.lab.tasks.names import PROBLEM_NAMES, TASKS, Spec, check_task, file_and_target
 from psi.lab.tasks.task import Task
 
 if TYPE_CHECKING:
@@ -33,11 +27,12 @@ def make_task(name: str, hyper: Hyper | None = None, data: DataConfig | None = N
     """The task of a name.
 
     Args:
-        name: a data set that the lab carries (`wine`, `digits`, `pydoc`, …); draw N of a synthetic
-            family, `teacher-N` or with fixed rows `teacher-N-fixed`; draw N of a distribution over
-            families and hyperparameters, `drawn-N`; a problem whose ideal rate is known,
-            `noisy_quadratic`; a file or a folder of parts, `mine.csv` or with its
-            target `mine.csv:price`; `openml:NAME`; or a task that the user has added (`psi.use`).
+        name: a data set that the lab carries (`wine`, `pydoc`, `keel/letter`, …; `wine@1` draws its
+            parts anew); draw N of a synthetic family, `teacher-N` or with fixed rows
+            `teacher-N-fixed`; draw N of a distribution over families and hyperparameters,
+            `drawn-N`; a problem whose ideal rate is known, `noisy_quadratic`; a file or a folder of
+            parts, `mine.csv` or with its target `mine.csv:price`; `openml:NAME`; or a task that the
+            user has added (`psi.use`).
         hyper: every hyperparameter but the learning rate; None: the defaults.
         data: how files and OpenML data sets are read; None: the last column is the target.
 
@@ -63,8 +58,8 @@ def make_task(name: str, hyper: Hyper | None = None, data: DataConfig | None = N
         from psi.lab.tasks.problems import problem_task
 
         return problem_task(name, hyper)
-    if name in DATASET_NAMES:
-        return _carried(name, hyper)
+    if found := carried(name):
+        return _carried(*found, hyper)._replace(name=name)
     if name.startswith("openml:"):
         from psi.lab.tasks.openml import openml_task
 
@@ -115,14 +110,18 @@ def _of_file(path: Path, target: str | None, data: DataConfig, hyper: Hyper) -> 
     return task._replace(name=f"{task.name}:{target}")
 
 
-def _carried(name: str, hyper: Hyper) -> Task:
-    if name == "pydoc":
-        from psi.lab.tasks.text import pydoc_task
+def _carried(row: Carried, split: int, hyper: Hyper) -> Task:
+    if row.kind == "text":
+        from psi.lab.tasks.text import text_task
 
-        return pydoc_task(hyper)
-    from psi.lab.tasks.real import real_task
+        return text_task(row.name, hyper)
+    if row.package == "scikit-learn":
+        from psi.lab.tasks.real import real_task
 
-    return real_task(name, hyper)
+        return real_task(row.name, hyper, split)
+    from psi.lab.tasks.packaged import packaged_task
+
+    return packaged_task(row, split, hyper)
 
 
 def _synthetic(name: str, hyper: Hyper) -> Task:

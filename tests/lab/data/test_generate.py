@@ -398,7 +398,7 @@ def test_a_folder_without_records(tmp_path):
     [
         ({"tasks": ()}, "at least one"),
         ({"tasks": ("wine", "wine")}, "distinct"),
-        ({"tasks": ("mnist",)}, "unknown data set 'mnist'; closest of 25: "),
+        ({"tasks": ("cifar",)}, "unknown data set 'cifar'; closest of 145: "),
         ({"trajectories": -1}, "trajectories must be >= 0, got -1"),
         ({"trajectories": 0, "cells": 0}, "at least one"),
         ({"seeds": 0}, "seeds must be >= 1, got 0"),

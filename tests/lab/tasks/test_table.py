@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from psi.lab.hyper import Hyper
-from psi.lab.tasks.families import FAMILIES
-from psi.lab.tasks.names import DATASET_NAMES, FAMILY_NAMES
+from psi.lab.tasks.families import FAMILIES, SEALED_FAMILIES
+from psi.lab.tasks.names import DATASET_NAMES, FAMILY_NAMES, SEALED_FAMILY_NAMES
 from psi.lab.tasks.real import DATASETS
 from psi.lab.tasks.table import make_task
 
@@ -80,3 +80,4 @@ def test_hyperparameters_reach_the_task():
 def test_the_names_that_may_be_asked_for_are_those_that_exist():
     assert {name for name, _ in DATASETS} | {"pydoc"} == set(DATASET_NAMES)
     assert tuple(name for name, _ in FAMILIES) == FAMILY_NAMES
+    assert tuple(name for name, _ in SEALED_FAMILIES) == SEALED_FAMILY_NAMES

@@ -1,6 +1,10 @@
-"""The text task: what it holds is Python's documentation, cut as it says."""
+"""Text tasks: they hold the installed texts, cut as they say."""
 
+import platform
+import re
 from functools import partial
+from importlib.metadata import version
+from pathlib import Path
 from pydoc_data.topics import topics
 
 import jax
@@ -11,14 +15,26 @@ import pytest
 
 from psi.lab.engine.training import Progress, train_epoch
 from psi.lab.hyper import Hyper
-from psi.lab.tasks.text import ALPHABET, OTHER, VOCABULARY, WINDOW, encode, pydoc_task, windows
+from psi.lab.tasks.text import (
+    ALPHABET,
+    OTHER,
+    PACKAGES,
+    TEXTS,
+    VOCABULARY,
+    WINDOW,
+    encode,
+    text_of,
+    text_sha256,
+    text_task,
+    windows,
+)
 
 pytestmark = pytest.mark.slow  # many programs are compiled
 
 
 @pytest.fixture(scope="module")
 def task():
-    return pydoc_task(Hyper(epochs=3))
+    return text_task("pydoc", Hyper(epochs=3))
 
 
 @pytest.fixture(scope="module")
@@ -36,8 +52,46 @@ def test_characters_have_their_place_whatever_their_case():
     assert decoded(encode(ALPHABET)) == ALPHABET
 
 
-def test_little_of_the_text_is_outside_the_alphabet(text):
-    assert (encode(text) == OTHER).mean() < 0.02
+def test_pydoc_is_the_reference(text):
+    assert text_of("pydoc").lower() == text
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_little_of_a_text_is_outside_the_alphabet(name):
+    tokens = encode(text_of(name))
+    assert len(tokens) > 200_000
+    assert (tokens == OTHER).mean() < 0.03
+
+
+def test_a_paragraph_of_the_licences_counts_once():
+    paragraphs = re.split(r"\n\s*\n", text_of("licences"))
+    assert len({" ".join(text.lower().split()) for text in paragraphs}) == len(paragraphs)
+    assert sum("1. definitions." in text.lower() for text in paragraphs) == 1  # of Apache's licence
+
+
+def test_the_hashes_on_the_page_are_those_of_the_versions_that_it_names():
+    """Other versions have other texts, and nothing to compare."""
+    root = Path(__file__).parents[3]
+    page = (root / "data" / "sets.md").read_text()
+    said = dict(re.findall(r"^\| `(\w+)` \| `([0-9a-f]{64})` \|$", page, re.MULTILINE))
+    assert set(said) == set(TEXTS)
+    pins = (root / "scripts" / "constraints.txt").read_text().split()
+    if any(f"{package}=={version(package)}" not in pins for package in PACKAGES):
+        said.pop("licences")
+    if f"with Python {platform.python_version()}" not in " ".join(page.split()):
+        said = {name: said[name] for name in said if name == "licences"}
+    assert {name: text_sha256(name) for name in said} == said
+
+
+def test_a_text_that_is_not_installed_is_one_line(monkeypatch):
+    monkeypatch.setattr("psi.lab.tasks.text.PACKAGES", ("no-such-package",))
+    with pytest.raises(
+        ValueError, match=r"^licences: .*no-such-package.*pip install 'psi-lr\[lab\]'$"
+    ):
+        text_of("licences")
+    monkeypatch.setattr("sysconfig.get_path", lambda _: "no-such-folder")
+    with pytest.raises(ValueError, match=r"^stdlib: .*not installed"):
+        text_of("stdlib")
 
 
 def test_windows_are_spread_from_end_to_end_and_targets_are_the_next_tokens():
@@ -73,11 +127,11 @@ def test_facts_are_true(task):
     train, other = (np.asarray(part.y).ravel() for part in task.splits[:2])
     share = [((train == c).sum() + 1) / (train.size + VOCABULARY) for c in range(VOCABULARY)]
     np.testing.assert_allclose(facts.chance_loss, -np.log(np.take(share, other)).mean(), rtol=1e-6)
-    assert pydoc_task(Hyper(epochs=5)).functions == task.functions
+    assert text_task("pydoc", Hyper(epochs=5)).functions == task.functions
 
 
 def test_two_epochs_learn_more_than_the_frequencies_of_characters():
-    task = pydoc_task(Hyper(network="gru", width=8, batch=64, optimizer="adam"))
+    task = text_task("pydoc", Hyper(network="gru", width=8, batch=64, optimizer="adam"))
     functions = task.functions
     epochs = [functions.epoch(task.arrays, jax.random.key(1), jnp.asarray(i)) for i in range(2)]
     assert epochs[0].x.shape == epochs[0].y.shape == (16, 64, WINDOW)
@@ -104,4 +158,4 @@ def test_two_epochs_learn_more_than_the_frequencies_of_characters():
 @pytest.mark.parametrize("name", ["linear", "mlp", "residual", "cnn"])
 def test_a_network_that_reads_no_text_is_refused(name):
     with pytest.raises(ValueError, match=rf"{name} cannot take windows.*allowed: gru, transformer"):
-        pydoc_task(Hyper(network=name))
+        text_task("pydoc", Hyper(network=name))
