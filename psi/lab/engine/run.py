@@ -57,7 +57,7 @@ def one_epoch(
         def at(params: Params) -> Array:
             return functions.loss(arrays, params, batch)
 
-        seen = {"value": loss, "grad": grads, "value_fn": at}
+        seen = {"value": loss, "grad": grads, "value_fn": at, "rate": lr}
         updates, state = optimizer.update(grads, state, params, **seen)
         return jax.tree.map(lambda u: -lr * u, updates), state
 
