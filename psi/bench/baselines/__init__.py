@@ -5,12 +5,14 @@ contest tunes its rate and scores it beside the laws. Those whose tuning is a cl
 (methods that need none) have a default that stands.
 """
 
-from psi.bench.baselines import adapting, reacting, schedules
-from psi.bench.baselines.baseline import Baseline, entered
+from psi.bench.baselines import adapting, measured, reacting, schedules
+from psi.bench.baselines.baseline import Baseline, Measured, entered
 from psi.bench.baselines.schedules import SCHEDULES, plain_rates
 from psi.lab.registry import Table
 
-__all__ = ["BASELINES", "SCHEDULES", "Baseline", "entered", "plain_rates"]
+__all__ = ["BASELINES", "SCHEDULES", "Baseline", "Measured", "entered", "plain_rates"]
 
-BASELINES: Table[Baseline] = Table("baseline", (*schedules.ROWS, *reacting.ROWS, *adapting.ROWS))
+BASELINES: Table[Baseline] = Table(
+    "baseline", (*schedules.ROWS, *reacting.ROWS, *adapting.ROWS, *measured.ROWS)
+)
 """Every baseline by name. `BASELINES.add(Baseline(name, make))` appends one."""

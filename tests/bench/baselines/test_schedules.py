@@ -8,7 +8,7 @@ import torch
 import transformers
 from torch.optim import lr_scheduler
 
-from psi.bench.baselines import BASELINES, SCHEDULES, Baseline, plain_rates
+from psi.bench.baselines import BASELINES, SCHEDULES, Baseline, plain_rates, schedules
 from psi.lab.engine.policy import trajectory
 from psi.law.features import Observation
 
@@ -104,6 +104,10 @@ SHORT = {  # by hand; a budget of one epoch is spent at the peak
     "one_cycle": ([1, 0.5], [1, 0.75, 0.25]),
     "warm_restarts": ([1, 1], [1, 1, 0.5]),
 }
+
+
+def test_every_schedule_has_its_rates_by_hand():
+    assert {*SHORT, *SCHEDULES} == {row.name for row in schedules.ROWS}
 
 
 @pytest.mark.parametrize("name", SHORT)
