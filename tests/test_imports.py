@@ -26,7 +26,7 @@ ALLOWED: dict[str, set[str]] = {
     **{room: GROUND | {*LAB, "psi.ideal", *FIT[:k]} for k, room in enumerate(FIT)},
     "psi.verify": GROUND | {*LAB, "psi.ideal", *FIT},
     "psi.bench.speed": GROUND | {*LAB, "psi.ideal", *FIT, "psi.verify", "psi.schedulers"},
-    "psi.bench.baselines": GROUND | {*LAB, "psi.ideal", *FIT, "psi.verify"},
+    "psi.bench.baselines": GROUND | {*LAB, "psi.ideal", *FIT, "psi.verify", *USE},
     "psi.bench": GROUND | {*BENCH[:1], *LAB, "psi.ideal", *FIT, "psi.verify", *USE},
     "psi.bench.fitting": GROUND | {*LAB, "psi.ideal", *FIT, "psi.verify", *BENCH},
     "psi.report": GROUND,

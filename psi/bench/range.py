@@ -11,12 +11,10 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Key
 
-from psi.advice.range_optax import range_steps
-from psi.advice.range_test import Suggestion, suggest_lr
+from psi.bench.baselines.measured import tested
 from psi.ideal.returns import capped, score
 from psi.lab.engine import seeds
 from psi.lab.engine.interior import interior
@@ -49,7 +47,6 @@ SPECS: tuple[Spec, ...] = (
     Spec("moons-1", Hyper(batch=8, activation="tanh")),
 )
 RATES = 9  # of the grid before it is extended
-STEPS = 100  # minibatches of a range test
 
 
 class Worth(NamedTuple):
@@ -103,15 +100,6 @@ def worth(task: Task, key: Key[Array, ""]) -> Worth:
         task.facts.optimizer, task.name, found.lr, tuned, None if none else float(losses[-1]),
         float(losses[0]), None if none else float(y[-1] - y[0]), found.reason,
     )  # fmt: skip
-
-
-def tested(task: Task, key: Key[Array, ""]) -> Suggestion:
-    """The range test of a task, as a user of optax runs it: with its defaults."""
-    passes = jnp.arange(-(-STEPS // task.facts.steps))
-    epochs = jax.vmap(lambda i: task.functions.epoch(task.arrays, key, i))(passes)
-    batches = jax.tree.map(lambda a: a.reshape(-1, *a.shape[2:]), epochs)
-    begin = range_steps(task.loss, task.init, batches, task.functions.optimizer)
-    return suggest_lr(begin, steps=STEPS)
 
 
 def summary(found: Sequence[Worth]) -> dict[str, dict[str, float]]:

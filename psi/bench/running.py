@@ -125,7 +125,10 @@ class Lane(NamedTuple):
 class Choice(NamedTuple):
     """A contestant's rate; NaN where it has none."""
 
-    rate: float
+    rate: Any
+    """One for all runs, or, where it is measured, of each seed."""
+    gradients: int = 0
+    """Of a minibatch, that measuring took in each run."""
     tuning_runs: int = 0
     tuning_score: float = math.nan
     """The score y on the tuning seeds."""
@@ -215,12 +218,20 @@ def _run(job: Job, left: Sequence[Contestant], task: Task) -> list[Scored]:
     tuning = [each for each in left if each.tuned]
     numbers = [rows.index(each.policy) for each in tuning]
     found = iter(tuned(task, policy, numbers, bounds(optimizer), key)) if tuning else iter(())
-    chosen = [next(found) if each.tuned else _default(each.policy, optimizer) for each in left]
-    rates = np.array([choice.rate for choice in chosen], np.float32)
-    lanes = Lane(np.array([rows.index(each.policy) for each in left]), rates)
-    shape = Layout(1, len(SCORING)) if len(left) == 1 else None
+    chosen = [next(found) if each.tuned else _default(each.policy, task, key) for each in left]
+    # A measured rate differs from seed to seed: a lane for each, of which its own seed counts.
+    rates = [np.atleast_1d(choice.rate) for choice in chosen]
+    number = np.repeat([rows.index(each.policy) for each in left], [len(own) for own in rates])
+    lanes = Lane(number, np.concatenate(rates).astype(np.float32))
+    shape = Layout(1, len(SCORING)) if len(number) == 1 else None
     runs = population(task, policy, lanes, SCORING, key, shape)
-    return [Scored(each, chosen[k], Epochs(*(a[k] for a in runs))) for k, each in enumerate(left)]
+    ends = np.cumsum([len(own) for own in rates])
+    seed = np.arange(len(SCORING))
+    lane = [end - len(own) + seed % len(own) for end, own in zip(ends, rates, strict=True)]
+    return [
+        Scored(each, chosen[k], Epochs(*(a[lane[k], seed] for a in runs)))
+        for k, each in enumerate(left)
+    ]
 
 
 def tuned(
@@ -242,7 +253,7 @@ def tuned(
 
     grid, found = interior(scores, np.geomspace(*ends, RATES), STEP, EXTENSIONS)
     runs = len(grid) * len(TUNING)
-    return [Choice(float(grid[own.argmin()]), runs, float(own.min())) for own in found]
+    return [Choice(float(grid[own.argmin()]), 0, runs, float(own.min())) for own in found]
 
 
 @cache  # what it returns is part of a compiled program's key
@@ -268,12 +279,17 @@ def together(rows: tuple[Baseline | Law, ...], budget: int) -> Callable[[Lane], 
     return policy
 
 
-def _default(row: Baseline | Law, optimizer: str) -> Choice:
-    return Choice(row.default_rate(optimizer) if isinstance(row, Baseline) else math.nan)
+def _default(row: Baseline | Law, task: Task, key: Key[Array, ""]) -> Choice:
+    if not isinstance(row, Baseline):
+        return Choice(math.nan)
+    if row.measure is None:
+        return Choice(row.default_rate(task.facts.optimizer))
+    return Choice(*row.measure(task, SCORING, key))
 
 
 def _frame(job: Job, scored: Scored, task: Task) -> pd.DataFrame:
     runs, facts = scored.runs, task.facts
+    rate = np.broadcast_to(scored.choice.rate, runs.lr.shape[::-1]).T.reshape(-1)
     count, epochs = runs.lr.shape
     return pd.DataFrame(
         {
@@ -284,7 +300,7 @@ def _frame(job: Job, scored: Scored, task: Task) -> pd.DataFrame:
             "domain": facts.domain,
             "floor": facts.floor,
             "chance_loss": facts.chance_loss,
-            **scored.choice._asdict(),
+            **scored.choice._replace(rate=rate)._asdict(),
             "seed": np.repeat(SCORING, epochs),
             "epoch": np.tile(np.arange(epochs), count),
             "lr": runs.lr.reshape(-1),

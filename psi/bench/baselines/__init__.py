@@ -5,14 +5,21 @@ contest tunes its rate and scores it beside the laws. Those whose tuning is a cl
 (methods that need none) have a default that stands.
 """
 
-from psi.bench.baselines import coordinates, line_search, schedules, tuning_free
-from psi.bench.baselines.baseline import Baseline, entered
+from psi.bench.baselines import (
+    adapting,
+    coordinates,
+    line_search,
+    measured,
+    reacting,
+    schedules,
+    tuning_free,
+)
+from psi.bench.baselines.baseline import Baseline, Measured, entered
 from psi.bench.baselines.schedules import SCHEDULES, plain_rates
 from psi.lab.registry import Table
 
-__all__ = ["BASELINES", "SCHEDULES", "Baseline", "entered", "plain_rates"]
+__all__ = ["BASELINES", "SCHEDULES", "Baseline", "Measured", "entered", "plain_rates"]
 
-BASELINES: Table[Baseline] = Table(
-    "baseline", (*schedules.ROWS, *coordinates.ROWS, *tuning_free.ROWS, *line_search.ROWS)
-)
+_FILES = (schedules, reacting, adapting, measured, coordinates, tuning_free, line_search)
+BASELINES: Table[Baseline] = Table("baseline", tuple(row for file in _FILES for row in file.ROWS))
 """Every baseline by name. `BASELINES.add(Baseline(name, make))` appends one."""

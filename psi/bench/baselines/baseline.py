@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import jax
+import numpy as np
 import optax
 from jaxtyping import Array, Float, Int, Key
 
@@ -15,6 +16,13 @@ from psi.lab.tasks.task import Arrays, Batch, Task
 
 DEFAULT_RATES: Mapping[str, float] = MappingProxyType({"sgd": 0.01, "momentum": 0.01, "adam": 1e-3})
 """What one gets without asking: Keras's SGD, its and torch's Adam (torch's SGD has 1e-3)."""
+
+
+class Measured(NamedTuple):
+    """Rates that were measured on runs before they train, and what that costs."""
+
+    rate: Float[np.ndarray, " seed"]  # NaN where a measurement found none
+    gradients: int  # of a minibatch, for each run; as many as that many steps of training
 
 
 class Baseline(NamedTuple):
@@ -35,6 +43,8 @@ class Baseline(NamedTuple):
         default: The rate without tuning, as its authors or its library set it; None: that of the
             task's optimizer, DEFAULT_RATES.
         tuned: Whether its rate is meant to be tuned.
+        measure: `measure(task, seeds, key)` → the rate of each run, for rows whose rate is measured
+            before training. The runs are those that `population` trains from these seeds and key.
         sees: What it uses of a run: epoch, loss, validation, gradients, curvature.
         formula: What it computes, in a line.
         source: Where it is from: authors, year, arXiv number or library.
@@ -63,6 +73,7 @@ class Baseline(NamedTuple):
     full_batch: bool = False
     default: float | None = None
     tuned: bool = True
+    measure: Callable[[Task, np.ndarray, Key[Array, ""]], Measured] | None = None
     sees: tuple[str, ...] = ("epoch",)
     formula: str = ""
     source: str = ""

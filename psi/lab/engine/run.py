@@ -54,10 +54,10 @@ def one_epoch(
     def update(
         grads: Params, state: Any, params: Params, loss: Array, batch: Batch
     ) -> tuple[Params, Any]:
-        def at(params: Params) -> Array:
+        def at(params: Params, **_: Any) -> Array:  # a line search hands on what it was given
             return functions.loss(arrays, params, batch)
 
-        seen = {"value": loss, "grad": grads, "value_fn": at}
+        seen = {"value": loss, "grad": grads, "value_fn": at, "rate": lr}
         updates, state = optimizer.update(grads, state, params, **seen)
         return jax.tree.map(lambda u: -lr * u, updates), state
 

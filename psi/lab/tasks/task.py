@@ -68,7 +68,8 @@ class Functions(NamedTuple):
     """(arrays, key of the batch order, i) → the minibatches of epoch i, shape (steps, batch, …)"""
     optimizer: optax.GradientTransformation
     """What the learning rate multiplies. One that takes extra arguments is given the minibatch's
-    loss as `value`, its gradient as `grad` and its loss as a function, `value_fn`."""
+    loss as `value`, its gradient as `grad`, its loss as a function, `value_fn`, and the learning
+    rate as `rate`."""
     before: Callable[[Splits, Key[Array, ""], Int[Array, ""]], Splits] | None = None
     """For targets that move: (splits, key of the batch order, i) → the splits to evaluate on before
     epoch i. None: always the same splits."""

@@ -1,5 +1,7 @@
 """What every baseline holds to, over the whole table."""
 
+from typing import Any, NamedTuple
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -8,7 +10,7 @@ import pytest
 
 from psi.bench.baselines import BASELINES, Baseline, entered
 from psi.bench.baselines.baseline import DEFAULT_RATES
-from psi.lab.engine.policy import trajectory
+from psi.lab.engine.policy import Policy, trajectory
 from psi.lab.engine.population import population
 from psi.lab.hyper import Hyper
 from psi.lab.tasks.table import make_task
@@ -17,6 +19,12 @@ KEY = jax.random.key(0)
 T = 4
 HOUSE = BASELINES.names  # before other tests add rows of their own
 SEES = {"epoch", "loss", "validation", "gradients", "curvature"}
+# Rows that train the task as it is share one compiled program; the others have one each.
+SHARED = [
+    row.name
+    for row in map(BASELINES.__getitem__, HOUSE)
+    if row.optimizer is None and row.evaluated is None and not row.full_batch
+]
 POLICIES = {name: (lambda rate, name=name: BASELINES[name].make(rate, T)) for name in HOUSE}
 
 
@@ -25,8 +33,29 @@ def wine():
     return make_task("wine", Hyper(epochs=T, width=4))
 
 
+class Lane(NamedTuple):
+    """Which of the shared rows a lane trains by, and its rate."""
+
+    row: Any
+    rate: Any
+
+
+def shared(lane):
+    policies = [BASELINES[name].make(lane.rate, T) for name in SHARED]
+
+    def step(states, seen):
+        taken = [each.step(state, seen) for each, state in zip(policies, states, strict=True)]
+        rates = jnp.stack([jnp.asarray(rate, float) for _, rate in taken])
+        return tuple(state for state, _ in taken), rates[lane.row]
+
+    return Policy(lambda seen: tuple(each.init(seen) for each in policies), step)
+
+
 def trained(task, name, rates):
     lanes = np.asarray(rates, np.float32)
+    if name in SHARED:
+        lanes = Lane(np.full(len(lanes), SHARED.index(name)), lanes)
+        return population(task, shared, lanes, np.arange(2), KEY)
     return population(entered(task, BASELINES[name]), POLICIES[name], lanes, np.arange(2), KEY)
 
 
