@@ -38,7 +38,7 @@ def planned(name: str, peak: Float[Array, ""], budget: int) -> Policy:
 
 def constant(rate: Float[Array, ""], budget: int) -> Policy:
     """α_i = rate."""
-    return _planned("constant", rate, budget)
+    return planned("constant", rate, budget)
 
 
 _BY_STEP: dict[str, Callable[[Any, int], optax.Schedule]] = {
