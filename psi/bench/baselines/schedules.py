@@ -31,13 +31,9 @@ def plain_rates(name: str, budget: int, assumed: float = 1.0) -> Float[np.ndarra
     return dict(PLAIN)[name](t)
 
 
-def _planned(name: str, peak: Float[Array, ""], budget: int) -> Policy:
+def planned(name: str, peak: Float[Array, ""], budget: int) -> Policy:
+    """The policy α_i = peak · shape(i/T) of a plain schedule over T = `budget` epochs."""
     return trajectory(peak * jnp.asarray(plain_rates(name, budget), dtype=float))
-
-
-def constant(rate: Float[Array, ""], budget: int) -> Policy:
-    """α_i = rate."""
-    return _planned("constant", rate, budget)
 
 
 _BY_STEP: dict[str, Callable[[Any, int], optax.Schedule]] = {
@@ -58,7 +54,7 @@ SOURCES = {
 }
 _PLAIN_ROWS = tuple(
     Baseline(
-        name, partial(_planned, name), _BY_STEP[name], formula=FORMULAS[name], source=SOURCES[name]
+        name, partial(planned, name), _BY_STEP[name], formula=FORMULAS[name], source=SOURCES[name]
     )
     for name in SCHEDULES
 )
