@@ -15,6 +15,7 @@ from psi.lab.tasks.table import make_task
 CURVATURE = np.array([1.0, 3.0, 0.2])
 START = np.array([1.0, -2.0, 0.5])
 STEPS = 8
+KEY = jax.random.key(0)
 
 
 def loss(theta):
@@ -126,6 +127,17 @@ def test_polyak_is_that_of_optax():
         np.testing.assert_allclose(taken, theta, rtol=1e-5)
 
 
+@pytest.mark.parametrize("make", [optax.lbfgs, optax.scale_by_backtracking_linesearch])
+def test_line_searches_of_optax_train_beside_the_rate(make):
+    """They raise TypeError at an argument that `value_fn` does not take."""
+    settings = {} if make is optax.lbfgs else {"max_backtracking_steps": 4}
+    search = optax.chain(make(**settings), optax.scale(-1.0))
+    task = make_task("noisy_quadratic", Hyper(epochs=1))
+    task = task._replace(functions=task.functions._replace(optimizer=search))
+    runs = population(task, trajectory, np.ones((1, 1), np.float32), np.arange(1), KEY)
+    assert np.isfinite(runs.val_loss).all()
+
+
 def test_the_engine_tells_an_optimizer_its_rate():
     """Where u is the gradient over the rate, every rate trains alike."""
 
@@ -137,5 +149,5 @@ def test_the_engine_tells_an_optimizer_its_rate():
     own = optax.GradientTransformationExtraArgs(optax.init_empty_state, update)
     task = task._replace(functions=task.functions._replace(optimizer=own))
     rates = np.array([[0.5, 0.25], [1.0, 2.0]], np.float32)
-    runs = population(task, trajectory, rates, np.arange(2), jax.random.key(0))
+    runs = population(task, trajectory, rates, np.arange(2), KEY)
     np.testing.assert_allclose(runs.val_loss[0], runs.val_loss[1], rtol=1e-5)
