@@ -15,7 +15,7 @@ import optax
 from jaxtyping import Array, Float
 
 from psi.bench.baselines.baseline import Baseline
-from psi.bench.baselines.schedules import constant
+from psi.bench.baselines.schedules import planned
 from psi.lab.networks.network import Params
 
 Transformation = optax.GradientTransformationExtraArgs
@@ -126,7 +126,7 @@ def _row(
     sees = ("loss", "gradients") if name.startswith(("l4", "polyak")) else ("gradients",)
     return Baseline(
         name,
-        constant,
+        partial(planned, "constant"),
         optimizer=make,
         default=default,
         tuned=not name.startswith("l4"),

@@ -36,11 +36,6 @@ def planned(name: str, peak: Float[Array, ""], budget: int) -> Policy:
     return trajectory(peak * jnp.asarray(plain_rates(name, budget), dtype=float))
 
 
-def constant(rate: Float[Array, ""], budget: int) -> Policy:
-    """α_i = rate."""
-    return planned("constant", rate, budget)
-
-
 _BY_STEP: dict[str, Callable[[Any, int], optax.Schedule]] = {
     "constant": lambda peak, _: optax.constant_schedule(peak),
     "linear": lambda peak, steps: optax.linear_schedule(peak, 0.0, steps),

@@ -54,7 +54,8 @@ def one_epoch(
     def update(
         grads: Params, state: Any, params: Params, loss: Array, batch: Batch
     ) -> tuple[Params, Any]:
-        def at(params: Params, **_: Any) -> Array:  # a line search hands on what it was given
+        def at(params: Params, rate: Array | None = None) -> Array:
+            del rate  # optax's line searches refuse what their function does not take
             return functions.loss(arrays, params, batch)
 
         seen = {"value": loss, "grad": grads, "value_fn": at, "rate": lr}

@@ -1,5 +1,7 @@
 """Optimizers that choose their step size, beside their formulas in numpy and optax's own."""
 
+from typing import Any, cast
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -15,6 +17,7 @@ from psi.lab.tasks.table import make_task
 CURVATURE = np.array([1.0, 3.0, 0.2])
 START = np.array([1.0, -2.0, 0.5])
 STEPS = 8
+KEY = jax.random.key(0)
 
 
 def loss(theta):
@@ -98,7 +101,9 @@ FORMULAS = {
 @pytest.mark.parametrize("rate", [0.05, 0.3])
 @pytest.mark.parametrize("name", FORMULAS)
 def test_it_takes_the_steps_of_its_formula(name, rate):
-    taken, expected = steps_of(BASELINES[name].optimizer(), rate), in_numpy(FORMULAS[name], rate)
+    made = BASELINES[name].optimizer
+    assert made is not None
+    taken, expected = steps_of(made(), rate), in_numpy(FORMULAS[name], rate)
     np.testing.assert_allclose(taken, expected, rtol=2e-4, atol=3e-5)
 
 
@@ -116,7 +121,8 @@ def test_every_row_has_its_formula():
 
 
 def test_polyak_is_that_of_optax():
-    rate, theta = 0.3, jnp.asarray(START, float)
+    rate = 0.3
+    theta: Any = jnp.asarray(START, float)
     solver = optax.polyak_sgd(max_learning_rate=rate)
     state = solver.init(theta)
     for taken in steps_of(adapting.bounded_polyak(), rate):
@@ -124,6 +130,17 @@ def test_polyak_is_that_of_optax():
         u, state = solver.update(grad, state, theta, value=jnp.asarray(loss(np.asarray(theta))))
         theta = optax.apply_updates(theta, u)
         np.testing.assert_allclose(taken, theta, rtol=1e-5)
+
+
+@pytest.mark.parametrize("make", [optax.lbfgs, optax.scale_by_backtracking_linesearch])
+def test_line_searches_of_optax_train_beside_the_rate(make):
+    """They raise TypeError at an argument that `value_fn` does not take."""
+    settings = {} if make is optax.lbfgs else {"max_backtracking_steps": 4}
+    search = optax.chain(make(**settings), optax.scale(-1.0))
+    task = make_task("noisy_quadratic", Hyper(epochs=1))
+    task = task._replace(functions=task.functions._replace(optimizer=search))
+    runs = population(task, trajectory, np.ones((1, 1), np.float32), np.arange(1), KEY)
+    assert np.isfinite(runs.val_loss).all()
 
 
 def test_the_engine_tells_an_optimizer_its_rate():
@@ -134,8 +151,8 @@ def test_the_engine_tells_an_optimizer_its_rate():
         return optax.tree.scale(0.1 / rate, grads), state
 
     task = make_task("noisy_quadratic", Hyper(epochs=2))
-    own = optax.GradientTransformationExtraArgs(optax.init_empty_state, update)
+    own = optax.GradientTransformationExtraArgs(optax.init_empty_state, cast(Any, update))
     task = task._replace(functions=task.functions._replace(optimizer=own))
     rates = np.array([[0.5, 0.25], [1.0, 2.0]], np.float32)
-    runs = population(task, trajectory, rates, np.arange(2), jax.random.key(0))
+    runs = population(task, trajectory, rates, np.arange(2), KEY)
     np.testing.assert_allclose(runs.val_loss[0], runs.val_loss[1], rtol=1e-5)

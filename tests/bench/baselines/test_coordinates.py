@@ -108,7 +108,8 @@ def test_every_row_has_a_reference():
 @pytest.mark.parametrize("name", BY_HAND)
 def test_a_row_follows_its_formula(name):
     row = BASELINES[name]
-    rates = [row.default, 0.3 * row.default]
+    rate = row.default_rate("sgd")
+    rates = [rate, 0.3 * rate]
     for path, rate in zip(trained(row, rates)[0], rates, strict=True):
         agree(path, by_hand(BY_HAND[name](), rate, row))
 
@@ -116,7 +117,8 @@ def test_a_row_follows_its_formula(name):
 @pytest.mark.parametrize("name", BY_TORCH)
 def test_a_row_does_what_torch_does(name):
     row, (make, tolerance) = BASELINES[name], BY_TORCH[name]
-    rates = [row.default, 3 * row.default]
+    rate = row.default_rate("sgd")
+    rates = [rate, 3 * rate]
     for path, rate in zip(trained(row, rates)[0], rates, strict=True):
         agree(path, by_torch(make, rate), tolerance)
 
