@@ -23,8 +23,8 @@ import jax
 import pandas as pd
 
 import psi
-from psi.bench.baselines import BASELINES, SCHEDULES
-from psi.bench.contest import SCORING_SEEDS, contest, untuned_rates
+from psi.bench.baselines import SCHEDULES
+from psi.bench.contest import SCORING_SEEDS, contest, tunable, untuned_rates
 from psi.bench.measures import Result, regret
 from psi.demo_config import DemoConfig
 from psi.fit.config import FitConfig
@@ -66,7 +66,7 @@ def demo(config: DemoConfig, out: Path, baselines: Sequence[str] = ()) -> dict[s
     Raises ValueError where one is unknown, or `out` cannot be written or holds no demo.
     """
     for name in baselines:
-        BASELINES[name]
+        tunable(name)
     asked = asdict(config) | ({"baselines": list(baselines)} if baselines else {})
     work = work_folder(out, store.digest(asked)[:12], "demo")
     times = _Seconds()

@@ -91,6 +91,15 @@ demo --cells 0
 demo --candidates 0
 demo --held-out cifar
 demo --baselines nope
+demo --baselines prodigy
+bench suite
+bench suite nope --out OUT
+bench table nope
+bench engine extra
+bench suite sealed --out OUT
+bench suite smoke --out OUT --methods liner
+bench suite smoke --out OUT --laws nope.json
+bench suite smoke --out OUT --optimizers lion
 demo --out FILE
 demo --out FILE/OUT
 demo --out -

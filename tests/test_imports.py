@@ -12,7 +12,7 @@ PACKAGE = ROOT / "psi"
 # own folder and in no sub-folder counts as the room: psi.lab is hyper.py, optimizers.py, ….
 LAB = ("psi.lab", "psi.lab.networks", "psi.lab.tasks", "psi.lab.engine", "psi.lab.data")
 FIT = ("psi.fit.formula", "psi.fit.symbolic", "psi.fit.search", "psi.fit")
-BENCH = ("psi.bench.baselines", "psi.bench")
+BENCH = ("psi.bench.baselines", "psi.bench.suites", "psi.bench")
 USE = ("psi.schedulers", "psi.advice")
 GROUND = {"psi.progress", "psi.law"}
 ALLOWED: dict[str, set[str]] = {
@@ -27,7 +27,8 @@ ALLOWED: dict[str, set[str]] = {
     "psi.verify": GROUND | {*LAB, "psi.ideal", *FIT},
     "psi.bench.speed": GROUND | {*LAB, "psi.ideal", *FIT, "psi.verify", "psi.schedulers"},
     "psi.bench.baselines": GROUND | {*LAB, "psi.ideal", *FIT, "psi.verify", *USE},
-    "psi.bench": GROUND | {*BENCH[:1], *LAB, "psi.ideal", *FIT, "psi.verify", *USE},
+    "psi.bench.suites": GROUND | {*LAB},
+    "psi.bench": GROUND | {*BENCH[:2], *LAB, "psi.ideal", *FIT, "psi.verify", *USE},
     "psi.bench.fitting": GROUND | {*LAB, "psi.ideal", *FIT, "psi.verify", *BENCH},
     "psi.report": GROUND,
     "psi.demo_config": GROUND | {*LAB},

@@ -73,7 +73,7 @@ def contest(
     >>> [row.name for row in rows], len(rows[0].final_val_losses)
     (['linear, tuned'], 10)
     """
-    entered = [BASELINES[name] for name in baselines]
+    entered = [tunable(name) for name in baselines]
     by_step = tuple(each for each in entered if each.by_step)
     # Trained together: the schedules by step; each policy is a program of its own.
     groups = [by_step] * bool(by_step) + [(each,) for each in entered if not each.by_step]
@@ -94,6 +94,19 @@ def contest(
         results.append(_measured(Entry(name), curves, 0, task, criterion))
     report(steps, steps, "")
     return [*results, *found]
+
+
+def tunable(name: str) -> Baseline:
+    """The row of a baseline whose rate a contest may tune.
+
+    Raises ValueError for an unknown name, and for a rule that needs no tuning or measures its rate.
+    """
+    row = BASELINES[name]
+    if row.measure is not None or not row.tuned:
+        raise ValueError(
+            f"{name} sets its own rate, a contest tunes rates: psi bench suite runs it"
+        )
+    return row
 
 
 def tune(

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Array, Float, Key
 
-from psi.bench.contestants import BUDGETS, budget_name, cohort_losses, cohorts
+from psi.bench.cohorts import BUDGETS, budget_name, cohort_losses, cohorts
 from psi.bench.references import Reference
 from psi.ideal.resampling import jackknife_error, left_out_means
 from psi.ideal.returns import RESOLUTION, score
@@ -96,7 +96,7 @@ def judge(
         their single rates; both assuming T, T/2 and 2 T; the linear one over T/2 … 2 T.
 
     >>> import jax
-    >>> from psi.bench.contestants import policies
+    >>> from psi.bench.cohorts import policies
     >>> from psi.bench.judging import judge
     >>> from psi.bench.references import Reference
     >>> from psi.lab.hyper import Hyper

@@ -1,17 +1,14 @@
 """Train contestants on the tasks of a suite, and keep every run: a part a contestant and task.
 
-A contestant is a baseline at its default rate (`linear`), a plain schedule tuned on the task
-(`linear, tuned`: the rate of a grid of ratio <= 1.8, extended until the best is inside, on 20
-tuning seeds), or a law. All are scored on the seeds of SCORING, which nothing is tuned on, and
-share initialisation and batch order there. Baselines that bring their own optimizer are run once,
-as of the optimizer `own`.
+A tuned schedule has the best rate of a grid of ratio <= 1.8, extended until the best is inside, on
+20 tuning seeds. All are scored on the seeds of SCORING, which nothing is tuned on, and share
+initialisation and batch order there.
 
 The same call goes on where another was stopped; contestants may be added later.
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,7 +19,8 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Array, Float, Key
 
-from psi.bench.baselines import BASELINES, SCHEDULES, Baseline, entered
+from psi.bench.baselines import Baseline, entered
+from psi.bench.contestants import OWN, Contestant, Contestants, Job, jobs
 from psi.bench.suites import Suite
 from psi.bench.suites.ledger import check_entry, commit, enter
 from psi.ideal.returns import capped, score
@@ -42,77 +40,7 @@ from psi.progress import Report, silent
 TUNING = seeds.TUNING.array(20)
 SCORING = seeds.SCORING.array(10)
 RATES, STEP, EXTENSIONS = 17, 3, 8
-OWN = "own"
-TUNED = ", tuned"
 SEED = 20261125
-
-
-@dataclass(frozen=True)
-class Contestants:
-    """Who is run: names of baselines (with `, tuned` of tuned ones), and laws by name."""
-
-    optimizers: tuple[str, ...] = ("sgd", "momentum", "adam")
-    methods: tuple[str, ...] = (*BASELINES.names, *(name + TUNED for name in SCHEDULES))
-    laws: tuple[tuple[str, Law], ...] = ()
-
-    def __post_init__(self) -> None:
-        for name in self.methods:
-            row = BASELINES[name.removesuffix(TUNED)]
-            if name.endswith(TUNED) and not (row.tuned and row.optimizer is None):
-                raise ValueError(f"{row.name} is not tuned: it brings its own optimizer or rate")
-        for optimizer in self.optimizers:
-            bounds(optimizer)
-
-    @classmethod
-    def of(
-        cls,
-        methods: Sequence[str],
-        laws: Sequence[tuple[str, Law]],
-        optimizers: tuple[str, ...],
-    ) -> "Contestants":
-        """Those methods, or all, and with them always the tuned schedules."""
-        tuned = [name + TUNED for name in SCHEDULES]
-        chosen = tuple(dict.fromkeys([*(methods or BASELINES.names), *tuned]))
-        return cls(optimizers, chosen, tuple(laws))
-
-    def under(self, optimizer: str) -> "tuple[Contestant, ...]":
-        """Those that a task's own optimizer trains: rows of the table, then its laws."""
-        laws = [Contestant(name, law) for name, law in self.laws if law.optimizer == optimizer]
-        return (*(each for each in self._rows() if not each.own), *laws)
-
-    def bringing(self) -> "tuple[Contestant, ...]":
-        """Those that bring their own."""
-        return tuple(each for each in self._rows() if each.own)
-
-    def _rows(self) -> "list[Contestant]":
-        plain = [(name, name.removesuffix(TUNED)) for name in self.methods]
-        return [Contestant(name, BASELINES[row], name != row) for name, row in plain]
-
-
-class Contestant(NamedTuple):
-    """A row of the table, at its default rate or tuned, or a law."""
-
-    name: str
-    policy: Baseline | Law
-    tuned: bool = False
-
-    @property
-    def own(self) -> bool:
-        """Whether it brings its own optimizer."""
-        return isinstance(self.policy, Baseline) and self.policy.optimizer is not None
-
-
-class Job(NamedTuple):
-    """Contestants that train beside each other on one task."""
-
-    optimizer: str
-    task: int
-    contestants: tuple[Contestant, ...]
-
-    def part(self, contestant: Contestant) -> str:
-        """The name of a contestant's part in the store."""
-        plain = "".join(c if c.isalnum() else "_" for c in contestant.name)
-        return f"part-{self.optimizer}-{self.task:03d}-{plain}"
 
 
 class Lane(NamedTuple):
@@ -141,15 +69,6 @@ class Scored(NamedTuple):
     choice: Choice
     runs: Epochs
     """shape=(seed, epoch) each"""
-
-
-def jobs(suite: Suite, who: Contestants) -> Iterator[Job]:
-    """All that there is to run, task by task."""
-    for task in range(len(suite.specs)):
-        for optimizer in who.optimizers:
-            yield Job(optimizer, task, who.under(optimizer))
-        for each in who.bringing():
-            yield Job(OWN, task, (each,))
 
 
 def run_suite(

@@ -10,7 +10,7 @@ import pandas as pd
 from jaxtyping import Array, Key
 
 from psi.bench.baselines import SCHEDULES
-from psi.bench.contestants import policies
+from psi.bench.cohorts import policies
 from psi.bench.judging import OTHER_RESOLUTIONS, Judged, gain, judge
 from psi.bench.references import KEYS, headroom, reference
 from psi.bench.suites.held_out import HELD_OUT

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from psi.bench.baselines import SCHEDULES
-from psi.bench.running import OWN, TUNED
+from psi.bench.contestants import OWN, TUNED
 from psi.bench.scores import Scores, domain_means
 from psi.bench.statistics import (
     FEWEST,

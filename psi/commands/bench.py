@@ -116,7 +116,8 @@ class BenchCommand:
         return getattr(module, f"bench_{self.what}")(self.quick, update)
 
     def _suite(self, update: Report) -> Path:
-        from psi.bench.running import Contestants, ran, run_suite
+        from psi.bench.contestants import Contestants
+        from psi.bench.running import ran, run_suite
         from psi.bench.suites import suite
         from psi.law.load import load, shipped
 

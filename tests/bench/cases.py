@@ -6,7 +6,7 @@ import jax
 import numpy as np
 
 from psi.bench.baselines import SCHEDULES
-from psi.bench.contestants import BUDGETS, budget_name
+from psi.bench.cohorts import BUDGETS, budget_name
 from psi.bench.judging import Judged, Method
 from psi.lab.hyper import Hyper
 from psi.lab.tasks.table import make_task

@@ -1,84 +1,40 @@
-"""Contestants as lanes of one program, against trainings that the engine makes one by one."""
+"""Who is run: names, tuned ones, laws under their own optimizer."""
 
-from dataclasses import replace
-
-import numpy as np
 import pytest
 
-from psi.bench.baselines import plain_rates
-from psi.bench.contestants import (
-    ASSUMED,
-    BUDGETS,
-    SCORING,
-    Cohort,
-    Contestant,
-    budget_name,
-    cohort_losses,
-    cohorts,
-    policies,
-)
-from psi.ideal.oracle import trajectory_losses
-from psi.lab.engine import branch
-from psi.lab.engine.probe import GRADIENTS
-from tests.bench.cases import KEY, PEAKS, law, small_task
+import psi
+from psi.bench.baselines import BASELINES
+from psi.bench.contestants import OWN, TUNED, Contestants, jobs
+from psi.bench.suites.suite import Suite
+from psi.lab.hyper import Hyper
+from psi.lab.tasks.names import Spec
+
+SMALL = Suite("small", (Spec("wine", Hyper(epochs=3, width=4)),), "0" * 64)
+LAW = psi.load("adam")
+BRINGING = next(row.name for row in BASELINES if row.optimizer is not None)
 
 
-@pytest.fixture(scope="module")
-def small():
-    return small_task()
+def test_mistakes_are_told_before_anything_runs():
+    with pytest.raises(ValueError, match="unknown baseline 'liner'"):
+        Contestants(methods=("liner",))
+    with pytest.raises(ValueError, match="is not tuned"):
+        Contestants(methods=(BRINGING + TUNED,))
+    with pytest.raises(ValueError, match="unknown optimizer 'adma'"):
+        Contestants(optimizers=("adma",))
 
 
-def planned(task, rates):
-    """Final losses under given rates, as the oracle's search trains them."""
-    return trajectory_losses(task, rates, SCORING, KEY).T
+def test_laws_run_under_their_own_optimizer_alone():
+    who = Contestants(("sgd", "adam"), ("linear",), (("law", LAW),))
+    found = {job.optimizer: [each.name for each in job.contestants] for job in jobs(SMALL, who)}
+    assert found == {"sgd": ["linear"], "adam": ["linear", "law"]}
 
 
-def test_a_law_and_its_schedule_end_alike_whatever_budget_they_assume(small):
-    """0.2 (1 − i/T), assuming T, T/2 and 2T, is the plain schedule assuming the same."""
-    laws = policies([law("0.4*(1 - progress)"), law("0.2*(1 - progress)")])
-    entered = [Contestant("law", np.zeros(0), 2, assumed) for assumed in ASSUMED]
-    found = cohort_losses(Cohort(small, entered), laws, 12, KEY)
-    plans = np.stack([0.2 * plain_rates("linear", 12, assumed) for assumed in ASSUMED])
-    np.testing.assert_allclose(found, planned(small, plans), rtol=1e-3)  # a law keeps min_lr
+def test_what_brings_its_own_optimizer_runs_once():
+    found = [*jobs(SMALL, Contestants(("sgd", "adam"), (BRINGING,)))]
+    own = [[each.name for each in job.contestants] for job in found if job.optimizer == OWN]
+    assert own == [[BRINGING]]
 
 
-def test_a_law_with_a_scale_is_multiplied_by_each_run_s_own(small):
-    """1/h = 0.5; the probe takes its epochs, of one step each."""
-    laws = [("law", law("0.6*(1 - 0.5*progress)", scale=3.0))]
-    probed = cohorts(small, PEAKS, laws, PEAKS)[1]
-    left = probed.task.facts.epochs
-    assert left == 12 - GRADIENTS
-    found = cohort_losses(probed, policies([laws[0][1]]), 12, KEY)
-    rates = 0.3 * (1 - 0.5 * np.arange(left) / left)
-    np.testing.assert_allclose(found[:1], planned(probed.task, rates[None]), rtol=1e-2)
-
-
-def test_plans_end_where_the_engine_s_do(small):
-    """All shorter and longer budgets of one program, against trainings of just that length."""
-    entered = [
-        (contestant.name, losses)
-        for cohort in cohorts(small, PEAKS, [], PEAKS)
-        if cohort.contestants
-        for contestant, losses in zip(
-            cohort.contestants, cohort_losses(cohort, policies([]), 24, KEY), strict=True
-        )
-    ]
-    assert len(entered) == 7 + 3 + 4  # assumed budgets, single rates, budgets but the task's own
-    found = dict(entered)
-    ends = [(budget_name(times), "linear", round(12 * times)) for times in BUDGETS]
-    for name, schedule, epochs in [*ends, ("cosine, tuned", "cosine", 12)]:
-        alone = small._replace(facts=replace(small.facts, epochs=epochs))
-        expected = planned(alone, 0.05 * plain_rates(schedule, epochs)[None])[0]
-        np.testing.assert_allclose(found[name], expected, rtol=1e-5)
-
-
-def test_one_program_serves_a_task_s_cohorts(small):
-    laws = [("one", law("0.2*(1 - progress)")), ("two", law("0.1", scale=1.0))]
-    policy = policies([law for _, law in laws])
-    first, *others = cohorts(small, PEAKS, laws, PEAKS)
-    _, program = branch._programs("cpu")
-    cohort_losses(first, policy, 24, KEY)
-    before = program._cache_size()  # type: ignore
-    for cohort in others:
-        cohort_losses(cohort, policy, 24, KEY)
-    assert program._cache_size() == before  # type: ignore
+def test_the_tuned_schedules_are_always_there():
+    who = Contestants.of(("step",), (), ("adam",))
+    assert who.methods == ("step", *(f"{name}{TUNED}" for name in ("constant", "linear", "cosine")))

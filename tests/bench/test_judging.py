@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from psi.bench.contestants import policies
+from psi.bench.cohorts import policies
 from psi.bench.judging import gain, judge
 from psi.bench.references import Reference
 from psi.bench.shipped import table

@@ -6,17 +6,8 @@ import pytest
 
 import psi
 from psi.bench.baselines import BASELINES, Baseline
-from psi.bench.running import (
-    OWN,
-    SCORING,
-    TUNED,
-    Contestants,
-    jobs,
-    key_of,
-    ran,
-    run_suite,
-    together,
-)
+from psi.bench.contestants import OWN, TUNED, Contestants
+from psi.bench.running import SCORING, key_of, ran, run_suite, together
 from psi.bench.running import Lane as Number
 from psi.bench.suites.suite import Suite
 from psi.lab.data import store
@@ -98,21 +89,6 @@ def test_the_sealed_suite_wants_an_entry(tmp_path):
     with pytest.raises(ValueError, match="needs a reason"):
         ran(sealed, WHO, tmp_path / "run", "")
     assert not (tmp_path / "run").exists()
-
-
-def test_mistakes_are_told_before_anything_runs():
-    with pytest.raises(ValueError, match="unknown baseline 'liner'"):
-        Contestants(methods=("liner",))
-    with pytest.raises(ValueError, match="is not tuned"):
-        Contestants(methods=(BRINGING + TUNED,))
-    with pytest.raises(ValueError, match="unknown optimizer 'adma'"):
-        Contestants(optimizers=("adma",))
-
-
-def test_laws_run_under_their_own_optimizer_alone():
-    who = Contestants(("sgd", "adam"), ("linear",), (("law", LAW),))
-    found = {job.optimizer: [each.name for each in job.contestants] for job in jobs(SMALL, who)}
-    assert found == {"sgd": ["linear"], "adam": ["linear", "law"]}
 
 
 def test_one_program_serves_all_policies():

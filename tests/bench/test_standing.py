@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from psi.bench.running import OWN, TUNED
+from psi.bench.contestants import OWN, TUNED
 from psi.bench.standing import REFERENCE, final_runs, scores_of, standings
 from psi.lab.data import store
 

@@ -12,11 +12,13 @@ from psi.bench.baselines import BASELINES, Baseline, entered
 from psi.bench.baselines.baseline import DEFAULT_RATES
 from psi.lab.engine.policy import Policy, trajectory
 from psi.lab.engine.population import population
+from psi.lab.engine.work import Layout
 from psi.lab.hyper import Hyper
 from psi.lab.tasks.table import make_task
 
 KEY = jax.random.key(0)
 T = 4
+SHAPE = Layout(2, 2)  # no padding
 HOUSE = BASELINES.names  # before other tests add rows of their own
 SEES = {"epoch", "loss", "validation", "gradients", "curvature"}
 # Rows that train the task as it is share one compiled program; the others have one each.
@@ -55,8 +57,9 @@ def trained(task, name, rates):
     lanes = np.asarray(rates, np.float32)
     if name in SHARED:
         lanes = Lane(np.full(len(lanes), SHARED.index(name)), lanes)
-        return population(task, shared, lanes, np.arange(2), KEY)
-    return population(entered(task, BASELINES[name]), POLICIES[name], lanes, np.arange(2), KEY)
+        return population(task, shared, lanes, np.arange(2), KEY, SHAPE)
+    task = entered(task, BASELINES[name])
+    return population(task, POLICIES[name], lanes, np.arange(2), KEY, SHAPE)
 
 
 @pytest.mark.parametrize("name", HOUSE)

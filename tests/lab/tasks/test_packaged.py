@@ -97,7 +97,7 @@ def test_a_network_learns_in_one_epoch(name, network):
     functions = task.functions
     batches = functions.epoch(task.arrays, jax.random.key(1), jnp.asarray(0))
 
-    def update(grads, state, params, loss):
+    def update(grads, state, params, *_):
         updates, state = functions.optimizer.update(grads, state, params)
         return optax.tree_utils.tree_scale(-0.03, updates), state
 
