@@ -22,13 +22,24 @@ class BenchCommand:
     Example: psi bench fit --table held_out.csv
     Example: psi bench scheduler --json
     Example: psi bench range
+    Example: psi bench methods
     Example: psi bench suite smoke --out out/smoke
     Example: psi bench suite validation --laws adam mine.json --methods cosine prodigy --out out/v
     Example: psi bench table out/smoke --json
     """
 
     what: tyro.conf.Positional[
-        Literal["engine", "storage", "branching", "fit", "scheduler", "range", "suite", "table"]
+        Literal[
+            "engine",
+            "storage",
+            "branching",
+            "fit",
+            "scheduler",
+            "range",
+            "methods",
+            "suite",
+            "table",
+        ]
     ] = "engine"
     """engine: training on the canonical case, digits, 64-32-10, batch 64, 10 epochs of 24 steps.
     storage: going on with a sweep of 10,000 finished parts, and what committing costs.
@@ -37,7 +48,8 @@ class BenchCommand:
     where a figure is missed.
     scheduler: what a law costs in a step of optax and of PyTorch, and to load; exit 1 too.
     range: the rates that range tests suggest beside the best constant ones, on 48 tasks.
-    suite: train the rules that people use, and laws, on a suite of tasks.
+    methods: the rules that people use: what each computes, sees, its default rate and source.
+    suite: train them, and laws, on a suite of tasks.
     table: where they stand, from what that has written."""
     of: tyro.conf.Positional[str] = ""
     """Of `suite`, which: smoke, train, validation or sealed. Of `table`, the folder."""
@@ -75,6 +87,8 @@ class BenchCommand:
         """Do it; what --json prints."""
         if self.what == "table":
             return self._standings(Path(self.of))
+        if self.what == "methods":
+            return self._methods()
         from psi.lab.engine.devices import prepare, use_cores
         from psi.report.progress import bar
 
@@ -114,6 +128,25 @@ class BenchCommand:
             return bench_range(self.quick, update)
         module = import_module(f"psi.bench.speed.{self.what}")
         return getattr(module, f"bench_{self.what}")(self.quick, update)
+
+    def _methods(self) -> dict[str, Any]:
+        from psi.bench.baselines import BASELINES
+
+        rows = [
+            {
+                "name": row.name,
+                "formula": row.formula,
+                "sees": ", ".join(row.sees),
+                "rate": "measured" if row.measure else row.default,
+                "source": row.source,
+            }
+            for row in BASELINES
+        ]
+        if not self.json:
+            cells = [["-" if cell is None else str(cell) for cell in row.values()] for row in rows]
+            print_table("Rules that people use", tuple(rows[0]), cells, ("name", "source"))
+            print("rate: the default; - is that of the task's optimizer")
+        return {"methods": rows}
 
     def _suite(self, update: Report) -> Path:
         from psi.bench.contestants import Contestants
