@@ -4,13 +4,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import tyro
 
 from psi.commands.files import check_output
 from psi.commands.printing import as_json, not_ok, print_rows, print_table
 from psi.progress import Report
+
+
+What: TypeAlias = Literal[
+    "engine", "storage", "branching", "fit", "scheduler", "range", "methods", "suite", "table"
+]
 
 
 @dataclass(frozen=True)
@@ -28,19 +33,7 @@ class BenchCommand:
     Example: psi bench table out/smoke --json
     """
 
-    what: tyro.conf.Positional[
-        Literal[
-            "engine",
-            "storage",
-            "branching",
-            "fit",
-            "scheduler",
-            "range",
-            "methods",
-            "suite",
-            "table",
-        ]
-    ] = "engine"
+    what: tyro.conf.Positional[What] = "engine"
     """engine: training on the canonical case, digits, 64-32-10, batch 64, 10 epochs of 24 steps.
     storage: going on with a sweep of 10,000 finished parts, and what committing costs.
     branching: candidate rates tried from the same states, beside as many runs.
@@ -144,7 +137,7 @@ class BenchCommand:
         ]
         if not self.json:
             cells = [["-" if cell is None else str(cell) for cell in row.values()] for row in rows]
-            print_table("Rules that people use", tuple(rows[0]), cells, ("name", "source"))
+            print_table("Rules that people use", tuple(rows[0]), cells, tuple(rows[0]))
             print("rate: the default; - is that of the task's optimizer")
         return {"methods": rows}
 

@@ -17,6 +17,18 @@ def test_a_row_that_is_not_ok_is_exit_1():
     assert not BenchCommand.failed({"runs_per_second": 300.0})
 
 
+def test_methods_are_listed(capsys):
+    from psi.bench.baselines import BASELINES
+    from psi.cli import run
+
+    assert run(["bench", "methods", "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)["methods"]
+    assert {row["name"] for row in rows} >= {"linear", "prodigy", "lbfgs", "range_test"}
+    assert len(rows) == len(BASELINES.names)
+    assert run(["bench", "methods"]) == 0
+    assert "α (1 − i/T)" in capsys.readouterr().out
+
+
 @pytest.mark.slow
 def test_a_suite_is_run_and_its_table_read_again(tmp_path, capsys):
     from psi.cli import run
