@@ -23,16 +23,19 @@ from psi.bench.baselines import Baseline, entered
 from psi.bench.contestants import OWN, Contestant, Contestants, Job, jobs
 from psi.bench.suites import Suite
 from psi.bench.suites.ledger import check_entry, commit, enter
+from psi.fit.search.objective import scales_of
 from psi.ideal.returns import capped, score
 from psi.lab.data import store
 from psi.lab.engine import seeds
 from psi.lab.engine.interior import interior
-from psi.lab.engine.policy import Policy, law_policy
+from psi.lab.engine.policy import Policy, clock_policy
 from psi.lab.engine.population import Epochs, population
+from psi.lab.engine.probe import GRADIENTS
 from psi.lab.engine.work import Layout, layout
 from psi.lab.optimizers import bounds
 from psi.lab.tasks.table import spec_task
 from psi.lab.tasks.task import Task
+from psi.law.clock import Clock
 from psi.law.features import Observation
 from psi.law.law import Law
 from psi.progress import Report, silent
@@ -51,7 +54,7 @@ class Lane(NamedTuple):
 
 
 class Choice(NamedTuple):
-    """A contestant's rate; NaN where it has none."""
+    """A contestant's rate, or the α_0 of a law that is scale × shape; NaN where it has none."""
 
     rate: Any
     """One for all runs, or, where it is measured, of each seed."""
@@ -184,7 +187,9 @@ def together(rows: tuple[Baseline | Law, ...], budget: int) -> Callable[[Lane], 
 
     def policy(lane: Lane) -> Policy:
         each = [
-            row.make(lane.rate, budget) if isinstance(row, Baseline) else law_policy(row, budget)
+            row.make(lane.rate, budget)
+            if isinstance(row, Baseline)
+            else clock_policy(Clock(row, budget).at_scale(lane.rate))
             for row in rows
         ]
 
@@ -199,8 +204,9 @@ def together(rows: tuple[Baseline | Law, ...], budget: int) -> Callable[[Lane], 
 
 
 def _default(row: Baseline | Law, task: Task, key: Key[Array, ""]) -> Choice:
-    if not isinstance(row, Baseline):
-        return Choice(math.nan)
+    if isinstance(row, Law):
+        probed = row.scale is not None
+        return Choice(scales_of(task, SCORING, key), GRADIENTS) if probed else Choice(math.nan)
     if row.measure is None:
         return Choice(row.default_rate(task.facts.optimizer))
     return Choice(*row.measure(task, SCORING, key))

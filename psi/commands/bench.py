@@ -12,7 +12,6 @@ from psi.commands.files import check_output
 from psi.commands.printing import as_json, not_ok, print_rows, print_table
 from psi.progress import Report
 
-
 What: TypeAlias = Literal[
     "engine", "storage", "branching", "fit", "scheduler", "range", "methods", "suite", "table"
 ]
@@ -149,8 +148,7 @@ class BenchCommand:
 
         chosen, folder = suite(self.of), Path(self.out or "")
         laws = [(name, load(name)) for name in self.laws] or shipped()
-        plain = tuple((name, law) for name, law in laws if law.scale is None)
-        who = Contestants.of(self.methods, plain, self.optimizers)
+        who = Contestants.of(self.methods, laws, self.optimizers)
         entry = ran(chosen, who, folder, self.why)
         run_suite(chosen, who, folder, entry, update)
         return folder

@@ -13,9 +13,11 @@ from psi.bench.suites.suite import Suite
 from psi.lab.data import store
 from psi.lab.engine.policy import law_policy
 from psi.lab.engine.population import population
+from psi.lab.engine.probe import GRADIENTS, probed_scale
 from psi.lab.hyper import Hyper
 from psi.lab.tasks.names import Spec
 from psi.lab.tasks.table import spec_task
+from psi.law.load import shipped
 
 SPEC = Spec("wine", Hyper(epochs=3, width=4))
 SMALL = Suite("small", (SPEC,), "0" * 64)
@@ -57,6 +59,18 @@ def test_a_contestant_beside_others_ends_as_alone(folder):
     )
     own = runs[runs.method == "law"]
     np.testing.assert_allclose(own.lr, ruled.lr[0].reshape(-1), rtol=1e-4)
+
+
+def test_a_law_of_scale_and_shape_has_the_scale_of_each_run_s_probe(tmp_path):
+    law = next(law for _, law in shipped() if law.scale and law.optimizer == "adam")
+    run_suite(SMALL, Contestants(("adam",), (), (("scaled", law),)), tmp_path / "run")
+    runs, task = store.read_records(tmp_path / "run"), spec_task(SPEC, "adam")
+    first = runs[runs.epoch == 0]
+    scales = probed_scale(task, SCORING, key_of(0))
+    np.testing.assert_allclose(first.rate, scales, rtol=1e-5)
+    np.testing.assert_allclose(first.lr / first.rate, (first.lr / first.rate).iloc[0], rtol=1e-3)
+    assert first.rate.nunique() == len(SCORING)
+    assert (runs.gradients == GRADIENTS).all()
 
 
 def test_tuning_finds_the_best_of_its_grid(folder):
