@@ -1,25 +1,29 @@
 """The judge: what laws are worth as learning-rate schedules, beside what people use today.
 
-Two comparisons, on tasks that no fit has seen:
+Three comparisons, on tasks that no fit has seen:
 
-* A *contest* (psi.bench.contest) is on one task: laws, and every row of BASELINES with its peak
-  rate tuned on that task, and untuned at the best single rate of the training tasks. `psi demo`
-  holds one.
-* *Judging* (psi.bench.judging) is on a suite of tasks (psi.bench.suites), whose tuned rates are
+* A *suite's run* (psi.bench.running) trains every rule that people use (psi.bench.baselines), plain
+  schedules tuned on the task, and laws, on a suite (psi.bench.suites); psi.bench.standing compares
+  all of them with the tuned reference, with intervals over domains (psi.bench.statistics). `psi
+  bench suite` and `psi bench table` do it.
+* A *contest* (psi.bench.contest) is on one task: laws, and rows of BASELINES with the peak rate
+  tuned on that task, and untuned at the best single rate of the training tasks. `psi demo` holds
+  one.
+* *Judging* (psi.bench.judging) is on the held-out list of the shipped laws, whose tuned rates are
   measured once and kept (references.csv): the shipped laws, the plain schedules tuned and at single
   rates (single_rates.json), both assuming half and twice the budget, and the tuned linear schedule
   over other budgets. `psi bench fit` asks for it, and what each law must gain is in
   psi.bench.shipped.
 
-In both, rates are tuned on seeds 0–4, over a grid that is extended until the best is inside it, and
+In the last two, rates are tuned on seeds 0–4, over a grid that is extended until the best is inside it, and
 everything is scored on seeds 100–109: there, methods share initialisation and batch order. With L̄
 the mean final validation loss over those seeds, each run's at most 2 L_chance, L* the task's floor
 and Δ = L_chance − L*,
 
     score  y = log(clip(L̄ − L*, 0, 2Δ) + 0.01 Δ)        regret = y − y of the tuned linear schedule
 
-in nats; negative regret is better. Intervals are 95 % and paired over seeds: what they say holds
-for these tasks. Time (epochs to a criterion), accuracy and reliability (the seeds that get there)
+in nats; negative regret is better. Their intervals are 95 % and paired over seeds: what they say
+holds for these tasks. Time (epochs to a criterion), accuracy and reliability (the seeds that get there)
 are shown beside the score and never merged into it (psi.bench.measures).
 
 `psi.bench.speed` measures what each part costs, `psi.bench.fitting` whether fits recover laws that
