@@ -15,16 +15,16 @@ Three comparisons, on tasks that no fit has seen:
   over other budgets. `psi bench fit` asks for it, and what each law must gain is in
   psi.bench.shipped.
 
-In the last two, rates are tuned on seeds 0–4, over a grid that is extended until the best is inside it, and
-everything is scored on seeds 100–109: there, methods share initialisation and batch order. With L̄
-the mean final validation loss over those seeds, each run's at most 2 L_chance, L* the task's floor
-and Δ = L_chance − L*,
+In the last two, rates are tuned on seeds 0–4, over a grid that is extended until the best is inside
+it, and everything is scored on seeds 100–109: there, methods share initialisation and batch order.
+With L̄ the mean final validation loss over those seeds, each run's at most 2 L_chance, L* the
+task's floor and Δ = L_chance − L*,
 
     score  y = log(clip(L̄ − L*, 0, 2Δ) + 0.01 Δ)        regret = y − y of the tuned linear schedule
 
 in nats; negative regret is better. Their intervals are 95 % and paired over seeds: what they say
-holds for these tasks. Time (epochs to a criterion), accuracy and reliability (the seeds that get there)
-are shown beside the score and never merged into it (psi.bench.measures).
+holds for these tasks. Time (epochs to a criterion), accuracy and reliability (the seeds that get
+there) are shown beside the score and never merged into it (psi.bench.measures).
 
 `psi.bench.speed` measures what each part costs, `psi.bench.fitting` whether fits recover laws that
 are known, `psi.bench.range` what the rates of range tests are worth.
