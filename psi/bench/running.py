@@ -27,6 +27,7 @@ from psi.fit.search.objective import scales_of
 from psi.ideal.returns import capped, score
 from psi.lab.data import store
 from psi.lab.engine import seeds
+from psi.lab.engine.devices import beside
 from psi.lab.engine.interior import interior
 from psi.lab.engine.policy import Policy, clock_policy
 from psi.lab.engine.population import Epochs, population
@@ -97,19 +98,26 @@ def run_suite(
         raise ValueError("a run on the sealed suite needs an entry in the ledger: give a reason")
     identity = {"suite": suite.name, "digest": suite.digest, "seeds": len(SCORING), "seed": SEED}
     identity |= {"entry": entry, "width": layout().width}
-    wanted = [*jobs(suite, who)]
     with store.locked(folder):
         store.open_config(folder, identity)
         kept = store.committed(folder)
-        for done, job in enumerate(wanted):
-            spec = suite.specs[job.task]
-            report(done, len(wanted), f"{spec.name}, {job.optimizer}")
+        wanted = [*jobs(suite, who)]
+
+        def run(job: Job) -> dict[str, pd.DataFrame]:
             left = [each for each in job.contestants if job.part(each) not in kept]
-            if left:
-                task = spec_task(spec, "adam" if job.optimizer == OWN else job.optimizer)
-                for scored in _run(job, left, task):
-                    store.write_part(folder, job.part(scored.contestant), _frame(job, scored, task))
-        report(len(wanted), len(wanted), "")
+            if not left:
+                return {}
+            spec = suite.specs[job.task]
+            task = spec_task(spec, "adam" if job.optimizer == OWN else job.optimizer)
+            found = _run(job, left, task)
+            return {job.part(each.contestant): _frame(job, each, task) for each in found}
+
+        report(0, len(wanted), "")
+        for done, parts in enumerate(beside(run, wanted)):
+            for name, frame in parts.items():
+                store.write_part(folder, name, frame)
+            job = wanted[done]
+            report(done + 1, len(wanted), f"{suite.specs[job.task].name}, {job.optimizer}")
 
 
 def ran(suite: Suite, who: Contestants, folder: Path, why: str) -> int:
@@ -131,7 +139,7 @@ def key_of(task: int) -> Key[Array, ""]:
 
 
 def _run(job: Job, left: Sequence[Contestant], task: Task) -> list[Scored]:
-    """Those of a job that are left, tuned and scored in one program."""
+    """Those of a job that are left, tuned and scored in the program of all of them."""
     optimizer, key = task.facts.optimizer, key_of(job.task)
     if job.optimizer == OWN and isinstance(row := left[0].policy, Baseline):
         task = entered(task, row)
