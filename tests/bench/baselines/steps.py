@@ -7,7 +7,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-import torch
 
 from psi.bench.baselines import plain_rates
 from psi.law.features import Observation
@@ -93,6 +92,8 @@ def by_hand(update, rate, row, shape="constant"):
 
 def by_torch(make, rate):
     """θ after every step of a torch optimizer, made by make([θ], lr=rate)."""
+    import torch
+
     theta, path = torch.tensor(START, requires_grad=True), []
     optimizer = make([theta], lr=rate)
     for x, y in zip(X, Y, strict=True):

@@ -27,6 +27,11 @@ SHARED = [
     for row in map(BASELINES.__getitem__, HOUSE)
     if row.optimizer is None and row.evaluated is None and not row.full_batch
 ]
+QUICK = ("prodigy", "schedule_free_sgd", "lbfgs")
+TRAINED = [
+    name if name in (*SHARED, *QUICK) else pytest.param(name, marks=pytest.mark.slow)
+    for name in HOUSE
+]
 POLICIES = {name: (lambda rate, name=name: BASELINES[name].make(rate, T)) for name in HOUSE}
 
 
@@ -62,7 +67,7 @@ def trained(task, name, rates):
     return population(task, POLICIES[name], lanes, np.arange(2), KEY, SHAPE)
 
 
-@pytest.mark.parametrize("name", HOUSE)
+@pytest.mark.parametrize("name", TRAINED)
 def test_it_trains_at_its_default_rate_and_twice_alike(wine, name):
     row = BASELINES[name]
     rate = row.default_rate("sgd")
@@ -85,7 +90,7 @@ def test_it_says_what_it_is(name):
     assert row.default_rate("adam") > 0
 
 
-@pytest.mark.parametrize("name", HOUSE)
+@pytest.mark.parametrize("name", TRAINED)
 def test_a_run_that_diverges_is_data(wine, name):
     """At a rate at which nothing trains, rates and losses come back all the same."""
     runs = trained(wine, name, [1e12, BASELINES[name].default_rate("sgd")])

@@ -4,11 +4,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-import torch
 
 from psi.bench.baselines import BASELINES, coordinates
 from psi.bench.baselines.online_regression import online_regression
 from tests.bench.baselines.steps import agree, by_hand, by_torch, trained
+
+torch = pytest.importorskip("torch")
 
 
 def average():

@@ -6,12 +6,13 @@ from functools import partial
 import jax.numpy as jnp
 import numpy as np
 import pytest
-import torch
-from torch.optim.lr_scheduler import ReduceLROnPlateau
-from transformers.optimization import GreedyLR
 
 from psi.bench.baselines import BASELINES, reacting
 from psi.law.features import Observation
+
+torch = pytest.importorskip("torch")
+ReduceLROnPlateau = torch.optim.lr_scheduler.ReduceLROnPlateau
+GreedyLR = pytest.importorskip("transformers.optimization").GreedyLR
 
 RATE = 0.4
 NAMES = [row.name for row in reacting.ROWS]

@@ -4,13 +4,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-import torch
-import transformers
-from torch.optim import lr_scheduler
 
 from psi.bench.baselines import BASELINES, SCHEDULES, Baseline, plain_rates, schedules
 from psi.lab.engine.policy import trajectory
 from psi.law.features import Observation
+
+torch = pytest.importorskip("torch")
+transformers = pytest.importorskip("transformers")
+lr_scheduler = torch.optim.lr_scheduler
 
 T = 4
 SHAPES = {
