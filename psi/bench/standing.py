@@ -21,8 +21,8 @@ from psi.bench.statistics import (
     interquartile_mean,
     mean_regret,
     probability_of_improvement,
+    run_regrets,
 )
-from psi.ideal.returns import score
 from psi.lab.data import store
 
 REFERENCE = "tuned reference"
@@ -109,8 +109,7 @@ def _of_optimizer(optimizer: str, ends: pd.DataFrame) -> list[Standing]:
         low, high, p = found.low, found.high, _corrected(found.p, scores.column(REFERENCE))
         names = scores.methods
         better = [probability_of_improvement(scores, each, REFERENCE).value for each in names]
-    singles = score(scores.runs, scores.floor[:, None, None], scores.chance_loss[:, None, None])
-    singles = singles - singles[:, [scores.column(REFERENCE)]]
+    singles = run_regrets(scores, REFERENCE)
     by_method = ends.assign(fine=ends.val_loss < ends.chance_loss).groupby("method")
     means = {
         str(name): own
@@ -119,7 +118,7 @@ def _of_optimizer(optimizer: str, ends: pd.DataFrame) -> list[Standing]:
     rows = [
         Standing(
             optimizer, name, float(mean[k]), float(low[k]), float(high[k]), float(p[k]),
-            interquartile_mean(singles[:, k]), float(better[k]),
+            interquartile_mean(singles[k]), float(better[k]),
             *map(float, means[name]),
         )
         for k, name in enumerate(scores.methods)

@@ -91,6 +91,13 @@ def interquartile_mean(values: Float[np.ndarray, "..."]) -> float:
     return float(trim_mean(values.ravel(), 0.25))
 
 
+def run_regrets(scores: Scores, reference: str) -> Float[np.ndarray, "method run"]:
+    """Regrets of single runs, the logarithm taken of each one's loss; row after row, all seeds."""
+    facts = scores.floor[:, None, None], scores.chance_loss[:, None, None]
+    runs = np.moveaxis(score(scores.runs, *facts), 1, 0)
+    return (runs - runs[scores.column(reference)]).reshape(len(runs), -1)
+
+
 def interquartile_regret(
     scores: Scores, reference: str, resamples: int = RESAMPLES, seed: int = 0
 ) -> Interval:
@@ -98,10 +105,8 @@ def interquartile_regret(
 
     As it was published: every run weighs the same, and the logarithm is of a single run's loss.
     """
-    facts = scores.floor[:, None, None], scores.chance_loss[:, None, None]
-    runs = np.moveaxis(score(scores.runs, *facts), 1, 0)
-    regrets = (runs - runs[scores.column(reference)]).reshape(len(runs), -1)
-    group = np.repeat(numbered(scores.domains), runs.shape[2])
+    regrets = run_regrets(scores, reference)
+    group = np.repeat(numbered(scores.domains), scores.losses.shape[2])
     count = _enough(int(group.max()) + 1)
     drawn = bootstrap_counts(count, resamples, np.random.default_rng(seed))
     middle = np.array([interquartile_mean(own) for own in regrets])

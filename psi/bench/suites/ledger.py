@@ -61,11 +61,11 @@ def enter(suite: Suite, commit: str, what: str, why: str, file: Path = FILE) -> 
 
 
 def commit() -> str:
-    """The commit of the checkout, `+` where files differ from it; empty without one."""
+    """The commit of the checkout, `+` where the package differs from it; empty without one."""
     try:
         said = [
             subprocess.run(["git", *words], cwd=FILE.parent, capture_output=True, text=True).stdout
-            for words in (("rev-parse", "HEAD"), ("status", "--porcelain", "--", "."))
+            for words in (("rev-parse", "HEAD"), ("status", "--porcelain", "--", ":/psi"))
         ]
     except OSError:
         return ""

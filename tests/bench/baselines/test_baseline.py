@@ -1,7 +1,5 @@
 """What every baseline holds to, over the whole table."""
 
-from typing import Any, NamedTuple
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -10,7 +8,8 @@ import pytest
 
 from psi.bench.baselines import BASELINES, Baseline, entered
 from psi.bench.baselines.baseline import DEFAULT_RATES
-from psi.lab.engine.policy import Policy, trajectory
+from psi.bench.running import Lane, together
+from psi.lab.engine.policy import trajectory
 from psi.lab.engine.population import population
 from psi.lab.engine.work import Layout
 from psi.lab.hyper import Hyper
@@ -40,29 +39,12 @@ def wine():
     return make_task("wine", Hyper(epochs=T, width=4))
 
 
-class Lane(NamedTuple):
-    """Which of the shared rows a lane trains by, and its rate."""
-
-    row: Any
-    rate: Any
-
-
-def shared(lane):
-    policies = [BASELINES[name].make(lane.rate, T) for name in SHARED]
-
-    def step(states, seen):
-        taken = [each.step(state, seen) for each, state in zip(policies, states, strict=True)]
-        rates = jnp.stack([jnp.asarray(rate, float) for _, rate in taken])
-        return tuple(state for state, _ in taken), rates[lane.row]
-
-    return Policy(lambda seen: tuple(each.init(seen) for each in policies), step)
-
-
 def trained(task, name, rates):
     lanes = np.asarray(rates, np.float32)
     if name in SHARED:
         lanes = Lane(np.full(len(lanes), SHARED.index(name)), lanes)
-        return population(task, shared, lanes, np.arange(2), KEY, SHAPE)
+        policy = together(tuple(BASELINES[each] for each in SHARED), T)
+        return population(task, policy, lanes, np.arange(2), KEY, SHAPE)
     task = entered(task, BASELINES[name])
     return population(task, POLICIES[name], lanes, np.arange(2), KEY, SHAPE)
 
