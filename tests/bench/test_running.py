@@ -7,9 +7,10 @@ import pytest
 import psi
 from psi.bench.baselines import BASELINES, Baseline
 from psi.bench.contestants import OWN, TUNED, Contestants
-from psi.bench.running import SCORING, key_of, ran, run_suite, together
+from psi.bench.running import SCORING, TUNING, key_of, ran, run_suite, together
 from psi.bench.running import Lane as Number
 from psi.bench.suites.suite import Suite
+from psi.ideal.returns import score
 from psi.lab.data import store
 from psi.lab.engine.policy import law_policy
 from psi.lab.engine.population import population
@@ -79,7 +80,15 @@ def test_tuning_finds_the_best_of_its_grid(folder):
     last = tuned.epoch == 2
     assert tuned[last].val_loss.mean() <= plain[plain.epoch == 2].val_loss.mean()
     assert (tuned.tuning_runs >= 17 * 20).all()
-    assert np.isfinite(tuned.tuning_score).all()
+    task, rate = spec_task(SPEC, "adam"), np.array(tuned.rate[:1], np.float32)
+    again = population(
+        task, lambda peak: BASELINES["linear"].make(peak, 3), rate, TUNING, key_of(0)
+    )
+    facts = task.facts
+    last = np.asarray(again.val_loss[0, :, -1:]).mean(0)
+    best = score(last, facts.floor, facts.chance_loss)
+    np.testing.assert_allclose(tuned.tuning_score, best.item(), rtol=1e-4)
+    assert not set(TUNING) & set(SCORING)
     assert plain.tuning_runs.sum() == 0
 
 

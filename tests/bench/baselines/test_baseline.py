@@ -9,7 +9,7 @@ import pytest
 from psi.bench.baselines import BASELINES, Baseline, entered
 from psi.bench.baselines.baseline import DEFAULT_RATES
 from psi.bench.running import Lane, together
-from psi.lab.engine.policy import trajectory
+from psi.lab.engine.policy import Policy, trajectory
 from psi.lab.engine.population import population
 from psi.lab.engine.work import Layout
 from psi.lab.hyper import Hyper
@@ -116,3 +116,13 @@ def test_an_optimizer_without_a_default_rate_is_a_mistake():
     assert row.default_rate("adam") == DEFAULT_RATES["adam"]
     with pytest.raises(ValueError, match="default rate for sgd, momentum, adam, got 'lion'"):
         row.default_rate("lion")
+
+
+def test_a_policy_sees_the_validation_loss_before_its_epoch(wine):
+    """A rate of v_i/100 says what it saw: the loss after the epoch before."""
+
+    def watching(rate):
+        return Policy(lambda _: (), lambda state, seen: (state, rate * seen.val_loss))
+
+    runs = population(wine, watching, np.array([0.01], np.float32), np.arange(2), KEY, SHAPE)
+    np.testing.assert_allclose(runs.lr[..., 1:], 0.01 * runs.val_loss[..., :-1], rtol=1e-6)
