@@ -59,6 +59,7 @@ def population(
     seeds: np.ndarray,
     key: Key[Array, ""],
     shape: Layout | None = None,
+    by_seed: bool = False,
 ) -> Epochs:
     """Train a task under many policies, each from many seeds.
 
@@ -72,6 +73,7 @@ def population(
         key: the root key; the run (lane, seed) has the key fold_in(key, seed) whatever else is
             trained beside it.
         shape: lanes a unit and units a call; by default those that are quick on this device.
+        by_seed: lanes differ from seed to seed: their leading axes are (seeds, lanes).
 
     Returns:
         Rates, losses and norms of every run, numpy arrays of shape (lanes, seeds, T). A run that
@@ -89,7 +91,7 @@ def population(
     >>> runs.val_loss.shape
     (2, 4, 3)
     """
-    work = cut(lanes, seeds, shape or layout())
+    work = cut(lanes, seeds, shape or layout(), by_seed)
     parts = train(task, make_policy, work, key, range(work.calls))
     runs = jax.tree.map(lambda *a: np.concatenate(a), *parts)
     blocks = work.units // len(seeds)
@@ -134,9 +136,9 @@ def _call(
     keep: tuple[str, ...],
 ) -> Epochs:
     index = np.minimum(np.arange(work.shape.units) + units[0], units[-1])
-    seed, block = np.divmod(index, work.units // len(work.seeds))
+    seed = index // (work.units // len(work.seeds))
     keys = jax.vmap(partial(jax.random.fold_in, key))(work.seeds[seed])
-    lanes = jax.tree.map(lambda a: a[block], work.lanes)
+    lanes = work.lanes_of(index)
     devices = math.gcd(jax.local_device_count(), work.shape.units)
     run = partial(_program(jax.default_backend()), task.functions, make_policy, keep)
     return run(task.facts.epochs, devices, task.arrays, task.splits, lanes, keys)

@@ -44,10 +44,19 @@ def calls_of(lanes: int, seeds: int, shape: Layout) -> int:
 class Work(NamedTuple):
     """Lanes × seeds cut into units. Unit u trains block u % blocks from seed u // blocks."""
 
-    lanes: Any  # shape=(blocks, width, …); the last block is padded with its last lane
+    lanes: Any
+    """shape=(blocks, width, …), of lanes of their own for each seed (seeds, blocks, width, …); the
+    last block is padded with its last lane."""
     lane_count: int  # lanes without padding
     seeds: np.ndarray
     shape: Layout
+    by_seed: bool = False
+
+    def lanes_of(self, units: np.ndarray) -> Any:
+        """The lanes of each unit, leaves of shape=(unit, width, …)."""
+        seed, block = np.divmod(units, self.units // len(self.seeds))
+        at = (seed, block) if self.by_seed else block
+        return jax.tree.map(lambda a: a[at], self.lanes)
 
     @property
     def units(self) -> int:
@@ -74,9 +83,14 @@ class Work(NamedTuple):
         return lane[real], seed[real], np.flatnonzero(real)
 
 
-def cut(lanes: Any, seeds: np.ndarray, shape: Layout) -> Work:
-    """Lanes (a pytree with a leading axis of lanes) × seeds as work of this shape."""
-    count = jax.tree.leaves(lanes)[0].shape[0]
+def cut(lanes: Any, seeds: np.ndarray, shape: Layout, by_seed: bool = False) -> Work:
+    """Lanes × seeds as work of this shape.
+
+    Lanes are a pytree with a leading axis of lanes; `by_seed`, with one of seeds before it.
+    """
+    axis = int(by_seed)
+    count = jax.tree.leaves(lanes)[0].shape[axis]
     blocks = -(-count // shape.width)
     index = np.minimum(np.arange(blocks * shape.width), count - 1).reshape(blocks, -1)
-    return Work(jax.tree.map(lambda a: np.asarray(a)[index], lanes), count, seeds, shape)
+    chosen = jax.tree.map(lambda a: np.take(a, index, axis), lanes)
+    return Work(chosen, count, seeds, shape, by_seed)

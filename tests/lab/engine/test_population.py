@@ -152,6 +152,17 @@ def test_one_by_one_permuted_and_in_other_company_give_the_same_bits():
         np.testing.assert_array_equal(a[17:18, 1:2], c)
 
 
+def test_lanes_of_each_seed_s_own_train_as_they_do_for_all_seeds():
+    task = make_task("wine", HYPER)
+    lanes, seeds = rates(5), np.arange(3)
+    every = population(task, trajectory, lanes, seeds, KEY)
+    rolled = np.stack([np.roll(lanes, seed, axis=0) for seed in seeds])
+    own = population(task, trajectory, rolled, seeds, KEY, by_seed=True)
+    for a, b in zip(every, own, strict=True):
+        for seed in seeds:
+            np.testing.assert_array_equal(np.roll(a[:, seed], seed, axis=0), b[:, seed])
+
+
 def test_one_device_or_two_give_the_same_bits(monkeypatch):
     assert jax.local_device_count() == 2
     task = make_task("wine", HYPER)
