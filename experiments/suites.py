@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 
 from psi.bench.suites import held_out
@@ -21,9 +23,11 @@ from psi.lab.hyper import Hyper
 from psi.lab.tasks.carried import CARRIED
 from psi.lab.tasks.names import Spec
 from psi.lab.tasks.table import spec_task
+from psi.lab.tasks.task import Task
 
 SEED = 20261125
 MOST = 1.5e8  # parameters × rows × epochs of a training
+OPERATIONS = 4 * MOST  # of a sealed one's forward passes: a convolution uses its weights many times
 STEPS = (3, 400)  # an epoch
 FOLDER = Path(held_out.__file__).parent
 
@@ -74,14 +78,26 @@ def draw(rng: np.random.Generator, kind: str, of: Ranges) -> Hyper:
     )
 
 
-def short(spec: Spec) -> bool:
+def short(spec: Spec, sealed: bool) -> bool:
     """Whether the task can be made, and its trainings are neither too long nor too few steps."""
     try:
-        facts = spec_task(spec, "adam").facts
+        task = spec_task(spec, "adam")
     except ValueError:
         return False
+    facts = task.facts
     rows = facts.steps * facts.batch * facts.epochs
-    return STEPS[0] <= facts.steps <= STEPS[1] and facts.parameters * rows <= MOST
+    fits = STEPS[0] <= facts.steps <= STEPS[1] and facts.parameters * rows <= MOST
+    return fits and not (sealed and forward(task) > OPERATIONS)
+
+
+def forward(task: Task) -> float:
+    """Operations of the forward passes of a training, as XLA counts those of an epoch."""
+    functions, key = task.functions, jax.random.key(0)
+    params = functions.init(task.arrays, key)
+    batches = functions.epoch(task.arrays, key, jnp.asarray(0))
+    one = jax.tree.map(lambda a: a[0], batches)
+    counted = jax.jit(functions.loss).lower(task.arrays, params, one).cost_analysis()
+    return counted["flops"] * task.facts.steps * task.facts.epochs
 
 
 def drawn(name: str) -> tuple[Spec, ...]:
@@ -100,7 +116,7 @@ def drawn(name: str) -> tuple[Spec, ...]:
             row = own[number % len(own)]
             ends = f"-{100 + number}" + "-fixed" * (number % 3 == 2) if kind == "generator" else ""
             spec = Spec(row.name + ends, draw(rng, kind, ranges))
-            while spec in specs or not short(spec):
+            while spec in specs or not short(spec, name == "sealed"):
                 spec = spec._replace(hyper=draw(rng, kind, ranges))
             specs.append(spec)
     return tuple(specs)

@@ -114,13 +114,9 @@ def headroom_over(
     report: Report = silent,
 ) -> Headroom:
     """Headroom with the plain schedules at given peak rates, in the order of PLAIN."""
-    epochs = task.facts.epochs
-    plans = np.stack([plain(np.array([p]), epochs).rates[k] for k, p in enumerate(peaks)])
-    found = search(task, plans, key, settings, report)
-    candidates = np.concatenate([plans, found])
-    fresh = CHOOSING.array(settings.choosing)
-    choice = _scores(trajectory_losses(task, candidates, fresh, key), task).argmin()
-    final = np.concatenate([plans, candidates[choice][None]])
+    plans = plans_at(peaks, task.facts.epochs)
+    best, spent = searched(task, plans, key, settings, report)
+    final = np.concatenate([plans, best[None]])
     names = (*(name for name, _ in PLAIN), "oracle")
     losses = trajectory_losses(task, final, SCORING_SEEDS, key)
     scores = _scores(losses, task)
@@ -128,8 +124,25 @@ def headroom_over(
         Scored(name, final[k], losses[:, k], float(scores[k])) for k, name in enumerate(names)
     ]
     nats, low, high = difference(losses[:, 0], losses[:, -1], task)
-    runs = settings.runs() + len(candidates) * settings.choosing + losses.size
-    return Headroom(scored[-1], tuple(scored[:-1]), nats, low, high, runs)
+    return Headroom(scored[-1], tuple(scored[:-1]), nats, low, high, spent + losses.size)
+
+
+def plans_at(peaks: Float[np.ndarray, " shape"], epochs: int) -> Rates:
+    """The plain schedules, each at its own peak rate, in the order of PLAIN."""
+    return np.stack([plain(np.array([p]), epochs).rates[k] for k, p in enumerate(peaks)])
+
+
+def searched(
+    task: Task, plans: Rates, key: Key[Array, ""], settings: Search, report: Report = silent
+) -> tuple[Float[np.ndarray, " epoch"], int]:
+    """(the oracle, networks trained): the best of `plans` and of the ends of a search from them.
+
+    They compete on seeds that the search has not seen.
+    """
+    candidates = np.concatenate([plans, search(task, plans, key, settings, report)])
+    fresh = CHOOSING.array(settings.choosing)
+    best = trajectory_losses(task, candidates, fresh, key).mean(0).argmin()
+    return candidates[best], settings.runs() + len(candidates) * settings.choosing
 
 
 def tuned_peaks(
@@ -146,18 +159,30 @@ def plain_scores(
     key: Key[Array, ""],
     seeds: Int[np.ndarray, " seed"] = TUNING_SEEDS,
 ) -> tuple[Float[np.ndarray, " rate"], Float[np.ndarray, "shape rate"]]:
-    """(grid, score of each plain schedule at each peak rate) on a grid of ratio 1.5 or less.
+    """(grid, score of each plain schedule at each peak rate) of `plain_losses`."""
+    grid, losses = plain_losses(task, rates, key, seeds)
+    return grid, _of_means(losses, task)
+
+
+def plain_losses(
+    task: Task,
+    rates: tuple[float, float],
+    key: Key[Array, ""],
+    seeds: Int[np.ndarray, " seed"] = TUNING_SEEDS,
+    ratio: float = RATIO,
+) -> tuple[Float[np.ndarray, " rate"], Float[np.ndarray, "shape rate"]]:
+    """(grid, mean final loss of each plain schedule at each peak rate), a grid of `ratio` or less.
 
     The grid is extended, up to 10 times, until no best is at an edge.
     """
     low, high = np.log(rates)
-    grid = np.exp(np.linspace(low, high, 1 + int(np.ceil((high - low) / np.log(RATIO)))))
+    grid = np.exp(np.linspace(low, high, 1 + int(np.ceil((high - low) / np.log(ratio)))))
 
-    def scores(peaks: Float[np.ndarray, " rate"]) -> Float[np.ndarray, "shape rate"]:
+    def losses(peaks: Float[np.ndarray, " rate"]) -> Float[np.ndarray, "shape rate"]:
         lanes = plain(peaks, task.facts.epochs).rates
-        return _scores(trajectory_losses(task, lanes, seeds, key), task).reshape(len(PLAIN), -1)
+        return trajectory_losses(task, lanes, seeds, key).mean(0).reshape(len(PLAIN), -1)
 
-    return interior(scores, grid, MORE, EXTENSIONS)
+    return interior(losses, grid, MORE, EXTENSIONS)
 
 
 def search(
