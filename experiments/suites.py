@@ -97,7 +97,7 @@ def forward(task: Task) -> float:
     batches = functions.epoch(task.arrays, key, jnp.asarray(0))
     one = jax.tree.map(lambda a: a[0], batches)
     counted = jax.jit(functions.loss).lower(task.arrays, params, one).cost_analysis()
-    return counted["flops"] * task.facts.steps * task.facts.epochs
+    return float((counted or {})["flops"]) * task.facts.steps * task.facts.epochs
 
 
 def drawn(name: str) -> tuple[Spec, ...]:

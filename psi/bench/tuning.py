@@ -1,0 +1,132 @@
+"""What is measured on a task before anyone is judged on it: tuned schedules, text's L*, the oracle.
+
+The plain schedules are tuned over a grid of rates of ratio <= 1.8, extended until the best is
+inside, on 20 tuning seeds. Of text no lowest loss is known: its L* is what the tuned linear
+schedule reaches over ten times the budget. The oracle is the best trajectory of a search that
+begins at the tuned plain schedules, chosen beside them on seeds of its own (psi.ideal.oracle), so
+that it is never worse than the best of them beyond noise. None of this sees a scoring seed.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Array, Float, Key
+
+from psi.bench.baselines import SCHEDULES, plain_rates
+from psi.ideal.oracle import Search, plain_losses, plans_at, searched, trajectory_losses
+from psi.ideal.returns import capped, score
+from psi.lab.engine import seeds
+from psi.lab.engine.interior import interior
+from psi.lab.engine.policy import Policy
+from psi.lab.engine.population import population
+from psi.lab.engine.work import Layout
+from psi.lab.optimizers import bounds
+from psi.lab.tasks.task import Facts, Task
+
+TUNING = seeds.TUNING.array(20)
+RATES, STEP, EXTENSIONS = 17, 3, 8
+SEARCH = Search(knots=7, restarts=3, population=8, generations=20, seeds=6, choosing=64)
+LONGER = 10  # times the budget: what a text's L* is measured over
+AROUND = 1.5 ** np.arange(-4.0, 3.0)
+"""Times the tuned peak: where the longer budget's peak is looked for."""
+FEW = 5  # seeds of the longer budget
+
+
+class Choice(NamedTuple):
+    """A contestant's rate, or the α_0 of a law that is scale × shape; NaN where it has none."""
+
+    rate: Any
+    """One for all runs, or, where it is measured, of each seed."""
+    gradients: int = 0
+    """Of a minibatch, that measuring took in each run."""
+    tuning_runs: float = 0
+    tuning_score: float = np.nan
+    """The score y on the tuning seeds."""
+
+
+class Reference(NamedTuple):
+    """What contestants on a task under one optimizer are compared with."""
+
+    floor: float
+    """L* of the score [nats]."""
+    rates: Float[np.ndarray, " rate"]
+    losses: Float[np.ndarray, "schedule rate"]
+    """Mean final validation loss over the tuning seeds, in the order of SCHEDULES."""
+    oracle: Float[np.ndarray, " epoch"]
+    """Its rates; empty where none was searched."""
+    oracle_runs: int
+    """Networks trained for it, beside those of the grid."""
+
+    @property
+    def peaks(self) -> Float[np.ndarray, " schedule"]:
+        """The tuned rate of each plain schedule."""
+        return self.rates[self.losses.argmin(1)]
+
+    def choice(self, schedule: str, chance_loss: float) -> Choice:
+        """The tuned rate of a plain schedule, and what it took."""
+        own = self.losses[SCHEDULES.index(schedule)]
+        best = score(own.min(), self.floor, chance_loss)
+        return Choice(float(self.rates[own.argmin()]), 0, len(own) * len(TUNING), float(best))
+
+
+def measured(task: Task, key: Key[Array, ""], search: Search | None = None) -> Reference:
+    """The reference of a task under its optimizer; with an oracle where a search is given.
+
+    `key` is the root of all runs on the task.
+    """
+    low, high = bounds(task.facts.optimizer)
+    ratio = (high / low) ** (1 / (RATES - 1)) * (1 + 1e-9)
+    rates, losses = plain_losses(task, (low, high), key, TUNING, ratio)
+    peaks = rates[losses.argmin(1)]
+    if unknown_floor(task.facts):
+        task = with_floor(task, _longer(task, peaks[SCHEDULES.index("linear")], key))
+    plans = plans_at(peaks, task.facts.epochs)
+    found, runs = searched(task, plans, key, search) if search else (np.zeros(0), 0)
+    return Reference(task.facts.floor, rates, losses, found, runs)
+
+
+def unknown_floor(facts: Facts) -> bool:
+    """Whether the lowest loss of a task is not known: a stream of no known generator."""
+    return facts.stream and facts.floor == 0
+
+
+def with_floor(task: Task, floor: float) -> Task:
+    """The task with that L*."""
+    return task._replace(facts=replace(task.facts, floor=floor))
+
+
+def tuned(
+    task: Task,
+    policy: Callable[[Any], Policy],
+    lanes: Callable[[int, Float[np.ndarray, " rate"]], Any],
+    numbers: Sequence[int],
+    key: Key[Array, ""],
+) -> list[Choice]:
+    """The best rate of a grid on the tuning seeds, for each contestant's number.
+
+    `lanes(number, rates)` are those of a contestant at these rates.
+    """
+    facts, shape = task.facts, Layout(RATES, len(TUNING))
+
+    def of_one(number: int, rates: Float[np.ndarray, " rate"]) -> Float[np.ndarray, " rate"]:
+        runs = population(task, policy, lanes(number, rates), TUNING, key, shape)
+        final = np.asarray(runs.val_loss[:, :, -1], np.float64)
+        return score(capped(final, facts.chance_loss).mean(1), facts.floor, facts.chance_loss)
+
+    def scores(rates: Float[np.ndarray, " rate"]) -> Float[np.ndarray, "method rate"]:
+        return np.stack([*map(partial(of_one, rates=rates), numbers)])
+
+    ends = bounds(facts.optimizer)
+    grid, found = interior(scores, np.geomspace(*ends, RATES), STEP, EXTENSIONS)
+    runs = len(grid) * len(TUNING)
+    return [Choice(float(grid[own.argmin()]), 0, runs, float(own.min())) for own in found]
+
+
+def _longer(task: Task, peak: float, key: Key[Array, ""]) -> float:
+    """The loss of the tuned linear schedule over a longer budget: L* where no other is known."""
+    long = task._replace(facts=replace(task.facts, epochs=LONGER * task.facts.epochs))
+    lanes = np.outer(peak * AROUND, plain_rates("linear", long.facts.epochs))
+    return float(trajectory_losses(long, lanes, TUNING[:FEW], key).mean(0).min())
