@@ -5,7 +5,6 @@ from its own seed (psi.bench.searches.training).
 """
 
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import jax
@@ -71,22 +70,22 @@ class Objective:
         """
         seeds = self.trials[:, before : before + points.shape[1]].T
         rates = self.plans(points).swapaxes(0, 1)
-        start = partial(begun, self.task, self.key)
-        found, _ = in_calls(
-            lambda at: trained(self.task, start(seeds[at]), rates[at], 0, rates.shape[-1]),
-            len(seeds), keep=False,
-        )  # fmt: skip
-        return self._worth(found).T
+
+        def some(at: np.ndarray, real: np.ndarray) -> tuple[Any, Any]:
+            runs = begun(self.task, self.key, seeds[at])
+            return trained(self.task, runs, rates[at], 0, rates.shape[-1] * real)
+
+        return self._worth(in_calls(some, len(seeds), keep=False)[0]).T
 
     def staged(self) -> Float[np.ndarray, "search epoch"]:
         """The plan of the stagewise search from each first trial's seed."""
         task, epochs = self.task, self.task.facts.epochs
 
         def advance(states: Run, rates: np.ndarray, first: int, end: int) -> tuple[Any, Any]:
-            def some(at: np.ndarray) -> tuple[Any, Any]:
+            def some(at: np.ndarray, real: np.ndarray) -> tuple[Any, Any]:
                 runs = jax.tree.map(lambda a: np.broadcast_to(a, (len(at), *a.shape)), states)
                 lanes = np.broadcast_to(rates[at, None, None], (*runs.initial.shape, epochs))
-                return trained(task, runs, lanes, first, end)
+                return trained(task, runs, lanes, first, first + (end - first) * real)
 
             losses, after = in_calls(some, len(rates), keep=True)
             return self._worth(losses), after

@@ -2,7 +2,7 @@
 
 Inside a unit each network has its own seed and its own rates. Two programs of fixed shape serve all
 searches on a task: one begins runs, the other trains them on from one epoch to another. A call
-trains a unit a device, the last ones padded.
+trains a unit a device; what pads the last one trains for no epoch.
 """
 
 from collections.abc import Callable
@@ -25,13 +25,14 @@ def devices() -> int:
 
 
 def in_calls(
-    run: Callable[[np.ndarray], tuple[Array, Run]], units: int, keep: bool
+    run: Callable[[np.ndarray, np.ndarray], tuple[Array, Run]], units: int, keep: bool
 ) -> tuple[np.ndarray, Run | None]:
-    """run(numbers of units), a unit a device at a time, the last ones padded."""
+    """run(numbers of units, which of them are real), a unit a device at a time."""
     size = devices()
     done = []
     for first in range(0, units, size):
-        loss, runs = run(np.minimum(first + np.arange(size), units - 1))
+        index = first + np.arange(size)
+        loss, runs = run(np.minimum(index, units - 1), index < units)
         done.append((loss, runs if keep else None))
     return jax.tree.map(lambda *a: np.concatenate(a)[:units], *done)
 
@@ -45,11 +46,15 @@ def begun(task: Task, key: Key[Array, ""], seeds: Int[np.ndarray, "unit search"]
 
 
 def trained(
-    task: Task, runs: Run, rates: Float[np.ndarray, "unit search epoch"], first: int, end: int
+    task: Task,
+    runs: Run,
+    rates: Float[np.ndarray, "unit search epoch"],
+    first: int,
+    end: Int[np.ndarray, " unit"],
 ) -> tuple[Array, Run]:
-    """(validation losses, runs) after epochs first … end − 1."""
+    """(validation losses, runs) after epochs first … end − 1 of each unit."""
     program = partial(_programs(jax.default_backend())[1], task.functions, devices())
-    return program(task.arrays, task.splits, first, end, runs, rates.astype(np.float32))
+    return program(task.arrays, task.splits, first, runs, rates.astype(np.float32), end)
 
 
 @cache
@@ -80,19 +85,19 @@ def _train_units(
     devices: int,
     arrays: Arrays,
     splits: Splits,
-    first: Int[Array, ""],
-    end: Int[Array, ""],
+    first: Int[Array, ""] | int,
     runs: Run,
     rates: Float[Array, "unit search epoch"],
+    end: Int[Array, " unit"],
 ) -> tuple[Float[Array, "unit search"], Run]:
-    def train(run: Run, rates: Float[Array, " epoch"]) -> tuple[Array, Run]:
+    def train(run: Run, rates: Float[Array, " epoch"], end: Int[Array, ""]) -> tuple[Array, Run]:
         run = run._replace(order=jax.random.wrap_key_data(run.order))
         epoch = lambda i, run: one_epoch(functions, arrays, run, rates[i], i)  # noqa: E731
         run = jax.lax.fori_loop(first, end, epoch, run)
         losses = evaluate(functions, arrays, splits, run.progress, run.order, end)
         return losses.validation, _as_data(run)
 
-    return over_devices(jax.vmap(train), devices, runs, rates)
+    return over_devices(jax.vmap(train, in_axes=(0, 0, None)), devices, runs, rates, end)
 
 
 def _as_data(run: Run) -> Run:

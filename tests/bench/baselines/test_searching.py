@@ -85,11 +85,8 @@ def test_the_same_seeds_give_the_same_plan(asked, wine, row):
     np.testing.assert_array_equal(plan(row, wine).rates, asked[row.name][0].rates)
 
 
-@pytest.mark.parametrize(
-    "row",
-    [row for row in ROWS if "genetic" not in row.name and "CMA" not in row.name],
-    ids=lambda row: row.name,
-)
+@pytest.mark.slow  # compiles all for another number
+@pytest.mark.parametrize("row", ROWS, ids=NAMES)
 def test_a_plan_does_not_depend_on_how_many_seeds_are_asked(asked, wine, row):
     np.testing.assert_allclose(plan(row, wine, SEEDS[:2]).rates, asked[row.name][0].rates[:2])
 
