@@ -12,7 +12,7 @@ PACKAGE = ROOT / "psi"
 # own folder and in no sub-folder counts as the room: psi.lab is hyper.py, optimizers.py, ….
 LAB = ("psi.lab", "psi.lab.networks", "psi.lab.tasks", "psi.lab.engine", "psi.lab.data")
 FIT = ("psi.fit.formula", "psi.fit.symbolic", "psi.fit.search", "psi.fit")
-BENCH = ("psi.bench.baselines", "psi.bench.suites", "psi.bench")
+BENCH = ("psi.bench.searches", "psi.bench.baselines", "psi.bench.suites", "psi.bench")
 USE = ("psi.schedulers", "psi.advice")
 GROUND = {"psi.progress", "psi.law"}
 ALLOWED: dict[str, set[str]] = {
@@ -26,9 +26,10 @@ ALLOWED: dict[str, set[str]] = {
     **{room: GROUND | {*LAB, "psi.ideal", *FIT[:k]} for k, room in enumerate(FIT)},
     "psi.verify": GROUND | {*LAB, "psi.ideal", *FIT},
     "psi.bench.speed": GROUND | {*LAB, "psi.ideal", *FIT, "psi.verify", "psi.schedulers"},
-    "psi.bench.baselines": GROUND | {*LAB, "psi.ideal", *FIT, "psi.verify", *USE},
+    "psi.bench.searches": GROUND | {*LAB, "psi.ideal"},
+    "psi.bench.baselines": GROUND | {BENCH[0], *LAB, "psi.ideal", *FIT, "psi.verify", *USE},
     "psi.bench.suites": GROUND | {*LAB},
-    "psi.bench": GROUND | {*BENCH[:2], *LAB, "psi.ideal", *FIT, "psi.verify", *USE},
+    "psi.bench": GROUND | {*BENCH[:3], *LAB, "psi.ideal", *FIT, "psi.verify", *USE},
     "psi.bench.fitting": GROUND | {*LAB, "psi.ideal", *FIT, "psi.verify", *BENCH},
     "psi.report": GROUND,
     "psi.demo_config": GROUND | {*LAB},

@@ -99,10 +99,10 @@ def contest(
 def tunable(name: str) -> Baseline:
     """The row of a baseline whose rate a contest may tune.
 
-    Raises ValueError for an unknown name, and for a rule that needs no tuning or measures its rate.
+    Raises ValueError for an unknown name, and for a rule that needs no tuning or sets its own rate.
     """
     row = BASELINES[name]
-    if row.measure is not None or not row.tuned:
+    if row.measure is not None or row.plan is not None or not row.tuned:
         raise ValueError(
             f"{name} sets its own rate, a contest tunes rates: psi bench suite runs it"
         )

@@ -129,7 +129,7 @@ class BenchCommand:
                 "name": row.name,
                 "formula": row.formula,
                 "sees": ", ".join(row.sees),
-                "rate": "measured" if row.measure else row.default,
+                "rate": "searched" if row.plan else "measured" if row.measure else row.default,
                 "source": row.source,
             }
             for row in BASELINES

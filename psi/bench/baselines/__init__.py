@@ -12,14 +12,15 @@ from psi.bench.baselines import (
     measured,
     reacting,
     schedules,
+    searching,
     tuning_free,
 )
-from psi.bench.baselines.baseline import Baseline, Measured, entered
+from psi.bench.baselines.baseline import Baseline, Measured, Planned, entered
 from psi.bench.baselines.schedules import SCHEDULES, plain_rates
 from psi.lab.registry import Table
 
-__all__ = ["BASELINES", "SCHEDULES", "Baseline", "Measured", "entered", "plain_rates"]
+__all__ = ["BASELINES", "SCHEDULES", "Baseline", "Measured", "Planned", "entered", "plain_rates"]
 
-_FILES = (schedules, reacting, adapting, measured, coordinates, tuning_free, line_search)
+_FILES = (schedules, reacting, adapting, measured, coordinates, tuning_free, line_search, searching)
 BASELINES: Table[Baseline] = Table("baseline", tuple(row for file in _FILES for row in file.ROWS))
 """Every baseline by name. `BASELINES.add(Baseline(name, make))` appends one."""

@@ -25,6 +25,13 @@ class Measured(NamedTuple):
     gradients: int  # of a minibatch, for each run; as many as that many steps of training
 
 
+class Planned(NamedTuple):
+    """Rates that searches found by whole trainings, and what that cost."""
+
+    rates: Float[np.ndarray, "seed epoch"]
+    runs: float  # whole trainings that each search took, or as much work as that many
+
+
 class Baseline(NamedTuple):
     """A way to choose the rate whose one free number is its rate.
 
@@ -45,6 +52,8 @@ class Baseline(NamedTuple):
         tuned: Whether its rate is meant to be tuned.
         measure: `measure(task, seeds, key)` → the rate of each run, for rows whose rate is measured
             before training. The runs are those that `population` trains from these seeds and key.
+        plan: `plan(task, seeds, key)` → the rates of each run, for rows that search for them by
+            whole trainings. `rate` of `make` is then a whole plan, shape (T,).
         sees: What it uses of a run: epoch, loss, validation, gradients, curvature.
         formula: What it computes, in a line.
         source: Where it is from: authors, year, arXiv number or library.
@@ -74,6 +83,7 @@ class Baseline(NamedTuple):
     default: float | None = None
     tuned: bool = True
     measure: Callable[[Task, np.ndarray, Key[Array, ""]], Measured] | None = None
+    plan: Callable[[Task, np.ndarray, Key[Array, ""]], Planned] | None = None
     sees: tuple[str, ...] = ("epoch",)
     formula: str = ""
     source: str = ""

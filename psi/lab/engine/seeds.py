@@ -53,5 +53,7 @@ JUDGING = Seeds(31_000, 1000)
 """Searched laws are compared with each other, and with what they were before."""
 INTERVALS = Seeds(32_000, 1000)
 """Laws around the chosen one, for intervals of its constants."""
+SEARCHES = Seeds(33_000, 3200)
+"""Trials of the searches that the judge runs, 100 for each scoring seed."""
 POPULATIONS = Seeds(1_000_000, 1_000_000)
 """Large populations of problems without a network."""

@@ -20,18 +20,20 @@ T = 4
 SHAPE = Layout(2, 2)  # no padding
 HOUSE = BASELINES.names  # before other tests add rows of their own
 SEES = {"epoch", "loss", "validation", "gradients", "curvature"}
+TRAINABLE = [name for name in HOUSE if BASELINES[name].plan is None]
+"""Rows with a policy for any one rate; those that plan are in test_searching.py."""
 # Rows that train the task as it is share one compiled program; the others have one each.
 SHARED = [
     row.name
-    for row in map(BASELINES.__getitem__, HOUSE)
+    for row in map(BASELINES.__getitem__, TRAINABLE)
     if row.optimizer is None and row.evaluated is None and not row.full_batch
 ]
 QUICK = ("prodigy", "schedule_free_sgd", "lbfgs")
 TRAINED = [
     name if name in (*SHARED, *QUICK) else pytest.param(name, marks=pytest.mark.slow)
-    for name in HOUSE
+    for name in TRAINABLE
 ]
-POLICIES = {name: (lambda rate, name=name: BASELINES[name].make(rate, T)) for name in HOUSE}
+POLICIES = {name: (lambda rate, name=name: BASELINES[name].make(rate, T)) for name in TRAINABLE}
 
 
 @pytest.fixture(scope="module")

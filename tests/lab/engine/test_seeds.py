@@ -25,7 +25,7 @@ ELSEWHERE = {
 
 
 def test_ranges_are_disjoint_and_are_what_a_key_can_be_folded_with():
-    assert len(RANGES) == 10
+    assert len(RANGES) == 11
     ordered = sorted(RANGES.values(), key=lambda each: each.first)
     for one, following in pairwise(ordered):
         assert one.first + one.count <= following.first
