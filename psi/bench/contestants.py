@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from psi.bench.baselines import BASELINES, SCHEDULES, Baseline
 from psi.bench.suites import Suite
+from psi.bench.tuning import ORACLE
 from psi.lab.optimizers import bounds
 from psi.law.law import Law
 
@@ -23,12 +24,14 @@ class Contestants:
     """Who is run: names of baselines (with `, tuned` of tuned ones), and laws by name."""
 
     optimizers: tuple[str, ...] = ("sgd", "momentum", "adam")
-    methods: tuple[str, ...] = (*BASELINES.names, *(name + TUNED for name in SCHEDULES))
+    methods: tuple[str, ...] = (
+        *BASELINES.names, ORACLE.name, *(name + TUNED for name in SCHEDULES)
+    )  # fmt: skip
     laws: tuple[tuple[str, Law], ...] = ()
 
     def __post_init__(self) -> None:
         for name in self.methods:
-            row = BASELINES[name.removesuffix(TUNED)]
+            row = row_of(name)
             if name.endswith(TUNED) and not (row.tuned and row.optimizer is None):
                 raise ValueError(f"{row.name} is not tuned: it brings its own optimizer or rate")
         for optimizer in self.optimizers:
@@ -43,7 +46,7 @@ class Contestants:
     ) -> "Contestants":
         """Those methods, or all, and with them always the tuned schedules."""
         tuned = [name + TUNED for name in SCHEDULES]
-        chosen = tuple(dict.fromkeys([*(methods or BASELINES.names), *tuned]))
+        chosen = tuple(dict.fromkeys([*(methods or (*BASELINES.names, ORACLE.name)), *tuned]))
         return cls(optimizers, chosen, tuple(laws))
 
     def under(self, optimizer: str) -> "tuple[Contestant, ...]":
@@ -56,8 +59,12 @@ class Contestants:
         return tuple(each for each in self._rows() if each.own)
 
     def _rows(self) -> "list[Contestant]":
-        plain = [(name, name.removesuffix(TUNED)) for name in self.methods]
-        return [Contestant(name, BASELINES[row], name != row) for name, row in plain]
+        return [Contestant(name, row_of(name), name.endswith(TUNED)) for name in self.methods]
+
+
+def row_of(name: str) -> Baseline:
+    """The row of a contestant's name; ValueError where there is none."""
+    return ORACLE if name == ORACLE.name else BASELINES[name.removesuffix(TUNED)]
 
 
 class Contestant(NamedTuple):

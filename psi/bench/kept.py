@@ -11,8 +11,8 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from psi.bench.baselines import SCHEDULES
 from psi.bench import suites
+from psi.bench.baselines import SCHEDULES
 from psi.bench.suites import Suite
 from psi.bench.tuning import Reference
 from psi.lab.data.store import parquet
@@ -40,9 +40,10 @@ def kept(suite: Suite, folder: Path = FOLDER) -> References:
         return {}
     table = pd.read_parquet(file)
     own = table[table.suite == suite.digest]
+    pairs = own[["optimizer", "task"]].drop_duplicates().itertuples(index=False)
     return {
-        Key(str(optimizer), int(task)): _reference(rows)
-        for (optimizer, task), rows in own.groupby(["optimizer", "task"], observed=True)  # pyright: ignore
+        Key(*pair): _reference(own[(own.optimizer == pair[0]) & (own.task == pair[1])])
+        for pair in pairs
     }
 
 
@@ -52,9 +53,7 @@ def keep(suite: Suite, references: References, folder: Path = FOLDER) -> None:
         (suite.digest, *key, *row) for key in sorted(references) for row in _rows(references[key])
     ]
     folder.mkdir(exist_ok=True)
-    write_atomic(
-        folder / f"{suite.name}.parquet", parquet(pd.DataFrame(rows, columns=[*COLUMNS]))
-    )
+    write_atomic(folder / f"{suite.name}.parquet", parquet(pd.DataFrame(rows, columns=[*COLUMNS])))
 
 
 def _rows(reference: Reference) -> Iterator[tuple[str, int, float, float]]:

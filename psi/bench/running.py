@@ -1,13 +1,12 @@
 """Train contestants on the tasks of a suite, and keep every run: a part a contestant and task.
 
-A tuned schedule has the best rate of a grid of ratio <= 1.8, extended until the best is inside, on
-20 tuning seeds. All are scored on the seeds of SCORING, which nothing is tuned on, and share
-initialisation and batch order there.
+Tuned schedules, text's L* and the oracle are a task's references (psi.bench.tuning): those that
+are kept with the suite, or measured now. All contestants are scored on the seeds of SCORING, which
+nothing is tuned on, and share initialisation and batch order there.
 
 The same call goes on where another was stopped; contestants may be added later.
 """
 
-import math
 from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
@@ -17,23 +16,32 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pandas as pd
-from jaxtyping import Array, Float, Key
+from jaxtyping import Array, Key
 
-from psi.bench.baselines import Baseline, entered
-from psi.bench.contestants import OWN, Contestant, Contestants, Job, jobs
+from psi.bench import kept as keeping
+from psi.bench.baselines import SCHEDULES, Baseline, entered
+from psi.bench.contestants import OWN, TUNED, Contestant, Contestants, Job, jobs
+from psi.bench.kept import References
 from psi.bench.suites import Suite
 from psi.bench.suites.ledger import check_entry, commit, enter
+from psi.bench.tuning import (
+    ORACLE,
+    SEARCH,
+    Choice,
+    Reference,
+    measured,
+    tuned,
+    unknown_floor,
+    with_floor,
+)
 from psi.fit.search.objective import scales_of
-from psi.ideal.returns import capped, score
 from psi.lab.data import store
 from psi.lab.engine import seeds
 from psi.lab.engine.devices import beside
-from psi.lab.engine.interior import interior
-from psi.lab.engine.policy import Policy, clock_policy
+from psi.lab.engine.policy import Policy, clock_policy, trajectory
 from psi.lab.engine.population import Epochs, population
 from psi.lab.engine.probe import GRADIENTS
-from psi.lab.engine.work import Layout, layout
-from psi.lab.optimizers import bounds
+from psi.lab.engine.work import Layout
 from psi.lab.tasks.table import spec_task
 from psi.lab.tasks.task import Task
 from psi.law.clock import Clock
@@ -41,34 +49,23 @@ from psi.law.features import Observation
 from psi.law.law import Law
 from psi.progress import Report, silent
 
-TUNING = seeds.TUNING.array(20)
 SCORING = seeds.SCORING.array(10)
-RATES, STEP, EXTENSIONS = 17, 3, 8
 SEED = 20261125
 
 
 class Lane(NamedTuple):
-    """A contestant's number and rate; an axis of lanes in front where they are many."""
+    """A contestant's number and rate, or its whole plan; axes of seeds and lanes in front."""
 
     number: Any
     rate: Any
-
-
-class Choice(NamedTuple):
-    """A contestant's rate, or the α_0 of a law that is scale × shape; NaN where it has none."""
-
-    rate: Any
-    """One for all runs, or, where it is measured, of each seed."""
-    gradients: int = 0
-    """Of a minibatch, that measuring took in each run."""
-    tuning_runs: int = 0
-    tuning_score: float = math.nan
-    """The score y on the tuning seeds."""
+    plan: Any
+    """shape=(…, T)"""
 
 
 class Scored(NamedTuple):
     """A contestant's runs from the scoring seeds."""
 
+    task: Task
     contestant: Contestant
     choice: Choice
     runs: Epochs
@@ -97,7 +94,8 @@ def run_suite(
     if suite.name == "sealed" and not entry:
         raise ValueError("a run on the sealed suite needs an entry in the ledger: give a reason")
     identity = {"suite": suite.name, "digest": suite.digest, "seeds": len(SCORING), "seed": SEED}
-    identity |= {"entry": entry, "width": layout().width}
+    identity |= {"entry": entry}
+    references = keeping.kept(suite)
     with store.locked(folder):
         store.open_config(folder, identity)
         kept = store.committed(folder)
@@ -107,10 +105,11 @@ def run_suite(
             left = [each for each in job.contestants if job.part(each) not in kept]
             if not left:
                 return {}
-            spec = suite.specs[job.task]
-            task = spec_task(spec, "adam" if job.optimizer == OWN else job.optimizer)
-            found = _run(job, left, task)
-            return {job.part(each.contestant): _frame(job, each, task) for each in found}
+            task = spec_task(
+                suite.specs[job.task], "adam" if job.optimizer == OWN else job.optimizer
+            )
+            found = _run(job, left, task, references)
+            return {job.part(each.contestant): _frame(job, each) for each in found}
 
         report(0, len(wanted), "")
         for done, parts in enumerate(beside(run, wanted)):
@@ -138,59 +137,40 @@ def key_of(task: int) -> Key[Array, ""]:
     return jax.random.fold_in(jax.random.key(SEED), task)
 
 
-def _run(job: Job, left: Sequence[Contestant], task: Task) -> list[Scored]:
-    """Those of a job that are left, tuned and scored in the program of all of them."""
-    optimizer, key = task.facts.optimizer, key_of(job.task)
+def _run(job: Job, left: Sequence[Contestant], task: Task, kept: References) -> list[Scored]:
+    """Those of a job that are left, in one program of all of them."""
     if job.optimizer == OWN and isinstance(row := left[0].policy, Baseline):
         task = entered(task, row)
-    rows = tuple(dict.fromkeys(each.policy for each in job.contestants))
-    policy = together(rows, task.facts.epochs)
-    tuning = [each for each in left if each.tuned]
-    numbers = [rows.index(each.policy) for each in tuning]
-    found = iter(tuned(task, policy, numbers, bounds(optimizer), key)) if tuning else iter(())
-    chosen = [next(found) if each.tuned else _default(each.policy, task, key) for each in left]
-    # A measured rate differs from seed to seed: a lane for each, of which its own seed counts.
-    rates = [np.atleast_1d(choice.rate) for choice in chosen]
-    number = np.repeat([rows.index(each.policy) for each in left], [len(own) for own in rates])
-    lanes = Lane(number, np.concatenate(rates).astype(np.float32))
-    shape = Layout(1, len(SCORING)) if len(number) == 1 else None
-    runs = population(task, policy, lanes, SCORING, key, shape)
-    ends = np.cumsum([len(own) for own in rates])
-    seed = np.arange(len(SCORING))
-    lane = [end - len(own) + seed % len(own) for end, own in zip(ends, rates, strict=True)]
+        own = [Choice(row.default_rate("adam"))]
+    else:
+        found = _reference(job, left, task, kept)
+        task = task if found is None else with_floor(task, found.floor)
+        own = [_choice(each, task, found, key_of(job.task)) for each in left]
+    rows = tuple(dict.fromkeys(each.policy for each in left if not _plans(each.policy)))
+    numbers = [rows.index(each.policy) if each.policy in rows else len(rows) for each in left]
+    lanes = _lanes(numbers, own, task.facts.epochs)
+    policy, shape = together(rows, task.facts.epochs), Layout(len(left), len(SCORING))
+    runs = population(task, policy, lanes, SCORING, key_of(job.task), shape, by_seed=True)
     return [
-        Scored(each, chosen[k], Epochs(*(a[lane[k], seed] for a in runs)))
-        for k, each in enumerate(left)
+        Scored(task, each, own[k], Epochs(*(a[k] for a in runs))) for k, each in enumerate(left)
     ]
 
 
-def tuned(
-    task: Task,
-    policy: Callable[[Lane], Policy],
-    numbers: Sequence[int],
-    ends: tuple[float, float],
-    key: Key[Array, ""],
-) -> list[Choice]:
-    """The best rate of a grid on the tuning seeds, for each contestant's number."""
-    facts = task.facts
-
-    def scores(rates: Float[np.ndarray, " rate"]) -> Float[np.ndarray, "method rate"]:
-        each = np.repeat(numbers, len(rates))
-        lanes = Lane(each, np.tile(rates, len(numbers)).astype(np.float32))
-        final = np.asarray(population(task, policy, lanes, TUNING, key).val_loss[:, :, -1])
-        means = capped(final.astype(np.float64), facts.chance_loss).mean(1)
-        return score(means, facts.floor, facts.chance_loss).reshape(len(numbers), -1)
-
-    grid, found = interior(scores, np.geomspace(*ends, RATES), STEP, EXTENSIONS)
-    runs = len(grid) * len(TUNING)
-    return [Choice(float(grid[own.argmin()]), 0, runs, float(own.min())) for own in found]
+def _lanes(numbers: Sequence[int], own: Sequence[Choice], budget: int) -> Lane:
+    """A lane for each contestant and seed: what is measured or searched differs between seeds."""
+    many = len(SCORING)
+    rates = np.stack([np.broadcast_to(choice.rate, many) for choice in own], axis=1)
+    plans = np.stack([np.broadcast_to(choice.plan, (many, budget)) for choice in own], axis=1)
+    number = np.broadcast_to(np.array(numbers), rates.shape)
+    return Lane(number, rates.astype(np.float32), plans.astype(np.float32))
 
 
 @cache  # what it returns is part of a compiled program's key
 def together(rows: tuple[Baseline | Law, ...], budget: int) -> Callable[[Lane], Policy]:
     """Lanes as policies, so that one program trains them all: each lane asks every one of `rows`.
 
-    A decision costs a few scalars, a program seconds to compile.
+    The lane whose number is that after the last row has a plan. A decision costs a few scalars, a
+    program seconds to compile.
     """
 
     def policy(lane: Lane) -> Policy:
@@ -200,6 +180,7 @@ def together(rows: tuple[Baseline | Law, ...], budget: int) -> Callable[[Lane], 
             else clock_policy(Clock(row, budget).at_scale(lane.rate))
             for row in rows
         ]
+        each.append(trajectory(lane.plan))
 
         def step(states: tuple[Any, ...], seen: Observation) -> tuple[tuple[Any, ...], Array]:
             pairs = [one.step(state, seen) for one, state in zip(each, states, strict=True)]
@@ -211,19 +192,51 @@ def together(rows: tuple[Baseline | Law, ...], budget: int) -> Callable[[Lane], 
     return policy
 
 
-def _default(row: Baseline | Law, task: Task, key: Key[Array, ""]) -> Choice:
+def _choice(each: Contestant, task: Task, found: Reference | None, key: Key[Array, ""]) -> Choice:
+    """The rate or the plan of each: the library's, a law's scale, measured, tuned or searched."""
+    row = each.policy
     if isinstance(row, Law):
         probed = row.scale is not None
-        return Choice(scales_of(task, SCORING, key), GRADIENTS) if probed else Choice(math.nan)
-    if row.measure is None:
-        return Choice(row.default_rate(task.facts.optimizer))
-    return Choice(*row.measure(task, SCORING, key))
+        return Choice(scales_of(task, SCORING, key), GRADIENTS) if probed else Choice(np.nan)
+    if each.tuned:
+        if found is not None and row.name in SCHEDULES:
+            return found.choice(row.name, task.facts.chance_loss)
+        return tuned(task, row, key)
+    if row is ORACLE and found is not None:
+        return Choice(np.nan, 0, found.runs, plan=found.oracle)
+    if row.plan is not None:
+        rates, runs = row.plan(task, SCORING, key)
+        return Choice(np.nan, 0, runs, plan=rates)
+    if row.measure is not None:
+        return Choice(*row.measure(task, SCORING, key))
+    return Choice(row.default_rate(task.facts.optimizer))
 
 
-def _frame(job: Job, scored: Scored, task: Task) -> pd.DataFrame:
-    runs, facts = scored.runs, task.facts
-    rate = np.broadcast_to(scored.choice.rate, runs.lr.shape[::-1]).T.reshape(-1)
+def _reference(
+    job: Job, left: Sequence[Contestant], task: Task, kept: References
+) -> Reference | None:
+    """The task's reference, kept or measured now, where someone needs it."""
+    found = kept.get(keeping.Key(job.optimizer, job.task))
+    oracle = any(each.policy is ORACLE for each in left)
+    if found is not None and (len(found.oracle) or not oracle):
+        return found
+    plain = any(each.tuned and each.name.removesuffix(TUNED) in SCHEDULES for each in left)
+    if oracle or plain or unknown_floor(task.facts):
+        return measured(task, key_of(job.task), SEARCH if oracle else None)
+    return None
+
+
+def _plans(row: Baseline | Law) -> bool:
+    return isinstance(row, Baseline) and row.plan is not None
+
+
+def _frame(job: Job, scored: Scored) -> pd.DataFrame:
+    runs, task, facts = scored.runs, scored.task, scored.task.facts
     count, epochs = runs.lr.shape
+    choice = scored.choice._asdict() | {
+        "rate": np.broadcast_to(scored.choice.rate, count).repeat(epochs)
+    }
+    del choice["plan"]
     return pd.DataFrame(
         {
             "optimizer": job.optimizer,
@@ -231,9 +244,13 @@ def _frame(job: Job, scored: Scored, task: Task) -> pd.DataFrame:
             "method": scored.contestant.name,
             "name": task.name,
             "domain": facts.domain,
+            "stream": facts.stream,
             "floor": facts.floor,
             "chance_loss": facts.chance_loss,
-            **scored.choice._replace(rate=rate)._asdict(),
+            "steps": facts.steps,
+            "batch": facts.batch,
+            "parameters": facts.parameters,
+            **choice,
             "seed": np.repeat(SCORING, epochs),
             "epoch": np.tile(np.arange(epochs), count),
             "lr": runs.lr.reshape(-1),

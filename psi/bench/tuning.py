@@ -7,15 +7,16 @@ begins at the tuned plain schedules, chosen beside them on seeds of its own (psi
 that it is never worse than the best of them beyond noise. None of this sees a scoring seed.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Array, Float, Key
 
-from psi.bench.baselines import SCHEDULES, plain_rates
+from psi.bench.baselines import SCHEDULES, Baseline, Planned, plain_rates
+from psi.bench.baselines.searching import planned
 from psi.ideal.oracle import Search, plain_losses, plans_at, searched, trajectory_losses
 from psi.ideal.returns import capped, score
 from psi.lab.engine import seeds
@@ -45,6 +46,8 @@ class Choice(NamedTuple):
     tuning_runs: float = 0
     tuning_score: float = np.nan
     """The score y on the tuning seeds."""
+    plan: Any = 0.0
+    """Where whole trainings were searched: the rates, of shape=(seed, T)."""
 
 
 class Reference(NamedTuple):
@@ -64,6 +67,11 @@ class Reference(NamedTuple):
     def peaks(self) -> Float[np.ndarray, " schedule"]:
         """The tuned rate of each plain schedule."""
         return self.rates[self.losses.argmin(1)]
+
+    @property
+    def runs(self) -> int:
+        """Networks trained for all of it, but for a text's L*."""
+        return self.losses.size * len(TUNING) + self.oracle_runs
 
     def choice(self, schedule: str, chance_loss: float) -> Choice:
         """The tuned rate of a plain schedule, and what it took."""
@@ -88,6 +96,20 @@ def measured(task: Task, key: Key[Array, ""], search: Search | None = None) -> R
     return Reference(task.facts.floor, rates, losses, found, runs)
 
 
+def _oracle(task: Task, seeds: np.ndarray, key: Key[Array, ""]) -> Planned:
+    found = measured(task, key, SEARCH)
+    runs = found.oracle_runs + found.losses.size * len(TUNING)
+    return Planned(np.broadcast_to(found.oracle, (len(seeds), len(found.oracle))), runs)
+
+
+ORACLE = Baseline(
+    "oracle", planned, tuned=False, plan=_oracle, sees=("validation",),
+    formula="the best trajectory that a large search finds, or a tuned schedule if that is better",
+    source="psi.ideal.oracle; Hansen & Ostermeier 2001, doi 10.1162/106365601750190398",
+)  # fmt: skip
+"""The limit of what a schedule can reach on a task: no rule that anyone could use."""
+
+
 def unknown_floor(facts: Facts) -> bool:
     """Whether the lowest loss of a task is not known: a stream of no known generator."""
     return facts.stream and facts.floor == 0
@@ -98,31 +120,24 @@ def with_floor(task: Task, floor: float) -> Task:
     return task._replace(facts=replace(task.facts, floor=floor))
 
 
-def tuned(
-    task: Task,
-    policy: Callable[[Any], Policy],
-    lanes: Callable[[int, Float[np.ndarray, " rate"]], Any],
-    numbers: Sequence[int],
-    key: Key[Array, ""],
-) -> list[Choice]:
-    """The best rate of a grid on the tuning seeds, for each contestant's number.
+def tuned(task: Task, row: Baseline, key: Key[Array, ""]) -> Choice:
+    """The best rate of a baseline that is no plain schedule, on the same grid and seeds."""
+    facts, policy = task.facts, _policy(row, task.facts.epochs)
+    shape = Layout(RATES, len(TUNING))
 
-    `lanes(number, rates)` are those of a contestant at these rates.
-    """
-    facts, shape = task.facts, Layout(RATES, len(TUNING))
-
-    def of_one(number: int, rates: Float[np.ndarray, " rate"]) -> Float[np.ndarray, " rate"]:
-        runs = population(task, policy, lanes(number, rates), TUNING, key, shape)
+    def scores(rates: Float[np.ndarray, " rate"]) -> Float[np.ndarray, "1 rate"]:
+        runs = population(task, policy, rates.astype(np.float32), TUNING, key, shape)
         final = np.asarray(runs.val_loss[:, :, -1], np.float64)
-        return score(capped(final, facts.chance_loss).mean(1), facts.floor, facts.chance_loss)
+        return score(capped(final, facts.chance_loss).mean(1), facts.floor, facts.chance_loss)[None]
 
-    def scores(rates: Float[np.ndarray, " rate"]) -> Float[np.ndarray, "method rate"]:
-        return np.stack([*map(partial(of_one, rates=rates), numbers)])
+    grid, found = interior(scores, np.geomspace(*bounds(facts.optimizer), RATES), STEP, EXTENSIONS)
+    best = found[0].argmin()
+    return Choice(float(grid[best]), 0, len(grid) * len(TUNING), float(found[0, best]))
 
-    ends = bounds(facts.optimizer)
-    grid, found = interior(scores, np.geomspace(*ends, RATES), STEP, EXTENSIONS)
-    runs = len(grid) * len(TUNING)
-    return [Choice(float(grid[own.argmin()]), 0, runs, float(own.min())) for own in found]
+
+@cache  # part of a compiled program's key
+def _policy(row: Baseline, budget: int) -> Callable[[Any], Policy]:
+    return lambda rate: row.make(rate, budget)
 
 
 def _longer(task: Task, peak: float, key: Key[Array, ""]) -> float:

@@ -7,14 +7,16 @@ import pytest
 import psi
 from psi.bench.baselines import BASELINES, Baseline
 from psi.bench.contestants import OWN, TUNED, Contestants
-from psi.bench.running import SCORING, TUNING, key_of, ran, run_suite, together
+from psi.bench.running import SCORING, key_of, ran, run_suite, together
 from psi.bench.running import Lane as Number
 from psi.bench.suites.suite import Suite
+from psi.bench.tuning import TUNING
 from psi.ideal.returns import score
 from psi.lab.data import store
 from psi.lab.engine.policy import law_policy
 from psi.lab.engine.population import population
 from psi.lab.engine.probe import GRADIENTS, probed_scale
+from psi.lab.engine.work import Layout
 from psi.lab.hyper import Hyper
 from psi.lab.tasks.names import Spec
 from psi.lab.tasks.table import spec_task
@@ -82,7 +84,7 @@ def test_tuning_finds_the_best_of_its_grid(folder):
     assert (tuned.tuning_runs >= 17 * 20).all()
     task, rate = spec_task(SPEC, "adam"), np.array(tuned.rate[:1], np.float32)
     again = population(
-        task, lambda peak: BASELINES["linear"].make(peak, 3), rate, TUNING, key_of(0)
+        task, lambda peak: BASELINES["linear"].make(peak, 3), rate, TUNING, key_of(0), Layout(1, 4)
     )
     facts = task.facts
     last = np.asarray(again.val_loss[0, :, -1:]).mean(0)
@@ -118,6 +120,9 @@ def test_one_program_serves_all_policies():
     rows: tuple[Baseline, ...] = (BASELINES["constant"], BASELINES["linear"])
     policy = together(rows, 3)
     assert policy is together(rows, 3)
-    lanes = Number(np.array([0, 1]), np.array([0.1, 0.2], np.float32))
-    runs = population(spec_task(SPEC, "sgd"), policy, lanes, np.arange(1), jax.random.key(0))
-    np.testing.assert_allclose(runs.lr[:, 0], [[0.1] * 3, [0.2, 0.4 / 3, 0.2 / 3]], rtol=1e-6)
+    plan = np.array([[0, 0, 0], [0, 0, 0], [0.3, 0.1, 0.2]], np.float32)
+    lanes = Number(np.array([0, 1, 2]), np.array([0.1, 0.2, np.nan], np.float32), plan)
+    task, shape = spec_task(SPEC, "sgd"), Layout(3, 1)
+    runs = population(task, policy, lanes, np.arange(1), jax.random.key(0), shape)
+    expected = [[0.1] * 3, [0.2, 0.4 / 3, 0.2 / 3], plan[2]]
+    np.testing.assert_allclose(runs.lr[:, 0], expected, rtol=1e-6)

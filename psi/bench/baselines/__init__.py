@@ -7,6 +7,7 @@ contest tunes its rate and scores it beside the laws. Those whose tuning is a cl
 
 from psi.bench.baselines import (
     adapting,
+    calibrated,
     coordinates,
     line_search,
     measured,
@@ -21,6 +22,16 @@ from psi.lab.registry import Table
 
 __all__ = ["BASELINES", "SCHEDULES", "Baseline", "Measured", "Planned", "entered", "plain_rates"]
 
-_FILES = (schedules, reacting, adapting, measured, coordinates, tuning_free, line_search, searching)
+_FILES = (
+    schedules,
+    calibrated,
+    reacting,
+    adapting,
+    measured,
+    coordinates,
+    tuning_free,
+    line_search,
+    searching,
+)
 BASELINES: Table[Baseline] = Table("baseline", tuple(row for file in _FILES for row in file.ROWS))
 """Every baseline by name. `BASELINES.add(Baseline(name, make))` appends one."""

@@ -19,7 +19,7 @@ KEY = jax.random.key(0)
 T = 4
 SHAPE = Layout(2, 2)  # no padding
 HOUSE = BASELINES.names  # before other tests add rows of their own
-SEES = {"epoch", "loss", "validation", "gradients", "curvature"}
+SEES = {"parameters", "epoch", "loss", "validation", "gradients", "curvature"}
 TRAINABLE = [name for name in HOUSE if BASELINES[name].plan is None]
 """Rows with a policy for any one rate; those that plan are in test_searching.py."""
 # Rows that train the task as it is share one compiled program; the others have one each.
@@ -44,7 +44,8 @@ def wine():
 def trained(task, name, rates):
     lanes = np.asarray(rates, np.float32)
     if name in SHARED:
-        lanes = Lane(np.full(len(lanes), SHARED.index(name)), lanes)
+        no_plan = np.zeros((len(lanes), T), np.float32)
+        lanes = Lane(np.full(len(lanes), SHARED.index(name)), lanes, no_plan)
         policy = together(tuple(BASELINES[each] for each in SHARED), T)
         return population(task, policy, lanes, np.arange(2), KEY, SHAPE)
     task = entered(task, BASELINES[name])
