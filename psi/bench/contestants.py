@@ -5,14 +5,17 @@ A contestant is a baseline at its default rate (`linear`), a plain schedule tune
 optimizer are run once, as of the optimizer `own`.
 """
 
-from collections.abc import Iterator, Sequence
+import hashlib
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import psi.pretrained
 from psi.bench.baselines import BASELINES, SCHEDULES, Baseline
 from psi.bench.suites import Suite
 from psi.lab.optimizers import bounds
 from psi.law.law import Law
+from psi.law.load import load, located, shipped
 
 OWN = "own"
 TUNED = ", tuned"
@@ -27,12 +30,15 @@ class Contestants:
     laws: tuple[tuple[str, Law], ...] = ()
 
     def __post_init__(self) -> None:
+        for optimizer in self.optimizers:
+            bounds(optimizer)
         for name in self.methods:
             row = BASELINES[name.removesuffix(TUNED)]
             if name.endswith(TUNED) and not (row.tuned and row.optimizer is None):
                 raise ValueError(f"{row.name} is not tuned: it brings its own optimizer or rate")
-        for optimizer in self.optimizers:
-            bounds(optimizer)
+            if not (name.endswith(TUNED) or row.measure or row.optimizer):
+                for optimizer in self.optimizers:
+                    row.default_rate(optimizer)
 
     @classmethod
     def of(
@@ -58,6 +64,28 @@ class Contestants:
     def _rows(self) -> "list[Contestant]":
         plain = [(name, name.removesuffix(TUNED)) for name in self.methods]
         return [Contestant(name, BASELINES[row], name != row) for name, row in plain]
+
+
+def named_laws(names: Sequence[str], optimizers: Sequence[str]) -> tuple[tuple[str, Law], ...]:
+    """(name, law) of laws by name or file; without names, the shipped ones of the optimizers.
+
+    `law adam` is a shipped law: there is a baseline `adam`. A file's name ends in the beginning of
+    its SHA-256, so that in a folder of runs it never stands for another law. Raises ValueError for
+    a law that cannot be read, or whose optimizer is not among `optimizers`.
+    """
+    if not names:
+        own = (pair for pair in shipped() if pair[1].optimizer in optimizers)
+        return tuple((f"law {name}", law) for name, law in own)
+    found = []
+    for name in dict.fromkeys(names):
+        law, path = load(name), located(name)
+        if law.optimizer not in optimizers:
+            asked = ", ".join(optimizers)
+            raise ValueError(f"law {name} is for {law.optimizer}; optimizers asked for: {asked}")
+        own = path == psi.pretrained.laws().get(name)
+        mark = "" if own else f"@{hashlib.sha256(path.read_bytes()).hexdigest()[:8]}"
+        found.append((f"law {name}{mark}", law))
+    return tuple(found)
 
 
 class Contestant(NamedTuple):
@@ -93,3 +121,23 @@ def jobs(suite: Suite, who: Contestants) -> Iterator[Job]:
             yield Job(optimizer, task, who.under(optimizer))
         for each in who.bringing():
             yield Job(OWN, task, (each,))
+
+
+class Wanted(NamedTuple):
+    """A job that is not done, by its number among all, and those of its contestants that are left.
+
+    All of them are in its program, or what is left would have other bits.
+    """
+
+    number: int
+    job: Job
+    left: tuple[Contestant, ...]
+
+
+def missing(suite: Suite, who: Contestants, kept: Collection[str]) -> list[Wanted]:
+    """What is to be run where these parts are kept."""
+    found = []
+    for number, job in enumerate(jobs(suite, who)):
+        if left := tuple(each for each in job.contestants if job.part(each) not in kept):
+            found.append(Wanted(number, job, left))
+    return found

@@ -8,7 +8,7 @@ The same call goes on where another was stopped; contestants may be added later.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,7 +20,7 @@ import pandas as pd
 from jaxtyping import Array, Float, Key
 
 from psi.bench.baselines import Baseline, entered
-from psi.bench.contestants import OWN, Contestant, Contestants, Job, jobs
+from psi.bench.contestants import OWN, Contestant, Contestants, Job, Wanted, jobs, missing
 from psi.bench.suites import Suite
 from psi.bench.suites.ledger import check_entry, commit, enter
 from psi.fit.search.objective import scales_of
@@ -75,9 +75,29 @@ class Scored(NamedTuple):
     """shape=(seed, epoch) each"""
 
 
+Parts = dict[str, pd.DataFrame]
+"""Records by the names of their parts."""
+Engine = Callable[[Suite, Contestants, Sequence[Wanted]], Iterator[tuple[Job, Parts]]]
+"""Trains jobs, in any order: `here`, or on many machines psi.bench.sharing.ray_engine's workers."""
+
+
+def here(suite: Suite, who: Contestants, wanted: Sequence[Wanted]) -> Iterator[tuple[Job, Parts]]:
+    """Train on this machine, two jobs at a time, in order."""
+    del who
+    return beside(lambda each: (each.job, train(suite, each.job, each.left)), wanted)
+
+
+def train(suite: Suite, job: Job, left: Sequence[Contestant]) -> Parts:
+    """The parts of those contestants of a job that are left."""
+    optimizer = "adam" if job.optimizer == OWN else job.optimizer
+    task = spec_task(suite.specs[job.task], optimizer, suite.data)
+    return {job.part(each.contestant): _frame(job, each, task) for each in _run(job, left, task)}
+
+
 def run_suite(
-    suite: Suite, who: Contestants, folder: Path, entry: int = 0, report: Report = silent
-) -> None:
+    suite: Suite, who: Contestants, folder: Path, entry: int = 0, report: Report = silent,
+    engine: Engine = here,
+) -> None:  # fmt: skip
     """Run what is missing of a suite and commit it to `folder`.
 
     Args:
@@ -85,7 +105,8 @@ def run_suite(
         who: the contestants.
         folder: what is there already is kept.
         entry: the number of the run's entry in the ledger, for the sealed suite.
-        report: is told the jobs done, of how many, and what comes next.
+        report: is told the jobs done, of how many, and what was trained last.
+        engine: what trains the jobs.
 
     Returns:
         None; `psi.lab.data.store.read_records(folder)` reads the runs: a row for each method,
@@ -100,24 +121,14 @@ def run_suite(
     identity |= {"entry": entry, "width": layout().width}
     with store.locked(folder):
         store.open_config(folder, identity)
-        kept = store.committed(folder)
-        wanted = [*jobs(suite, who)]
-
-        def run(job: Job) -> dict[str, pd.DataFrame]:
-            left = [each for each in job.contestants if job.part(each) not in kept]
-            if not left:
-                return {}
-            spec = suite.specs[job.task]
-            task = spec_task(spec, "adam" if job.optimizer == OWN else job.optimizer)
-            found = _run(job, left, task)
-            return {job.part(each.contestant): _frame(job, each, task) for each in found}
-
-        report(0, len(wanted), "")
-        for done, parts in enumerate(beside(run, wanted)):
+        wanted = missing(suite, who, store.committed(folder))
+        total = sum(1 for _ in jobs(suite, who))
+        before = total - len(wanted)
+        report(before, total, "compiling" if wanted else "")
+        for done, (job, parts) in enumerate(engine(suite, who, wanted), before + 1):
             for name, frame in parts.items():
                 store.write_part(folder, name, frame)
-            job = wanted[done]
-            report(done + 1, len(wanted), f"{suite.specs[job.task].name}, {job.optimizer}")
+            report(done, total, f"{suite.specs[job.task].name}, {job.optimizer}")
 
 
 def ran(suite: Suite, who: Contestants, folder: Path, why: str) -> int:
