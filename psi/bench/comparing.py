@@ -30,6 +30,8 @@ from psi.ideal.returns import capped, score
 from psi.lab.data import store
 from psi.lab.data.config import GenerateConfig
 from psi.lab.data.generate import own_files
+from psi.lab.optimizers import bounds
+from psi.lab.tasks.names import called
 from psi.law.load import load, shipped
 
 CURVES = ("optimizer", "task", "method", "chance_loss", "epoch", "lr", "val_loss")
@@ -96,6 +98,8 @@ def contestants_of(
     """
     every = [load(name) for name in laws] or [law for _, law in shipped()]
     optimizers = optimizers or tuple(dict.fromkeys(law.optimizer for law in every))
+    for optimizer in optimizers:
+        bounds(optimizer)
     found = named_laws(laws, optimizers)
     if not found:
         raise ValueError(f"no shipped law is for {', '.join(optimizers)}: name a law of your own")
@@ -112,13 +116,13 @@ def comparisons(folder: Path, suite: Suite, who: Contestants) -> list[Comparison
     ends, curves = final_runs(folder), store.read_records(folder, CURVES)
     ends = ends[ends.method.isin(names)]
     found = []
-    for task in range(len(suite.specs)):
+    for task, spec in enumerate(suite.specs):
         for optimizer in who.optimizers:
             own, along = (
                 table[(table.task == task) & table.optimizer.isin((optimizer, OWN))]
                 for table in (ends, curves)
             )
-            found.append(_compared(optimizer, own, along))
+            found.append(_compared(called(spec.name), optimizer, own, along))
     return found
 
 
@@ -133,13 +137,34 @@ def paired_regret(
     def difference(mean: np.ndarray, reference: np.ndarray) -> np.ndarray:
         return score(mean, floor, chance_loss) - score(reference, floor, chance_loss)
 
-    regret = float(difference(one.mean(), other.mean()))
+    regret = float(difference(np.asarray(one.mean()), np.asarray(other.mean())))
     error = jackknife_error(difference(left_out_means(one), left_out_means(other)))
     width = student_width(len(one)) * float(error)
     return Regret(regret, regret - width, regret + width)
 
 
-def _compared(optimizer: str, ends: pd.DataFrame, curves: pd.DataFrame) -> Comparison:
+def verdict_of(where: str, row: Row, against: Row, schedule: str) -> Verdict:
+    """A law's row beside the reference's, `schedule`; `where` says of which task and optimizer."""
+    low, high, law = row.regret_low, row.regret_high, row.method
+    tuned = f"the tuned schedule ({schedule})"
+    ends = f"final validation loss {row.loss:.3g} against {against.loss:.3g}"
+    if low <= 0 <= high:
+        sentence = (
+            f"{where}, neither {law} nor {tuned} is surely better: regret {row.regret:+.2g} nats, "
+            f"95 % interval {low:+.2g} to {high:+.2g}; {ends}."
+        )
+        return Verdict(law, "neither", sentence)
+    better = "schedule" if low > 0 else "law"
+    first, second = (tuned, law) if better == "schedule" else (law, tuned)
+    least, most = sorted((abs(low), abs(high)))
+    sentence = (
+        f"{where}, {first} is better than {second} by {abs(row.regret):.2g} nats, 95 % interval "
+        f"{least:.2g} to {most:.2g}; {law} has {ends}."
+    )
+    return Verdict(law, better, sentence)
+
+
+def _compared(task: str, optimizer: str, ends: pd.DataFrame, curves: pd.DataFrame) -> Comparison:
     tuned = ends[ends.method.isin([name + TUNED for name in SCHEDULES])]
     best = str(tuned.sort_values("tuning_score", kind="stable").method.iloc[0])
     by_method = {str(name): own.sort_values("seed") for name, own in ends.groupby("method")}
@@ -150,10 +175,10 @@ def _compared(optimizer: str, ends: pd.DataFrame, curves: pd.DataFrame) -> Compa
         for name, own in by_method.items()
     ]
     rows.sort(key=lambda row: (row.regret, row.method != REFERENCE))
-    task, schedule = str(ends.name.iloc[0]), best.removesuffix(TUNED)
+    schedule = best.removesuffix(TUNED)
     (against,) = (row for row in rows if row.method == REFERENCE)
     laws = [row for row in rows if row.method.startswith("law ")]
-    said = [_verdict(f"On {task} with {optimizer}", row, against, schedule) for row in laws]
+    said = [verdict_of(f"On {task} with {optimizer}", row, against, schedule) for row in laws]
     return Comparison(task, optimizer, schedule, rows, said)
 
 
@@ -174,23 +199,3 @@ def _row(method: str, own: pd.DataFrame, reference: pd.DataFrame, curves: pd.Dat
         along.val_loss.tolist(),
         [rate if math.isfinite(rate) else None for rate in along.lr],
     )  # fmt: skip
-
-
-def _verdict(where: str, row: Row, against: Row, schedule: str) -> Verdict:
-    low, high, law = row.regret_low, row.regret_high, row.method
-    tuned = f"the tuned schedule ({schedule})"
-    ends = f"final validation loss {row.loss:.3g} against {against.loss:.3g}"
-    if low <= 0 <= high:
-        sentence = (
-            f"{where}, neither {law} nor {tuned} is surely better: regret {row.regret:+.2g} nats, "
-            f"95 % interval {low:+.2g} to {high:+.2g}; {ends}."
-        )
-        return Verdict(law, "neither", sentence)
-    better = "schedule" if low > 0 else "law"
-    first, second = (tuned, law) if better == "schedule" else (law, tuned)
-    least, most = sorted((abs(low), abs(high)))
-    sentence = (
-        f"{where}, {first} is better than {second} by {abs(row.regret):.2g} nats, 95 % interval "
-        f"{least:.2g} to {most:.2g}; {law} has {ends}."
-    )
-    return Verdict(law, better, sentence)

@@ -79,6 +79,7 @@ class CompareCommand:
     def run(self) -> Any:
         """Do it; what --json prints."""
         from psi.bench.comparing import comparisons, contestants_of, suite_of
+        from psi.bench.planning import planned
         from psi.bench.running import run_suite
         from psi.lab.engine.devices import prepare
         from psi.report.progress import bar
@@ -89,6 +90,7 @@ class CompareCommand:
         suite = suite_of(self._config())
         if self.dry_run:
             return print_plan(suite, who, self.out, self.json) | {"tables": tables}
+        planned(suite, who, self.out)  # says what is wrong with the folder
         with self._folder() as folder:
             with bar("training networks") as update:
                 run_suite(suite, who, folder, report=update)

@@ -101,17 +101,16 @@ def print_plan(suite: Any, who: Any, folder: Any, json: bool) -> dict[str, Any]:
 
     found = planned(suite, who, folder)
     runs = sum(each.runs for each in found)
-    left = sum(bool(each.missing) for each in found)
     if not json:
-        rows: dict[str, list[str]] = {}
+        tasks: dict[str, list[str]] = {}
         for each in found:
-            rows.setdefault(f"{each.optimizer}: {', '.join(each.contestants)}", []).append(
-                each.task
-            )
-        for what, tasks in rows.items():
-            print(f"{what}, on {', '.join(tasks) if len(tasks) < 9 else f'{len(tasks)} tasks'}")
-        print(f"{len(found)} jobs, {len(found) - left} of them done; at least {runs:,} networks "
-              "to train; nothing was written")  # fmt: skip
+            what = f"{each.optimizer}: {'; '.join(each.contestants)}"
+            tasks.setdefault(what, []).append(each.task)
+        for what, names in tasks.items():
+            print(f"{what}\n  on {', '.join(names)}")
+        done = sum(not each.missing for each in found)
+        print(f"jobs: {len(found)}, of which done: {done}; networks to train: {runs:,} or more; "
+              "nothing was written")  # fmt: skip
     return {"jobs": as_json(found), "runs": runs}
 
 
