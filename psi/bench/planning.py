@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from psi.bench.contestants import Contestants, jobs, missing
-from psi.bench.running import RATES, SCORING, TUNING
+from psi.bench.running import runs_of
 from psi.bench.suites import Suite
 from psi.lab.data import store
 
@@ -36,7 +36,7 @@ def planned(suite: Suite, who: Contestants, folder: Path | None = None) -> list[
             job.optimizer,
             [each.name for each in job.contestants],
             [each.name for each in left.get(number, ())],
-            sum(len(SCORING) + each.tuned * RATES * len(TUNING) for each in left.get(number, ())),
+            runs_of(left.get(number, ())),
         )
         for number, job in enumerate(jobs(suite, who))
     ]

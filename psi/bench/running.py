@@ -77,14 +77,16 @@ class Scored(NamedTuple):
 
 Parts = dict[str, pd.DataFrame]
 """Records by the names of their parts."""
-Engine = Callable[[Suite, Contestants, Sequence[Wanted]], Iterator[tuple[Job, Parts]]]
+Engine = Callable[[Suite, Contestants, Sequence[Wanted]], Iterator[tuple[Wanted, Parts]]]
 """Trains jobs, in any order: `here`, or on many machines psi.bench.sharing.ray_engine's workers."""
 
 
-def here(suite: Suite, who: Contestants, wanted: Sequence[Wanted]) -> Iterator[tuple[Job, Parts]]:
+def here(
+    suite: Suite, who: Contestants, wanted: Sequence[Wanted]
+) -> Iterator[tuple[Wanted, Parts]]:
     """Train on this machine, two jobs at a time, in order."""
     del who
-    return beside(lambda each: (each.job, train(suite, each.job, each.left)), wanted)
+    return beside(lambda each: (each, train(suite, each.job, each.left)), wanted)
 
 
 def train(suite: Suite, job: Job, left: Sequence[Contestant]) -> Parts:
@@ -105,7 +107,7 @@ def run_suite(
         who: the contestants.
         folder: what is there already is kept.
         entry: the number of the run's entry in the ledger, for the sealed suite.
-        report: is told the jobs done, of how many, and what was trained last.
+        report: is told the networks trained, of about how many, and what was trained last.
         engine: what trains the jobs.
 
     Returns:
@@ -122,13 +124,19 @@ def run_suite(
     with store.locked(folder):
         store.open_config(folder, identity)
         wanted = missing(suite, who, store.committed(folder))
-        total = sum(1 for _ in jobs(suite, who))
-        before = total - len(wanted)
-        report(before, total, "compiling" if wanted else "")
-        for done, (job, parts) in enumerate(engine(suite, who, wanted), before + 1):
+        total = sum(runs_of(job.contestants) for job in jobs(suite, who))
+        done = total - sum(runs_of(each.left) for each in wanted)
+        report(done, total, "compiling" if wanted else "")
+        for each, parts in engine(suite, who, wanted):
             for name, frame in parts.items():
                 store.write_part(folder, name, frame)
-            report(done, total, f"{suite.specs[job.task].name}, {job.optimizer}")
+            done += runs_of(each.left)
+            report(done, total, f"{suite.specs[each.job.task].name}, {each.job.optimizer}")
+
+
+def runs_of(contestants: Sequence[Contestant]) -> int:
+    """Networks to train for contestants on a task; a tuned one's grid may be extended."""
+    return sum(len(SCORING) + each.tuned * RATES * len(TUNING) for each in contestants)
 
 
 def ran(suite: Suite, who: Contestants, folder: Path, why: str) -> int:

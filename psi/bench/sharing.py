@@ -6,7 +6,7 @@ process that commits them, and are those of one machine bit for bit.
 
 from collections.abc import Iterator, Sequence
 
-from psi.bench.contestants import Contestants, Job, Wanted, jobs
+from psi.bench.contestants import Contestants, Wanted, jobs
 from psi.bench.running import Engine, Parts, train
 from psi.bench.suites import Suite
 from psi.lab.data.cluster import connect, spread
@@ -24,13 +24,13 @@ def ray_engine(address: str | None = None) -> Engine:
 
 def _engine(
     suite: Suite, who: Contestants, wanted: Sequence[Wanted]
-) -> Iterator[tuple[Job, Parts]]:
+) -> Iterator[tuple[Wanted, Parts]]:
     named = {f"{suite.specs[w.job.task].name}, {w.job.optimizer}, {w.number}": w for w in wanted}
     calls = {
         name: (suite, who, each.number, frozenset(one.name for one in each.left))
         for name, each in named.items()
     }
-    return ((named[name].job, parts) for name, parts in spread(_train_job, calls))
+    return ((named[name], parts) for name, parts in spread(_train_job, calls))
 
 
 def _train_job(suite: Suite, who: Contestants, number: int, left: frozenset[str]) -> Parts:
