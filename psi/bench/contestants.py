@@ -8,9 +8,9 @@ optimizer are run once, as of the optimizer `own`.
 import hashlib
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple
 
-import psi.pretrained
 from psi.bench.baselines import BASELINES, SCHEDULES, Baseline
 from psi.bench.suites import Suite
 from psi.lab.optimizers import bounds
@@ -76,13 +76,13 @@ def named_laws(names: Sequence[str], optimizers: Sequence[str]) -> tuple[tuple[s
     if not names:
         own = (pair for pair in shipped() if pair[1].optimizer in optimizers)
         return tuple((f"law {name}", law) for name, law in own)
-    found = []
+    house, found = dict(shipped()), []
     for name in dict.fromkeys(names):
         law, path = load(name), located(name)
         if law.optimizer not in optimizers:
             asked = ", ".join(optimizers)
             raise ValueError(f"law {name} is for {law.optimizer}; optimizers asked for: {asked}")
-        own = path == psi.pretrained.laws().get(name)
+        own = name in house and not Path(name).exists()  # as `located` looks
         mark = "" if own else f"@{hashlib.sha256(path.read_bytes()).hexdigest()[:8]}"
         found.append((f"law {name}{mark}", law))
     return tuple(found)

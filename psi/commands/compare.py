@@ -54,7 +54,9 @@ class CompareCommand:
     methods: tuple[str, ...] = ()
     """More rows of `psi bench methods`, at their default rate."""
     hyper: Annotated[TaskHyper, tyro.conf.OmitArgPrefixes] = field(default_factory=TaskHyper)
+    """Of every training, but the learning rate."""
     data: Annotated[DataConfig, tyro.conf.OmitArgPrefixes] = field(default_factory=DataConfig)
+    """How your own files and OpenML data sets are read."""
     out: Path | None = None
     """Folder for the runs; the same command goes on where it was stopped, and more laws, methods
     or optimizers may join. Without it nothing is kept."""
