@@ -148,10 +148,12 @@ def verdict_of(where: str, row: Row, against: Row, schedule: str) -> Verdict:
     low, high, law = row.regret_low, row.regret_high, row.method
     tuned = f"the tuned schedule ({schedule})"
     ends = f"final validation loss {row.loss:.3g} against {against.loss:.3g}"
+    if row.below_chance < 1:
+        ends += f", {100 * (1 - row.below_chance):.0f} % of its runs end above the chance loss"
     if low <= 0 <= high:
         sentence = (
             f"{where}, neither {law} nor {tuned} is surely better: regret {row.regret:+.2g} nats, "
-            f"95 % interval {low:+.2g} to {high:+.2g}; {ends}."
+            f"95 % interval {low:+.2g} to {high:+.2g}; {law} has {ends}."
         )
         return Verdict(law, "neither", sentence)
     better = "schedule" if low > 0 else "law"

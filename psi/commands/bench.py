@@ -164,23 +164,19 @@ class BenchCommand:
         who = Contestants.of(self.methods, laws, self.optimizers)
         if self.dry_run:
             return print_plan(chosen, who, folder, self.json)
-        if self.engine == "ray":
-            from psi.lab.data.cluster import check_address
-
-            check_address(self.address)
+        engine = self._engine()  # what it lacks is said before the ledger has an entry
         entry = ran(chosen, who, folder, self.why)
         with bar("training networks") as update:
-            run_suite(chosen, who, folder, entry, update, self._engine(update))
+            run_suite(chosen, who, folder, entry, update, engine)
         return self._standings(folder)
 
-    def _engine(self, update: Report) -> Any:
+    def _engine(self) -> Any:
         if self.engine == "local":
             from psi.bench.running import here
 
             return here
         from psi.bench.sharing import ray_engine
 
-        update(0, 1, "starting workers")
         return ray_engine(self.address)
 
     def _standings(self, folder: Path) -> dict[str, Any]:

@@ -17,11 +17,12 @@ from psi.lab.tasks.data_config import DataConfig
 
 COLUMNS = ("method", "final loss", "95 %", "regret", "95 %", "accuracy", "below chance",
            "tuning runs")  # fmt: skip
-FOOTER = """Losses are validation losses, means over 10 seeds. Regret is to the schedule tuned on \
-the task: negative is better,
-0.1 nats are about 10 % of the loss. Intervals are over the seeds, regrets paired: they hold for \
-this task and its rows
-as they are split, and say nothing of other tasks."""
+FOOTER = """\
+Final loss: validation loss, mean over 10 seeds; a run counts with at most twice the loss of the
+best constant prediction, also where it diverged. Accuracy: share right, or R², on the test rows.
+Regret: to the schedule tuned on the task, negative is better; 0.1 nats are about 10 % of the loss.
+Intervals are over the seeds, regrets paired: they hold for this task with its rows split as they
+are, and say nothing of other tasks."""
 
 
 @dataclass(frozen=True)

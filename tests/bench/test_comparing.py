@@ -136,7 +136,9 @@ def test_a_verdict_says_which_is_better_and_how_sure(interval, better, words):
     assert (found.law, found.better) == ("law adam", better)
     assert found.sentence.startswith(f"On mine with adam, {words}")
     assert "0.1 to 0.3" in found.sentence.replace("+", "")
-    assert "0.4 against 0.35" in found.sentence
+    assert "law adam has final validation loss 0.4 against 0.35." in found.sentence
+    failing = verdict_of("On mine", row._replace(below_chance=0.9), ROW, "linear").sentence
+    assert failing.endswith(", 10 % of its runs end above the chance loss.")
 
 
 def test_a_suite_is_known_by_what_its_tasks_are_made_from(tmp_path):
