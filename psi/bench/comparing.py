@@ -134,12 +134,12 @@ def paired_regret(
 ) -> Regret:
     """y(one) − y(other) of losses from the same seeds, and its interval."""
 
-    def difference(mean: np.ndarray, reference: np.ndarray) -> np.ndarray:
-        return score(mean, floor, chance_loss) - score(reference, floor, chance_loss)
+    def scores(means: Float[np.ndarray, " mean"]) -> Float[np.ndarray, " mean"]:
+        return score(means, floor, chance_loss)
 
-    regret = float(difference(np.asarray(one.mean()), np.asarray(other.mean())))
-    error = jackknife_error(difference(left_out_means(one), left_out_means(other)))
-    width = student_width(len(one)) * float(error)
+    (regret,) = scores(one.mean(keepdims=True)) - scores(other.mean(keepdims=True))
+    error = jackknife_error(scores(left_out_means(one)) - scores(left_out_means(other)))
+    regret, width = float(regret), student_width(len(one)) * float(error)
     return Regret(regret, regret - width, regret + width)
 
 
