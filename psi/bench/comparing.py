@@ -21,7 +21,7 @@ from jaxtyping import Float
 
 from psi.bench.baselines import SCHEDULES
 from psi.bench.baselines.baseline import DEFAULT_RATES
-from psi.bench.contestants import OWN, TUNED, Contestants, named_laws
+from psi.bench.contestants import OWN, PSI, TUNED, Contestants, named_laws
 from psi.bench.measures import Regret
 from psi.bench.standing import REFERENCE, final_runs
 from psi.bench.suites import Suite
@@ -145,7 +145,8 @@ def paired_regret(
 
 def verdict_of(where: str, row: Row, against: Row, schedule: str) -> Verdict:
     """A law's row beside the reference's, `schedule`; `where` says of which task and optimizer."""
-    low, high, law = row.regret_low, row.regret_high, row.method
+    low, high = row.regret_low, row.regret_high
+    law = f"law {row.method.removeprefix(PSI)}"
     tuned = f"the tuned schedule ({schedule})"
     ends = f"final validation loss {row.loss:.3g} against {against.loss:.3g}"
     if row.below_chance < 1:
@@ -155,7 +156,7 @@ def verdict_of(where: str, row: Row, against: Row, schedule: str) -> Verdict:
             f"{where}, neither {law} nor {tuned} is surely better: regret {row.regret:+.2g} nats, "
             f"95 % interval {low:+.2g} to {high:+.2g}; {law} has {ends}."
         )
-        return Verdict(law, "neither", sentence)
+        return Verdict(row.method, "neither", sentence)
     better = "schedule" if low > 0 else "law"
     first, second = (tuned, law) if better == "schedule" else (law, tuned)
     least, most = sorted((abs(low), abs(high)))
@@ -163,7 +164,7 @@ def verdict_of(where: str, row: Row, against: Row, schedule: str) -> Verdict:
         f"{where}, {first} is better than {second} by {abs(row.regret):.2g} nats, 95 % interval "
         f"{least:.2g} to {most:.2g}; {law} has {ends}."
     )
-    return Verdict(law, better, sentence)
+    return Verdict(row.method, better, sentence)
 
 
 def _compared(task: str, optimizer: str, ends: pd.DataFrame, curves: pd.DataFrame) -> Comparison:
@@ -179,7 +180,7 @@ def _compared(task: str, optimizer: str, ends: pd.DataFrame, curves: pd.DataFram
     rows.sort(key=lambda row: (row.regret, row.method != REFERENCE))
     schedule = best.removesuffix(TUNED)
     (against,) = (row for row in rows if row.method == REFERENCE)
-    laws = [row for row in rows if row.method.startswith("law ")]
+    laws = [row for row in rows if row.method.startswith(PSI)]
     said = [verdict_of(f"On {task} with {optimizer}", row, against, schedule) for row in laws]
     return Comparison(task, optimizer, schedule, rows, said)
 

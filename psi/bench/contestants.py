@@ -19,6 +19,8 @@ from psi.law.load import load, located, shipped
 
 OWN = "own"
 TUNED = ", tuned"
+PSI = "Ψ "
+"""What the name of a law among the contestants begins with."""
 
 
 @dataclass(frozen=True)
@@ -69,13 +71,13 @@ class Contestants:
 def named_laws(names: Sequence[str], optimizers: Sequence[str]) -> tuple[tuple[str, Law], ...]:
     """(name, law) of laws by name or file; without names, the shipped ones of the optimizers.
 
-    `law adam` is a shipped law: there is a baseline `adam`. A file's name ends in the beginning of
+    `Ψ adam` is a shipped law: there is a baseline `adam`. A file's name ends in the beginning of
     its SHA-256, so that in a folder of runs it never stands for another law. Raises ValueError for
     a law that cannot be read, or whose optimizer is not among `optimizers`.
     """
     if not names:
         own = (pair for pair in shipped() if pair[1].optimizer in optimizers)
-        return tuple((f"law {name}", law) for name, law in own)
+        return tuple((PSI + name, law) for name, law in own)
     house, found = dict(shipped()), []
     for name in dict.fromkeys(names):
         law, path = load(name), located(name)
@@ -84,7 +86,7 @@ def named_laws(names: Sequence[str], optimizers: Sequence[str]) -> tuple[tuple[s
             raise ValueError(f"law {name} is for {law.optimizer}; optimizers asked for: {asked}")
         own = name in house and not Path(name).exists()  # as `located` looks
         mark = "" if own else f"@{hashlib.sha256(path.read_bytes()).hexdigest()[:8]}"
-        found.append((f"law {name}{mark}", law))
+        found.append((f"{PSI}{name}{mark}", law))
     return tuple(found)
 
 
@@ -110,7 +112,7 @@ class Job(NamedTuple):
 
     def part(self, contestant: Contestant) -> str:
         """The name of a contestant's part in the store."""
-        plain = "".join(c if c.isalnum() else "_" for c in contestant.name)
+        plain = "".join(c if c.isascii() and c.isalnum() else "_" for c in contestant.name)
         return f"part-{self.optimizer}-{self.task:03d}-{plain}"
 
 

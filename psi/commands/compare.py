@@ -144,7 +144,7 @@ def _lines(of: Any) -> list[Any]:
     from psi.report.figures import Line
 
     known = {REFERENCE: f"{of.schedule}, tuned", "constant": "constant, untuned"}
-    known |= {row.law: row.law.replace("law", "Ψ", 1) for row in of.verdicts}
+    known |= {verdict.law: verdict.law for verdict in of.verdicts}
     return [
         Line(known[row.method], row.val_losses, row.rates) for row in of.rows if row.method in known
     ]

@@ -57,15 +57,15 @@ def test_every_method_is_a_row_and_the_lowest_regret_is_first(ran):
         regrets = [row.regret for row in each.rows]
         assert regrets == sorted(regrets)
         names = {row.method for row in each.rows}
-        assert names == {*plain, *(n + TUNED for n in plain), REFERENCE, "law adam"}
+        assert names == {*plain, *(n + TUNED for n in plain), REFERENCE, "Ψ adam"}
 
 
 def test_figures_are_those_of_the_records(ran):
     found, records = ran
     for task, each in enumerate(found):
-        own = records[(records.task == task) & (records.method == "law adam")]
+        own = records[(records.task == task) & (records.method == "Ψ adam")]
         last = own[own.epoch == 2]
-        (row,) = (row for row in each.rows if row.method == "law adam")
+        (row,) = (row for row in each.rows if row.method == "Ψ adam")
         losses = np.minimum(last.val_loss, 2 * last.chance_loss)
         assert row.loss == pytest.approx(losses.mean())
         width = 2.262 * losses.std(ddof=1) / 10**0.5  # Student's t of 9 degrees
@@ -118,7 +118,7 @@ def test_intervals_hold_the_true_regret_in_95_of_100_draws():
     assert 0.93 <= hits / 2000 <= 0.97
 
 
-ROW = Row("law adam", 0.4, 0.3, 0.5, 0.0, 0.0, 0.0, 0.9, 1.0, 0, [0.4], [0.1])
+ROW = Row("Ψ adam", 0.4, 0.3, 0.5, 0.0, 0.0, 0.0, 0.9, 1.0, 0, [0.4], [0.1])
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,7 @@ def test_a_verdict_says_which_is_better_and_how_sure(interval, better, words):
     regret, low, high = interval
     row = ROW._replace(regret=regret, regret_low=low, regret_high=high)
     found = verdict_of("On mine with adam", row, ROW._replace(loss=0.35), "linear")
-    assert (found.law, found.better) == ("law adam", better)
+    assert (found.law, found.better) == ("Ψ adam", better)
     assert found.sentence.startswith(f"On mine with adam, {words}")
     assert "0.1 to 0.3" in found.sentence.replace("+", "")
     assert "law adam has final validation loss 0.4 against 0.35." in found.sentence

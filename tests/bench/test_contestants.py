@@ -44,12 +44,12 @@ def test_the_tuned_schedules_are_always_there():
 
 def test_no_law_has_the_name_of_a_baseline_and_a_file_is_known_by_its_content(tmp_path):
     assert "adam" in BASELINES
-    assert [name for name, _ in named_laws((), ("adam",))] == ["law adam-scaled", "law adam"]
+    assert [name for name, _ in named_laws((), ("adam",))] == ["Ψ adam-scaled", "Ψ adam"]
     path = str(tmp_path / "mine.json")
     LAW.save(tmp_path / "mine.json")
     ((first, law),) = named_laws((path, path), ("adam",))
     assert law == LAW
-    assert first.startswith(f"law {path}@")
+    assert first.startswith(f"Ψ {path}@")
     replace(LAW, initial_loss=1.0).save(tmp_path / "mine.json")
     assert named_laws((path,), ("adam",))[0][0] != first
 

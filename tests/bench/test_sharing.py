@@ -18,9 +18,7 @@ sharing = pytest.importorskip("psi.bench.sharing")
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]  # Ray's own warnings
 BRINGING = next(row.name for row in BASELINES if row.optimizer is not None)
 SUITE = Suite("small", (Spec("wine", Hyper(epochs=3, width=4)),), "0" * 64)
-WHO = Contestants(
-    ("adam",), ("linear", "linear, tuned", BRINGING), (("law adam", psi.load("adam")),)
-)
+WHO = Contestants(("adam",), ("linear", "linear, tuned", BRINGING), (("Ψ adam", psi.load("adam")),))
 
 
 @pytest.fixture(scope="module")

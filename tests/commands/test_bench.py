@@ -36,8 +36,8 @@ def test_a_dry_run_says_what_a_suite_would_train(run, tmp_path):
     lines = out.splitlines()
     tuned = "step; constant, tuned; linear, tuned; cosine, tuned"
     assert lines[:4] == [
-        f"adam: {tuned}; law adam-scaled; law adam", "  on wine, teacher-0, breast_cancer",
-        f"sgd: {tuned}; law sgd-scaled; law sgd", "  on wine, teacher-0, breast_cancer",
+        f"adam: {tuned}; Ψ adam-scaled; Ψ adam", "  on wine, teacher-0, breast_cancer",
+        f"sgd: {tuned}; Ψ sgd-scaled; Ψ sgd", "  on wine, teacher-0, breast_cancer",
     ]  # fmt: skip
     runs = 3 * (2 * (6 * 10 + 3 * 17 * 20) + 10)
     assert lines[6] == (
@@ -79,7 +79,7 @@ def test_a_suite_is_run_and_its_table_read_again(tmp_path, capsys):
     first = json.loads(capsys.readouterr().out)
     tuned = {f"{name}, tuned" for name in ("constant", "linear", "cosine")}
     names = {row["method"] for row in first["standings"]}
-    assert names == {"tuned reference", "law adam", "step", *tuned}
+    assert names == {"tuned reference", "Ψ adam", "step", *tuned}
     assert run(["bench", "table", out, "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == first
     assert run(["bench", "table", out]) == 0

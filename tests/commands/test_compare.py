@@ -21,7 +21,7 @@ def test_a_dry_run_says_what_would_be_trained_and_writes_nothing(mine, run, tmp_
     code, out, err = run(*asked, "--out", "x", "--dry-run")
     assert (code, err) == (0, "")
     assert "│ y      │ categories │      │ the target: classification, 2 classes" in out
-    who = "constant; linear; cosine; step; constant, tuned; linear, tuned; cosine, tuned; law adam"
+    who = "constant; linear; cosine; step; constant, tuned; linear, tuned; cosine, tuned; Ψ adam"
     assert out.splitlines()[-3:] == [
         f"adam: {who}", "  on mine.csv, wine",
         f"jobs: 2, of which done: 0; networks to train: {2 * (80 + 3 * 17 * 20):,} or more; "
@@ -74,7 +74,7 @@ def test_a_law_is_compared_drawn_and_the_same_command_goes_on(mine, run, tmp_pat
     assert {path.name for path in tmp_path.iterdir()} >= {"mine.csv", "x.png"}
     code, out, _ = run(*asked, "--out", "kept", "--json")
     (found,) = json.loads(out)["comparisons"]
-    assert {row["method"] for row in found["rows"]} >= {"tuned reference", "law adam", "prodigy"}
+    assert {row["method"] for row in found["rows"]} >= {"tuned reference", "Ψ adam", "prodigy"}
     code, out, err = run(*asked, "--out", "kept", "--json")
     assert json.loads(out)["comparisons"] == [found]
     assert "1100/1100" in err
