@@ -11,8 +11,8 @@ from typing import NoReturn
 EXIT = {signal.SIGINT: 130, signal.SIGTERM: 143}
 BROKEN_PIPE = 141  # as a shell says of a program that SIGPIPE has ended
 SHOW_CURSOR = "\x1b[?25h"  # a progress bar hides it
-GO_ON = (["demo"], ["generate"], ["ideal"], ["fit"])
-"""Commands that keep what they have done when they are stopped."""
+GO_ON = ("demo", "generate", "ideal", "fit", "bench suite", "compare --out")
+"""Commands, and options of theirs, that keep what they have done when they are stopped."""
 CLI = ("tyro", "pandas", "matplotlib")
 """What the extra `cli` installs; all else is in `lab`."""
 
@@ -52,6 +52,11 @@ def _leave(code: int) -> NoReturn:
     os._exit(code)
 
 
+def _goes_on(arguments: list[str]) -> bool:
+    words = {word.partition("=")[0] for word in arguments}
+    return any(arguments[:1] == each.split()[:1] and words >= {*each.split()} for each in GO_ON)
+
+
 def _leave_on_signal() -> None:
     # KeyboardInterrupt will not do: Python raises it only between bytecodes, and XLA may hold the
     # main thread for long; raised while JAX is being imported it ends in a segmentation fault.
@@ -67,7 +72,7 @@ def _leave_on_signal() -> None:
         while (number := os.read(read, 1)[0]) not in EXIT:
             pass
         cursor = SHOW_CURSOR if sys.stderr.isatty() else ""
-        more = "; the same command goes on from here" * (sys.argv[1:2] in GO_ON)
+        more = "; the same command goes on from here" * _goes_on(sys.argv[1:])
         os.write(2, f"{cursor}\npsi: interrupted{more}\n".encode())
         os._exit(EXIT[signal.Signals(number)])
 

@@ -34,16 +34,17 @@ COMMANDS = {
     "show": "print a law, draw it",
     "laws": "list the laws that are shipped",
     "law": "check a law file",
+    "compare": "train laws beside what you would use instead, on your data",
     "diagnose": "say what a training log shows",
     "verify": "check every estimate against exact answers",
     "bench": "measure speed, fits and laws on this machine",
     "report": "make a demo's page again",
 }
 """Name → what it does; `psi fit` is FitCommand in psi/commands/fit.py."""
-OUTPUTS = ("--out", "--png", "--table")
+OUTPUTS = ("--out", "--png", "--table", "--figure")
 SEVERAL = (
     "--tasks", "--optimizers", "--vary", "--families", "--plugin", "--baselines", "--hold-out",
-    "--horizon", "--only",
+    "--horizon", "--only", "--methods", "--laws",
 )  # fmt: skip
 """Options that take one value or more."""
 HELP, VERSION = ("-h", "--help"), ("-V", "--version")

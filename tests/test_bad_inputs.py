@@ -94,6 +94,27 @@ demo --baselines nope
 demo --baselines prodigy
 bench suite
 bench suite nope --out OUT
+bench suite smoke --out OUT --engine ry
+bench suite smoke --out OUT --engine ray --address nowhere
+bench suite smoke --out OUT --methods
+bench table DATA --dry-run
+compare
+compare adam
+compare NONE --tasks wine
+compare FILE --tasks wine
+compare adam --tasks
+compare adam --tasks FILE
+compare adam --tasks NONE.csv
+compare adam --tasks wine wine
+compare adam --tasks wine --optimizers sgd
+compare adam --tasks wine --methods nope
+compare adam --tasks wine --epochs 0
+compare adam --tasks wine --vary width=4,8
+compare adam --tasks wine --figure OUT.pdf
+compare adam --tasks wine --figure NONE/OUT.png
+compare adam --tasks wine --out FILE
+compare adam --tasks wine --out DATA
+compare adam --tasks wine --plugin NONE.py
 bench table nope
 bench engine extra
 bench suite sealed --out OUT

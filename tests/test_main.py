@@ -77,6 +77,39 @@ def test_signals_end_it_within_five_seconds_and_a_rerun_goes_on(tmp_path, sign, 
         assert json.loads(printed)["rows"] == 4 * (2 * 225 + 2 * 200 * 4 * 2)
 
 
+@pytest.mark.parametrize(
+    ("command", "goes_on"),
+    [
+        ("generate --out x", True), ("bench suite smoke --out x", True), ("bench table x", False),
+        ("bench --json suite smoke --out=x", True), ("compare --tasks wine --out=x", True),
+        ("compare adam --tasks wine", False), ("show sgd --out x", False), ("", False),
+    ],
+)  # fmt: skip
+def test_a_stopped_command_says_whether_it_goes_on(command, goes_on):
+    from psi.__main__ import _goes_on
+
+    assert _goes_on(command.split()) == goes_on
+
+
+@pytest.mark.slow
+def test_a_stopped_suite_leaves_whole_parts_and_goes_on(tmp_path):
+    asked = ("bench", "suite", "smoke", "--out", tmp_path, "--methods", "dog", "prodigy",
+             "--optimizers", "adam")  # fmt: skip
+    with start(*asked) as process:
+        while not list(tmp_path.glob("manifest/part-*.json")):
+            assert process.poll() is None
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "psi: interrupted; the same command goes on from here" in err
+    kept = {path: path.stat().st_mtime_ns for path in tmp_path.glob("records/part-*")}
+    code, _, err = run(*asked)
+    assert code == 0, err
+    assert {path: path.stat().st_mtime_ns for path in kept} == kept
+    assert not re.search(r"^training networks 0/", err, re.M)
+
+
 def test_importing_psi_imports_no_framework():
     code = "import psi, sys; print(*sys.modules)"
     modules = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)

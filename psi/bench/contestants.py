@@ -5,8 +5,10 @@ A contestant is a baseline at its default rate (`linear`), a plain schedule tune
 optimizer are run once, as of the optimizer `own`.
 """
 
-from collections.abc import Iterator, Sequence
+import hashlib
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple
 
 from psi.bench.baselines import BASELINES, SCHEDULES, Baseline
@@ -14,9 +16,12 @@ from psi.bench.suites import Suite
 from psi.bench.tuning import ORACLE
 from psi.lab.optimizers import bounds
 from psi.law.law import Law
+from psi.law.load import load, located, shipped
 
 OWN = "own"
 TUNED = ", tuned"
+PSI = "Ψ "
+"""What the name of a law among the contestants begins with."""
 
 
 @dataclass(frozen=True)
@@ -30,12 +35,15 @@ class Contestants:
     laws: tuple[tuple[str, Law], ...] = ()
 
     def __post_init__(self) -> None:
+        for optimizer in self.optimizers:
+            bounds(optimizer)
         for name in self.methods:
             row = row_of(name)
             if name.endswith(TUNED) and not (row.tuned and row.optimizer is None):
                 raise ValueError(f"{row.name} is not tuned: it brings its own optimizer or rate")
-        for optimizer in self.optimizers:
-            bounds(optimizer)
+            if not (name.endswith(TUNED) or row.measure or row.plan or row.optimizer):
+                for optimizer in self.optimizers:
+                    row.default_rate(optimizer)
 
     @classmethod
     def of(
@@ -67,6 +75,28 @@ def row_of(name: str) -> Baseline:
     return ORACLE if name == ORACLE.name else BASELINES[name.removesuffix(TUNED)]
 
 
+def named_laws(names: Sequence[str], optimizers: Sequence[str]) -> tuple[tuple[str, Law], ...]:
+    """(name, law) of laws by name or file; without names, the shipped ones of the optimizers.
+
+    `Ψ adam` is a shipped law: there is a baseline `adam`. A file's name ends in the beginning of
+    its SHA-256, so that in a folder of runs it never stands for another law. Raises ValueError for
+    a law that cannot be read, or whose optimizer is not among `optimizers`.
+    """
+    if not names:
+        own = (pair for pair in shipped() if pair[1].optimizer in optimizers)
+        return tuple((PSI + name, law) for name, law in own)
+    house, found = dict(shipped()), []
+    for name in dict.fromkeys(names):
+        law, path = load(name), located(name)
+        if law.optimizer not in optimizers:
+            asked = ", ".join(optimizers)
+            raise ValueError(f"law {name} is for {law.optimizer}; optimizers asked for: {asked}")
+        own = name in house and not Path(name).exists()  # as `located` looks
+        mark = "" if own else f"@{hashlib.sha256(path.read_bytes()).hexdigest()[:8]}"
+        found.append((f"{PSI}{name}{mark}", law))
+    return tuple(found)
+
+
 class Contestant(NamedTuple):
     """A row of the table, at its default rate or tuned, or a law."""
 
@@ -89,7 +119,7 @@ class Job(NamedTuple):
 
     def part(self, contestant: Contestant) -> str:
         """The name of a contestant's part in the store."""
-        plain = "".join(c if c.isalnum() else "_" for c in contestant.name)
+        plain = "".join(c if c.isascii() and c.isalnum() else "_" for c in contestant.name)
         return f"part-{self.optimizer}-{self.task:03d}-{plain}"
 
 
@@ -100,3 +130,23 @@ def jobs(suite: Suite, who: Contestants) -> Iterator[Job]:
             yield Job(optimizer, task, who.under(optimizer))
         for each in who.bringing():
             yield Job(OWN, task, (each,))
+
+
+class Wanted(NamedTuple):
+    """A job that is not done, by its number among all, and those of its contestants that are left.
+
+    All of them are in its program, or what is left would have other bits.
+    """
+
+    number: int
+    job: Job
+    left: tuple[Contestant, ...]
+
+
+def missing(suite: Suite, who: Contestants, kept: Collection[str]) -> list[Wanted]:
+    """What is to be run where these parts are kept."""
+    found = []
+    for number, job in enumerate(jobs(suite, who)):
+        if left := tuple(each for each in job.contestants if job.part(each) not in kept):
+            found.append(Wanted(number, job, left))
+    return found

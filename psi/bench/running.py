@@ -7,7 +7,7 @@ nothing is tuned on, and share initialisation and batch order there.
 The same call goes on where another was stopped; contestants may be added later.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,31 +16,20 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pandas as pd
-from jaxtyping import Array, Key
+from jaxtyping import Array
+from jaxtyping import Key as KeyOf
 
-from psi.bench import kept as keeping
-from psi.bench.baselines import SCHEDULES, Baseline, entered
-from psi.bench.contestants import OWN, TUNED, Contestant, Contestants, Job, jobs
-from psi.bench.kept import References
+from psi.bench.baselines import Baseline, entered
+from psi.bench.choosing import SCORING, choice, reference
+from psi.bench.contestants import OWN, Contestant, Contestants, Job, Wanted, jobs, missing
+from psi.bench.kept import Key, References, kept
 from psi.bench.suites import Suite
 from psi.bench.suites.ledger import check_entry, commit, enter
-from psi.bench.tuning import (
-    ORACLE,
-    SEARCH,
-    Choice,
-    Reference,
-    measured,
-    tuned,
-    unknown_floor,
-    with_floor,
-)
-from psi.fit.search.objective import scales_of
+from psi.bench.tuning import RATES, TUNING, Choice, Reference, with_floor
 from psi.lab.data import store
-from psi.lab.engine import seeds
 from psi.lab.engine.devices import beside
 from psi.lab.engine.policy import Policy, clock_policy, trajectory
 from psi.lab.engine.population import Epochs, population
-from psi.lab.engine.probe import GRADIENTS
 from psi.lab.engine.work import Layout
 from psi.lab.tasks.table import spec_task
 from psi.lab.tasks.task import Task
@@ -49,7 +38,6 @@ from psi.law.features import Observation
 from psi.law.law import Law
 from psi.progress import Report, silent
 
-SCORING = seeds.SCORING.array(10)
 SEED = 20261125
 
 
@@ -72,9 +60,33 @@ class Scored(NamedTuple):
     """shape=(seed, epoch) each"""
 
 
+Parts = dict[str, pd.DataFrame]
+"""Records by the names of their parts."""
+Engine = Callable[[Suite, Contestants, Sequence[Wanted]], Iterator[tuple[Wanted, Parts]]]
+"""Trains jobs, in any order: `here`, or on many machines psi.bench.sharing.ray_engine's workers."""
+
+
+def here(
+    suite: Suite, who: Contestants, wanted: Sequence[Wanted]
+) -> Iterator[tuple[Wanted, Parts]]:
+    """Train on this machine, two jobs at a time, in order."""
+    del who
+    references = kept(suite)
+    return beside(lambda each: (each, train(suite, each.job, each.left, references)), wanted)
+
+
+def train(suite: Suite, job: Job, left: Sequence[Contestant], references: References) -> Parts:
+    """The parts of those contestants of a job that are left."""
+    optimizer = "adam" if job.optimizer == OWN else job.optimizer
+    task = spec_task(suite.specs[job.task], optimizer, suite.data)
+    found = _run(job, left, task, references.get(Key(job.optimizer, job.task)))
+    return {job.part(each.contestant): _frame(job, each) for each in found}
+
+
 def run_suite(
-    suite: Suite, who: Contestants, folder: Path, entry: int = 0, report: Report = silent
-) -> None:
+    suite: Suite, who: Contestants, folder: Path, entry: int = 0, report: Report = silent,
+    engine: Engine = here,
+) -> None:  # fmt: skip
     """Run what is missing of a suite and commit it to `folder`.
 
     Args:
@@ -82,7 +94,8 @@ def run_suite(
         who: the contestants.
         folder: what is there already is kept.
         entry: the number of the run's entry in the ledger, for the sealed suite.
-        report: is told the jobs done, of how many, and what comes next.
+        report: is told the networks trained, of about how many, and what was trained last.
+        engine: what trains the jobs.
 
     Returns:
         None; `psi.lab.data.store.read_records(folder)` reads the runs: a row for each method,
@@ -95,28 +108,24 @@ def run_suite(
         raise ValueError("a run on the sealed suite needs an entry in the ledger: give a reason")
     identity = {"suite": suite.name, "digest": suite.digest, "seeds": len(SCORING), "seed": SEED}
     identity |= {"entry": entry}
-    references = keeping.kept(suite)
     with store.locked(folder):
         store.open_config(folder, identity)
-        kept = store.committed(folder)
-        wanted = [*jobs(suite, who)]
-
-        def run(job: Job) -> dict[str, pd.DataFrame]:
-            left = [each for each in job.contestants if job.part(each) not in kept]
-            if not left:
-                return {}
-            task = spec_task(
-                suite.specs[job.task], "adam" if job.optimizer == OWN else job.optimizer
-            )
-            found = _run(job, left, task, references)
-            return {job.part(each.contestant): _frame(job, each) for each in found}
-
-        report(0, len(wanted), "")
-        for done, parts in enumerate(beside(run, wanted)):
+        wanted = missing(suite, who, store.committed(folder))
+        total = sum(runs_of(job.contestants) for job in jobs(suite, who))
+        done = total - sum(runs_of(each.left) for each in wanted)
+        report(done, total, "compiling" if wanted else "")
+        for each, parts in engine(suite, who, wanted):
             for name, frame in parts.items():
                 store.write_part(folder, name, frame)
-            job = wanted[done]
-            report(done + 1, len(wanted), f"{suite.specs[job.task].name}, {job.optimizer}")
+            done += runs_of(each.left)
+            report(done, total, f"{suite.specs[each.job.task].name}, {each.job.optimizer}")
+
+
+def runs_of(contestants: Sequence[Contestant]) -> int:
+    """Networks to train for contestants on a task, about: no reference kept, searches of 30."""
+    tuning = sum(RATES * len(TUNING) for each in contestants if each.tuned)
+    searches = sum(30 * len(SCORING) for each in contestants if _plans(each.policy))
+    return len(contestants) * len(SCORING) + tuning + searches
 
 
 def ran(suite: Suite, who: Contestants, folder: Path, why: str) -> int:
@@ -132,25 +141,26 @@ def ran(suite: Suite, who: Contestants, folder: Path, why: str) -> int:
     return enter(suite, commit(), f"{what}; {', '.join(who.optimizers)}", why).number
 
 
-def key_of(task: int) -> Key[Array, ""]:
+def key_of(task: int) -> KeyOf[Array, ""]:
     """The root key of all runs on the task of that number."""
     return jax.random.fold_in(jax.random.key(SEED), task)
 
 
-def _run(job: Job, left: Sequence[Contestant], task: Task, kept: References) -> list[Scored]:
-    """Those of a job that are left, in one program of all of them."""
+def _run(job: Job, left: Sequence[Contestant], task: Task, kept: Reference | None) -> list[Scored]:
+    """Those of a job that are left, in the program of all of them."""
+    key = key_of(job.task)
     if job.optimizer == OWN and isinstance(row := left[0].policy, Baseline):
         task = entered(task, row)
         own = [Choice(row.default_rate("adam"))]
     else:
-        found = _reference(job, left, task, kept)
+        found = reference(left, task, kept, key)
         task = task if found is None else with_floor(task, found.floor)
-        own = [_choice(each, task, found, key_of(job.task)) for each in left]
-    rows = tuple(dict.fromkeys(each.policy for each in left if not _plans(each.policy)))
+        own = [choice(each, task, found, key) for each in left]
+    rows = tuple(dict.fromkeys(c.policy for c in job.contestants if not _plans(c.policy)))
     numbers = [rows.index(each.policy) if each.policy in rows else len(rows) for each in left]
     lanes = _lanes(numbers, own, task.facts.epochs)
-    policy, shape = together(rows, task.facts.epochs), Layout(len(left), len(SCORING))
-    runs = population(task, policy, lanes, SCORING, key_of(job.task), shape, by_seed=True)
+    policy, shape = together(rows, task.facts.epochs), Layout(len(job.contestants), len(SCORING))
+    runs = population(task, policy, lanes, SCORING, key, shape, by_seed=True)
     return [
         Scored(task, each, own[k], Epochs(*(a[k] for a in runs))) for k, each in enumerate(left)
     ]
@@ -190,40 +200,6 @@ def together(rows: tuple[Baseline | Law, ...], budget: int) -> Callable[[Lane], 
         return Policy(lambda seen: tuple(one.init(seen) for one in each), step)
 
     return policy
-
-
-def _choice(each: Contestant, task: Task, found: Reference | None, key: Key[Array, ""]) -> Choice:
-    """The rate or the plan of each: the library's, a law's scale, measured, tuned or searched."""
-    row = each.policy
-    if isinstance(row, Law):
-        probed = row.scale is not None
-        return Choice(scales_of(task, SCORING, key), GRADIENTS) if probed else Choice(np.nan)
-    if each.tuned:
-        if found is not None and row.name in SCHEDULES:
-            return found.choice(row.name, task.facts.chance_loss)
-        return tuned(task, row, key)
-    if row is ORACLE and found is not None:
-        return Choice(np.nan, 0, found.runs, plan=found.oracle)
-    if row.plan is not None:
-        rates, runs = row.plan(task, SCORING, key)
-        return Choice(np.nan, 0, runs, plan=rates)
-    if row.measure is not None:
-        return Choice(*row.measure(task, SCORING, key))
-    return Choice(row.default_rate(task.facts.optimizer))
-
-
-def _reference(
-    job: Job, left: Sequence[Contestant], task: Task, kept: References
-) -> Reference | None:
-    """The task's reference, kept or measured now, where someone needs it."""
-    found = kept.get(keeping.Key(job.optimizer, job.task))
-    oracle = any(each.policy is ORACLE for each in left)
-    if found is not None and (len(found.oracle) or not oracle):
-        return found
-    plain = any(each.tuned and each.name.removesuffix(TUNED) in SCHEDULES for each in left)
-    if oracle or plain or unknown_floor(task.facts):
-        return measured(task, key_of(job.task), SEARCH if oracle else None)
-    return None
 
 
 def _plans(row: Baseline | Law) -> bool:

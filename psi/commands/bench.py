@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeAlias
 import tyro
 
 from psi.commands.files import check_output
-from psi.commands.printing import as_json, not_ok, print_rows, print_table
+from psi.commands.printing import as_json, not_ok, print_plan, print_rows, print_table
 from psi.progress import Report
 
 What: TypeAlias = Literal[
@@ -29,6 +29,8 @@ class BenchCommand:
     Example: psi bench methods
     Example: psi bench suite smoke --out out/smoke
     Example: psi bench suite validation --laws adam mine.json --methods cosine prodigy --out out/v
+    Example: psi bench suite validation --out out/v --dry-run
+    Example: psi bench suite validation --out out/v --engine ray --address 10.0.0.1:6379
     Example: psi bench table out/smoke --json
     """
 
@@ -60,6 +62,12 @@ class BenchCommand:
     """Of `suite`: what trains the tasks, but for methods that bring their own optimizer."""
     why: str = ""
     """Of `suite sealed`: the reason, for its ledger."""
+    dry_run: bool = False
+    """Of `suite`: say what would be trained and what is there already, and write nothing."""
+    engine: Literal["local", "ray"] = "local"
+    """Of `suite`: trained here, or by the workers of a Ray cluster."""
+    address: str | None = None
+    """The Ray cluster, host:port or auto; by default one is started on this machine."""
     quick: bool = False
     """Small populations and few parts only, to see that it works."""
     json: bool = False
@@ -72,6 +80,13 @@ class BenchCommand:
             check_output("table", self.table, ".csv")
         if (self.what in ("suite", "table")) != bool(self.of):
             raise ValueError(f"it is bench suite NAME, bench table FOLDER; got {self.of!r}")
+        if self.what != "suite":
+            given = {"out", "methods", "laws", "why", "dry_run"}
+            given = [name for name in sorted(given) if getattr(self, name)]
+            if given or self.engine != "local":
+                raise ValueError(f"{(*given, 'engine')[0]} is for psi bench suite alone")
+        if self.address is not None and self.engine != "ray":
+            raise ValueError(f"address is for --engine ray alone, got {self.address!r}")
         if self.what == "suite" and self.out is None:
             raise ValueError("bench suite needs --out, a folder for its runs")
 
@@ -85,6 +100,8 @@ class BenchCommand:
         from psi.report.progress import bar
 
         use_cores() if self.what == "engine" else prepare()
+        if self.what == "suite":
+            return self._suite()
         with bar("measuring") as update:
             found = self._measure(update)
         if self.what == "fit":
@@ -92,8 +109,6 @@ class BenchCommand:
                 found.tasks.to_csv(self.table, index=False)
             rows = self._rows("Fits and laws against what they must reach", found.rows)
             return rows | {"tasks": found.tasks.to_dict("records")}
-        if self.what == "suite":
-            return self._standings(found)
         if self.what == "scheduler":
             return self._rows("What a law costs as a scheduler", found)
         if self.what == "range":
@@ -112,8 +127,6 @@ class BenchCommand:
             from psi.bench.speed.storage import bench_storage
 
             return bench_storage(100 if self.quick else 10_000, update)
-        if self.what == "suite":
-            return self._suite(update)
         if self.what == "range":
             from psi.bench.range import bench_range
 
@@ -140,18 +153,31 @@ class BenchCommand:
             print("rate: the default; - is that of the task's optimizer")
         return {"methods": rows}
 
-    def _suite(self, update: Report) -> Path:
-        from psi.bench.contestants import Contestants
+    def _suite(self) -> dict[str, Any]:
+        from psi.bench.contestants import Contestants, named_laws
         from psi.bench.running import ran, run_suite
         from psi.bench.suites import suite
-        from psi.law.load import load, shipped
+        from psi.report.progress import bar
 
         chosen, folder = suite(self.of), Path(self.out or "")
-        laws = [(name, load(name)) for name in self.laws] or shipped()
+        laws = named_laws(self.laws, self.optimizers)
         who = Contestants.of(self.methods, laws, self.optimizers)
+        if self.dry_run:
+            return print_plan(chosen, who, folder, self.json)
+        engine = self._engine()  # what it lacks is said before the ledger has an entry
         entry = ran(chosen, who, folder, self.why)
-        run_suite(chosen, who, folder, entry, update)
-        return folder
+        with bar("training networks") as update:
+            run_suite(chosen, who, folder, entry, update, engine)
+        return self._standings(folder)
+
+    def _engine(self) -> Any:
+        if self.engine == "local":
+            from psi.bench.running import here
+
+            return here
+        from psi.bench.sharing import ray_engine
+
+        return ray_engine(self.address)
 
     def _standings(self, folder: Path) -> dict[str, Any]:
         from psi.bench.standing import Standing, standings

@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import tyro
 
+from psi.commands.printing import read_tables
 from psi.lab.data.config import PRESETS, GenerateConfig
 from psi.plugins import use_file
 
@@ -67,28 +68,8 @@ class GenerateCommand:
         from psi.lab.engine.devices import prepare
 
         prepare()
-        tables = self._tables()
+        tables = read_tables(self.config, self.dry_run, self.json)
         return self._estimate(tables) if self.dry_run else self._generate()
-
-    def _tables(self) -> dict[str, Any]:
-        """What each column of the user's tables became; printed once every file makes a task."""
-        from psi.commands.printing import print_columns, print_oddities
-        from psi.lab.data.generate import check_tasks
-        from psi.lab.tasks.table import describe
-
-        found = {name: describe(name, self.config.data) for name in self.config.tasks}
-        tables = {name: table for name, table in found.items() if table}
-        if tables:
-            check_tasks(self.config)
-        for name, table in tables.items():
-            if not self.dry_run:
-                print_oddities(name, table)
-            elif not self.json:
-                print_columns(name, table)
-        return {
-            name: {"rows": len(table.y), "columns": [asdict(column) for column in table.columns]}
-            for name, table in tables.items()
-        }
 
     def _layout(self) -> Any:
         from psi.lab.engine.work import layout

@@ -3,6 +3,7 @@
 import math
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import psi
@@ -92,6 +93,49 @@ def print_table(
     with console.capture() as text:  # rich has its own way with a reader who has gone
         console.print(shown)
     print(text.get(), end="")
+
+
+def print_plan(suite: Any, who: Any, folder: Any, json: bool) -> dict[str, Any]:
+    """What a run of a suite would train, and how much of it is in the folder already."""
+    from psi.bench.planning import planned
+
+    found = planned(suite, who, folder)
+    runs = sum(each.runs for each in found)
+    if not json:
+        tasks: dict[str, list[str]] = {}
+        for each in found:
+            what = f"{each.optimizer}: {'; '.join(each.contestants)}"
+            tasks.setdefault(what, []).append(each.task)
+        for what, names in tasks.items():
+            print(f"{what}\n  on {', '.join(names)}")
+        done = sum(not each.missing for each in found)
+        print(f"jobs: {len(found)}, of which done: {done}; networks to train: {runs:,} or more; "
+              "nothing was written")  # fmt: skip
+    return {"jobs": as_json(found), "runs": runs}
+
+
+def read_tables(config: Any, dry_run: bool, json: bool) -> dict[str, Any]:
+    """What each column of a config's tables became, printed once every task can be made.
+
+    Whole in a dry run, unless it prints JSON; else what is odd alone. Raises ValueError where a
+    file cannot be read or makes no task.
+    """
+    from psi.lab.data.generate import check_tasks
+    from psi.lab.tasks.table import describe
+
+    found = {name: describe(name, config.data) for name in config.tasks}
+    tables = {name: table for name, table in found.items() if table}
+    if tables:
+        check_tasks(config)
+    for name, table in tables.items():
+        if not dry_run:
+            print_oddities(name, table)
+        elif not json:
+            print_columns(name, table)
+    return {
+        name: {"rows": len(table.y), "columns": [asdict(column) for column in table.columns]}
+        for name, table in tables.items()
+    }
 
 
 def print_columns(name: str, table: Any) -> None:

@@ -1,4 +1,4 @@
-"""Figures of a demo, each drawn from tables and saved as PNG."""
+"""Figures of a demo and of a comparison, each drawn from tables and saved as PNG."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -198,13 +198,34 @@ def rates_figure(lines: Sequence[Line], path: Path) -> None:
     _finish(figure, axis, path)
 
 
+def comparison_figure(panels: Sequence[tuple[str, Sequence[Line]]], path: Path) -> None:
+    """Of each task (title, lines): mean validation losses over its epochs, and below them rates."""
+    every = [line for _, lines in panels for line in lines]
+    figure, axes = _figure(2 * len(panels), 1, (WIDTH, 5.2 * len(panels)))
+    for (title, lines), loss, rate in zip(panels, axes[::2], axes[1::2], strict=True):
+        drawn = _curves(loss, lines, [line.losses for line in lines], every)
+        loss.set(xlabel="epochs trained", ylabel="mean validation loss")
+        loss.set_yscale("log" if (drawn > 0).all() else "linear")
+        rates = [[each if each and each > 0 else None for each in line.rates] for line in lines]
+        _curves(rate, lines, rates, every)
+        rate.set(xlabel="epoch", ylabel="mean learning rate", yscale="log")
+        panel_title(loss, title)
+        for axis in (loss, rate):
+            axis.grid(alpha=0.25, lw=0.5)
+    legend_below(figure)
+    save(figure, path)
+
+
 def _curves(
-    axis: Axes, lines: Sequence[Line], values: Sequence[Sequence[float | None]]
+    axis: Axes,
+    lines: Sequence[Line],
+    values: Sequence[Sequence[float | None]],
+    every: Sequence[Line] = (),
 ) -> np.ndarray:
-    """A line a method; returns all finite values drawn."""
+    """A line a method, in its colour among `every`; returns all finite values drawn."""
     integers(axis)
     series = [np.array(each, np.float64) for each in values]
-    for line, style, each in zip(lines, _styles(lines), series, strict=True):
+    for line, style, each in zip(lines, _styles(lines, every or lines), series, strict=True):
         marker = "." if np.isfinite(each).sum() == 1 else ""  # a line of one point is not seen
         style |= {"marker": marker, "ms": 2 * DOT, "label": line.name}
         axis.plot(np.arange(1, len(each) + 1), each, **style)
@@ -212,9 +233,9 @@ def _curves(
     return together[np.isfinite(together)]
 
 
-def _styles(lines: Sequence[Line]) -> list[dict]:
+def _styles(lines: Sequence[Line], every: Sequence[Line]) -> list[dict]:
     colours = mpl.color_sequences["tab10"]
-    shapes = sorted({line.name.split(",")[0] for line in lines})
+    shapes = sorted({line.name.split(",")[0] for line in every})
     styles = []
     for name in (line.name for line in lines):
         lw, zorder = (2.4, 3) if name.startswith("Ψ") else (1.2, 2)

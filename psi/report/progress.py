@@ -71,13 +71,16 @@ def _lines(title: str) -> Report:
     """Report in lines: the first at once, one at most every 20 seconds, and the last."""
     started = time.monotonic()
     printed = -math.inf
+    before: int | None = None  # done in an earlier call, which took no time in this one
 
     def update(done: int, total: int, note: str = "") -> None:
-        nonlocal printed
+        nonlocal printed, before
         current = time.monotonic()
+        before = done if before is None else before
         if current - printed > EVERY or done == total:
             printed = current
-            left = f"{(current - started) * (total - done) / done / 60:.1f}" if done else "?"
+            just = done - before or done == total
+            left = f"{(current - started) * (total - done) / just / 60:.1f}" if just else "?"
             line = f"{title} {done}/{total}, {left} min left, {note}"
             print(line.rstrip(", ")[:WIDTH], file=sys.stderr, flush=True)
 

@@ -1,10 +1,12 @@
 """Who is run: names, tuned ones, laws under their own optimizer."""
 
+from dataclasses import replace
+
 import pytest
 
 import psi
 from psi.bench.baselines import BASELINES
-from psi.bench.contestants import OWN, TUNED, Contestants, jobs
+from psi.bench.contestants import OWN, TUNED, Contestants, jobs, missing, named_laws
 from psi.bench.suites.suite import Suite
 from psi.lab.hyper import Hyper
 from psi.lab.tasks.names import Spec
@@ -38,3 +40,35 @@ def test_what_brings_its_own_optimizer_runs_once():
 def test_the_tuned_schedules_are_always_there():
     who = Contestants.of(("step",), (), ("adam",))
     assert who.methods == ("step", *(f"{name}{TUNED}" for name in ("constant", "linear", "cosine")))
+
+
+def test_no_law_has_the_name_of_a_baseline_and_a_file_is_known_by_its_content(tmp_path):
+    assert "adam" in BASELINES
+    assert [name for name, _ in named_laws((), ("adam",))] == ["Ψ adam-scaled", "Ψ adam"]
+    path = str(tmp_path / "mine.json")
+    LAW.save(tmp_path / "mine.json")
+    ((first, law),) = named_laws((path, path), ("adam",))
+    assert law == LAW
+    assert first.startswith(f"Ψ {path}@")
+    replace(LAW, initial_loss=1.0).save(tmp_path / "mine.json")
+    assert named_laws((path,), ("adam",))[0][0] != first
+
+
+def test_a_law_named_for_another_optimizer_is_refused():
+    with pytest.raises(ValueError, match="law adam is for adam; optimizers asked for: sgd, momen"):
+        named_laws(("sgd", "adam"), ("sgd", "momentum"))
+
+
+def test_a_rate_by_default_must_be_known():
+    with pytest.raises(ValueError, match="constant has a default rate for sgd, momentum, adam"):
+        Contestants(("rmsprop",), ("constant",))
+    Contestants(("rmsprop",), ("constant" + TUNED, BRINGING, "curvature_1"))
+
+
+def test_what_is_missing_is_what_is_not_kept():
+    who = Contestants(("sgd",), ("linear", "cosine", BRINGING))
+    first, second = jobs(SMALL, who)
+    kept = [first.part(first.contestants[0]), second.part(second.contestants[0])]
+    (found,) = missing(SMALL, who, kept)
+    assert (found.number, found.job) == (0, first)
+    assert [each.name for each in found.left] == ["cosine"]

@@ -29,6 +29,46 @@ def test_methods_are_listed(capsys):
     assert "α (1 − i/T)" in capsys.readouterr().out
 
 
+def test_a_dry_run_says_what_a_suite_would_train(run, tmp_path):
+    asked = ["bench", "suite", "smoke", "--out", "x", "--methods", "step", "prodigy", "--dry-run"]
+    code, out, err = run(*asked, "--optimizers", "adam", "sgd")
+    assert (code, err) == (0, "")
+    lines = out.splitlines()
+    tuned = "step; constant, tuned; linear, tuned; cosine, tuned"
+    assert lines[:4] == [
+        f"adam: {tuned}; Ψ adam-scaled; Ψ adam", "  on wine, teacher-0, breast_cancer",
+        f"sgd: {tuned}; Ψ sgd-scaled; Ψ sgd", "  on wine, teacher-0, breast_cancer",
+    ]  # fmt: skip
+    runs = 3 * (2 * (6 * 10 + 3 * 17 * 20) + 10)
+    assert lines[6] == (
+        f"jobs: 9, of which done: 0; networks to train: {runs:,} or more; nothing was written"
+    )
+    assert not (tmp_path / "x").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["suite", "smok"], ["unknown suite 'smok'; allowed: smoke, train, validation, sealed"]),
+        (["suite", "smoke", "--methods", "liner"], ["unknown baseline 'liner'"]),
+        (["suite", "smoke", "--laws", "nope"], ["nope: no such file, nor a shipped law"]),
+        (["suite", "smoke", "--laws", "CUT.json"], ["CUT.json"]),
+        (["suite", "smoke", "--laws", "adam", "--optimizers", "sgd"], ["law adam is for adam"]),
+        (["suite", "smoke", "--address", "a:1"], ["address is for --engine ray alone"]),
+        (["suite", "smoke", "--laws"], ["--laws needs a value"]),
+        (["suite", "sealed"], ["needs a reason for the ledger"]),
+    ],
+    ids=lambda each: " ".join(each),
+)
+def test_a_mistake_in_a_suite_is_one_line(arguments, words, refused):
+    refused(["bench", *arguments, "--out", "x"], words)
+
+
+@pytest.mark.parametrize("option", ["--dry-run", "--engine=ray", "--why=x", "--laws=adam"])
+def test_options_of_suites_are_refused_elsewhere(option, refused):
+    refused(["bench", "engine", option], ["is for psi bench suite alone"])
+
+
 @pytest.mark.slow
 def test_a_suite_is_run_and_its_table_read_again(tmp_path, capsys):
     from psi.cli import run
@@ -39,7 +79,7 @@ def test_a_suite_is_run_and_its_table_read_again(tmp_path, capsys):
     first = json.loads(capsys.readouterr().out)
     tuned = {f"{name}, tuned" for name in ("constant", "linear", "cosine")}
     names = {row["method"] for row in first["standings"]}
-    assert names == {"tuned reference", "adam", "step", *tuned}
+    assert names == {"tuned reference", "Ψ adam", "step", *tuned}
     assert run(["bench", "table", out, "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == first
     assert run(["bench", "table", out]) == 0

@@ -221,6 +221,9 @@ PICTURES = {
     "law": lambda s, path: figures.law_figure(psi.load("momentum"), s.epochs, path),
     "curves": lambda s, path: figures.curves_figure(lines(s), s.low, path, s.loss),
     "rates": lambda s, path: figures.rates_figure(lines(s), path),
+    "comparison": lambda s, path: figures.comparison_figure(
+        [(name, lines(s)) for name in names(s)[:3]], path
+    ),
     "gain": lambda s, path: ideal.gain_figure(surface(s), path, units(s)),
     "relief": lambda s, path: ideal.relief_figure(surface(s), path),
     "outcomes": lambda s, path: ideal.outcomes_figure(outcomes(s), path),

@@ -10,6 +10,7 @@ from psi.report.figures import (
     Line,
     Surface,
     binned_mean,
+    comparison_figure,
     curves_figure,
     law_figure,
     psi_figure,
@@ -55,6 +56,17 @@ def test_rates_of_zero_are_not_drawn_on_a_logarithmic_axis(drawn, tmp_path):
     low, high = axis.get_ylim()
     assert 0.02 < low < 0.05 < 0.4 < high < 1
     assert axis.get_yscale() == "log"
+
+
+def test_a_comparison_has_losses_and_rates_of_each_task_in_the_same_colours(drawn, tmp_path):
+    comparison_figure([("a", LINES[1:]), ("b", LINES)], tmp_path / "comparison.png")
+    axes = drawn().axes
+    assert [axis.get_title() for axis in axes] == ["a", "", "b", ""]
+    assert sorted(labels(drawn())) == sorted(line.name for line in LINES)
+    np.testing.assert_array_equal(axes[2].lines[0].get_ydata(), [1.0, 0.5, 0.25])
+    np.testing.assert_array_equal(axes[3].lines[2].get_ydata(), [0.4, 0.2, np.nan])
+    colours = {(line.get_label(), to_hex(line.get_color())) for axis in axes for line in axis.lines}
+    assert len(colours) == len(LINES)
 
 
 def test_psi_over_loss_and_epoch_has_the_states_that_were_visited(drawn, tmp_path):

@@ -33,6 +33,19 @@ def test_lines_are_printed_at_once_then_at_most_every_twenty_seconds_and_at_the_
     assert max(map(len, lines)) == 80
 
 
+def test_the_time_left_does_not_count_what_an_earlier_call_has_done(clock, capsys):
+    with bar("training") as report:
+        report(90, 100, "")
+        clock[0] = 60.0
+        report(92, 100, "")
+        report(100, 100, "")
+    assert capsys.readouterr().err.splitlines() == [
+        "training 90/100, ? min left",
+        "training 92/100, 4.0 min left",  # a minute for 2 units, 8 to go
+        "training 100/100, 0.0 min left",
+    ]
+
+
 @pytest.mark.parametrize("width", [80, 120])
 def test_nothing_but_the_note_is_cut_in_a_terminal(width, monkeypatch):
     drawn = io.StringIO()

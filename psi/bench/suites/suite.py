@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from psi.lab.hyper import Hyper
+from psi.lab.tasks.data_config import DataConfig
 from psi.lab.tasks.names import Spec, check_task
 from psi.law.checks import unknown
 
@@ -20,6 +21,8 @@ class Suite(NamedTuple):
     specs: tuple[Spec, ...]
     digest: str
     """SHA-256 of its file, by which results and the ledger name it."""
+    data: DataConfig = DataConfig()
+    """How its tasks that are a user's own files are read."""
 
 
 def suite(name: str) -> Suite:

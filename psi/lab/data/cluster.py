@@ -1,8 +1,8 @@
 """The same parts on many machines, through Ray (extra `ray`).
 
-Every part is a task of one CPU; its records come back to the one process that commits them, so a
-row is there exactly once however often a worker is lost. A part that fails three times is set
-aside and named at the end, when all the others are done.
+Every part, of a data set or of a suite's run, is a task of one CPU; its records come back to the
+one process that commits them, so a row is there exactly once however often a worker is lost. A part
+that fails three times is set aside and named at the end, when all the others are done.
 """
 
 import atexit
@@ -13,10 +13,10 @@ import socket
 import threading
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from importlib import import_module
-from typing import Any
+from typing import Any, TypeVar
 
 import pandas as pd
 
@@ -30,13 +30,18 @@ from psi.lab.engine.work import Layout
 TASKS = "psi.lab.tasks.real"  # brings scikit-learn
 TRIES = 3
 MakeOne = Callable[[GenerateConfig, Layout, Part, float], pd.DataFrame]
+T = TypeVar("T")
 AHEAD = 2  # parts a CPU that wait in the cluster, so that no worker idles
 
 
 def ray_engine(address: str | None = None, make_one: MakeOne | None = None) -> Engine:
-    """An engine on the Ray cluster at `address`, or on one of its own on this machine.
+    """What makes a data set's parts on a Ray cluster (`connect`); `make_one` one, in a worker."""
+    connect(address)
+    return partial(_engine, make_one or make_part)
 
-    `make_one` makes one part, in a worker.
+
+def connect(address: str | None = None) -> None:
+    """Use the Ray cluster at `address`, or one of its own on this machine; its workers warm up.
 
     Raises ValueError where Ray is not installed or no cluster is there.
     """
@@ -59,7 +64,6 @@ def ray_engine(address: str | None = None, make_one: MakeOne | None = None) -> E
     warm = ray.remote(num_cpus=1, max_retries=0)(_warm_up)
     for _ in range(int(ray.cluster_resources().get("CPU", 1))):
         warm.remote()  # while this process makes its tasks
-    return partial(_engine, make_one or make_part)
 
 
 def _warm_up() -> None:
@@ -100,32 +104,42 @@ def _engine(
     wanted: Sequence[Part],
     criteria: Criteria,
 ) -> Iterator[tuple[Part, pd.DataFrame]]:
+    named = {part.name: part for part in wanted}
+    calls = {part.name: (config, shape, part, criteria[part.task]) for part in wanted}
+    return ((named[name], frame) for name, frame in spread(make_one, calls))
+
+
+def spread(make: Callable[..., T], calls: Mapping[str, tuple[Any, ...]]) -> Iterator[tuple[str, T]]:
+    """(name, make(*arguments)) of every call, in the order in which the workers are done.
+
+    After `connect`. Raises RecordsError, at the end, where calls failed three times.
+    """
     import ray
     from ray.exceptions import RayError
 
-    remote: Any = ray.remote(num_cpus=1, max_retries=0)(make_one)
-    waiting, failures = list(reversed(wanted)), Counter[Part]()
-    under_way: dict[Any, Part] = {}
-    lost: dict[Part, str] = {}
+    remote: Any = ray.remote(num_cpus=1, max_retries=0)(make)
+    waiting, failures = [*calls][::-1], Counter[str]()
+    under_way: dict[Any, str] = {}
+    lost: dict[str, str] = {}
     most = AHEAD * max(int(ray.cluster_resources().get("CPU", 1)), 1)
     while waiting or under_way:
         while waiting and len(under_way) < most:
-            part = waiting.pop()
-            under_way[remote.remote(config, shape, part, criteria[part.task])] = part
+            name = waiting.pop()
+            under_way[remote.remote(*calls[name])] = name
         (done,), _ = ray.wait(list(under_way))
-        part = under_way.pop(done)
+        name = under_way.pop(done)
         try:
-            frame = ray.get(done)
+            result = ray.get(done)
         except RayError as error:
-            failures[part] += 1
-            if failures[part] < TRIES:
-                waiting.append(part)
+            failures[name] += 1
+            if failures[name] < TRIES:
+                waiting.append(name)
             else:
-                lost[part] = str(error).strip().splitlines()[-1]
+                lost[name] = str(error).strip().splitlines()[-1]
             continue
-        yield part, frame
+        yield name, result
     if lost:
-        named = "; ".join(f"{part.name}: {why}" for part, why in lost.items())
+        named = "; ".join(f"{name}: {why}" for name, why in lost.items())
         raise RecordsError(f"{len(lost)} parts failed {TRIES} times and were left out: {named}")
 
 

@@ -80,7 +80,7 @@ def generate(
         ['.lock', 'manifest', 'records', 'tasks.parquet']
     """
     shape = shape or layout()
-    identity = flat(config) | shape._asdict() | _own_files(config)
+    identity = flat(config) | shape._asdict() | own_files(config)
     if not store.begun(folder, identity):
         check_tasks(config)
     with store.locked(folder):
@@ -135,7 +135,7 @@ def read_config(folder: Path) -> GenerateConfig:
         raise
 
 
-def _own_files(config: GenerateConfig) -> dict[str, str]:
+def own_files(config: GenerateConfig) -> dict[str, str]:
     """SHA-256 of the user's data files and plugins: other content is another data set."""
     files = [*config.data_files(), *config.plugin]
     files = [part for path in files for part in parts_of(path)]

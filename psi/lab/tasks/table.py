@@ -10,17 +10,18 @@ from psi.lab.hyper import Hyper
 from psi.lab.tasks.carried import Carried, carried
 from psi.lab.tasks.data_config import DataConfig
 from psi.lab.tasks.distribution import TaskDistribution
-from psi.lab.tasks.names import PROBLEM_NAMES, TASKS, Spec, check_task, file_and_target
+from psi.lab.tasks.names import PROBLEM_NAMES, TASKS, Spec, called, check_task, file_and_target
 from psi.lab.tasks.task import Task
 
 if TYPE_CHECKING:
     from psi.lab.tasks.columns import Rows
 
 
-def spec_task(spec: Spec, optimizer: str) -> Task:
+def spec_task(spec: Spec, optimizer: str, data: DataConfig | None = None) -> Task:
     """The task of a spec under an optimizer, called by its name and what differs from defaults."""
-    task = make_task(spec.name, replace(spec.hyper, optimizer=optimizer))
-    return task._replace(name=spec.label(Hyper()))
+    task = make_task(spec.name, replace(spec.hyper, optimizer=optimizer), data)
+    own = spec.label(Hyper()).removeprefix(spec.name)
+    return task._replace(name=called(spec.name) + own)
 
 
 def make_task(name: str, hyper: Hyper | None = None, data: DataConfig | None = None) -> Task:
