@@ -1,5 +1,7 @@
-"""Every test runs with two CPU devices, as on a laptop, and with jaxtyping's shapes checked unless
-the slow ones are left out: the checks cost a quarter of the time.
+"""Every test runs with two CPU devices, as on a laptop.
+
+Where the slow ones are left out, jaxtyping's shapes are not checked and XLA optimizes little: the
+checks cost a quarter of the time, optimizing a third of that of tests which train networks.
 
 What one test, or a command that it starts, has compiled, the others read back.
 """
@@ -34,6 +36,9 @@ LONGEST = (
 def pytest_configure(config):
     if "not slow" not in config.option.markexpr:
         install_import_hook(CHECKED, "beartype.beartype")
+    else:
+        jax.config.update("jax_disable_most_optimizations", True)
+        os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"  # for commands that tests start
 
 
 def pytest_collection_modifyitems(items):

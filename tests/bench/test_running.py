@@ -1,6 +1,7 @@
 """A suite is run: everyone on the same seeds, resumable, and as alone."""
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -18,6 +19,7 @@ from psi.lab.engine.probe import GRADIENTS, probed_scale
 from psi.lab.hyper import Hyper
 from psi.lab.tasks.names import Spec
 from psi.lab.tasks.table import spec_task
+from psi.law.features import Observation
 from psi.law.load import shipped
 
 SPEC = Spec("wine", Hyper(epochs=3, width=4))
@@ -25,6 +27,10 @@ SMALL = Suite("small", (SPEC,), "0" * 64)
 LAW = psi.load("adam")
 BRINGING = next(row.name for row in BASELINES if row.optimizer is not None)
 WHO = Contestants(("adam",), ("constant", "linear", "linear" + TUNED, BRINGING), (("law", LAW),))
+
+
+def linear(peak):
+    return BASELINES["linear"].make(peak, 3)
 
 
 @pytest.fixture(scope="module")
@@ -48,10 +54,7 @@ def test_a_contestant_beside_others_ends_as_alone(folder):
     """Within rounding: a program of several policies is another program."""
     runs, task = store.read_records(folder), spec_task(SPEC, "adam")
     rate = BASELINES["linear"].default_rate("adam")
-    alone = population(
-        task, lambda peak: BASELINES["linear"].make(peak, 3), np.array([rate], np.float32),
-        SCORING, key_of(0),
-    )  # fmt: skip
+    alone = population(task, linear, np.array([rate], np.float32), SCORING, key_of(0))
     own = runs[runs.method == "linear"]
     np.testing.assert_allclose(own.val_loss, alone.val_loss[0].reshape(-1), rtol=1e-4)
     np.testing.assert_allclose(own.lr[:3], [rate, rate * 2 / 3, rate / 3], rtol=1e-6)
@@ -81,9 +84,7 @@ def test_tuning_finds_the_best_of_its_grid(folder):
     assert tuned[last].val_loss.mean() <= plain[plain.epoch == 2].val_loss.mean()
     assert (tuned.tuning_runs >= 17 * 20).all()
     task, rate = spec_task(SPEC, "adam"), np.array(tuned.rate[:1], np.float32)
-    again = population(
-        task, lambda peak: BASELINES["linear"].make(peak, 3), rate, TUNING, key_of(0)
-    )
+    again = population(task, linear, rate, TUNING, key_of(0))
     facts = task.facts
     last = np.asarray(again.val_loss[0, :, -1:]).mean(0)
     best = score(last, facts.floor, facts.chance_loss)
@@ -119,5 +120,12 @@ def test_one_program_serves_all_policies():
     policy = together(rows, 3)
     assert policy is together(rows, 3)
     lanes = Number(np.array([0, 1]), np.array([0.1, 0.2], np.float32))
-    runs = population(spec_task(SPEC, "sgd"), policy, lanes, np.arange(1), jax.random.key(0))
-    np.testing.assert_allclose(runs.lr[:, 0], [[0.1] * 3, [0.2, 0.4 / 3, 0.2 / 3]], rtol=1e-6)
+    start = Observation(*[jnp.asarray(1.0)] * len(Observation._fields))
+    seen = [start._replace(epoch=jnp.asarray(i)) for i in range(3)]
+
+    def rates(lane):
+        rule = policy(lane)
+        return jnp.stack([rule.step(rule.init(each), each)[1] for each in seen])
+
+    expected = [[0.1] * 3, [0.2, 0.4 / 3, 0.2 / 3]]
+    np.testing.assert_allclose(jax.vmap(rates)(lanes), expected, rtol=1e-6)
