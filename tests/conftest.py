@@ -1,5 +1,7 @@
-"""Every test runs with two CPU devices, as on a laptop, and with jaxtyping's shapes checked unless
-the slow ones are left out: the checks cost a quarter of the time.
+"""Every test runs with two CPU devices, as on a laptop.
+
+Where the slow ones are left out, jaxtyping's shapes are not checked and XLA optimizes little: the
+checks cost a quarter of the time, optimizing a third of that of tests which train networks.
 
 What one test, or a command that it starts, has compiled, the others read back.
 """
@@ -8,6 +10,7 @@ import atexit
 import os
 import shutil
 import tempfile
+from pathlib import Path
 
 if "JAX_COMPILATION_CACHE_DIR" not in os.environ:  # once: workers and commands inherit it
     folder = tempfile.mkdtemp(prefix="psi-test-cache-")
@@ -27,13 +30,26 @@ LONGEST = (
     "test_demo.py", "test_main.py", "test_branch.py", "test_regression.py", "test_population.py",
     "test_generate.py", "test_problems.py", "test_noisy_problems.py", "test_noiseless_problems.py",
     "test_contest.py", "test_cluster.py", "test_flax.py", "test_files.py", "test_table.py",
+    "test_curves.py", "test_baseline.py", "test_running.py", "test_drawn.py", "test_doctests.py",
     "test_keras.py", "test_streams.py", "test_pages.py", "test_optax_together.py",
+    "test_branched.py", "test_training.py", "test_measured.py", "test_closed.py",
 )  # fmt: skip
 
 
+def is_quick(config):
+    return "not slow" in config.option.markexpr
+
+
 def pytest_configure(config):
-    if "not slow" not in config.option.markexpr:
+    if not is_quick(config):
         install_import_hook(CHECKED, "beartype.beartype")
+    else:
+        os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"  # for commands that tests start
+
+
+def pytest_runtest_setup(item):
+    fit = item.path.is_relative_to(Path(__file__).parent / "fit")  # few programs that run long
+    jax.config.update("jax_disable_most_optimizations", is_quick(item.config) and not fit)
 
 
 def pytest_collection_modifyitems(items):

@@ -1,6 +1,7 @@
 """The tests mirror the package: whoever reads a module finds its tests by its name."""
 
 import ast
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ def room_of(file: Path, root: Path) -> str:
     return str(file.parent.relative_to(root))
 
 
+@cache
 def imported(file: Path) -> set[str]:
     found: set[str] = set()
     for node in ast.walk(ast.parse(file.read_text())):

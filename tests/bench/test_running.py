@@ -1,15 +1,16 @@
 """A suite is run: everyone on the same seeds, resumable, and as alone."""
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 import psi
 from psi.bench.baselines import BASELINES, Baseline
-from psi.bench.contestants import OWN, TUNED, Contestants
 from psi.bench.choosing import SCORING
-from psi.bench.running import key_of, ran, run_suite, together
+from psi.bench.contestants import OWN, TUNED, Contestants
 from psi.bench.running import Lane as Number
+from psi.bench.running import key_of, ran, run_suite, together
 from psi.bench.suites.suite import Suite
 from psi.bench.tuning import TUNING
 from psi.ideal.returns import score
@@ -21,6 +22,7 @@ from psi.lab.engine.work import Layout
 from psi.lab.hyper import Hyper
 from psi.lab.tasks.names import Spec
 from psi.lab.tasks.table import spec_task
+from psi.law.features import Observation
 from psi.law.load import shipped
 
 SPEC = Spec("wine", Hyper(epochs=3, width=4))
@@ -28,6 +30,10 @@ SMALL = Suite("small", (SPEC,), "0" * 64)
 LAW = psi.load("adam")
 BRINGING = next(row.name for row in BASELINES if row.optimizer is not None)
 WHO = Contestants(("adam",), ("constant", "linear", "linear" + TUNED, BRINGING), (("law", LAW),))
+
+
+def linear(peak):
+    return BASELINES["linear"].make(peak, 3)
 
 
 @pytest.fixture(scope="module")
@@ -51,10 +57,7 @@ def test_a_contestant_beside_others_ends_as_alone(folder):
     """Within rounding: a program of several policies is another program."""
     runs, task = store.read_records(folder), spec_task(SPEC, "adam")
     rate = BASELINES["linear"].default_rate("adam")
-    alone = population(
-        task, lambda peak: BASELINES["linear"].make(peak, 3), np.array([rate], np.float32),
-        SCORING, key_of(0),
-    )  # fmt: skip
+    alone = population(task, linear, np.array([rate], np.float32), SCORING, key_of(0))
     own = runs[runs.method == "linear"]
     np.testing.assert_allclose(own.val_loss, alone.val_loss[0].reshape(-1), rtol=1e-4)
     np.testing.assert_allclose(own.lr[:3], [rate, rate * 2 / 3, rate / 3], rtol=1e-6)
@@ -84,9 +87,7 @@ def test_tuning_finds_the_best_of_its_grid(folder):
     assert tuned[last].val_loss.mean() <= plain[plain.epoch == 2].val_loss.mean()
     assert (tuned.tuning_runs >= 17 * 20).all()
     task, rate = spec_task(SPEC, "adam"), np.array(tuned.rate[:1], np.float32)
-    again = population(
-        task, lambda peak: BASELINES["linear"].make(peak, 3), rate, TUNING, key_of(0), Layout(1, 4)
-    )
+    again = population(task, linear, rate, TUNING, key_of(0), Layout(1, 4))
     facts = task.facts
     last = np.asarray(again.val_loss[0, :, -1:]).mean(0)
     best = score(last, facts.floor, facts.chance_loss)
@@ -123,7 +124,12 @@ def test_one_program_serves_all_policies():
     assert policy is together(rows, 3)
     plan = np.array([[0, 0, 0], [0, 0, 0], [0.3, 0.1, 0.2]], np.float32)
     lanes = Number(np.array([0, 1, 2]), np.array([0.1, 0.2, np.nan], np.float32), plan)
-    task, shape = spec_task(SPEC, "sgd"), Layout(3, 1)
-    runs = population(task, policy, lanes, np.arange(1), jax.random.key(0), shape)
+    start = Observation(*[jnp.asarray(1.0)] * len(Observation._fields))
+    seen = [start._replace(epoch=jnp.asarray(i)) for i in range(3)]
+
+    def rates(lane):
+        rule = policy(lane)
+        return jnp.stack([rule.step(rule.init(each), each)[1] for each in seen])
+
     expected = [[0.1] * 3, [0.2, 0.4 / 3, 0.2 / 3], plan[2]]
-    np.testing.assert_allclose(runs.lr[:, 0], expected, rtol=1e-6)
+    np.testing.assert_allclose(jax.vmap(rates)(lanes), expected, rtol=1e-6)

@@ -13,7 +13,7 @@ from psi.lab.tasks.table import make_task
 from tests.bench.cases import law
 
 KEY = jax.random.key(4)
-EPOCHS = 5
+EPOCHS, SEEDS = 5, np.arange(2)
 LAW = law("0.3*(1 - progress)")
 
 
@@ -22,15 +22,21 @@ def wine():
     return make_task("wine", Hyper(EPOCHS))
 
 
-def plain(task):
-    steps = task.facts.steps * task.facts.epochs
+@pytest.fixture(scope="module")
+def plain(wine):
+    """Trains the plain schedules from one peak: one program for all tests."""
+    steps = wine.facts.steps * wine.facts.epochs
     by_steps = [each.by_step for each in BASELINES if each.by_step]
-    return lambda lane: with_schedule(task.functions.optimizer, by_steps, steps, lane)
+
+    def make(lane):
+        return with_schedule(wine.functions.optimizer, by_steps, steps, lane)
+
+    return lambda peak: train(wine, make, Peak(np.arange(3), np.full(3, peak)), SEEDS, KEY)
 
 
-def test_plain_schedules_step_by_step(wine):
-    peak, numbers = 0.2, np.arange(3)
-    curves = train(wine, plain(wine), Peak(numbers, np.full(3, peak)), np.arange(2), KEY)
+def test_plain_schedules_step_by_step(wine, plain):
+    peak = 0.2
+    curves = plain(peak)
     assert curves.rate.shape == (3, 2, EPOCHS)
     last = np.arange(1, EPOCHS + 1) * wine.facts.steps - 1  # last step of each epoch
     t = last / (EPOCHS * wine.facts.steps)
@@ -43,13 +49,12 @@ def test_plain_schedules_step_by_step(wine):
         np.testing.assert_allclose(curves.rate[number, 0], expected[name], rtol=1e-5)
 
 
-def test_the_loop_and_the_engine_train_alike(wine):
+def test_the_loop_and_the_engine_train_alike(wine, plain):
     """The same network by two roads: optax adapter in a user's loop, policy in the engine."""
-    seeds = np.arange(3)
-    loop = train(wine, lambda _: with_law(LAW, wine), np.zeros(1), seeds, KEY)
-    policy = population(wine, lambda _: law_policy(LAW, EPOCHS), np.zeros(1), seeds, KEY)
+    loop = train(wine, lambda _: with_law(LAW, wine), np.zeros(1), SEEDS, KEY)
+    policy = population(wine, lambda _: law_policy(LAW, EPOCHS), np.zeros(1), SEEDS, KEY)
     np.testing.assert_allclose(loop.rate, policy.lr, rtol=1e-6)
     np.testing.assert_allclose(loop.val_loss, policy.val_loss, rtol=2e-4)
-    constant = train(wine, plain(wine), Peak(np.zeros(1, int), np.full(1, 0.1)), seeds, KEY)
-    fixed = population(wine, trajectory, np.full((1, EPOCHS), 0.1, np.float32), seeds, KEY)
-    np.testing.assert_allclose(constant.train_loss, fixed.loss_next, rtol=2e-4)
+    fixed = population(wine, trajectory, np.full((1, EPOCHS), 0.1, np.float32), SEEDS, KEY)
+    constant = SCHEDULES.index("constant")
+    np.testing.assert_allclose(plain(0.1).train_loss[constant], fixed.loss_next[0], rtol=2e-4)

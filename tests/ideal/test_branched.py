@@ -50,15 +50,15 @@ def test_rounds_close_in_on_the_best():
 
 
 def test_cells_from_trajectories_of_a_network():
-    task = make_task("wine", Hyper(epochs=6))
-    plans = np.repeat([[0.05], [2.0]], 6, axis=1)
-    states = along(task, plans, np.array([2, 4]), np.arange(4), KEY)
-    branching = Branching(None, LINEAR, orders=4)
-    surface = branch_surface(task, states, np.geomspace(0.01, 3.0, 6), branching, KEY)
+    task = make_task("wine", Hyper(epochs=4))
+    plans = np.repeat([[0.05], [2.0]], 4, axis=1)
+    states = along(task, plans, np.array([1, 2]), np.arange(4), KEY)
+    branching = Branching(None, LINEAR, orders=2)
+    surface = branch_surface(task, states, 3 * GRID, branching, KEY)
     ideal = ideal_rates(surface)
-    assert list(ideal.horizon) == [4, 2]
-    assert list(ideal.epochs) == [6, 6]
-    assert set(ideal.runs) == {16}
+    assert list(ideal.horizon) == [3, 2]
+    assert list(ideal.epochs) == [4, 4]
+    assert set(ideal.runs) == {8}
     assert set(ideal.continuation) == {"linear"}
     np.testing.assert_allclose(ideal.loss, states.loss.mean(1), rtol=1e-6)
     assert np.isfinite(ideal.log_lr_error).all()
@@ -67,7 +67,7 @@ def test_cells_from_trajectories_of_a_network():
 def test_one_state_is_resampled_over_its_batch_orders():
     task = make_task("wine", Hyper(epochs=4))
     states = along(task, np.full((1, 4), 0.3), np.array([1]), np.arange(1), KEY)
-    surface = branch_surface(task, states, GRID, Branching(2, CONSTANT, orders=8), KEY)
+    surface = branch_surface(task, states, GRID, Branching(2, LINEAR, orders=8), KEY)
     assert set(surface.groups) == {8}
     assert ideal_rates(surface).sure.dtype == bool
 
@@ -75,8 +75,8 @@ def test_one_state_is_resampled_over_its_batch_orders():
 def test_dead_cells_are_left_out_and_none_left_is_no_data():
     task = make_task("wine", Hyper(epochs=4))
     plans = np.array([[0.1] * 4, [1e20] * 4])
-    states = along(task, plans, np.array([2, 2]), np.arange(2), KEY)
-    branching = Branching(1, CONSTANT, orders=2)
+    states = along(task, plans, np.array([2, 2]), np.arange(4), KEY)
+    branching = Branching(1, LINEAR, orders=2)
     assert set(branch_surface(task, states, GRID, branching, KEY).cell) == {0}
     dead = States(jax.tree.map(lambda a: a[1:], states.runs), states.epoch[1:])
     with pytest.raises(ValueError, match="no data: all 1 cells of wine"):

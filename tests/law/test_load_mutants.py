@@ -14,6 +14,7 @@ from tests.law.mutants import mutant
 
 COUNT = int(os.environ.get("PSI_MUTANTS", "30000"))
 """Over all files; PSI_MUTANTS=300000 makes ten times as many."""
+PARTS = 3  # of which the first is not slow
 ROOT = Path(__file__).parents[2]
 FILES = (
     *sorted((ROOT / "tests" / "law" / "golden").iterdir()),
@@ -33,11 +34,15 @@ def check(law: psi.Law) -> None:
     assert LOW <= float(state.learning_rate) <= HIGH
 
 
+@pytest.mark.parametrize(
+    "part", [0, *(pytest.param(k, marks=pytest.mark.slow) for k in range(1, PARTS))]
+)
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
-def test_a_mutant_is_refused_or_a_law(file: Path, tmp_path: Path) -> None:
-    content, draw = file.read_bytes(), random.Random(file.name)
+def test_a_mutant_is_refused_or_a_law(file: Path, part: int, tmp_path: Path) -> None:
+    content, draw = file.read_bytes(), random.Random(f"{file.name} {part}")
     path, accepted = tmp_path / file.name, 0
-    for _ in range(-(-COUNT // len(FILES))):
+    count = -(-COUNT // len(FILES) // PARTS)
+    for _ in range(count):
         path.write_bytes(mutant(content, draw))
         try:
             law = psi.load(path)
@@ -46,4 +51,4 @@ def test_a_mutant_is_refused_or_a_law(file: Path, tmp_path: Path) -> None:
         accepted += 1
         check(law)
     # Flipped digits and other ranges are laws still: enough of them to know what that tests.
-    assert accepted > COUNT / len(FILES) / 100
+    assert accepted > count / 100

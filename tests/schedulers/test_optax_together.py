@@ -37,6 +37,11 @@ def rates(tx: Any, losses: np.ndarray, params: Any = None, jit: bool = True) -> 
     return found
 
 
+@pytest.fixture(scope="module")
+def alone(formula: Law) -> list[float]:
+    return rates(scale_by_psi(formula, STEPS, EPOCHS), LOSSES)
+
+
 def test_in_multi_steps_an_epoch_counts_updates(formula: Law) -> None:
     """Two minibatches an update: Ψ sees the second's loss."""
     alone = rates(scale_by_psi(formula, STEPS, EPOCHS), LOSSES[1::2])
@@ -44,23 +49,21 @@ def test_in_multi_steps_an_epoch_counts_updates(formula: Law) -> None:
     assert rates(tx, LOSSES)[1::2] == pytest.approx(alone, rel=1e-6)
 
 
-def test_in_multi_transform_its_part_alone_has_the_rate(formula: Law) -> None:
+def test_in_multi_transform_its_part_alone_has_the_rate(formula: Law, alone: list[float]) -> None:
     params = {"body": jnp.ones(3), "head": jnp.ones(2)}
     parts: Any = {"slow": optax.sgd(1e-3), "psi": scale_by_psi(formula, STEPS, EPOCHS)}
     tx: Any = optax.multi_transform(parts, {"body": "slow", "head": "psi"})
-    alone = rates(scale_by_psi(formula, STEPS, EPOCHS), LOSSES)
     assert rates(tx, LOSSES, params) == pytest.approx(alone, rel=1e-6)
     updates, _ = tx.update(params, tx.init(params), params, value=2.0)
     np.testing.assert_allclose(updates["body"], -1e-3, rtol=1e-6)
     np.testing.assert_allclose(updates["head"], -0.2, rtol=1e-6)
 
 
-def test_under_clipping_and_decay_it_still_sees_the_loss(formula: Law) -> None:
+def test_under_clipping_and_decay_it_still_sees_the_loss(formula: Law, alone: list[float]) -> None:
     tx = optax.chain(
         optax.clip_by_global_norm(1.0), optax.add_decayed_weights(1e-4), optax.scale_by_adam(),
         scale_by_psi(formula, STEPS, EPOCHS),
     )  # fmt: skip
-    alone = rates(scale_by_psi(formula, STEPS, EPOCHS), LOSSES)
     assert rates(tx, LOSSES) == pytest.approx(alone, rel=1e-6)
 
 
@@ -214,8 +217,7 @@ WRAPPERS: dict[str, Callable[[Any], Any]] = {
 
 
 @pytest.mark.parametrize("wrapper", WRAPPERS)
-def test_every_wrapper_hands_on_the_loss(formula: Law, wrapper: str) -> None:
-    alone = rates(scale_by_psi(formula, STEPS, EPOCHS), LOSSES)
+def test_every_wrapper_hands_on_the_loss(formula: Law, alone: list[float], wrapper: str) -> None:
     found = rates(WRAPPERS[wrapper](scale_by_psi(formula, STEPS, EPOCHS)), LOSSES)
     assert found == pytest.approx(alone, rel=1e-6)
     page = Path(adapter.__file__).with_name("optax.md").read_text()

@@ -15,7 +15,7 @@ CONSTANT = family("constant", RAW)
 SATURATING = parse("a*loss/(loss + c)")
 
 
-def planted(of, features, count=200, seed=1, tasks=6):
+def planted(of, features, count=400, seed=1, tasks=6):
     """(noise-free points of a family, its constants)."""
     rng = np.random.default_rng(seed)
     loss, time = np.exp(rng.uniform(-3, 0.3, count)), rng.uniform(0, 0.97, count)

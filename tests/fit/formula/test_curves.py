@@ -70,7 +70,7 @@ def test_a_weight_of_two_is_a_point_twice():
 
 def test_held_out_error_counts_what_tasks_differ_by():
     """Tasks apart by 0.5 nats, noise 0.1: √(0.5² + 0.1²) = 0.51 on tasks left out."""
-    data, _ = noisy(effect=0.5, tasks=40, count=2000)
+    data, _ = noisy(effect=0.5, tasks=40)
     found = fit_curve(INVERSE_TIME, data)
     assert found.held_out == pytest.approx(0.51, abs=0.15)
     assert 0.02 < found.held_out_error < 0.12

@@ -37,7 +37,9 @@ def candidates(states, rates, horizon):
     return Candidate(rates.astype(np.float32), each(states.epoch), each(states.epoch + horizon))
 
 
-@pytest.mark.parametrize("name", ["wine", "noisy_quadratic_3d", "drift"])
+@pytest.mark.parametrize(
+    "name", ["wine", "drift", pytest.param("noisy_quadratic_3d", marks=pytest.mark.slow)]
+)
 def test_a_run_that_is_stopped_and_gone_on_with_ends_as_the_engine_has_it(name):
     """Another program: equal to rounding, whatever the epoch of the branch, 0 included."""
     task = make_task(name, Hyper(epochs=EPOCHS))

@@ -1,6 +1,7 @@
 """A name is for ever the same task, and what a task declares is what it holds."""
 
 from dataclasses import replace
+from functools import cache
 
 import jax
 import jax.numpy as jnp
@@ -18,11 +19,12 @@ NAMES = (
     "ill_conditioned-2", "moons-4", "teacher-1", "teacher-1-fixed", "moons-2-fixed",
 )  # fmt: skip
 FIRST = jnp.asarray(0)
+made = cache(lambda name: make_task(name, Hyper(epochs=3)))
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_facts_are_true(name):
-    task = make_task(name, Hyper(epochs=3))
+    task = made(name)
     facts, train = task.facts, task.splits.train
     params = task.init(jax.random.key(0))
     batches = task.functions.epoch(task.arrays, jax.random.key(1), FIRST)
@@ -46,7 +48,7 @@ def test_facts_are_true(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_loss_and_accuracy_against_numpy_in_float64(name):
-    task = make_task(name)
+    task = made(name)
     params = task.init(jax.random.key(3))
     x, y = (np.asarray(a) for a in task.splits.validation[:2])
     h = x.astype(np.float64)
