@@ -19,8 +19,10 @@ import numpy as np
 import pandas as pd
 
 from psi.bench.regrets import profile, regrets, scores_of, shares
+from psi.bench.scores import Scores
 from psi.bench.statistics import holm
 from psi.bench.suite_runs import REFERENCE, final_runs, means, medians
+from psi.law.checks import unknown
 
 SEARCH = re.compile(r"random search, (\d+) runs?")
 COLUMNS = (
@@ -109,14 +111,14 @@ def standings(folder: Path, against: str = REFERENCE) -> list[Standing]:
 
 def standings_of(ends: pd.DataFrame, against: str = REFERENCE) -> list[Standing]:
     """The same from `psi.bench.suite_runs.final_runs`."""
-    found = []
+    found, names = [], set[str]()
     for optimizer, own in ends.groupby("optimizer"):
-        if against in scores_of(own).methods:
-            found += _of_optimizer(str(optimizer), own, against)
+        scores = scores_of(own)
+        names |= {*scores.methods}
+        if against in scores.methods:
+            found += _of_optimizer(str(optimizer), own, scores, against)
     if not found:
-        names = sorted(set(ends.method))
-        raise ValueError(f"against is a method that ran on every task: {', '.join(names)}; "
-                         f"got {against!r}")  # fmt: skip
+        raise ValueError(unknown("method that ran on every task", against, sorted(names)))
     return found
 
 
@@ -142,7 +144,7 @@ def cells(rows: Sequence[Standing]) -> list[list[str]]:
             row.optimizer, row.method, f"{row.regret:.2f} [{row.low:.2f}, {row.high:.2f}]",
             *(_short(value) for value in row[6:11]),
             "never" if np.isinf(row.epochs_to) else _short(row.epochs_to),
-            _price_text(row.price, searched.get(row.optimizer, [])), _short(row.tuning_runs),
+            _price_text(row.price, searched.get(row.optimizer, [])), f"{row.tuning_runs:g}",
         ]
         for row in rows
     ]  # fmt: skip
@@ -185,8 +187,9 @@ def _shown(rows: Sequence[Standing]) -> list[Standing]:
     return chosen + [row for row in rows if row.kind == "tuned"]
 
 
-def _of_optimizer(optimizer: str, ends: pd.DataFrame, against: str) -> list[Standing]:
-    scores = scores_of(ends)
+def _of_optimizer(
+    optimizer: str, ends: pd.DataFrame, scores: Scores, against: str
+) -> list[Standing]:
     found = regrets(scores, ends, against) | shares(scores, against)
     found["p"] = _p_values(found["p"], scores.column(against), against == REFERENCE)
     table = pd.DataFrame({"method": scores.methods} | found).set_index("method")

@@ -182,7 +182,7 @@ class BenchCommand:
             self._draw(ends, found, self.figures)
         if not self.json:
             title, left = f"Beside {against}, {folder}", COLUMNS[:2]
-            print_table(title, COLUMNS, cells(found), left, 150, unbroken=COLUMNS[1:3],
+            print_table(title, COLUMNS, cells(found), left, 160, unbroken=COLUMNS[1:3],
                         style=lambda row: "bold" if row[1].startswith("Ψ") else "")  # fmt: skip
             for name, tasks in few.items():
                 print(f"left out, as it ran on {tasks} tasks only: {name}")

@@ -17,7 +17,7 @@ from psi.report.figures import save
 KINDS = {
     "law": (RED, "law"),
     "calibrated": ("tab:orange", "one setting for all tasks"),
-    "rule": ("0.45", "needs no tuning"),
+    "rule": ("0.45", "rule at its default"),
     "search": ("tab:green", "search on the task"),
     "tuned": ("tab:blue", "schedule tuned on the task"),
     "reference": ("k", "tuned reference"),

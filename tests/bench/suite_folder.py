@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from psi.bench.contestants import OWN, TUNED
 from psi.lab.data import store
 
 SEEDS, DOMAINS = 10, 6
@@ -33,3 +34,19 @@ def part(folder, task, method, loss, optimizer="adam", tuning_score=np.nan, runs
     )  # fmt: skip
     plain = "".join(c if c.isalnum() else "_" for c in method)
     store.write_part(folder, f"part-{optimizer}-{task:03d}-{plain}", frame)
+
+
+def by_hand(folder):
+    """Tuned schedules, laws, of which one diverges, and a row that brings its own optimizer."""
+    with store.locked(folder):
+        store.open_config(folder, {"suite": "by hand"})
+        for task in range(DOMAINS):
+            best = "linear" if task % 2 else "cosine"
+            for name in ("constant", "linear", "cosine"):
+                loss = 0.2 if name == best else 0.3
+                part(folder, task, name + TUNED, loss, tuning_score=-loss, runs=100)
+            part(folder, task, "half", 0.1)
+            part(folder, task, "dog", 0.4, OWN)
+            part(folder, task, "dead", np.full(SEEDS, np.nan), accuracy=np.nan)
+        part(folder, 0, "once", 0.1)
+    return folder

@@ -3,26 +3,16 @@
 import numpy as np
 import pytest
 
-from psi.bench.contestants import OWN, TUNED
+from psi.bench.contestants import TUNED
 from psi.bench.standing import cells, price, profiles_of, standings, standings_of
 from psi.bench.suite_runs import REFERENCE, final_runs
 from psi.lab.data import store
-from tests.bench.suite_folder import DOMAINS, NOISE, SEEDS, part
+from tests.bench.suite_folder import DOMAINS, NOISE, by_hand, part
 
 
 @pytest.fixture
 def folder(tmp_path):
-    with store.locked(tmp_path):
-        store.open_config(tmp_path, {"suite": "by hand"})
-        for task in range(DOMAINS):
-            best = "linear" if task % 2 else "cosine"
-            for name in ("constant", "linear", "cosine"):
-                loss = 0.2 if name == best else 0.3
-                part(tmp_path, task, name + TUNED, loss, tuning_score=-loss, runs=100)
-            part(tmp_path, task, "half", 0.1)
-            part(tmp_path, task, "dog", 0.4, OWN)
-            part(tmp_path, task, "dead", np.full(SEEDS, np.nan), accuracy=np.nan)
-    return tmp_path
+    return by_hand(tmp_path)
 
 
 def test_regrets_and_shares_are_those_by_hand(folder):
@@ -67,9 +57,7 @@ def test_p_is_corrected_beside_the_reference_alone(folder):
     assert np.isnan(beside["dog"].p)
     other = standings_of(ends[ends.method.isin(["dog", "Ψ half"])], "dog")[0]
     assert beside["Ψ half"].p == other.p
-    with pytest.raises(
-        ValueError, match="against is a method that ran on every task: constant, tun"
-    ):
+    with pytest.raises(ValueError, match="unknown method that ran on every task 'cosine'"):
         standings_of(ends, "cosine")
 
 

@@ -2,6 +2,7 @@
 
 import json
 
+import pandas as pd
 import pytest
 
 from psi.commands.bench import BenchCommand
@@ -29,6 +30,30 @@ def test_methods_are_listed(capsys):
     assert "α (1 − i/T)" in capsys.readouterr().out
 
 
+def test_a_table_is_printed_drawn_and_written(tmp_path, capsys, refused):
+    from psi.bench.standing import Standing
+    from psi.cli import run
+    from tests.bench.suite_folder import by_hand
+
+    by_hand(tmp_path / "run")
+    out = tmp_path / "figures"
+    asked = ["bench", "table", str(tmp_path / "run")]
+    assert run([*asked, "--figures", str(out), "--table", str(tmp_path / "all.csv")]) == 0
+    text = capsys.readouterr().out
+    assert "Ψ half" in text
+    assert "left out, as it ran on 1 tasks only: adam: Ψ once" in text
+    assert {path.name for path in out.iterdir()} == {"regrets.png", "prices.png", "profiles.png"}
+    table = pd.read_csv(tmp_path / "all.csv")
+    assert tuple(table.columns) == Standing._fields
+    assert run([*asked, "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)["standings"]
+    assert [row["method"] for row in rows] == table.method.tolist()
+    assert next(row for row in rows if row["method"] == "Ψ dead")["epochs_to"] is None
+    refused([*asked, "--against", "nobody"], ["nobody", "allowed: constant, tuned"])
+    refused([*asked, "--figures", str(tmp_path / "all.csv")], ["it is a file"])
+    refused(["bench", "range", "--figures", "out"], ["psi bench table alone"])
+
+
 @pytest.mark.slow
 def test_a_suite_is_run_and_its_table_read_again(tmp_path, capsys):
     from psi.cli import run
@@ -39,7 +64,7 @@ def test_a_suite_is_run_and_its_table_read_again(tmp_path, capsys):
     first = json.loads(capsys.readouterr().out)
     tuned = {f"{name}, tuned" for name in ("constant", "linear", "cosine")}
     names = {row["method"] for row in first["standings"]}
-    assert names == {"tuned reference", "adam", "step", *tuned}
+    assert names == {"tuned reference", "Ψ adam", "step", *tuned}
     assert run(["bench", "table", out, "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == first
     assert run(["bench", "table", out]) == 0
