@@ -30,7 +30,7 @@ def test_methods_are_listed(capsys):
     assert "α (1 − i/T)" in capsys.readouterr().out
 
 
-def test_a_table_is_printed_drawn_and_written(tmp_path, capsys, refused):
+def test_a_table_is_printed_drawn_and_written(tmp_path, capsys):
     from psi.bench.standing import Standing
     from psi.cli import run
     from tests.bench.suite_folder import by_hand
@@ -49,8 +49,16 @@ def test_a_table_is_printed_drawn_and_written(tmp_path, capsys, refused):
     rows = json.loads(capsys.readouterr().out)["standings"]
     assert [row["method"] for row in rows] == table.method.tolist()
     assert next(row for row in rows if row["method"] == "Ψ dead")["epochs_to"] is None
+
+
+def test_what_a_table_refuses(refused, tmp_path_factory):
+    from tests.bench.suite_folder import by_hand
+
+    folder = by_hand(tmp_path_factory.mktemp("run"))
+    asked = ["bench", "table", str(folder)]
     refused([*asked, "--against", "nobody"], ["nobody", "allowed: constant, tuned"])
-    refused([*asked, "--figures", str(tmp_path / "all.csv")], ["it is a file"])
+    refused([*asked, "--figures", str(folder / ".lock")], ["it is a file"])
+    refused([*asked, "--table", str(folder / "all.txt")], ["must end in .csv"])
     refused(["bench", "range", "--figures", "out"], ["psi bench table alone"])
 
 
