@@ -26,7 +26,7 @@ from psi.law.checks import unknown
 
 SEARCH = re.compile(r"random search, (\d+) runs?")
 COLUMNS = (
-    "optimizer", "method", "regret [95 %]", "p (Holm)", "IQM", "P(better)", "accuracy",
+    "optimizer", "method", "regret [95 %]", "p", "IQM", "P(better)", "accuracy",
     "reliability", "epochs to criterion", "price", "tuning runs",
 )  # fmt: skip
 
@@ -110,7 +110,7 @@ def standings(folder: Path, against: str = REFERENCE) -> list[Standing]:
 
 
 def standings_of(ends: pd.DataFrame, against: str = REFERENCE) -> list[Standing]:
-    """The same from `psi.bench.suite_runs.final_runs`."""
+    """The same from `psi.bench.suite_runs.final_runs`; only optimizers that have `against`."""
     found, names = [], set[str]()
     for optimizer, own in ends.groupby("optimizer"):
         scores = scores_of(own)

@@ -13,7 +13,7 @@ the 95 % intervals are
 Resamples draw whole domains, the highest level of the hierarchical bootstrap (Ren et al. 2010): the
 spread of domain means already holds all noise below them, whatever the tasks of a domain share.
 Drawing tasks, splits and seeds as well adds it a second time, to m̄_b and to s_b alike. Their ratio
-then has shorter tails: a method differs from itself in 4.9 % of 2,500 draws, and in 4.0 % of 5,000
+then has shorter tails: a method differs from itself in 4.9 % of 2,500 draws, and in 3.7 % of 15,000
 where domains stay whole. Resamples without spread say nothing and are left out: there are some
 where a method is the reference itself in most domains, as tuned schedules are.
 

@@ -50,7 +50,8 @@ def final_runs(folder: Path) -> pd.DataFrame:
     ends = ends.astype(dict.fromkeys(("optimizer", "method", *NAMES), str))
     ends = _named(_everywhere(_timed(ends.assign(epochs=ends.epochs + 1), folder)))
     chosen = _chosen(ends, folder)
-    ends = ends.merge(chosen[["optimizer", "task", "criterion"]], on=["optimizer", "task"])
+    criteria = chosen[["optimizer", "task", "criterion"]]
+    ends = ends.merge(criteria, on=["optimizer", "task"], how="left")
     ends = _reached(ends, runs)
     return _costs(pd.concat([ends, _references(ends, chosen)], ignore_index=True))
 

@@ -184,6 +184,9 @@ class BenchCommand:
             title, left = f"Beside {against}, {folder}", COLUMNS[:2]
             print_table(title, COLUMNS, cells(found), left, 160, unbroken=COLUMNS[1:3],
                         style=lambda row: "bold" if row[1].startswith("Ψ") else "")  # fmt: skip
+            corrected = "corrected over the rows of an optimizer (Holm)"
+            alone = "of each comparison by itself, not corrected for their number"
+            print(f"p: {corrected if against == REFERENCE else alone}")
             for name, tasks in few.items():
                 print(f"left out, as it ran on {tasks} tasks only: {name}")
         return {"folder": str(folder), "standings": as_json(found), "left_out": few}

@@ -6,6 +6,7 @@ import pytest
 
 from psi.bench.contestants import TUNED
 from psi.bench.regrets import scores_of
+from psi.bench.standing import standings_of
 from psi.bench.suite_runs import OWN, REFERENCE, final_runs, left_out, medians
 from psi.lab.data import store
 from tests.bench.suite_folder import DOMAINS, NEW, NOISE, SEEDS, by_hand, part
@@ -32,6 +33,20 @@ def test_a_method_that_missed_a_task_has_no_row(folder):
     assert "Ψ half" not in scores_of(some).methods
     assert left_out(some) == {"adam: Ψ half": DOMAINS - 1, "adam: Ψ once": 1}
     assert "dog" in scores_of(some).methods
+
+
+def test_an_optimizer_whose_reference_misses_a_task_is_named_and_the_others_stay(folder):
+    with store.locked(folder):
+        for task in range(DOMAINS):
+            part(folder, task, "half", 0.1, "sgd")
+            if task:
+                part(folder, task, "linear" + TUNED, 0.3, "sgd", tuning_score=-1, runs=9)
+    ends = final_runs(folder)
+    assert {row.optimizer for row in standings_of(ends)} == {"adam"}
+    missing = left_out(ends)
+    assert missing["sgd: " + REFERENCE] == DOMAINS - 1
+    sgd = ends[(ends.optimizer == "sgd") & (ends.method == "Ψ half")]
+    assert len(sgd) == DOMAINS * SEEDS  # no task is dropped
 
 
 def test_without_a_tuned_schedule_there_is_nothing_to_compare_with(tmp_path):
