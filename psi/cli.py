@@ -41,7 +41,7 @@ COMMANDS = {
     "report": "make a demo's page again",
 }
 """Name → what it does; `psi fit` is FitCommand in psi/commands/fit.py."""
-OUTPUTS = ("--out", "--png", "--table", "--figure")
+OUTPUTS = ("--out", "--png", "--table", "--figure", "--figures")
 SEVERAL = (
     "--tasks", "--optimizers", "--vary", "--families", "--plugin", "--baselines", "--hold-out",
     "--horizon", "--only", "--methods", "--laws",

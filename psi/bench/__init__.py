@@ -4,7 +4,8 @@ Three comparisons, on tasks that no fit has seen:
 
 * A *suite's run* (psi.bench.running) trains every rule that people use (psi.bench.baselines), plain
   schedules tuned on the task, and laws, on a suite (psi.bench.suites); psi.bench.standing compares
-  all of them with the tuned reference, with intervals over domains (psi.bench.statistics). `psi
+  all of them with the tuned reference (psi.bench.tuning; psi.bench.suite_runs: with the criterion
+  and what runs cost; psi.bench.regrets), with intervals over domains (psi.bench.statistics). `psi
   bench suite` and `psi bench table` do it. A user's own tasks are run as a suite too; what is said
   of these holds for each task alone (psi.bench.comparing, `psi compare`).
 * A *contest* (psi.bench.contest) is on one task: laws, and rows of BASELINES with the peak rate

@@ -23,7 +23,7 @@ from psi.bench.baselines import SCHEDULES
 from psi.bench.baselines.baseline import DEFAULT_RATES
 from psi.bench.contestants import OWN, PSI, TUNED, Contestants, named_laws
 from psi.bench.measures import Regret
-from psi.bench.standing import REFERENCE, final_runs
+from psi.bench.suite_runs import REFERENCE, final_runs
 from psi.bench.suites import Suite
 from psi.ideal.resampling import jackknife_error, left_out_means, student_width
 from psi.ideal.returns import capped, score

@@ -8,21 +8,22 @@ same seeds: both are given the same labels. Domains weigh equally. A figure is
 
 of a statistic of the scores y = log(clip(L̄ − L*, 0, 2Δ) + 0.01 Δ) (psi.ideal.returns), which are
 taken of the mean L̄ over seeds. Its hierarchical bootstrap draws domains, in each its tasks, in each
-of these its splits, and in each of these the seeds, the same for all methods (Ren et al. 2010, doi
-10.1080/02664760903046102).
+of these its splits, and in each of these the seeds, the same for all methods, or some of these
+levels; lower ones then stay whole (Ren et al. 2010, doi 10.1080/02664760903046102).
 """
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
-from jaxtyping import Float, Int, Shaped
+from jaxtyping import Bool, Float, Int, Shaped
 
 from psi.ideal.resampling import bootstrap_counts, numbered
-from psi.ideal.returns import capped, score
+from psi.ideal.returns import RESOLUTION, capped, score
 
 LEVELS = ("domain", "task", "split", "seed")
+ROWS = ("losses", "floor", "chance_loss", "domains", "tasks", "splits")
 RESAMPLES = 10_000
 BLOCK = 500  # resamples drawn at a time, for memory
 
@@ -42,6 +43,8 @@ class Scores:
     domains: Shaped[np.ndarray, " row"]
     tasks: Shaped[np.ndarray, " row"]
     splits: Shaped[np.ndarray, " row"]
+    resolution: float = RESOLUTION
+    """Stands for the 0.01 of the score."""
 
     def __post_init__(self) -> None:
         labels = (self.domains, self.tasks, self.splits)
@@ -66,7 +69,17 @@ class Scores:
     @property
     def scores(self) -> Float[np.ndarray, "row method"]:
         """The score y of the mean over seeds [nats]."""
-        return score(self.runs.mean(2), self.floor[:, None], self.chance_loss[:, None])
+        return self.score(self.runs.mean(2))
+
+    def score(self, means: Float[np.ndarray, "row ..."]) -> Float[np.ndarray, "row ..."]:
+        """Scores of other losses on the same rows."""
+        at = (slice(None), *[None] * (means.ndim - 1))
+        return score(means, self.floor[at], self.chance_loss[at], self.resolution)
+
+    def of(self, rows: Bool[np.ndarray, " row"]) -> "Scores":
+        """The same on some of the rows."""
+        own = {name: getattr(self, name)[rows] for name in ROWS}
+        return replace(self, **own)
 
     def column(self, method: str) -> int:
         """Where a method stands among the methods; ValueError where it does not."""
@@ -104,10 +117,15 @@ def resample(
     """
     rng, nested = np.random.default_rng(seed), _nested(scores)
     draws = [rng if level in levels else None for level in LEVELS]
+    # Where nothing below is drawn, a domain's mean is the same in all resamples.
+    whole = None if {*levels} - {"domain"} else domain_means(scores, values(scores.scores))
     means = []
     for start in range(0, resamples, BLOCK):
         count = min(BLOCK, resamples - start)
         domains = _members(np.zeros(count, int), np.array([len(nested.tasks)]), draws[0])
+        if whole is not None:
+            means.append(whole[domains.reshape(count, -1)])
+            continue
         tasks = _members(domains, nested.tasks, draws[1])
         rows = nested.rows[_members(tasks, nested.splits, draws[2])]
         drawn = values(scores.scores[rows] if draws[3] is None else _redrawn(scores, rows, rng))
@@ -155,4 +173,5 @@ def _redrawn(
     for row, own in enumerate(losses):
         at = np.flatnonzero(rows == row)
         means[at] = bootstrap_counts(seeds, len(at), rng) @ own.T / seeds
-    return score(means, scores.floor[rows, None], scores.chance_loss[rows, None])
+    facts = scores.floor[rows, None], scores.chance_loss[rows, None]
+    return score(means, *facts, scores.resolution)

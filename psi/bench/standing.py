@@ -1,34 +1,33 @@
 """Where contestants stand after a run of a suite: regrets, with what a claim about them needs.
 
-The reference of a task is its tuned schedule: of constant, linear and cosine the one that was best
-on the tuning seeds, scored on others. The measures are never merged: regret, accuracy, reliability
-(the share of runs that end below the chance loss) and the runs that tuning took stand apart.
+The measures are never merged: regret, accuracy, reliability (the share of runs that reach the
+criterion), the time to it, and the price. Figures are means over domains, of the means over their
+tasks. Times are medians in which domains weigh equally, and never counts as infinite: the time by
+which half of the runs were there. psi.bench.suite_runs has the reference, the criterion and the
+costs.
+
+The price of a row is how many runs a random search needs to match it: the smallest number whose
+mean regret is at most the row's. Between the numbers that were run nothing is interpolated.
 """
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from psi.bench.baselines import SCHEDULES
-from psi.bench.contestants import OWN, TUNED
-from psi.bench.scores import Scores, domain_means
-from psi.bench.statistics import (
-    FEWEST,
-    holm,
-    interquartile_mean,
-    mean_regret,
-    probability_of_improvement,
-    run_regrets,
-)
-from psi.lab.data import store
+from psi.bench.regrets import profile, regrets, scores_of, shares
+from psi.bench.scores import Scores
+from psi.bench.statistics import holm
+from psi.bench.suite_runs import REFERENCE, final_runs, means, medians
+from psi.law.checks import unknown
 
-REFERENCE = "tuned reference"
+SEARCH = re.compile(r"random search, (\d+) runs?")
 COLUMNS = (
-    "optimizer", "task", "method", "name", "domain", "floor", "chance_loss", "tuning_score",
-    "tuning_runs", "seed", "epoch", "val_loss", "accuracy",
+    "optimizer", "method", "regret [95 %]", "p", "IQM", "P(better)", "accuracy",
+    "reliability", "epochs to criterion", "price", "tuning runs",
 )  # fmt: skip
 
 
@@ -37,8 +36,10 @@ class Standing(NamedTuple):
 
     optimizer: str
     method: str
+    kind: str
+    """reference, tuned, law, calibrated, search or rule."""
     regret: float
-    """Mean over domains [nats]; negative is better."""
+    """Mean over domains [nats]; negative is better. With a 95 % interval over domains."""
     low: float
     high: float
     p: float
@@ -48,84 +49,166 @@ class Standing(NamedTuple):
     better: float
     """Probability that a run of it ends lower than one of the reference."""
     accuracy: float
+    """Share right on the test split, or R² of a regression; 0 where that is negative."""
     reliability: float
+    """Share of runs that reach the criterion."""
+    epochs_to: float
+    """Epochs by which half of the runs have reached the criterion; infinite: fewer do."""
+    price: float
+    """Runs of the smallest random search that matches it; infinite: the largest does not."""
     tuning_runs: float
+    middle_low: float
+    middle_high: float
+    better_low: float
+    better_high: float
+    regret_train: float
+    """Of the training loss, on fixed data."""
+    regret_train_low: float
+    regret_train_high: float
+    regret_fixed: float
+    """On fixed data."""
+    regret_fixed_low: float
+    regret_fixed_high: float
+    regret_streams: float
+    """On streams."""
+    regret_streams_low: float
+    regret_streams_high: float
+    regret_0001: float
+    """With 0.001 in place of 0.01."""
+    regret_0001_low: float
+    regret_0001_high: float
+    regret_01: float
+    """With 0.1 in place of 0.01."""
+    regret_01_low: float
+    regret_01_high: float
+    below_chance: float
+    """Share of runs that end below the chance loss."""
+    steps_to: float
+    """Gradient steps to the criterion, as `epochs_to`."""
+    operations_to: float
+    seconds_to: float
+    """Of one training, compilation excluded."""
+    operations: float
+    """Of a run and all of its tuning; the median over runs."""
 
 
-def standings(folder: Path) -> list[Standing]:
+def standings(folder: Path, against: str = REFERENCE) -> list[Standing]:
     """The table of a run, the lowest regret first within each optimizer.
 
-    Raises ValueError where there are no records, or no tuned schedules to compare with.
+    Args:
+        folder: what `psi bench suite` has written.
+        against: the method that all are compared with.
+
+    Returns:
+        A row for every method that ran on every task of the optimizer. p is corrected where all
+        are compared with the reference.
+
+    Raises:
+        ValueError: there are no records, no tuned schedules, or no such method.
     """
-    ends = final_runs(folder)
-    found = []
-    for optimizer in sorted(set(ends.optimizer) - {OWN}):
-        own = ends[ends.optimizer.isin((optimizer, OWN))]
-        found += _of_optimizer(optimizer, own)
+    return standings_of(final_runs(folder), against)
+
+
+def standings_of(ends: pd.DataFrame, against: str = REFERENCE) -> list[Standing]:
+    """The same from `psi.bench.suite_runs.final_runs`; only optimizers that have `against`."""
+    found, names = [], set[str]()
+    for optimizer, own in ends.groupby("optimizer"):
+        scores = scores_of(own)
+        names |= {*scores.methods}
+        if against in scores.methods:
+            found += _of_optimizer(str(optimizer), own, scores, against)
+    if not found:
+        raise ValueError(unknown("method that ran on every task", against, sorted(names)))
     return found
 
 
-def final_runs(folder: Path) -> pd.DataFrame:
-    """The last epoch of every run, a row each, with the reference of each task as a method."""
-    runs = store.read_records(folder, COLUMNS)
-    last = runs.groupby(["optimizer", "task", "method"]).epoch.transform("max")
-    ends = runs[runs.epoch == last]
-    tuned = ends[ends.method.isin([name + TUNED for name in SCHEDULES])]
-    if tuned.empty:
-        wanted = ", ".join(f"'{name}{TUNED}'" for name in SCHEDULES)
-        raise ValueError(f"{folder} holds no tuned schedule to compare with: run {wanted}")
-    keys = ["optimizer", "task"]
-    best = tuned.groupby(keys).tuning_score.transform("min")
-    reference = tuned[tuned.tuning_score == best].drop_duplicates([*keys, "seed"])
-    taken = reference.merge(tuned.groupby([*keys, "seed"]).tuning_runs.sum().rename("all"),
-                            on=[*keys, "seed"])  # fmt: skip
-    taken = taken.assign(method=REFERENCE, tuning_runs=taken["all"]).drop(columns="all")
-    return pd.concat([ends, taken], ignore_index=True)
+def price(regret: float, searches: Mapping[int, float]) -> float:
+    """The smallest random search whose mean regret is at most `regret`; NaN where none was run.
+
+    >>> from psi.bench.standing import price
+    >>> price(0.1, {3: 0.5, 10: 0.2, 30: 0.05}), price(-1.0, {3: 0.5})
+    (30, inf)
+    """
+    enough = [runs for runs, mean in sorted(searches.items()) if mean <= regret]
+    return enough[0] if enough else np.inf if searches else np.nan
 
 
-def scores_of(ends: pd.DataFrame) -> Scores:
-    """Final losses of the methods that ran on every task, under one optimizer."""
-    table = ends.pivot_table(
-        index="task", columns=["method", "seed"], values="val_loss", dropna=False, aggfunc="first"
-    )
-    ran = ends.groupby("method").task.nunique()
-    methods = tuple(str(name) for name in ran.index[ran == len(table)])
-    losses = np.stack([table[name].to_numpy(np.float64) for name in methods], axis=1)
-    facts = ends.groupby("task").first().loc[table.index]
-    return Scores(
-        methods, losses, facts.floor.to_numpy(), facts.chance_loss.to_numpy(),
-        facts.domain.to_numpy(), facts.name.to_numpy(), np.zeros(len(facts), int),
-    )  # fmt: skip
-
-
-def _of_optimizer(optimizer: str, ends: pd.DataFrame) -> list[Standing]:
-    scores = scores_of(ends)
-    own = scores.scores - scores.scores[:, [scores.column(REFERENCE)]]
-    mean = domain_means(scores, own).mean(0)
-    low = high = p = np.full(len(mean), np.nan)
-    better = np.full(len(mean), np.nan)
-    if len(set(scores.domains)) >= FEWEST:
-        found = mean_regret(scores, REFERENCE)
-        low, high, p = found.low, found.high, _corrected(found.p, scores.column(REFERENCE))
-        names = scores.methods
-        better = [probability_of_improvement(scores, each, REFERENCE).value for each in names]
-    singles = run_regrets(scores, REFERENCE)
-    by_method = ends.assign(fine=ends.val_loss < ends.chance_loss).groupby("method")
-    means = {
-        str(name): own
-        for name, own in by_method[["accuracy", "fine", "tuning_runs"]].mean().iterrows()
-    }
-    rows = [
-        Standing(
-            optimizer, name, float(mean[k]), float(low[k]), float(high[k]), float(p[k]),
-            interquartile_mean(singles[k]), float(better[k]),
-            *map(float, means[name]),
-        )
-        for k, name in enumerate(scores.methods)
+def cells(rows: Sequence[Standing]) -> list[list[str]]:
+    """The columns that people look at, COLUMNS, as text."""
+    searched: dict[str, list[int]] = {}
+    for row in rows:
+        if match := SEARCH.fullmatch(row.method):
+            searched.setdefault(row.optimizer, []).append(int(match[1]))
+    return [
+        [
+            row.optimizer, row.method, f"{row.regret:.2f} [{row.low:.2f}, {row.high:.2f}]",
+            *(_short(value) for value in row[6:11]),
+            "never" if np.isinf(row.epochs_to) else _short(row.epochs_to),
+            _price_text(row.price, searched.get(row.optimizer, [])), f"{row.tuning_runs:g}",
+        ]
+        for row in rows
     ]  # fmt: skip
-    return sorted(rows, key=lambda row: row.regret)
 
 
-def _corrected(p: np.ndarray, reference: int) -> np.ndarray:
-    others: Sequence[int] = [k for k in range(len(p)) if k != reference]
-    return np.insert(holm(p[others]), reference, np.nan)
+def _short(value: float) -> str:
+    return "-" if np.isnan(value) else f"{value:.3g}"
+
+
+def _price_text(value: float, searched: Sequence[int]) -> str:
+    if not searched:
+        return "-"
+    if np.isinf(value):
+        return f">{max(searched)}"
+    return f"≤{value:g}" if value == min(searched) else f"{value:g}"
+
+
+def profiles_of(ends: pd.DataFrame, rows: Sequence[Standing]) -> pd.DataFrame:
+    """Performance profiles of a few rows: the share of tasks with a regret of at most τ.
+
+    Of each optimizer: its laws, the best calibrated row, the best other rule that needs no tuning,
+    and the schedules tuned on the task. Columns: optimizer, method, kind, tau, share, low, high.
+    """
+    found = [
+        profile(scores, row.method, REFERENCE).assign(
+            optimizer=name, method=row.method, kind=row.kind
+        )
+        for name, own in ends.groupby("optimizer")
+        for scores in [scores_of(own)]
+        for row in _shown([row for row in rows if row.optimizer == name])
+    ]
+    return pd.concat(found, ignore_index=True)
+
+
+def _shown(rows: Sequence[Standing]) -> list[Standing]:
+    """Rows of an optimizer whose profiles are drawn; `rows` begin with the lowest regret."""
+    chosen = [row for row in rows if row.kind == "law"]
+    for wanted in ("calibrated", "rule"):
+        chosen += [row for row in rows if row.kind == wanted][:1]
+    return chosen + [row for row in rows if row.kind == "tuned"]
+
+
+def _of_optimizer(
+    optimizer: str, ends: pd.DataFrame, scores: Scores, against: str
+) -> list[Standing]:
+    found = regrets(scores, ends, against) | shares(scores, against)
+    found["p"] = _p_values(found["p"], scores.column(against), against == REFERENCE)
+    table = pd.DataFrame({"method": scores.methods} | found).set_index("method")
+    table = table.join(means(ends)).join(medians(ends))
+    searches = {
+        int(match[1]): float(table.regret[name])
+        for name in scores.methods
+        if (match := SEARCH.fullmatch(name))
+    }
+    table = table.reset_index().assign(
+        optimizer=optimizer,
+        price=[price(value, searches) for value in table.regret],
+        kind=ends.groupby("method").kind.first()[table.index].to_numpy(),
+    )
+    ordered = table.sort_values("regret", kind="stable")[list(Standing._fields)]
+    return [Standing(*row) for row in ordered.itertuples(index=False)]
+
+
+def _p_values(p: np.ndarray, own: int, correct: bool) -> np.ndarray:
+    """Of all but the method that the others are compared with; its own is NaN."""
+    others = np.delete(p, own)
+    return np.insert(holm(others) if correct else others, own, np.nan)

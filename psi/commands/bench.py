@@ -31,7 +31,8 @@ class BenchCommand:
     Example: psi bench suite validation --laws adam mine.json --methods cosine prodigy --out out/v
     Example: psi bench suite validation --out out/v --dry-run
     Example: psi bench suite validation --out out/v --engine ray --address 10.0.0.1:6379
-    Example: psi bench table out/smoke --json
+    Example: psi bench table out/smoke --table all.csv --figures out/figures
+    Example: psi bench table out/v --against "cosine, calibrated" --json
     """
 
     what: tyro.conf.Positional[What] = "engine"
@@ -44,13 +45,21 @@ class BenchCommand:
     range: the rates that range tests suggest beside the best constant ones, on 48 tasks.
     methods: the rules that people use: what each computes, sees, its default rate and source.
     suite: train them, and laws, on a suite of tasks.
-    table: where they stand, from what that has written."""
+    table: where they stand, from what that has written: mean regret to the schedule tuned on the
+    task, with p, interquartile mean (IQM), the probability of a better run, accuracy, the share of
+    runs that reach the criterion and the epochs until half of them have, the random search that
+    matches it (price), and the runs of tuning. All measures are in --json and --table."""
     of: tyro.conf.Positional[str] = ""
     """Of `suite`, which: smoke, train, validation or sealed. Of `table`, the folder."""
     only: tuple[Literal["planted", "powers", "measured", "rows", "shipped"], ...] = ()
     """Of `fit`: some groups instead of all."""
     table: Path | None = None
-    """Of `fit`: write every law on every held-out task to this CSV."""
+    """Of `fit`: write every law on every held-out task to this CSV. Of `table`: all measures."""
+    figures: Path | None = None
+    """Of `table`: draw mean regrets, performance profiles and prices into this folder."""
+    against: str = ""
+    """Of `table`: compare with this method instead of the tuned reference. p is then that of each
+    comparison by itself."""
     out: Path | None = None
     """Of `suite`: the folder for its runs. The same command goes on where it was stopped."""
     methods: tuple[str, ...] = ()
@@ -74,8 +83,14 @@ class BenchCommand:
     """Print the figures as one JSON object."""
 
     def __post_init__(self) -> None:
-        if (self.only or self.table) and self.what != "fit":
-            raise ValueError(f"only and table are for psi bench fit alone, got {self.what}")
+        if self.only and self.what != "fit":
+            raise ValueError(f"only is for psi bench fit alone, got {self.what}")
+        if self.table and self.what not in ("fit", "table"):
+            raise ValueError(f"table is for psi bench fit and table alone, got {self.what}")
+        if (self.figures or self.against) and self.what != "table":
+            raise ValueError(f"figures and against are for psi bench table alone, got {self.what}")
+        if self.figures and self.figures.exists() and not self.figures.is_dir():
+            raise ValueError(f"cannot draw into {self.figures}: it is a file")
         if self.table:
             check_output("table", self.table, ".csv")
         if (self.what in ("suite", "table")) != bool(self.of):
@@ -180,14 +195,39 @@ class BenchCommand:
         return ray_engine(self.address)
 
     def _standings(self, folder: Path) -> dict[str, Any]:
-        from psi.bench.standing import Standing, standings
+        from psi.bench.standing import COLUMNS, cells, standings_of
+        from psi.bench.suite_runs import REFERENCE, final_runs, left_out
 
-        found = standings(folder)
+        ends, against = final_runs(folder), self.against or REFERENCE
+        found, few = standings_of(ends, against), left_out(ends)
+        if self.table and self.what == "table":
+            import pandas as pd
+
+            pd.DataFrame(found).to_csv(self.table, index=False)
+        if self.figures:
+            self._draw(ends, found, self.figures)
         if not self.json:
-            cells = [[c if isinstance(c, str) else f"{c:.3g}" for c in row] for row in found]
-            print_table(f"Beside the tuned reference, {folder}", Standing._fields, cells,
-                        Standing._fields[:2])  # fmt: skip
-        return {"folder": str(folder), "standings": as_json(found)}
+            title, left = f"Beside {against}, {folder}", COLUMNS[:2]
+            print_table(title, COLUMNS, cells(found), left, 160, unbroken=COLUMNS[1:3],
+                        style=lambda row: "bold" if row[1].startswith("Ψ") else "")  # fmt: skip
+            corrected = "corrected over the rows of an optimizer (Holm)"
+            alone = "of each comparison by itself, not corrected for their number"
+            print(f"p: {corrected if against == REFERENCE else alone}")
+            for name, tasks in few.items():
+                print(f"left out, as it ran on {tasks} tasks only: {name}")
+        return {"folder": str(folder), "standings": as_json(found), "left_out": few}
+
+    def _draw(self, ends: Any, rows: Sequence[Any], folder: Path) -> None:
+        import pandas as pd
+
+        from psi.bench.standing import profiles_of
+        from psi.report.standings import prices_figure, profiles_figure, regrets_figure
+
+        folder.mkdir(parents=True, exist_ok=True)
+        table = pd.DataFrame(rows)
+        regrets_figure(table, folder / "regrets.png")
+        prices_figure(table, folder / "prices.png")
+        profiles_figure(profiles_of(ends, rows), folder / "profiles.png")
 
     def _worth(self, found: Sequence[Any]) -> dict[str, Any]:
         from psi.bench.range import COLUMNS, cells, summary

@@ -140,7 +140,7 @@ def _print(found: Any) -> None:
 
 def _lines(of: Any) -> list[Any]:
     """The laws, the tuned reference and the library's default, as they are drawn."""
-    from psi.bench.standing import REFERENCE
+    from psi.bench.suite_runs import REFERENCE
     from psi.report.figures import Line
 
     known = {REFERENCE: f"{of.schedule}, tuned", "constant": "constant, untuned"}

@@ -3,7 +3,8 @@
 The simulations draw domains from a population again and again and count how often a 95 % interval
 holds the truth. Scores are drawn first and losses made from them, so the true mean regret is known
 exactly. Seeds are fixed. Were coverage 95 %, the share of 1,000 draws would have a standard
-deviation of 0.7 %, and 93–97 % would be missed with 0.4 % of seeds.
+deviation of 0.7 %, and 93–97 % would be missed with 0.4 % of seeds; of 3,000 draws, 0.4 %, and with
+fewer than one in 100,000. Uniform effects come closest to an end: 96 to 97 %.
 """
 
 from dataclasses import replace
@@ -155,6 +156,17 @@ def test_a_method_is_compared_with_itself_and_its_copy_without_a_difference():
     np.testing.assert_array_equal(found, [[0, 0], [0, 0], [0, 0], [1, 1]])
 
 
+def test_a_method_that_is_the_reference_in_most_domains_has_finite_intervals():
+    """In 8 of 10 domains: 0.8^10 = 11 % of resamples have no spread at all."""
+    scores = population(np.random.default_rng(0))
+    losses = scores.losses.copy()
+    losses[scores.domains < 8, 1] = losses[scores.domains < 8, 0]
+    found = mean_regret(replace(scores, losses=losses), "reference", 2000)
+    assert np.isfinite(found).all()
+    assert found.low[1] < 0 < found.high[1]
+    assert 0.05 < found.p[1] < 1
+
+
 def test_p_agrees_with_the_interval_and_a_large_difference_is_found():
     rng, sides = np.random.default_rng(0), []
     for _ in range(40):
@@ -200,7 +212,7 @@ def test_a_method_rarely_differs_from_itself_in_a_few_draws():
     ],
 )
 def test_intervals_hold_the_true_mean(kind, sizes):
-    own, plain = coverage(kind, 1000, 500, **sizes)
+    own, plain = coverage(kind, 3000, 500, **sizes)
     print(f"{kind} {sizes}: {own:.1%}, percentiles {plain:.1%}")
     assert 0.93 <= own <= 0.97
     assert plain < 0.93

@@ -2,6 +2,7 @@
 
 import json
 
+import pandas as pd
 import pytest
 
 from psi.commands.bench import BenchCommand
@@ -67,6 +68,38 @@ def test_a_mistake_in_a_suite_is_one_line(arguments, words, refused):
 @pytest.mark.parametrize("option", ["--dry-run", "--engine=ray", "--why=x", "--laws=adam"])
 def test_options_of_suites_are_refused_elsewhere(option, refused):
     refused(["bench", "engine", option], ["is for psi bench suite alone"])
+
+
+def test_a_table_is_printed_drawn_and_written(tmp_path, capsys):
+    from psi.bench.standing import Standing
+    from psi.cli import run
+    from tests.bench.suite_folder import by_hand
+
+    by_hand(tmp_path / "run")
+    out = tmp_path / "figures"
+    asked = ["bench", "table", str(tmp_path / "run")]
+    assert run([*asked, "--figures", str(out), "--table", str(tmp_path / "all.csv")]) == 0
+    text = capsys.readouterr().out
+    assert "Ψ half" in text
+    assert "left out, as it ran on 1 tasks only: adam: Ψ once" in text
+    assert {path.name for path in out.iterdir()} == {"regrets.png", "prices.png", "profiles.png"}
+    table = pd.read_csv(tmp_path / "all.csv")
+    assert tuple(table.columns) == Standing._fields
+    assert run([*asked, "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)["standings"]
+    assert [row["method"] for row in rows] == table.method.tolist()
+    assert next(row for row in rows if row["method"] == "Ψ dead")["epochs_to"] is None
+
+
+def test_what_a_table_refuses(refused, tmp_path_factory):
+    from tests.bench.suite_folder import by_hand
+
+    folder = by_hand(tmp_path_factory.mktemp("run"))
+    asked = ["bench", "table", str(folder)]
+    refused([*asked, "--against", "nobody"], ["nobody", "allowed: constant, tuned"])
+    refused([*asked, "--figures", str(folder / ".lock")], ["it is a file"])
+    refused([*asked, "--table", str(folder / "all.txt")], ["must end in .csv"])
+    refused(["bench", "range", "--figures", "out"], ["psi bench table alone"])
 
 
 @pytest.mark.slow

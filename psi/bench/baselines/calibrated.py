@@ -18,6 +18,7 @@ from psi.bench.baselines.baseline import Baseline, Measured, descending
 from psi.lab.tasks.task import Task
 
 FILE = Path(__file__).with_name("calibrated.json")
+CALIBRATED = ", calibrated"
 CHOSEN = "chosen on the suite train: experiments/calibrate.py"
 
 
@@ -53,7 +54,7 @@ def _scaled(task: Task, seeds: np.ndarray, key: Key[Array, ""]) -> Measured:
 
 def _row(schedule: str) -> Baseline:
     return Baseline(
-        f"{schedule}, calibrated",
+        schedule + CALIBRATED,
         partial(schedules.planned, schedule),
         tuned=False,
         measure=partial(_rate, schedule),
@@ -67,7 +68,7 @@ def _nadamw() -> optax.GradientTransformation:
 
 
 NADAMW = Baseline(
-    "nadamw, cosine, calibrated",
+    "nadamw, cosine" + CALIBRATED,
     partial(schedules.planned, "cosine"),
     optimizer=_nadamw,
     default=calibration().rates["nadamw"]["cosine"],
@@ -78,7 +79,7 @@ NADAMW = Baseline(
 ROWS = (
     *(_row(schedule) for schedule in schedules.SCHEDULES),
     Baseline(
-        "linear × P^u, calibrated",
+        "linear × P^u" + CALIBRATED,
         partial(schedules.planned, "linear"),
         tuned=False,
         measure=_scaled,

@@ -131,11 +131,15 @@ def read_records(folder: Path, columns: Sequence[str] | None = None) -> pd.DataF
     return pd.concat(frames_of(folder, columns), ignore_index=True)
 
 
+def arrow_records(folder: Path) -> pa.Table:
+    """As `read_records`, quicker for thousands of parts; a column that a part lacks is null."""
+    tables = [_table(folder, path.stem) for path in _parts(folder)]
+    return pa.concat_tables(tables, promote_options="permissive")
+
+
 def frames_of(folder: Path, columns: Sequence[str] | None = None) -> Iterator[pd.DataFrame]:
     """Part after part, for data sets larger than memory. Raises as `read_records` does."""
-    if not (entries := _entries(folder)):
-        raise RecordsError(f"{folder} holds no records (no manifest/part-*.json)")
-    for path in entries:
+    for path in _parts(folder):
         yield read_part(folder, path.stem, columns)
 
 
@@ -215,6 +219,17 @@ def config_hash(folder: Path) -> str:
 
 def _entries(folder: Path) -> list[Path]:
     return sorted((folder / "manifest").glob("part-*.json"))
+
+
+def _parts(folder: Path) -> list[Path]:
+    if not (entries := _entries(folder)):
+        raise RecordsError(f"{folder} holds no records (no manifest/part-*.json)")
+    return entries
+
+
+def _table(folder: Path, name: str) -> pa.Table:
+    content = _content(folder, _entry(folder / "manifest" / f"{name}.json"))
+    return pq.ParquetFile(pa.BufferReader(content)).read(use_threads=False)
 
 
 def _manifest(path: Path, keys: Sequence[str] = ("config", "hash")) -> Json:

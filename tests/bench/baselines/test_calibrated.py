@@ -1,5 +1,8 @@
 """One setting for all tasks: what the file says, on every task; and how it is chosen."""
 
+from typing import Any
+
+import jax
 import numpy as np
 import pandas as pd
 import pytest
@@ -20,15 +23,21 @@ def test_it_was_chosen_on_the_suite_train():
     assert set(calibration().rates) == {*OPTIMIZERS, "nadamw"}
 
 
+def measured(name, task):
+    row: Any = BASELINES[name]
+    return row.measure(task, np.arange(3), jax.random.key(0))
+
+
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_every_task_of_an_optimizer_has_the_same_rate_but_for_its_size(optimizer):
     rates, (c, u) = calibration().rates[optimizer], calibration().power[optimizer]
     for width in (2, 32):
         task = make_task("wine", Hyper(epochs=2, optimizer=optimizer, width=width))
         for name in SCHEDULES:
-            measured = BASELINES[f"{name}, calibrated"].measure(task, np.arange(3), None)
-            assert (measured.rate == rates[name]).all() and measured.gradients == 0
-        found = BASELINES["linear × P^u, calibrated"].measure(task, np.arange(3), None)
+            of_schedule = measured(f"{name}, calibrated", task)
+            assert (of_schedule.rate == rates[name]).all()
+            assert of_schedule.gradients == 0
+        found = measured("linear × P^u, calibrated", task)
         np.testing.assert_allclose(found.rate, c * (task.facts.parameters / 1000) ** u)
     assert NADAMW.default == calibration().rates["nadamw"]["cosine"]
 
@@ -40,19 +49,20 @@ def planted(exponent):
         at = np.log(0.1) + exponent * np.log(size / 1000)
         for schedule in SCHEDULES:
             score = (np.log(RATES) - at) ** 2
-            rows.append(pd.DataFrame(dict(
-                optimizer="adam", task=number, domain=domain, parameters=size, schedule=schedule,
-                rate=RATES, score=score,
-            )))  # fmt: skip
+            facts = {"optimizer": "adam", "task": number, "domain": domain, "parameters": size}
+            rows.append(
+                pd.DataFrame({**facts, "schedule": schedule, "rate": RATES, "score": score})
+            )
     return pd.concat(rows)
 
 
 @pytest.mark.parametrize("exponent", [0.0, -0.5, 0.25])
 def test_a_planted_power_is_found(exponent):
-    settings = chosen(planted(exponent), "digest")
+    settings: Any = chosen(planted(exponent), "digest")
     c, u = settings["power"]["adam"]
     grid = np.log(RATES[1] / RATES[0])
-    assert abs(u - exponent) < 0.1 and abs(np.log(c / 0.1)) < grid
+    assert abs(u - exponent) < 0.1
+    assert abs(np.log(c / 0.1)) < grid
     if not exponent:
         assert abs(np.log(settings["rates"]["adam"]["cosine"] / 0.1)) < grid
 

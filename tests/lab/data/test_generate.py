@@ -259,6 +259,19 @@ def test_a_second_writer_is_kept_out(folder):
         pass
 
 
+def test_arrow_records_are_the_records_and_what_a_part_lacks_is_null(folder, tmp_path):
+    path, name = tmp_path / "data", "part-0000-train-00000"
+    shutil.copytree(folder, path)
+    table = store.arrow_records(path).to_pandas()
+    records = store.read_records(path)
+    pd.testing.assert_frame_equal(table.astype(records.dtypes.to_dict()), records)
+    frame = store.read_part(path, name).drop(columns="lr")
+    for file in (path / "manifest" / f"{name}.json", path / "records" / f"{name}.parquet"):
+        file.unlink()
+    store.write_part(path, name, frame)
+    assert store.arrow_records(path).column("lr").null_count == len(frame)
+
+
 @pytest.mark.parametrize("damage", ["flip", "cut", "lose"])
 def test_damage_is_named_and_loses_nothing_else(folder, tmp_path, damage):
     path, name = tmp_path / "data", "part-0000-train-00001"
