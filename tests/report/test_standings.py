@@ -17,7 +17,15 @@ def rows(panels, count, intervals=True):
         [(name, k) for name in OPTIMIZERS[:panels] for k in range(count)],
         columns=["optimizer", "k"],
     )
-    kinds = ["law", "calibrated", "reference", "tuned", "search", "oracle", *["rule"] * max(count - 6, 0)]
+    kinds = [
+        "law",
+        "calibrated",
+        "reference",
+        "tuned",
+        "search",
+        "oracle",
+        *["rule"] * max(count - 6, 0),
+    ]
     regret, half = rng.normal(0.3, 0.5, len(table)), rng.uniform(0.05, 0.3, len(table))
     runs = {"tuned": 340, "reference": 1080, "search": 30}
     kind = [kinds[k] for k in table.k]
