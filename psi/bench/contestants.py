@@ -19,6 +19,11 @@ from psi.law.law import Law
 from psi.law.load import load, located, shipped
 
 OWN = "own"
+SMOKE = (
+    "constant", "linear", "linear, calibrated", "reduce_on_plateau", "range_test_cosine", "adam",
+    "dog", "schedule_free_adamw", "oracle",
+)  # fmt: skip
+"""Who runs on the suite `smoke` where nobody is named: some of each kind, within a minute."""
 TUNED = ", tuned"
 PSI = "Ψ "
 """What the name of a law among the contestants begins with."""

@@ -8,8 +8,9 @@ The same call goes on where another was stopped; contestants may be added later.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
+from time import perf_counter
 from typing import Any, NamedTuple
 
 import jax
@@ -39,6 +40,7 @@ from psi.law.law import Law
 from psi.progress import Report, silent
 
 SEED = 20261125
+SECONDS = "seconds.csv"
 
 
 class Lane(NamedTuple):
@@ -58,10 +60,19 @@ class Scored(NamedTuple):
     choice: Choice
     runs: Epochs
     """shape=(seed, epoch) each"""
+    seconds: float
+    """Of one training among those that train side by side, compiled."""
 
 
-Parts = dict[str, pd.DataFrame]
-"""Records by the names of their parts."""
+class Records(NamedTuple):
+    """A contestant's runs as they are kept, and how long one of them took, which is no record."""
+
+    frame: pd.DataFrame
+    seconds: float
+
+
+Parts = dict[str, Records]
+"""By the names of their parts."""
 Engine = Callable[[Suite, Contestants, Sequence[Wanted]], Iterator[tuple[Wanted, Parts]]]
 """Trains jobs, in any order: `here`, or on many machines psi.bench.sharing.ray_engine's workers."""
 
@@ -80,7 +91,7 @@ def train(suite: Suite, job: Job, left: Sequence[Contestant], references: Refere
     optimizer = "adam" if job.optimizer == OWN else job.optimizer
     task = spec_task(suite.specs[job.task], optimizer, suite.data)
     found = _run(job, left, task, references.get(Key(job.optimizer, job.task)))
-    return {job.part(each.contestant): _frame(job, each) for each in found}
+    return {job.part(each.contestant): Records(_frame(job, each), each.seconds) for each in found}
 
 
 def run_suite(
@@ -115,8 +126,9 @@ def run_suite(
         done = total - sum(runs_of(each.left) for each in wanted)
         report(done, total, "compiling" if wanted else "")
         for each, parts in engine(suite, who, wanted):
-            for name, frame in parts.items():
+            for name, (frame, seconds) in parts.items():
                 store.write_part(folder, name, frame)
+                _note(folder, frame, seconds)
             done += runs_of(each.left)
             report(done, total, f"{suite.specs[each.job.task].name}, {each.job.optimizer}")
 
@@ -126,6 +138,13 @@ def runs_of(contestants: Sequence[Contestant]) -> int:
     tuning = sum(RATES * len(TUNING) for each in contestants if each.tuned)
     searches = sum(30 * len(SCORING) for each in contestants if _plans(each.policy))
     return len(contestants) * len(SCORING) + tuning + searches
+
+
+def _note(folder: Path, frame: pd.DataFrame, seconds: float) -> None:
+    """Append what a training took to seconds.csv: records are the same bits wherever made."""
+    path = folder / SECONDS
+    row = frame[["optimizer", "task", "method"]].head(1).assign(seconds=seconds)
+    row.to_csv(path, mode="a", header=not path.exists(), index=False, float_format="%.3g")
 
 
 def ran(suite: Suite, who: Contestants, folder: Path, why: str) -> int:
@@ -160,9 +179,14 @@ def _run(job: Job, left: Sequence[Contestant], task: Task, kept: Reference | Non
     numbers = [rows.index(each.policy) if each.policy in rows else len(rows) for each in left]
     lanes = _lanes(numbers, own, task.facts.epochs)
     policy, shape = together(rows, task.facts.epochs), Layout(len(job.contestants), len(SCORING))
-    runs = population(task, policy, lanes, SCORING, key, shape, by_seed=True)
+    trained = partial(population, task, policy, lanes, SCORING, key, shape, by_seed=True)
+    runs = trained()
+    begun = perf_counter()
+    trained()  # again, compiled: what a training takes
+    seconds = (perf_counter() - begun) / (shape.width * len(SCORING))
     return [
-        Scored(task, each, own[k], Epochs(*(a[k] for a in runs))) for k, each in enumerate(left)
+        Scored(task, each, own[k], Epochs(*(a[k] for a in runs)), seconds)
+        for k, each in enumerate(left)
     ]
 
 

@@ -22,6 +22,7 @@ from jaxtyping import Float
 from psi.bench.baselines import SCHEDULES
 from psi.bench.baselines.calibrated import CALIBRATED
 from psi.bench.contestants import OWN, PSI, TUNED
+from psi.bench.running import SECONDS
 from psi.bench.tuning import ORACLE
 from psi.ideal.returns import RESOLUTION
 from psi.lab.data import store
@@ -70,10 +71,11 @@ def left_out(ends: pd.DataFrame) -> dict[str, int]:
 
 def _timed(ends: pd.DataFrame, folder: Path) -> pd.DataFrame:
     """With the seconds of one training, where they were measured."""
-    path = folder / "seconds.csv"
+    path = folder / SECONDS
     if not path.exists():
         return ends.assign(seconds=np.nan)
-    return ends.merge(pd.read_csv(path)[[*KEYS, "seconds"]], on=KEYS, how="left")
+    seconds = pd.read_csv(path).drop_duplicates(KEYS, keep="last")
+    return ends.merge(seconds[[*KEYS, "seconds"]], on=KEYS, how="left")
 
 
 def _everywhere(ends: pd.DataFrame) -> pd.DataFrame:

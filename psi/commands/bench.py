@@ -63,8 +63,8 @@ class BenchCommand:
     out: Path | None = None
     """Of `suite`: the folder for its runs. The same command goes on where it was stopped."""
     methods: tuple[str, ...] = ()
-    """Of `suite`: baselines by name, `linear, tuned` where the task tunes it; all by default. The
-    tuned schedules, with which all are compared, are always there."""
+    """Of `suite`: baselines by name, `linear, tuned` where the task tunes it; by default all, on
+    smoke some of each kind. The tuned schedules, with which all are compared, are always there."""
     laws: tuple[str, ...] = ()
     """Of `suite`: laws by name or file; all shipped ones by default."""
     optimizers: tuple[str, ...] = ("sgd", "momentum", "adam")
@@ -169,14 +169,15 @@ class BenchCommand:
         return {"methods": rows}
 
     def _suite(self) -> dict[str, Any]:
-        from psi.bench.contestants import Contestants, named_laws
+        from psi.bench.contestants import SMOKE, Contestants, named_laws
         from psi.bench.running import ran, run_suite
         from psi.bench.suites import suite
         from psi.report.progress import bar
 
         chosen, folder = suite(self.of), Path(self.out or "")
         laws = named_laws(self.laws, self.optimizers)
-        who = Contestants.of(self.methods, laws, self.optimizers)
+        usual = SMOKE if self.of == "smoke" else ()
+        who = Contestants.of(self.methods or usual, laws, self.optimizers)
         if self.dry_run:
             return print_plan(chosen, who, folder, self.json)
         engine = self._engine()  # what it lacks is said before the ledger has an entry
