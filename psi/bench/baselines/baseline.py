@@ -44,6 +44,7 @@ class Baseline(NamedTuple):
         optimizer: Returns what the rate multiplies, an optax transformation of gradients to the u
             of θ ← θ − α u; None: the optimizer of the task. One of its own ignores the task's
             weight decay.
+        warms_up: Whether `optimizer` takes the number of steps of a training, to warm up within.
         evaluated: (state of that optimizer, parameters) → the parameters that count, for methods
             that average them.
         full_batch: Whether a step is over all minibatches of an epoch at once.
@@ -77,7 +78,8 @@ class Baseline(NamedTuple):
     name: str
     make: Callable[[Float[Array, ""], int], Policy]
     by_step: Callable[[Any, int], optax.Schedule] | None = None
-    optimizer: Callable[[], optax.GradientTransformation] | None = None
+    optimizer: Callable[..., optax.GradientTransformation] | None = None
+    warms_up: bool = False
     evaluated: Callable[[Any, Params], Params] | None = None
     full_batch: bool = False
     default: float | None = None
@@ -105,7 +107,8 @@ def entered(task: Task, baseline: Baseline) -> Task:
     """
     functions = task.functions
     if baseline.optimizer is not None:
-        functions = functions._replace(optimizer=_made(baseline.optimizer))
+        steps = (task.facts.steps * task.facts.epochs,) if baseline.warms_up else ()
+        functions = functions._replace(optimizer=_made(baseline.optimizer, *steps))
     if baseline.full_batch:
         functions = functions._replace(epoch=_whole(functions.epoch))
     return task._replace(functions=functions._replace(evaluated=baseline.evaluated))
@@ -117,8 +120,10 @@ def descending(make: Callable[[], Any]) -> optax.GradientTransformation:
 
 
 @cache
-def _made(optimizer: Callable[[], optax.GradientTransformation]) -> optax.GradientTransformation:
-    return optimizer()
+def _made(
+    optimizer: Callable[..., optax.GradientTransformation], *steps: int
+) -> optax.GradientTransformation:
+    return optimizer(*steps)
 
 
 @cache

@@ -48,7 +48,8 @@ def trained(row, rates):
     As in the engine: lanes together, compiled, one step after the other in a scan.
     """
     with jax.enable_x64(True):
-        optimizer = optax.with_extra_args_support(row.optimizer())
+        own = row.optimizer(EPOCHS * STEPS) if row.warms_up else row.optimizer()
+        optimizer = optax.with_extra_args_support(own)
         x, y, steps = batches(row)
         seen = Observation(*[jnp.asarray(1.0)] * len(Observation._fields))
 

@@ -145,7 +145,10 @@ def dowg():
 
 
 class ScheduleFree:
-    """The recursion of x, y and z; what counts is x."""
+    """The recursion of x, y and z; what counts is x. Two steps of 32 warm up.
+
+    optax weighs a step by the squared rate of the next one, which is that of all steps here.
+    """
 
     def __init__(self, rate, squares):
         self.rate, self.squares, self.t, self.v = rate, squares, 0, 0.0
@@ -154,7 +157,7 @@ class ScheduleFree:
     def __call__(self, y, g, _):
         self.t, self.v = self.t + 1, 0.999 * self.v + 0.001 * g**2
         scale = np.sqrt(self.v / (1 - 0.999**self.t)) + 1e-8 if self.squares else 1.0
-        self.z = self.z - self.rate * g / scale
+        self.z = self.z - min(self.t / 2, 1.0) * self.rate * g / scale
         self.x = self.x + (self.z - self.x) / self.t
         self.xs.append(self.x)
         return y - (0.9 * self.x + 0.1 * self.z)
