@@ -79,6 +79,35 @@ def bounded_polyak() -> Transformation:
     return Transformation(lambda params: optax.scale_by_polyak().init(params), update)
 
 
+class AdaLoState(NamedTuple):
+    """The average of the loss over κ, which is the step size, and that of gradients."""
+
+    size: Float[Array, ""]
+    mean: Any
+
+
+def adalo() -> Transformation:
+    """U = a_k m_k, a_k = 0.999 a_{k−1} + 0.001 ε/κ from a_0 = 0, ε the minibatch's loss, κ = 3.
+
+    m is the 0.9/0.1 average of gradients. "Big loss, big step" (Jeong & Koo 2025, Information
+    Sciences 690, 121607, as github.com/cpuimage/AdaLo states its formula; without the decay of
+    weights that is beside it there).
+    """
+    mean = optax.ema(0.9, debias=False)
+
+    def init(params: Params) -> AdaLoState:
+        return AdaLoState(jnp.asarray(0.0), mean.init(params))
+
+    def update(
+        updates: Params, state: Any, params: Params | None = None, **extra: Any
+    ) -> tuple[Params, AdaLoState]:
+        size = 0.999 * state.size + 0.001 * jnp.asarray(extra["value"]) / 3
+        m, mean_state = mean.update(updates, state.mean)
+        return optax.tree.scale(size, m), AdaLoState(size, mean_state)
+
+    return Transformation(init, update)
+
+
 class HypergradientState(NamedTuple):
     """The step size over its first value, the last direction and the state of what makes it."""
 
@@ -123,13 +152,13 @@ _L4 = "Rolínek & Martius 2018, arXiv 1802.05074, authors' constants"
 def _row(
     name: str, make: Callable[[], Transformation], default: float, formula: str, source: str
 ) -> Baseline:
-    sees = ("loss", "gradients") if name.startswith(("l4", "polyak")) else ("gradients",)
+    sees = ("gradients",) if name.startswith("hyper") else ("loss", "gradients")
     return Baseline(
         name,
         partial(planned, "constant"),
         optimizer=make,
         default=default,
-        tuned=not name.startswith("l4"),
+        tuned=not name.startswith(("l4", "adalo")),
         sees=sees,
         formula=formula,
         source=source,
@@ -145,6 +174,13 @@ ROWS = (
         1.0,
         "θ ← θ − min(ε/‖g‖², α) g",
         "Loizou et al. 2021, arXiv 2002.10542 (SPS_max, c = 1); optax.polyak_sgd",
+    ),
+    _row(
+        "adalo",
+        adalo,
+        1.0,
+        "θ ← θ − a m, a = 0.999 a + 0.001 ε/3, m the average of gradients",
+        "Jeong & Koo 2025, Inf. Sci. 690, 121607, as cpuimage/AdaLo states it",
     ),
     _row(
         "hypergradient",

@@ -187,7 +187,7 @@ ROWS = (
         loss_proportional,
         sees=("loss",),
         formula="α_i = α ε_i/ε_0",
-        source="the idea of AdaLo, Jeong & Koo 2025, Inf. Sci. 690, 121607; not its own formula",
+        source="the idea of AdaLo (row adalo), by the epoch and of the usual rate",
     ),
     Baseline(
         "update_ratio",

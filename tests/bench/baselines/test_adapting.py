@@ -88,7 +88,14 @@ def polyak(k, theta, g, memory, rate):
     return theta - min(loss(theta) / (g @ g), rate) * g
 
 
+def adalo(k, theta, g, memory, rate):
+    memory["size"] = 0.999 * memory.get("size", 0.0) + 0.001 * loss(theta) / 3
+    memory["m"] = 0.9 * memory.get("m", 0.0) + 0.1 * g
+    return theta - rate * memory["size"] * memory["m"]
+
+
 FORMULAS = {
+    "adalo": adalo,
     "l4_momentum": lambda *a: l4(False, *a),
     "l4_adam": lambda *a: l4(True, *a),
     "polyak": polyak,
@@ -105,6 +112,12 @@ def test_it_takes_the_steps_of_its_formula(name, rate):
     assert made is not None
     taken, expected = steps_of(made(), rate), in_numpy(FORMULAS[name], rate)
     np.testing.assert_allclose(taken, expected, rtol=2e-4, atol=3e-5)
+
+
+def test_adalo_by_a_rate_at_which_its_first_steps_are_large():
+    taken, expected = steps_of(adapting.adalo(), 300.0), in_numpy(adalo, 300.0)
+    np.testing.assert_allclose(taken, expected, rtol=2e-4, atol=3e-5)
+    assert np.abs(expected - START).max() > 0.3
 
 
 def test_the_direction_before_counts_and_not_the_gradient():
