@@ -141,13 +141,17 @@ def cells(rows: Sequence[Standing]) -> list[list[str]]:
             searched.setdefault(row.optimizer, []).append(int(match[1]))
     return [
         [
-            row.optimizer, row.method, f"{row.regret:.2f} [{row.low:.2f}, {row.high:.2f}]",
+            row.optimizer, row.method, _interval(row),
             *(_short(value) for value in row[6:11]),
             "never" if np.isinf(row.epochs_to) else _short(row.epochs_to),
             _price_text(row.price, searched.get(row.optimizer, [])), f"{row.tuning_runs:g}",
         ]
         for row in rows
     ]  # fmt: skip
+
+
+def _interval(row: Standing) -> str:
+    return f"{row.regret:.2f}" + f" [{row.low:.2f}, {row.high:.2f}]" * (not np.isnan(row.low))
 
 
 def _short(value: float) -> str:

@@ -101,6 +101,7 @@ def adalo() -> Transformation:
     def update(
         updates: Params, state: Any, params: Params | None = None, **extra: Any
     ) -> tuple[Params, AdaLoState]:
+        del params
         size = 0.999 * state.size + 0.001 * jnp.asarray(extra["value"]) / 3
         m, mean_state = mean.update(updates, state.mean)
         return optax.tree.scale(size, m), AdaLoState(size, mean_state)

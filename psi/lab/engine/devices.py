@@ -4,6 +4,7 @@ import contextlib
 import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any, TypeVar
 
 import jax
@@ -11,6 +12,7 @@ import jax
 from psi.lab.cache import cache_folder
 
 BESIDE = 2  # at a time
+MAPPED = 30_000  # mappings of memory
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -61,5 +63,24 @@ def over_devices(unit: Callable[..., Any], devices: int, *work: Any) -> Any:
 
 def beside(make: Callable[[T], R], each: Iterable[T]) -> Iterator[R]:
     """make(x) for every x, in order, two at a time: compiling uses one core and holds no lock."""
+
+    def one(x: T) -> R:
+        found = make(x)
+        forget_programs()
+        return found
+
     with ThreadPoolExecutor(BESIDE) as pool:
-        yield from pool.map(make, each)
+        yield from pool.map(one, each)
+
+
+def forget_programs(most: int = MAPPED) -> bool:
+    """Forget compiled programs where they take many of the process's mappings of memory.
+
+    Linux allows 65,530 (vm.max_map_count), which some hundred programs use up: compiling another
+    then ends the process. Returns whether it did.
+    """
+    maps = Path("/proc/self/maps")
+    full = maps.exists() and maps.read_bytes().count(b"\n") > most
+    if full:
+        jax.clear_caches()
+    return full

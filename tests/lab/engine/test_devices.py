@@ -2,9 +2,10 @@
 
 import threading
 
+import jax
 import pytest
 
-from psi.lab.engine.devices import BESIDE, beside
+from psi.lab.engine.devices import BESIDE, beside, forget_programs
 
 
 def test_two_are_made_at_a_time_and_given_in_turn():
@@ -23,3 +24,14 @@ def test_what_goes_wrong_reaches_the_caller():
 
     with pytest.raises(ValueError, match="no 0"):
         list(beside(make, range(3)))
+
+
+def test_programs_are_forgotten_where_they_take_many_mappings():
+    """A program that was compiled is compiled again, and gives the same."""
+    double = jax.jit(lambda x: 2 * x)
+    assert double(1.0) == 2
+    assert not forget_programs(most=10**9)
+    assert double._cache_size() == 1
+    assert forget_programs(most=0)
+    assert double._cache_size() == 0
+    assert double(1.0) == 2
