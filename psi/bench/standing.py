@@ -130,7 +130,7 @@ def price(regret: float, searches: Mapping[int, float]) -> float:
     (30, inf)
     """
     enough = [runs for runs, mean in sorted(searches.items()) if mean <= regret]
-    return enough[0] if enough else np.inf if searches else np.nan
+    return float(enough[0]) if enough else np.inf if searches else np.nan
 
 
 def cells(rows: Sequence[Standing]) -> list[list[str]]:

@@ -1,6 +1,7 @@
 """What runs beside what."""
 
 import threading
+from typing import Any
 
 import jax
 import pytest
@@ -28,7 +29,7 @@ def test_what_goes_wrong_reaches_the_caller():
 
 def test_programs_are_forgotten_where_they_take_many_mappings():
     """A program that was compiled is compiled again, and gives the same."""
-    double = jax.jit(lambda x: 2 * x)
+    double: Any = jax.jit(lambda x: 2 * x)
     assert double(1.0) == 2
     assert not forget_programs(most=10**9)
     assert double._cache_size() == 1
