@@ -24,6 +24,7 @@ from psi.lab.engine.interior import interior
 from psi.lab.engine.policy import Policy
 from psi.lab.engine.population import population
 from psi.lab.engine.work import Layout
+from psi.lab.networks.table import OF_TOKENS
 from psi.lab.optimizers import bounds
 from psi.lab.tasks.task import Facts, Task
 
@@ -76,7 +77,7 @@ class Reference(NamedTuple):
     def choice(self, schedule: str, chance_loss: float) -> Choice:
         """The tuned rate of a plain schedule, and what it took."""
         own = self.losses[SCHEDULES.index(schedule)]
-        best = score(own.min(), self.floor, chance_loss)
+        best = score(np.asarray(own.min()), self.floor, chance_loss)
         return Choice(float(self.rates[own.argmin()]), 0, len(own) * len(TUNING), float(best))
 
 
@@ -111,8 +112,11 @@ ORACLE = Baseline(
 
 
 def unknown_floor(facts: Facts) -> bool:
-    """Whether the lowest loss of a task is not known: a stream of no known generator."""
-    return facts.stream and facts.floor == 0
+    """Whether the lowest loss is not known: of text, which networks read as tokens.
+
+    Of other fixed data it is 0, of a generator's stream the Bayes loss.
+    """
+    return facts.network in OF_TOKENS
 
 
 def with_floor(task: Task, floor: float) -> Task:
