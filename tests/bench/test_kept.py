@@ -7,12 +7,14 @@ import pytest
 from psi.bench.baselines import SCHEDULES
 from psi.bench.kept import Key, keep, kept
 from psi.bench.suites import suite
+from psi.bench.suites.ledger import entries
 from psi.bench.suites.suite import Suite
 from psi.bench.tuning import Reference, measured, unknown_floor
 from psi.ideal.oracle import Search, plans_at, trajectory_losses
 from psi.ideal.returns import score
 from psi.lab.engine.seeds import CHOOSING
 from psi.lab.hyper import Hyper
+from psi.lab.optimizers import OPTIMIZERS
 from psi.lab.tasks.names import Spec
 from psi.lab.tasks.table import spec_task
 
@@ -65,3 +67,17 @@ def test_the_lowest_loss_of_text_alone_is_unknown():
     assert not any(unknown_floor(task.facts) for task in of.values())
     text = next(spec for spec in suite("train").specs if spec.hyper.network == "gru")
     assert unknown_floor(spec_task(text, "sgd").facts)
+
+
+@pytest.mark.parametrize("name", ["smoke", "sealed"])
+def test_what_is_kept_with_a_suite_is_of_its_tasks_and_entered(name):
+    tasks = suite(name)
+    found = kept(tasks)
+    for key, each in found.items():
+        assert key.optimizer in OPTIMIZERS.names
+        assert len(each.oracle) == tasks.specs[key.task].hyper.epochs
+        assert (each.losses.argmin(1) > 0).all()  # inside the grid, or the grid was extended often
+    if name == "smoke":
+        assert len(found) == 3 * len(tasks.specs)
+    elif found:
+        assert any(e.suite == tasks.digest and "references" in e.what for e in entries())
