@@ -1,16 +1,19 @@
 """A suite is run: everyone on the same seeds, resumable, and as alone."""
 
+import shutil
+
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pandas as pd
 import pytest
 
 import psi
 from psi.bench.baselines import BASELINES, Baseline
 from psi.bench.choosing import SCORING
 from psi.bench.contestants import OWN, TUNED, Contestants
+from psi.bench.running import SECONDS, key_of, ran, run_suite, together
 from psi.bench.running import Lane as Number
-from psi.bench.running import key_of, ran, run_suite, together
 from psi.bench.suites.suite import Suite
 from psi.bench.tuning import TUNING
 from psi.ideal.returns import score
@@ -107,6 +110,25 @@ def test_it_goes_on_and_others_may_join(folder):
     assert set(store.committed(folder)) - set(before) == {"part-adam-000-cosine"}
     with pytest.raises(ValueError, match="made by another config"):
         run_suite(SMALL._replace(digest="1" * 64), WHO, folder)
+
+
+def test_what_is_left_of_a_run_has_the_bits_of_a_run_at_once(folder, tmp_path):
+    """One that was stopped within a job: its program is that of all of the job's contestants."""
+    half = tmp_path / "run"
+    shutil.copytree(folder, half)
+    lost = list(half.rglob("part-adam-000-linear*"))
+    assert len(lost) == 4  # records and manifest entries of linear and linear, tuned
+    for path in lost:
+        path.unlink()
+    run_suite(SMALL, WHO, half)
+    for part in folder.glob("records/*.parquet"):
+        assert (half / "records" / part.name).read_bytes() == part.read_bytes()
+
+
+def test_what_a_training_takes_is_kept_beside_the_records(folder):
+    seconds = pd.read_csv(folder / SECONDS)
+    assert set(seconds.method) >= {"constant", "linear", "linear" + TUNED, BRINGING, "law"}
+    assert (seconds.seconds > 0).all()
 
 
 def test_the_sealed_suite_wants_an_entry(tmp_path):
