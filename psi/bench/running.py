@@ -41,6 +41,7 @@ from psi.progress import Report, silent
 
 SEED = 20261125
 SECONDS = "seconds.csv"
+KEPT = ("lr", "loss_next", "val_loss", "test_accuracy")
 
 
 class Lane(NamedTuple):
@@ -179,13 +180,13 @@ def _run(job: Job, left: Sequence[Contestant], task: Task, kept: Reference | Non
     numbers = [rows.index(each.policy) if each.policy in rows else len(rows) for each in left]
     lanes = _lanes(numbers, own, task.facts.epochs)
     policy, shape = together(rows, task.facts.epochs), Layout(len(job.contestants), len(SCORING))
-    trained = partial(population, task, policy, lanes, SCORING, key, shape, by_seed=True)
+    trained = partial(population, task, policy, lanes, SCORING, key, shape, True, KEPT)
     runs = trained()
     begun = perf_counter()
     trained()  # again, compiled: what a training takes
     seconds = (perf_counter() - begun) / (shape.width * len(SCORING))
     return [
-        Scored(task, each, own[k], Epochs(*(a[k] for a in runs)), seconds)
+        Scored(task, each, own[k], jax.tree.map(lambda a: a[k], runs), seconds)  # noqa: B023
         for k, each in enumerate(left)
     ]
 

@@ -130,7 +130,8 @@ def tuned(task: Task, row: Baseline, key: Key[Array, ""]) -> Choice:
     shape = Layout(RATES, len(TUNING))
 
     def scores(rates: Float[np.ndarray, " rate"]) -> Float[np.ndarray, "1 rate"]:
-        runs = population(task, policy, rates.astype(np.float32), TUNING, key, shape)
+        lanes = rates.astype(np.float32)
+        runs = population(task, policy, lanes, TUNING, key, shape, keep=("val_loss",))
         final = np.asarray(runs.val_loss[:, :, -1], np.float64)
         return score(capped(final, facts.chance_loss).mean(1), facts.floor, facts.chance_loss)[None]
 

@@ -60,6 +60,7 @@ def population(
     key: Key[Array, ""],
     shape: Layout | None = None,
     by_seed: bool = False,
+    keep: tuple[str, ...] = Epochs._fields,
 ) -> Epochs:
     """Train a task under many policies, each from many seeds.
 
@@ -74,6 +75,8 @@ def population(
             trained beside it.
         shape: lanes a unit and units a call; by default those that are quick on this device.
         by_seed: lanes differ from seed to seed: their leading axes are (seeds, lanes).
+        keep: columns of what is returned; the others are None, and what only they need is neither
+            compiled nor computed.
 
     Returns:
         Rates, losses and norms of every run, numpy arrays of shape (lanes, seeds, T). A run that
@@ -92,11 +95,11 @@ def population(
     (2, 4, 3)
     """
     work = cut(lanes, seeds, shape or layout(), by_seed)
-    parts = train(task, make_policy, work, key, range(work.calls))
+    parts = train(task, make_policy, work, key, range(work.calls), keep)
     runs = jax.tree.map(lambda *a: np.concatenate(a), *parts)
     blocks = work.units // len(seeds)
-    order = [a.reshape(len(seeds), blocks * work.shape.width, -1) for a in runs]
-    return Epochs(*(a[:, : work.lane_count].swapaxes(0, 1) for a in order))
+    order = jax.tree.map(lambda a: a.reshape(len(seeds), blocks * work.shape.width, -1), runs)
+    return jax.tree.map(lambda a: a[:, : work.lane_count].swapaxes(0, 1), order)
 
 
 def train(
