@@ -16,9 +16,10 @@ import tyro
 from psi.bench.kept import Key, keep, kept
 from psi.bench.running import key_of
 from psi.bench.suites import suite
-from psi.bench.suites.ledger import commit, enter
+from psi.bench.suites.ledger import commit, enter, entries
 from psi.bench.tuning import SEARCH, Reference, measured
 from psi.lab.engine.devices import beside
+from psi.lab.optimizers import bounds
 from psi.lab.tasks.table import spec_task
 from psi.report.progress import bar
 
@@ -40,9 +41,12 @@ class Main:
 
         prepare()
         chosen, end = suite(self.name), monotonic() + 60 * self.minutes
+        for optimizer in self.optimizers:
+            bounds(optimizer)
         if self.name == "sealed":
             what = f"references, {', '.join(self.optimizers)}"
-            enter(chosen, commit(), what, self.why)
+            if not any(e.what == what and e.suite == chosen.digest for e in entries()):
+                enter(chosen, commit(), what, self.why)
         found = dict(kept(chosen))
         every = [Key(o, task) for task in range(len(chosen.specs)) for o in self.optimizers]
         wanted = [key for key in every if key not in found]

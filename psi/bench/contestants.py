@@ -1,7 +1,8 @@
-"""Who is run on a suite: rules at their default rate or tuned, and laws.
+"""Who is run on a suite: rules at their default rate or tuned, searches, and laws.
 
-A contestant is a baseline at its default rate (`linear`), a plain schedule tuned on the task
-(`linear, tuned`), or a law, which runs under its own optimizer. Baselines that bring their own
+A contestant is a row of the table at its default rate (`linear`), at a rate that was measured or
+calibrated, or by the plan that a search found; a row whose rate is tuned on the task (`linear,
+tuned`); the oracle; or a law, which runs under its own optimizer. Baselines that bring their own
 optimizer are run once, as of the optimizer `own`.
 """
 
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from psi.bench.baselines import BASELINES, SCHEDULES, Baseline
+from psi.bench.baselines.calibrated import CALIBRATED, FILE, calibrated_rates
 from psi.bench.suites import Suite
 from psi.bench.tuning import ORACLE
 from psi.lab.optimizers import bounds
@@ -40,6 +42,7 @@ class Contestants:
     laws: tuple[tuple[str, Law], ...] = ()
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "optimizers", tuple(dict.fromkeys(self.optimizers)))
         for optimizer in self.optimizers:
             bounds(optimizer)
         for name in self.methods:
@@ -49,6 +52,11 @@ class Contestants:
             if not (name.endswith(TUNED) or row.measure or row.plan or row.optimizer):
                 for optimizer in self.optimizers:
                     row.default_rate(optimizer)
+            if name.endswith(CALIBRATED) and row.optimizer is None:
+                for optimizer in self.optimizers:
+                    calibrated_rates(optimizer)
+            if row.optimizer and (row.plan or row.measure):
+                raise ValueError(f"{name} has an optimizer of its own: its rate is not measured")
 
     @classmethod
     def of(
@@ -110,6 +118,19 @@ class Contestant(NamedTuple):
     tuned: bool = False
 
     @property
+    def slug(self) -> str:
+        """Its name in names of files: no other contestant's, nor of another content."""
+        plain = "".join(c if c.isascii() and c.isalnum() else "_" for c in self.name)[-40:]
+        content = self.name.encode()
+        if isinstance(self.policy, Law):
+            content += self.policy.content()
+        elif self.name.endswith(CALIBRATED):
+            content += FILE.read_bytes()
+        elif plain == self.name:
+            return plain
+        return f"{plain}-{hashlib.sha256(content).hexdigest()[:8]}"
+
+    @property
     def own(self) -> bool:
         """Whether it brings its own optimizer."""
         return isinstance(self.policy, Baseline) and self.policy.optimizer is not None
@@ -124,8 +145,7 @@ class Job(NamedTuple):
 
     def part(self, contestant: Contestant) -> str:
         """The name of a contestant's part in the store."""
-        plain = "".join(c if c.isascii() and c.isalnum() else "_" for c in contestant.name)
-        return f"part-{self.optimizer}-{self.task:03d}-{plain}"
+        return f"part-{self.optimizer}-{self.task:03d}-{contestant.slug}"
 
 
 def jobs(suite: Suite, who: Contestants) -> Iterator[Job]:

@@ -18,7 +18,7 @@ class Planned(NamedTuple):
     missing: list[str]
     """Those whose runs are not in the folder."""
     runs: int
-    """Networks to be trained for these, at least: a tuned schedule's grid may be extended."""
+    """Networks to be trained for these, about: grids are extended, searches differ."""
 
 
 def planned(suite: Suite, who: Contestants, folder: Path | None = None) -> list[Planned]:

@@ -24,7 +24,7 @@ from psi.bench.baselines import Baseline, entered
 from psi.bench.choosing import SCORING, choice, reference
 from psi.bench.contestants import OWN, Contestant, Contestants, Job, Wanted, jobs, missing
 from psi.bench.kept import Key, References, kept
-from psi.bench.suites import Suite
+from psi.bench.suites import Suite, sealed
 from psi.bench.suites.ledger import check_entry, commit, enter
 from psi.bench.tuning import RATES, TUNING, Choice, Reference, with_floor
 from psi.lab.data import store
@@ -116,10 +116,12 @@ def run_suite(
     Raises:
         ValueError: the folder holds another suite, or the sealed one is run without an entry.
     """
-    if suite.name == "sealed" and not entry:
-        raise ValueError("a run on the sealed suite needs an entry in the ledger: give a reason")
+    if entry:
+        check_entry(entry, suite.digest)
+    elif sealed(suite.specs):
+        raise ValueError("a run on sealed tasks needs an entry in the ledger: give a reason")
     identity = {"suite": suite.name, "digest": suite.digest, "seeds": len(SCORING), "seed": SEED}
-    identity |= {"entry": entry}
+    identity |= {"entry": entry, "tasks": len(suite.specs)}
     with store.locked(folder):
         store.open_config(folder, identity)
         wanted = missing(suite, who, store.committed(folder))
@@ -151,14 +153,22 @@ def _note(folder: Path, frame: pd.DataFrame, seconds: float) -> None:
 def ran(suite: Suite, who: Contestants, folder: Path, why: str) -> int:
     """The number of the run's entry in the ledger: a new one, or that of the run it goes on with.
 
-    0 for a suite that keeps none. Raises ValueError where the reason is missing.
+    0 for tasks that are not sealed. Raises ValueError where the reason is missing, or where the
+    folder is that of another entry's run: who joins later is another look.
     """
-    if suite.name != "sealed":
+    if not sealed(suite.specs):
         return 0
-    if before := store.config_of(folder).get("entry"):
-        return check_entry(int(before), suite.digest).number
     what = f"{', '.join(who.methods)}; laws {', '.join(name for name, _ in who.laws) or 'none'}"
-    return enter(suite, commit(), f"{what}; {', '.join(who.optimizers)}", why).number
+    what = f"{what}; {', '.join(who.optimizers)}"
+    if before := store.config_of(folder).get("entry"):
+        entry = check_entry(int(before), suite.digest)
+        if entry.what != what:
+            raise ValueError(
+                f"{folder} is the run of entry {entry.number}, of others: a run of these needs an "
+                f"entry of its own, so choose another folder and give the reason"
+            )
+        return entry.number
+    return enter(suite, commit(), what, why).number
 
 
 def key_of(task: int) -> KeyOf[Array, ""]:
@@ -233,6 +243,8 @@ def _plans(row: Baseline | Law) -> bool:
 
 def _frame(job: Job, scored: Scored) -> pd.DataFrame:
     runs, task, facts = scored.runs, scored.task, scored.task.facts
+    row = scored.contestant.policy
+    whole = facts.steps if isinstance(row, Baseline) and row.full_batch else 1
     count, epochs = runs.lr.shape
     choice = scored.choice._asdict() | {
         "rate": np.broadcast_to(scored.choice.rate, count).repeat(epochs)
@@ -248,8 +260,8 @@ def _frame(job: Job, scored: Scored) -> pd.DataFrame:
             "stream": facts.stream,
             "floor": facts.floor,
             "chance_loss": facts.chance_loss,
-            "steps": facts.steps,
-            "batch": facts.batch,
+            "steps": facts.steps // whole,
+            "batch": facts.batch * whole,
             "parameters": facts.parameters,
             **choice,
             "seed": np.repeat(SCORING, epochs),

@@ -10,10 +10,11 @@ A run that never gets there took infinitely long. Time is counted in epochs, in 
 operations and in seconds. A minibatch's gradient counts as 6 · P · batch operations: a
 multiplication and an addition per parameter and row, forward once and backward twice, as in dense
 layers. What a rule measures before training counts as gradients too; what it computes beside
-gradients does not count.
+gradients does not count, nor do the losses that a line search tries.
 """
 
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -59,6 +60,23 @@ def final_runs(folder: Path) -> pd.DataFrame:
     return _costs(pd.concat([ends, _references(ends, chosen)], ignore_index=True))
 
 
+class Made(NamedTuple):
+    """What a table says it is of."""
+
+    suite: str = ""
+    digest: str = ""
+    """SHA-256 of the list of tasks."""
+    tasks: int = 0
+    entry: int = 0
+    """In the ledger of the sealed suite."""
+
+
+def made_of(folder: Path) -> Made:
+    """What the runs of a folder are of."""
+    config = store.config_of(folder)
+    return Made(**{name: config[name] for name in Made._fields if name in config})
+
+
 def left_out(ends: pd.DataFrame) -> dict[str, int]:
     """Methods without a row, as they did not run on every task: `optimizer: method` → tasks."""
     found = {}
@@ -84,7 +102,9 @@ def _everywhere(ends: pd.DataFrame) -> pd.DataFrame:
     own, under = ends[ends.own], ends[~ends.own]
     floors = under.groupby(["optimizer", "task"]).floor.first()
     copies = [
-        own.assign(optimizer=name, floor=own.task.map(floors.loc[name]))
+        own[own.task.isin(floors.loc[name].index)].assign(
+            optimizer=name, floor=lambda rows, name=name: rows.task.map(floors.loc[name])
+        )
         for name in sorted(set(under.optimizer))
     ]
     return pd.concat([under, *copies], ignore_index=True)
@@ -120,6 +140,9 @@ def _chosen(ends: pd.DataFrame, folder: Path) -> pd.DataFrame:
         wanted = ", ".join(f"'{name}{TUNED}'" for name in SCHEDULES)
         raise ValueError(f"{folder} holds no tuned schedule to compare with: run {wanted}")
     pair = ["optimizer", "task"]
+    # A task is compared when all is there: the best of a part is no reference.
+    schedules = tuned.groupby(pair).method.transform("nunique")
+    tuned = tuned[schedules == tuned.groupby("optimizer").method.transform("nunique")]
     best = tuned.sort_values("tuning_score", kind="stable").drop_duplicates(pair)
     best = best.drop(columns="tuning_runs").merge(
         tuned.groupby(pair).tuning_runs.sum().reset_index(), on=pair

@@ -1,5 +1,6 @@
 """psi bench."""
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
@@ -197,14 +198,17 @@ class BenchCommand:
 
     def _standings(self, folder: Path) -> dict[str, Any]:
         from psi.bench.standing import COLUMNS, cells, standings_of
-        from psi.bench.suite_runs import REFERENCE, final_runs, left_out
+        from psi.bench.suite_runs import REFERENCE, final_runs, left_out, made_of
 
         ends, against = final_runs(folder), self.against or REFERENCE
         found, few = standings_of(ends, against), left_out(ends)
+        of = made_of(folder)
+        if (ran := ends.task.nunique()) < of.tasks:
+            print(f"psi: {ran} of {of.tasks} tasks are there yet", file=sys.stderr)
         if self.table and self.what == "table":
             import pandas as pd
 
-            pd.DataFrame(found).to_csv(self.table, index=False)
+            pd.DataFrame(found).assign(**of._asdict()).to_csv(self.table, index=False)
         if self.figures:
             self._draw(ends, found, self.figures)
         if not self.json:
@@ -216,7 +220,7 @@ class BenchCommand:
             print(f"p: {corrected if against == REFERENCE else alone}")
             for name, tasks in few.items():
                 print(f"left out, as it ran on {tasks} tasks only: {name}")
-        return {"folder": str(folder), "standings": as_json(found), "left_out": few}
+        return of._asdict() | {"folder": str(folder), "standings": as_json(found), "left_out": few}
 
     def _draw(self, ends: Any, rows: Sequence[Any], folder: Path) -> None:
         import pandas as pd

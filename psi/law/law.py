@@ -190,11 +190,13 @@ class Law:
             >>> psi.load(path) == psi.load("adam")
             True
         """
+        write_atomic(Path(path), self.content())
+
+    def content(self) -> bytes:
+        """The content of its file."""
         if isinstance(self.model, Network):
-            content = pack(self.document(), self.model.arrays())
-        else:
-            content = json.dumps(self.document(), indent=1, allow_nan=False).encode()
-        write_atomic(Path(path), content)
+            return pack(self.document(), self.model.arrays())
+        return json.dumps(self.document(), indent=1, allow_nan=False).encode()
 
     def document(self) -> Document:
         """The law as the JSON object of its file (psi/law/law_file.md), without network weights.

@@ -6,7 +6,7 @@ import pytest
 
 import psi
 from psi.bench.baselines import BASELINES
-from psi.bench.contestants import OWN, TUNED, Contestants, jobs, missing, named_laws
+from psi.bench.contestants import OWN, TUNED, Contestant, Contestants, jobs, missing, named_laws
 from psi.bench.suites.suite import Suite
 from psi.lab.hyper import Hyper
 from psi.lab.tasks.names import Spec
@@ -72,3 +72,28 @@ def test_what_is_missing_is_what_is_not_kept():
     (found,) = missing(SMALL, who, kept)
     assert (found.number, found.job) == (0, first)
     assert [each.name for each in found.left] == ["cosine"]
+
+
+def test_parts_of_two_contestants_never_have_one_name():
+    law = psi.load("adam")
+    changed = replace(law, initial_loss=3.0)
+    row = BASELINES["constant"]
+    pairs = [
+        (Contestant("α-rule", row), Contestant("β-rule", row)),
+        (Contestant("Ψ adam", law), Contestant("Ψ adam", changed)),
+        (Contestant("linear", row), Contestant("linear, tuned", row, True)),
+    ]
+    for one, other in pairs:
+        assert one.slug != other.slug
+        assert one.slug.isascii()
+    assert Contestant("linear", row).slug == "linear"
+    assert len(Contestant("x" * 1000 + ".json", row).slug) < 60
+
+
+def test_a_row_without_its_calibration_is_refused_before_anything_trains():
+    with pytest.raises(ValueError, match=r"rates are calibrated for .*; got 'rmsprop'"):
+        Contestants(("rmsprop",), ("linear, calibrated",))
+
+
+def test_an_optimizer_named_twice_is_one():
+    assert Contestants(("adam", "adam"), ("linear",)).optimizers == ("adam",)

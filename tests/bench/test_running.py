@@ -14,7 +14,7 @@ from psi.bench.choosing import SCORING
 from psi.bench.contestants import OWN, TUNED, Contestants
 from psi.bench.running import SECONDS, key_of, ran, run_suite, together
 from psi.bench.running import Lane as Number
-from psi.bench.suites.suite import Suite
+from psi.bench.suites.suite import Suite, suite
 from psi.bench.tuning import TUNING
 from psi.ideal.returns import score
 from psi.lab.data import store
@@ -132,7 +132,7 @@ def test_what_a_training_takes_is_kept_beside_the_records(folder):
 
 
 def test_the_sealed_suite_wants_an_entry(tmp_path):
-    sealed = SMALL._replace(name="sealed")
+    sealed = Suite("mine", suite("sealed").specs[:1], "0" * 64)  # by whatever list they come
     with pytest.raises(ValueError, match="needs an entry in the ledger"):
         run_suite(sealed, WHO, tmp_path / "run")
     with pytest.raises(ValueError, match="needs a reason"):

@@ -72,6 +72,7 @@ def test_options_of_suites_are_refused_elsewhere(option, refused):
 
 def test_a_table_is_printed_drawn_and_written(tmp_path, capsys):
     from psi.bench.standing import Standing
+    from psi.bench.suite_runs import Made
     from psi.cli import run
     from tests.bench.suite_folder import by_hand
 
@@ -84,7 +85,7 @@ def test_a_table_is_printed_drawn_and_written(tmp_path, capsys):
     assert "left out, as it ran on 1 tasks only: adam: Ψ once" in text
     assert {path.name for path in out.iterdir()} == {"regrets.png", "prices.png", "profiles.png"}
     table = pd.read_csv(tmp_path / "all.csv")
-    assert tuple(table.columns) == Standing._fields
+    assert tuple(table.columns) == (*Standing._fields, *Made._fields)
     assert run([*asked, "--json"]) == 0
     rows = json.loads(capsys.readouterr().out)["standings"]
     assert [row["method"] for row in rows] == table.method.tolist()

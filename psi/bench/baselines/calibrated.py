@@ -15,6 +15,7 @@ from jaxtyping import Array, Key
 
 from psi.bench.baselines import schedules
 from psi.bench.baselines.baseline import Baseline, Measured, descending
+from psi.lab.optimizers import bounds
 from psi.lab.tasks.task import Task
 
 FILE = Path(__file__).with_name("calibrated.json")
@@ -39,17 +40,27 @@ def calibration() -> Calibration:
     return Calibration(**json.loads(FILE.read_text()))
 
 
+def calibrated_rates(optimizer: str) -> dict[str, float]:
+    """The peak rate of each plain schedule. Raises ValueError for an optimizer without."""
+    rates = calibration().rates
+    if optimizer not in calibration().power:
+        known = ", ".join(sorted(calibration().power))
+        raise ValueError(f"rates are calibrated for {known}; got {optimizer!r}")
+    return rates[optimizer]
+
+
 def _rate(schedule: str, task: Task, seeds: np.ndarray, key: Key[Array, ""]) -> Measured:
     del key
-    rates = calibration().rates
-    own = rates.get(task.facts.optimizer, {}).get(schedule, np.nan)
-    return Measured(np.full(len(seeds), own), 0)
+    return Measured(np.full(len(seeds), calibrated_rates(task.facts.optimizer)[schedule]), 0)
 
 
 def _scaled(task: Task, seeds: np.ndarray, key: Key[Array, ""]) -> Measured:
     del key
-    c, u = calibration().power.get(task.facts.optimizer, (np.nan, 0.0))
-    return Measured(np.full(len(seeds), c * (task.facts.parameters / 1000) ** u), 0)
+    calibrated_rates(task.facts.optimizer)
+    c, u = calibration().power[task.facts.optimizer]
+    # Within the grid: what lies beyond was never tried.
+    rate = np.clip(c * (task.facts.parameters / 1000) ** u, *bounds(task.facts.optimizer))
+    return Measured(np.full(len(seeds), rate), 0)
 
 
 def _row(schedule: str) -> Baseline:

@@ -10,6 +10,6 @@
 The lists are drawn once by `python -m experiments.suites` and then stand.
 """
 
-from psi.bench.suites.suite import NAMES, Suite, suite
+from psi.bench.suites.suite import NAMES, Suite, sealed, suite
 
-__all__ = ["NAMES", "Suite", "suite"]
+__all__ = ["NAMES", "Suite", "sealed", "suite"]

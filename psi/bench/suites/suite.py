@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -45,6 +46,11 @@ def suite(name: str) -> Suite:
     if name not in NAMES:
         raise ValueError(unknown("suite", name, NAMES))
     return read_suite(Path(__file__).with_name(f"{name}.json"))
+
+
+def sealed(specs: Iterable[Spec]) -> bool:
+    """Whether any of the tasks is one of the sealed suite, by whatever list it comes."""
+    return not set(suite("sealed").specs).isdisjoint(specs)
 
 
 def read_suite(path: Path) -> Suite:
