@@ -27,6 +27,7 @@ from psi.bench.running import key_of
 from psi.bench.suites import Suite, suite
 from psi.ideal.oracle import trajectory_losses
 from psi.ideal.returns import capped, score
+from psi.lab.data.store import parquet
 from psi.lab.engine.devices import beside
 from psi.lab.engine.policy import trajectory
 from psi.lab.engine.population import population
@@ -35,6 +36,7 @@ from psi.lab.engine.work import Layout
 from psi.lab.optimizers import bounds
 from psi.lab.tasks.carried import CARRIED
 from psi.lab.tasks.table import spec_task
+from psi.law.file import write_atomic
 from psi.report.progress import bar
 
 TABLE = Path("data/calibration.parquet")
@@ -58,7 +60,7 @@ class Main:
 
         prepare()
         train, end = suite("train"), monotonic() + 60 * self.minutes
-        parts = [pd.read_parquet(TABLE)] if TABLE.exists() else []
+        parts = [kept(train)] if TABLE.exists() else []
         known = {pair for part in parts for pair in zip(part.optimizer, part.task, strict=True)}
         wanted = [(o, n) for n in range(len(train.specs)) for o in OPTIMIZERS]
         wanted = sorted((pair for pair in wanted if pair not in known), key=partial(text, train))
@@ -70,13 +72,19 @@ class Main:
             for done, part in enumerate(beside(one, wanted)):
                 parts += [] if part is None else [part]
                 if done % 10 == 9 or done == len(wanted) - 1:
-                    pd.concat(parts).to_parquet(TABLE, index=False)
+                    write_atomic(TABLE, parquet(pd.concat(parts)))
                 update(done + 1, len(wanted), train.specs[wanted[done][1]].name)
         table = pd.concat(parts)
         if len(table[["optimizer", "task"]].drop_duplicates()) == len(train.specs) * len(
             OPTIMIZERS
         ):
             self.out.write_text(json.dumps(chosen(table, train.digest), indent=1) + "\n")
+
+
+def kept(train: Suite) -> pd.DataFrame:
+    """What was measured on this very list of tasks."""
+    table = pd.read_parquet(TABLE)
+    return table[table.suite == train.digest]
 
 
 def text(train: Suite, pair: tuple[str, int]) -> bool:
@@ -102,6 +110,7 @@ def grid(train: Suite, optimizer: str, number: int) -> pd.DataFrame:
         losses = trajectory_losses(task, plans, seeds, key_of(number)).mean(0)
     return pd.DataFrame(
         {
+            "suite": train.digest,
             "optimizer": optimizer,
             "task": number,
             "name": task.name,
