@@ -5,8 +5,8 @@
 trains every task under every optimizer over a grid of rates (data/calibration.parquet, resumable)
 and writes psi/bench/baselines/calibrated.json: of each plain schedule the rate with the lowest mean
 score over domains; of linear × P^u the pair of rate and exponent; of NAdamW under cosine its rate.
-A rate between two of the grid has the score that lies linearly between theirs in log α. Of text, whose
-lowest loss is not known, scores are of the loss itself.
+A rate between two of the grid has the score that lies linearly between theirs in log α. Of text,
+whose lowest loss is not known, scores are of the loss itself.
 """
 
 import json
