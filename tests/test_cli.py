@@ -48,9 +48,8 @@ def test_version(capsys):
 
 def test_the_closest_names_of_many_are_said(capsys):
     assert cli.run(["generate", "--out", "x", "--tasks", "breast_cancr"]) == 2
-    assert (
-        "unknown data set 'breast_cancr'; closest of 145: breast_cancer," in capsys.readouterr().err
-    )
+    said = r"unknown data set 'breast_cancr'; closest of 14\d: breast_cancer,"  # plugins add some
+    assert re.search(said, capsys.readouterr().err)
     assert cli.run(["generate", "--out", "x", "--epochz", "3"]) == 2
     assert "did you mean --epochs?" in capsys.readouterr().err
 

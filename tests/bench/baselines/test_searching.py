@@ -20,6 +20,7 @@ KEY = jax.random.key(4)
 T = 3
 SEEDS = SCORING.array(4)
 NAMES = [row.name for row in ROWS]
+# What searches do with a task is slow: evosax compiles for seconds. Fast: tests/bench/searches.
 CHARGED = [3, 10, 30, 100, 30, 30, 30, 30, 10]
 
 
@@ -51,6 +52,7 @@ def plan(row, task, seeds=SEEDS):
     return row.plan(task, seeds, KEY)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("row", ROWS, ids=NAMES)
 def test_a_plan_has_rates_within_the_bounds_for_every_seed(asked, row):
     rates = asked[row.name][0].rates
@@ -61,11 +63,13 @@ def test_a_plan_has_rates_within_the_bounds_for_every_seed(asked, row):
     assert not row.tuned
 
 
+@pytest.mark.slow
 def test_a_row_trains_what_it_charges_and_random_rows_share_their_trials(asked):
     assert [asked[name][0].runs for name in NAMES] == CHARGED
     assert [asked[name][1] for name in NAMES] == [3, 7, 20, 70, 30, 30, 30, 30, 0]
 
 
+@pytest.mark.slow
 def test_a_random_row_is_the_best_of_the_first_trials_of_all(asked, wine):
     objective = Objective(wine, SEEDS, KEY)
     tried = searching.random_trials(objective, 100)
@@ -79,6 +83,7 @@ def test_a_random_row_is_the_best_of_the_first_trials_of_all(asked, wine):
     assert len(np.unique(asked["random search, 100 runs"][0].rates, axis=0)) == len(SEEDS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("row", ROWS, ids=NAMES)
 def test_the_same_seeds_give_the_same_plan(asked, wine, row):
     searching._random.cache_clear()
