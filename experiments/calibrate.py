@@ -26,6 +26,7 @@ from psi.bench.baselines import SCHEDULES, entered, plain_rates
 from psi.bench.baselines.calibrated import FILE, NADAMW
 from psi.bench.running import key_of
 from psi.bench.suites import Suite, suite
+from psi.bench.tuning import RATES
 from psi.ideal.oracle import trajectory_losses
 from psi.ideal.returns import capped, score
 from psi.lab.data.store import parquet
@@ -42,7 +43,6 @@ from psi.report.progress import bar
 
 TABLE = Path("data/calibration.parquet")
 SEEDS = TUNING.array(4)
-RATES = 17
 OPTIMIZERS = ("sgd", "momentum", "adam", "nadamw")
 EXPONENTS = np.linspace(-1, 0.5, 31)
 
@@ -76,10 +76,10 @@ class Main:
                     write_atomic(TABLE, parquet(pd.concat(parts)))
                 update(done + 1, len(wanted), train.specs[wanted[done][1]].name)
         table = pd.concat(parts)
-        if len(table[["optimizer", "task"]].drop_duplicates()) == len(train.specs) * len(
-            OPTIMIZERS
-        ):
-            self.out.write_text(json.dumps(chosen(table, train.digest), indent=1) + "\n")
+        pairs = table[["optimizer", "task"]].drop_duplicates()
+        if len(pairs) == len(train.specs) * len(OPTIMIZERS):
+            content = json.dumps(chosen(table, train.digest), indent=1) + "\n"
+            write_atomic(self.out, content.encode())
 
 
 def kept(train: Suite) -> pd.DataFrame:
@@ -105,7 +105,9 @@ def grid(train: Suite, optimizer: str, number: int) -> pd.DataFrame:
     if own:
         shape = Layout(RATES, len(seeds))
         lanes, entry = plans.astype(np.float32), entered(task, NADAMW)
-        runs = population(entry, trajectory, lanes, seeds, key_of(number), shape)
+        runs = population(
+            entry, trajectory, lanes, seeds, key_of(number), shape, keep=("val_loss",)
+        )
         losses = capped(np.asarray(runs.val_loss[:, :, -1], np.float64), facts.chance_loss).mean(1)
     else:
         losses = trajectory_losses(task, plans, seeds, key_of(number)).mean(0)
@@ -142,7 +144,7 @@ def chosen(table: pd.DataFrame, digest: str) -> dict[str, object]:
 def powered(
     mean: Callable[[float, float], float], logs: Float[np.ndarray, " rate"]
 ) -> tuple[float, float]:
-    """C and u of the best c (P/1000)^u: the best of a grid, polished."""
+    """(c, u) of the best c (P/1000)^u: the best of a grid, polished."""
     _, *start = min((mean(log, u), log, u) for u in EXPONENTS for log in logs)
     log, exponent = minimize(lambda v: mean(*v), start, method="Nelder-Mead").x
     return float(np.exp(log)), float(exponent)

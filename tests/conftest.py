@@ -19,6 +19,7 @@ if "JAX_COMPILATION_CACHE_DIR" not in os.environ:  # once: workers and commands 
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
 
 import jax
+import pytest
 from jaxtyping import install_import_hook
 
 jax.config.update("jax_num_cpu_devices", 2)
@@ -55,3 +56,18 @@ def pytest_runtest_setup(item):
 def pytest_collection_modifyitems(items):
     """The longest files first, so that two processes end together."""
     items.sort(key=lambda item: LONGEST.index(n) if (n := item.path.name) in LONGEST else 99)
+
+
+@pytest.fixture(scope="module")
+def address():
+    """A Ray cluster of two nodes, of one core each."""
+    ray = pytest.importorskip("ray")
+    from ray.cluster_utils import Cluster
+
+    nodes = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
+    nodes.add_node(num_cpus=1)
+    nodes.wait_for_nodes()
+    ray.init(address=nodes.address, log_to_driver=False)
+    yield nodes.address
+    ray.shutdown()
+    nodes.shutdown()

@@ -14,13 +14,13 @@ import pandas as pd
 from psi.bench import suites
 from psi.bench.baselines import SCHEDULES
 from psi.bench.suites import Suite
-from psi.bench.tuning import Reference
+from psi.bench.tuning import ORACLE, Reference
 from psi.lab.data.store import parquet
 from psi.law.file import write_atomic
 
 FOLDER = Path(suites.__file__).with_name("references")
 COLUMNS = ("suite", "optimizer", "task", "kind", "number", "rate", "loss")
-FLOOR, ORACLE = "floor", "oracle"
+FLOOR = "floor"
 
 
 class Key(NamedTuple):
@@ -62,13 +62,13 @@ def _rows(reference: Reference) -> Iterator[tuple[str, int, float, float]]:
         for number, (rate, loss) in enumerate(zip(reference.rates, losses, strict=True)):
             yield name, number, rate, loss
     for epoch, rate in enumerate(reference.oracle):
-        yield ORACLE, epoch, rate, reference.oracle_runs
+        yield ORACLE.name, epoch, rate, reference.oracle_runs
 
 
 def _reference(rows: pd.DataFrame) -> Reference:
     of = {str(kind): own.sort_values("number") for kind, own in rows.groupby("kind")}
     grids = [of[name] for name in SCHEDULES]
-    oracle = of.get(ORACLE)
+    oracle = of.get(ORACLE.name)
     return Reference(
         float(of[FLOOR].loss.iloc[0]),
         grids[0].rate.to_numpy(),

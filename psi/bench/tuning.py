@@ -99,8 +99,7 @@ def measured(task: Task, key: Key[Array, ""], search: Search | None = None) -> R
 
 def _oracle(task: Task, seeds: np.ndarray, key: Key[Array, ""]) -> Planned:
     found = measured(task, key, SEARCH)
-    runs = found.oracle_runs + found.losses.size * len(TUNING)
-    return Planned(np.broadcast_to(found.oracle, (len(seeds), len(found.oracle))), runs)
+    return Planned(np.broadcast_to(found.oracle, (len(seeds), len(found.oracle))), found.runs)
 
 
 ORACLE = Baseline(

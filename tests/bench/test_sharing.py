@@ -21,19 +21,6 @@ SUITE = Suite("small", (Spec("wine", Hyper(epochs=3, width=4)),), "0" * 64)
 WHO = Contestants(("adam",), ("linear", "linear, tuned", BRINGING), (("Ψ adam", psi.load("adam")),))
 
 
-@pytest.fixture(scope="module")
-def address():
-    from ray.cluster_utils import Cluster
-
-    nodes = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
-    nodes.add_node(num_cpus=1)
-    nodes.wait_for_nodes()
-    ray.init(address=nodes.address, log_to_driver=False)
-    yield nodes.address
-    ray.shutdown()
-    nodes.shutdown()
-
-
 def test_records_are_those_of_one_machine_bit_for_bit(address, tmp_path):
     run_suite(SUITE, WHO, tmp_path / "here")
     said = []

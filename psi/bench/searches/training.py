@@ -13,8 +13,9 @@ import jax
 import numpy as np
 from jaxtyping import Array, Float, Int, Key
 
+from psi.lab.engine.branch import as_data, start_units
 from psi.lab.engine.devices import one_core_options, over_devices
-from psi.lab.engine.run import Run, begin, one_epoch
+from psi.lab.engine.run import Run, one_epoch
 from psi.lab.engine.training import evaluate
 from psi.lab.tasks.task import Arrays, Functions, Splits, Task
 
@@ -61,23 +62,9 @@ def trained(
 def _programs(backend: str) -> tuple[Callable[..., Any], Callable[..., Any]]:
     options = one_core_options(backend)
     return (
-        jax.jit(_begin_units, static_argnums=(0, 1), compiler_options=options),
+        jax.jit(start_units, static_argnums=(0, 1), compiler_options=options),
         jax.jit(_train_units, static_argnums=(0, 1), compiler_options=options),
     )
-
-
-def _begin_units(
-    functions: Functions,
-    devices: int,
-    arrays: Arrays,
-    splits: Splits,
-    key: Key[Array, ""],
-    seeds: Int[Array, "unit search"],
-) -> Run:
-    def start(seed: Int[Array, ""]) -> Run:
-        return _as_data(begin(functions, arrays, splits, jax.random.fold_in(key, seed))[0])
-
-    return over_devices(jax.vmap(start), devices, seeds)
 
 
 def _train_units(
@@ -95,10 +82,6 @@ def _train_units(
         epoch = lambda i, run: one_epoch(functions, arrays, run, rates[i], i)  # noqa: E731
         run = jax.lax.fori_loop(first, end, epoch, run)
         losses = evaluate(functions, arrays, splits, run.progress, run.order, end)
-        return losses.validation, _as_data(run)
+        return losses.validation, as_data(run)
 
     return over_devices(jax.vmap(train, in_axes=(0, 0, None)), devices, runs, rates, end)
-
-
-def _as_data(run: Run) -> Run:
-    return run._replace(order=jax.random.key_data(run.order))

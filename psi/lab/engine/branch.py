@@ -217,12 +217,12 @@ def _in_calls(
 def _programs(backend: str) -> tuple[Callable[..., Any], Callable[..., Any]]:
     options = one_core_options(backend)
     return (
-        jax.jit(_start_units, static_argnums=(0, 1), compiler_options=options),
+        jax.jit(start_units, static_argnums=(0, 1), compiler_options=options),
         jax.jit(_play_units, static_argnums=(0, 1, 2, 3, 4), compiler_options=options),
     )
 
 
-def _start_units(
+def start_units(
     functions: Functions,
     devices: int,
     arrays: Arrays,
@@ -230,8 +230,10 @@ def _start_units(
     key: Key[Array, ""],
     seeds: Int[Array, "unit state"],
 ) -> Run:
+    """Runs before their first epoch, one from each seed, units over the devices; to be jitted."""
+
     def start(seed: Int[Array, ""]) -> Run:
-        return _as_data(begin(functions, arrays, splits, jax.random.fold_in(key, seed))[0])
+        return as_data(begin(functions, arrays, splits, jax.random.fold_in(key, seed))[0])
 
     return over_devices(jax.vmap(start), devices, seeds)
 
@@ -259,7 +261,7 @@ def _play_units(
                 end = _play(functions, make_policy(lane), epochs, arrays, run, i, horizon)
                 last = i + horizon
                 loss = evaluate(functions, arrays, splits, end.progress, end.order, last).validation
-                return loss, _as_data(end) if keep_runs else None
+                return loss, as_data(end) if keep_runs else None
 
             return jax.vmap(lane)(lanes)
 
@@ -286,5 +288,6 @@ def _play(
     return jax.lax.fori_loop(i, i + horizon, epoch, start)[0]
 
 
-def _as_data(run: Run) -> Run:
+def as_data(run: Run) -> Run:
+    """The run with its key as plain data, which leaves the devices and is written like others."""
     return run._replace(order=jax.random.key_data(run.order))

@@ -26,19 +26,6 @@ SHAPE = Layout(8, 2)
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]  # Ray's own warnings
 
 
-@pytest.fixture(scope="module")
-def address():
-    from ray.cluster_utils import Cluster
-
-    nodes = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
-    nodes.add_node(num_cpus=1)
-    nodes.wait_for_nodes()
-    ray.init(address=nodes.address, log_to_driver=False)
-    yield nodes.address
-    ray.shutdown()
-    nodes.shutdown()
-
-
 def counted(folder: Path, part: Part) -> int:
     """How often a part has been begun, counted in files: a worker's memory dies with it."""
     times = len(list(folder.glob(f"{part.name}.*")))
