@@ -1,6 +1,7 @@
 """A suite is run: everyone on the same seeds, resumable, and as alone."""
 
 import shutil
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -11,15 +12,16 @@ import pytest
 import psi
 from psi.bench.baselines import BASELINES, Baseline
 from psi.bench.choosing import SCORING
-from psi.bench.contestants import OWN, TUNED, Contestants
-from psi.bench.running import SECONDS, key_of, ran, run_suite, together
+from psi.bench.contestants import OWN, TUNED, Contestant, Contestants, Job
+from psi.bench.running import SECONDS, Scored, _frame, key_of, ran, run_suite, together
 from psi.bench.running import Lane as Number
+from psi.bench.suites.ledger import Entry
 from psi.bench.suites.suite import Suite, suite
-from psi.bench.tuning import TUNING
+from psi.bench.tuning import TUNING, Choice
 from psi.ideal.returns import score
 from psi.lab.data import store
 from psi.lab.engine.policy import law_policy
-from psi.lab.engine.population import population
+from psi.lab.engine.population import Epochs, population
 from psi.lab.engine.probe import GRADIENTS, probed_scale
 from psi.lab.engine.work import Layout
 from psi.lab.hyper import Hyper
@@ -138,6 +140,31 @@ def test_the_sealed_suite_wants_an_entry(tmp_path):
     with pytest.raises(ValueError, match="needs a reason"):
         ran(sealed, WHO, tmp_path / "run", "")
     assert not (tmp_path / "run").exists()
+
+
+def test_who_joins_a_sealed_run_is_another_look(tmp_path, monkeypatch):
+    sealed = Suite("mine", suite("sealed").specs[:1], "0" * 64)
+    what = f"{', '.join(WHO.methods)}; laws law; adam"
+    entry = Entry(1, "2026-11-25", "", sealed.digest, what, "a first look")
+    monkeypatch.setattr("psi.bench.running.check_entry", lambda *_: entry)
+    with store.locked(tmp_path):
+        store.open_config(tmp_path, {"entry": 1})
+    assert ran(sealed, WHO, tmp_path, "") == 1
+    more = Contestants(("adam",), ("linear",), WHO.laws)
+    with pytest.raises(ValueError, match="is the run of entry 1, of others"):
+        ran(sealed, more, tmp_path, "a reason")
+
+
+def test_a_full_batch_is_one_step_an_epoch_of_all_rows():
+    task = spec_task(SPEC, "adam")
+    zeros: Any = np.zeros((len(SCORING), 3))
+    runs = Epochs(*[zeros] * len(Epochs._fields))
+    for name, whole in (("lbfgs", True), ("linear", False)):
+        of = Contestant(name, BASELINES[name])
+        frame = _frame(Job("adam", 0, (of,)), Scored(task, of, Choice(0.1), runs, 0.0))
+        steps, rows = task.facts.steps, task.facts.steps * task.facts.batch
+        assert set(frame.steps) == {1 if whole else steps}
+        assert set(frame.steps * frame.batch) == {rows}
 
 
 def test_one_program_serves_all_policies():

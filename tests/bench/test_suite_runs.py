@@ -49,6 +49,17 @@ def test_an_optimizer_whose_reference_misses_a_task_is_named_and_the_others_stay
     assert len(sgd) == DOMAINS * SEEDS  # no task is dropped
 
 
+def test_a_task_is_compared_when_all_of_its_tuned_schedules_are_there(tmp_path):
+    """One that a run was stopped in has no reference: the best of a part is none."""
+    folder = by_hand(tmp_path / "run")
+    with store.locked(folder):
+        loss = np.full(SEEDS, 0.3)
+        part(folder, DOMAINS, "constant" + TUNED, loss, tuning_score=-0.3, runs=100)
+        part(folder, DOMAINS, "Ψ half", loss)
+    ends = final_runs(folder)
+    assert set(ends[ends.method == REFERENCE].task) == set(range(DOMAINS))
+
+
 def test_without_a_tuned_schedule_there_is_nothing_to_compare_with(tmp_path):
     with store.locked(tmp_path):
         store.open_config(tmp_path, {"suite": "by hand"})

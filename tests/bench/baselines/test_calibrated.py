@@ -1,5 +1,6 @@
 """One setting for all tasks: what the file says, on every task; and how it is chosen."""
 
+from dataclasses import replace
 from typing import Any
 
 import jax
@@ -12,6 +13,7 @@ from psi.bench.baselines import BASELINES, SCHEDULES
 from psi.bench.baselines.calibrated import NADAMW, calibration
 from psi.bench.suites import suite
 from psi.lab.hyper import Hyper
+from psi.lab.optimizers import bounds
 from psi.lab.tasks.table import make_task
 
 OPTIMIZERS = ("sgd", "momentum", "adam")
@@ -40,6 +42,13 @@ def test_every_task_of_an_optimizer_has_the_same_rate_but_for_its_size(optimizer
         found = measured("linear × P^u, calibrated", task)
         np.testing.assert_allclose(found.rate, c * (task.facts.parameters / 1000) ** u)
     assert NADAMW.default == calibration().rates["nadamw"]["cosine"]
+
+
+def test_a_power_of_a_large_network_stays_within_what_was_tried():
+    task = make_task("wine", Hyper(epochs=2, optimizer="adam"))
+    huge = task._replace(facts=replace(task.facts, parameters=10**30))
+    found = measured("linear × P^u, calibrated", huge)
+    np.testing.assert_allclose(found.rate, bounds("adam")[0])
 
 
 def planted(exponent):
