@@ -1,0 +1,148 @@
+"""Many rates on one task in one program that tasks share: steps, budget and sizes are its input.
+
+A unit of work is a task from one seed: its lanes share initial weights and minibatches, and are
+vmapped. Several tasks are trained side by side, one on each core, their seeds one after the other.
+"""
+
+from collections.abc import Callable
+from functools import cache, partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax.flatten_util import ravel_pytree
+from jaxtyping import Array, Bool, Float, Int, Key
+
+from psi.atlas.data import Arrays
+from psi.atlas.description import OF_TOKENS
+from psi.atlas.losses import block_of_rows, losses, mean_loss
+from psi.atlas.networks import KINDS
+from psi.atlas.padding import Shape
+from psi.atlas.probes import Probes, probed
+from psi.lab.engine.devices import one_core_options, over_devices
+from psi.lab.networks.network import Params
+from psi.lab.optimizers import optimizer
+
+Weights = Float[Array, " weight"]
+
+
+class Lane(NamedTuple):
+    """A plain schedule: the place of its shape in SCHEDULES, and its peak rate."""
+
+    schedule: Int[Array, "*lane"]
+    peak: Float[Array, "*lane"]
+
+
+class Ends(NamedTuple):
+    """What trainings came to, and what was measured before their first step."""
+
+    train: Float[Array, "*seed lane"]
+    """Loss on the training rows after the last epoch; of a stream the validation loss."""
+    validation: Float[Array, "*seed lane"]
+    probes: Probes
+    """Of each seed."""
+
+
+SCHEDULES: tuple[tuple[str, Callable[[Array], Array]], ...] = (
+    ("constant", jnp.ones_like),
+    ("linear", lambda t: 1 - t),
+    ("cosine", lambda t: (1 + jnp.cos(jnp.pi * t)) / 2),
+)
+"""Shapes over t = i/T."""
+
+
+def train_unit(
+    shape: Shape,
+    name: str,
+    lanes: Lane,
+    arrays: Arrays,
+    order: Array,
+    key: Key[Array, ""],
+    probing: Bool[Array, ""],
+) -> Ends:
+    """The lanes of one task from one seed."""
+    start, rows = jax.random.fold_in(key, 0), jax.random.fold_in(key, 1)
+    transform = optimizer(name)
+    # One vector, so that an update is one loop over memory and not one for each matrix.
+    initial, tree = ravel_pytree(KINDS[shape.network].init(shape, arrays.sizes, start))
+    gradient = partial(minibatch_gradient, shape, tree, arrays, order, rows)
+
+    def of_lane(lane: Lane) -> tuple[Array, Array]:
+        def epoch(i: Array, carry: Any) -> Any:
+            branches = [function for _, function in SCHEDULES]
+            rate = lane.peak * jax.lax.switch(lane.schedule, branches, i / arrays.epochs)
+
+            def step(s: Array, carry: Any) -> Any:
+                params, state = carry
+                updates: Any
+                updates, state = transform.update(gradient(params, i, s)[1], state, params)
+                return params - rate * updates, state
+
+            return jax.lax.fori_loop(0, arrays.steps, step, carry)
+
+        begin = initial, transform.init(initial)
+        params, _ = jax.lax.fori_loop(0, arrays.epochs, epoch, begin)
+        return _evaluated(shape, arrays, tree(params))
+
+    ends = jax.vmap(of_lane)(lanes)
+    probes = probed(gradient, transform, initial, arrays.steps, arrays.batch, probing)
+    return Ends(*ends, probes)
+
+
+def minibatch_gradient(
+    shape: Shape,
+    tree: Callable[[Weights], Params],
+    arrays: Arrays,
+    order: Array,
+    key: Key[Array, ""],
+    weights: Weights,
+    i: Int[Array, ""],
+    s: Int[Array, ""],
+) -> tuple[Float[Array, ""], Weights]:
+    """Mean loss and gradient of minibatch s of epoch i, added up over its blocks of rows."""
+
+    def add(b: Array, total: tuple[Array, Weights]) -> tuple[Array, Weights]:
+        part = block_of_rows(shape, arrays, order, key, (i, s, b))
+        loss = lambda w: losses(shape, arrays, tree(w), part).sum()  # noqa: E731
+        own = jax.value_and_grad(loss)(weights)
+        return total[0] + own[0], total[1] + own[1]
+
+    blocks = -(-arrays.batch // shape.block)
+    loss, whole = jax.lax.fori_loop(0, blocks, add, (jnp.zeros(()), jnp.zeros_like(weights)))
+    return loss / arrays.batch, whole / arrays.batch
+
+
+def _evaluated(shape: Shape, arrays: Arrays, params: Params) -> tuple[Array, Array]:
+    """(training loss, validation loss); of a stream the latter twice."""
+    evaluate = partial(mean_loss, shape, arrays, params)
+    validation = evaluate(arrays.val_x, arrays.val_y, arrays.val_rows)
+    if shape.network in OF_TOKENS:
+        return validation, validation
+    train = evaluate(arrays.x, arrays.y, jnp.where(arrays.stream, 0, arrays.rows))
+    return jnp.where(arrays.stream, validation, train), validation
+
+
+def train_tasks(
+    shape: Shape,
+    name: str,
+    devices: int,
+    lanes: Lane,
+    arrays: Arrays,
+    orders: Array,
+    keys: Key[Array, "task seed"],
+    probing: Bool[Array, "task seed"],
+) -> Ends:
+    """Lanes of several tasks, each from its seeds; leaves of shape=(task, seed, …)."""
+
+    def task(lanes: Lane, arrays: Arrays, *seeds: Array) -> Ends:
+        each = partial(train_unit, shape, name, lanes, arrays)
+        return jax.lax.map(lambda one: each(*one), seeds)
+
+    return over_devices(task, devices, lanes, arrays, orders, keys, probing)
+
+
+@cache
+def program(backend: str) -> Callable[..., Ends]:
+    """`train_tasks`, compiled once for each shape, optimizer and number of devices."""
+    options = one_core_options(backend)
+    return jax.jit(train_tasks, static_argnums=(0, 1, 2), compiler_options=options)
