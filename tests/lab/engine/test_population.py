@@ -19,6 +19,7 @@ from psi.lab.optimizers import OPTIMIZERS, optimizer
 from psi.lab.tasks.table import make_task
 from psi.law.clock import Clock, rates_over
 from psi.law.expression import Apply, Constant, Variable
+from psi.law.facts import Facts
 from psi.law.law import Law, Range
 
 EPOCHS = 3
@@ -258,7 +259,7 @@ def test_a_law_as_policy_follows_the_clock():
     runs = population(task, lambda _: law_policy(law, EPOCHS), np.zeros(1), np.arange(2), KEY)
     for s in range(2):
         initial, parameters = float(runs.loss_full[0, s, 0]), task.facts.parameters
-        clock = Clock(law, EPOCHS, initial, parameters=parameters)
+        clock = Clock(law, EPOCHS, initial, facts=Facts(parameters=parameters))
         loss = np.asarray(runs.loss_running[0, s], np.float64)
         expected = rates_over(clock, loss, np.arange(EPOCHS, dtype=float))
         np.testing.assert_allclose(runs.lr[0, s], expected, rtol=1e-5)
