@@ -28,7 +28,7 @@ def facts_of(model: Any, data: Any, batch: int | None, known: dict[str, Any]) ->
     name = next((each for each in ("keras", "torch") if each in packages), "optax")
     if name == "keras" and isinstance(data, tuple | list):
         batch = batch or KERAS_BATCH
-    module = {"torch": "torch_groups"}.get(name, name)
+    module = {"torch": "torch_groups", "keras": "keras_models"}.get(name, name)
     counted = import_module(f"psi.schedulers.{module}").counted(model)
     seen = {} if data is None else of_data(data)
     if batch is not None:
@@ -59,21 +59,21 @@ def of_data(data: Any) -> dict[str, Any]:
         return _of_loader(data)
     if isinstance(data, tuple | list) and len(data) in (2, 3):  # with weights of the rows
         return {"rows": len(data[1]), **of_targets(data[1])}
-    for count in ("cardinality", "num_batches"):  # tf.data, Keras's PyDataset
-        if hasattr(data, count):
-            found = getattr(data, count)
-            steps = int(found() if callable(found) else found or -1)
-            return {"steps_per_epoch": steps if steps > 0 else None, "batch": _batch(data)}
+    if hasattr(data, "cardinality") or hasattr(data, "num_batches"):
+        return _of_minibatches(data)
     if hasattr(data, "__getitem__") and hasattr(data, "__len__") and not isinstance(data, Mapping):
         return {"rows": len(data), **of_dataset(data)}
     raise ValueError(f"data must be a loader, arrays (x, y) or a data set, got {data!r:.60}")
 
 
-def _batch(data: Any) -> int | None:
-    """Rows of a minibatch of a tf.data.Dataset whose last one is dropped or full."""
-    spec = getattr(data, "element_spec", None)
-    first = spec[0] if isinstance(spec, tuple) else spec
-    return first.shape[0] if hasattr(first, "shape") and len(first.shape) else None
+def _of_minibatches(data: Any) -> dict[str, Any]:
+    """Of a tf.data.Dataset, whose minibatches have a shape if all are full, or a PyDataset."""
+    steps = int(data.cardinality()) if hasattr(data, "cardinality") else data.num_batches or 0
+    first = getattr(data, "element_spec", None)
+    while isinstance(first, tuple):
+        first = first[0]
+    shape = getattr(first, "shape", None) or (None,)
+    return {"steps_per_epoch": steps if steps > 0 else None, "batch": shape[0]}
 
 
 def _of_loader(loader: Any) -> dict[str, Any]:

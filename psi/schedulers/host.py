@@ -211,8 +211,8 @@ def _number(name: str, value: object) -> np.ndarray:
         raise ValueError(f"{name} of a saved clock must be a number, got {value!r:.60}")
     if name != "total" and not (math.isfinite(value) or (math.isnan(value) and name in FACTS)):
         raise ValueError(f"{name} of a saved clock must be finite, got {value}")
-    if name in POSITIVE and (value < 0 or (value == 0 and name not in MAY_BE_ZERO)):
-        raise ValueError(f"{name} of a saved clock must be positive, got {value}")
     if name == "budget" and value < 1:
         raise ValueError(f"budget of a saved clock must be NaN or >= 1, got {value}")
+    if name in POSITIVE and (value < 0 or (value == 0 and name not in MAY_BE_ZERO)):
+        raise ValueError(f"{name} of a saved clock must be positive, got {value}")
     return np.asarray(float(value))

@@ -20,8 +20,9 @@ def parameters(model: Any) -> int:
 
 def weight_rms(model: Any) -> float | None:
     """Root mean square of all that is trained; None where it is zero."""
-    arrays = (keras.ops.convert_to_numpy(w).astype(float) for w in model.trainable_weights)
-    return (sum(float((a**2).sum()) for a in arrays) / parameters(model)) ** 0.5 or None
+    squares = (keras.ops.sum(keras.ops.square(w.value)) for w in model.trainable_weights)
+    total = sum(float(keras.ops.stop_gradient(each)) for each in squares)
+    return (total / parameters(model)) ** 0.5 or None
 
 
 def recognised(optimizer: Any) -> Found:

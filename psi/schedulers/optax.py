@@ -6,6 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import optax
+from jax.core import Tracer
 
 from psi.law.checks import whole_number
 from psi.law.clock import Clock, ClockState, observe, start, turn
@@ -101,7 +102,7 @@ def scale_by_psi(
         counted = {"parameters": _parameters(params), "steps_per_epoch": steps_per_epoch}
         known = completed(clock, counted, lambda: _weight_rms(params))
         seen = {"budget": known.budget, **known.facts.values()}
-        untraced = {k: a for k, a in seen.items() if not isinstance(a, jax.core.Tracer)}
+        untraced = {k: a for k, a in seen.items() if not isinstance(a, Tracer)}
         host.Notices(strict).tell(*outside_run(law, untraced))
         state = start(known, jnp)
         return jax.tree.map(jnp.array, state)  # its own buffer each, so that all can be donated

@@ -12,6 +12,7 @@ import psi
 from psi.law.clock import Clock, observe, rates_over, start, tick
 from psi.law.domain import outside_run
 from psi.law.evaluation import middle, psi_of
+from psi.law.facts import UNKNOWN
 from psi.law.features import FACTS, Observation
 from psi.law.law import Law, Range
 from psi.law.parsing import parse
@@ -104,7 +105,7 @@ def test_a_stream_is_a_stream_and_nothing_is_none(xp: ModuleType) -> None:
 def test_every_fact_reaches_the_law_by_every_way(fact: str, xp: ModuleType) -> None:
     law = power(f"{fact}^0.5*(1 - progress)", (1e-9, 1e9), (fact,), **{fact: (2.0, 8.0)})
     field = {"steps": "steps_per_epoch"}.get(fact, fact)
-    given = {} if fact == "budget" else {"facts": psi.Facts(**{field: 20})}
+    given: dict[str, Any] = {} if fact == "budget" else {"facts": replace(UNKNOWN, **{field: 20})}
     clock = Clock(law, 20, **given)
     assert float(start(clock, xp).learning_rate) == pytest.approx(20**0.5)
     assert rates_over(clock, np.ones(2), np.zeros(2)) == pytest.approx([20**0.5] * 2)

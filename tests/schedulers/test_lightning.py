@@ -76,7 +76,7 @@ def test_a_law_by_its_name_takes_settings() -> None:
     model = Regression()
     fit(model, PsiCallback("momentum", initial_loss=3.0, warmup=1, max_lr=0.05))
     means = np.array(model.seen)[:, 0].reshape(EPOCHS, STEPS).mean(1)
-    more = {"initial_loss": 3.0, "warmup": 1, "max_lr": 0.05, "parameters": 4}
+    more = {"initial_loss": 3.0, "warmup": 1, "max_lr": 0.05, "facts": psi.Facts(parameters=4)}
     wanted = clock_rates(psi.load("momentum"), means, EPOCHS, **more)
     np.testing.assert_allclose([rate for _, rate in model.seen[::STEPS]], wanted[:-1], rtol=1e-6)
 

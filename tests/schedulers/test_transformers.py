@@ -65,7 +65,12 @@ def test_a_law_by_its_name_takes_settings(tmp_path: Path) -> None:
     callback = PsiCallback("adam", initial_loss=math.log(2), warmup=1, max_lr=0.05)
     trainer = train(tmp_path, callback)
     means = np.array(trainer.seen)[:, 0].reshape(EPOCHS, STEPS).mean(1)
-    more = {"initial_loss": math.log(2), "warmup": 1, "max_lr": 0.05, "parameters": 8}
+    more = {
+        "initial_loss": math.log(2),
+        "warmup": 1,
+        "max_lr": 0.05,
+        "facts": psi.Facts(parameters=8),
+    }
     wanted = clock_rates(psi.load("adam"), means, EPOCHS, **more)
     np.testing.assert_allclose([r for _, r in trainer.seen[::STEPS]], wanted[:-1], rtol=1e-6)
     assert trainer.state.log_history[0]["step"] == STEPS  # ε_0 is given: no log for it
