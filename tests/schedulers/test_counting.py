@@ -88,7 +88,7 @@ def keras_clock(law: Law, facts: psi.Facts) -> dict[str, float]:
 
 
 def optax_clock(law: Law, facts: psi.Facts) -> dict[str, float]:
-    tx = scale_by_psi(law, 4, 5, facts=facts)
+    tx: Any = scale_by_psi(law, 4, 5, facts=facts)
     return {name: float(value) for name, value in tx.init(WEIGHTS)._asdict().items()}
 
 
@@ -223,7 +223,7 @@ def test_keras_takes_t_from_fit_and_goes_on_to_more(formula: Law) -> None:
 
 def test_optax_counts_under_jit_vmap_and_inject_hyperparams(facts_law: Law) -> None:
     law = replace(facts_law, domain=tuple(replace_p(facts_law)))
-    tx = scale_by_psi(law, 4, 5, facts=KNOWN)
+    tx: Any = scale_by_psi(law, 4, 5, facts=KNOWN)
     plain = tx.init(WEIGHTS)
     several = jax.tree.map(lambda w: jnp.stack([w, 2 * w]), WEIGHTS)
     for state in (
