@@ -101,11 +101,13 @@ def of_dataset(dataset: Any) -> dict[str, Any]:
     targets = tensors[-1] if len(tensors) > 1 else getattr(dataset, "targets", None)
     if targets is not None and (found := of_targets(targets, index)):
         return found
-    for name in ("label", "labels"):
-        features = getattr(dataset, "features", None)
-        if isinstance(features, dict) and hasattr(features.get(name), "num_classes"):
-            return {"classes": features[name].num_classes}
-    return {"classes": len(names)} if (names := getattr(dataset, "classes", None)) else {}
+    features, classes = getattr(dataset, "features", None), getattr(dataset, "classes", None)
+    labels = (
+        [features.get(each) for each in ("label", "labels")] if isinstance(features, dict) else []
+    )
+    counts = [n for each in labels if (n := getattr(each, "num_classes", None))]
+    counts += [len(classes)] if isinstance(classes, list | tuple) else []
+    return {"classes": counts[0]} if counts and counts[0] > 1 else {}
 
 
 def of_targets(targets: Any, index: Any = slice(None)) -> dict[str, Any]:
@@ -117,7 +119,7 @@ def of_targets(targets: Any, index: Any = slice(None)) -> dict[str, Any]:
         targets = targets.detach().cpu().numpy()
     try:
         y = np.asarray(targets)[index]
-    except ValueError:  # arrays of several shapes, one an output
+    except (ValueError, IndexError):  # arrays of several shapes, one an output; no array
         return {}
     if y.dtype == bool or np.issubdtype(y.dtype, np.integer):
         return _of_classes(y[y >= 0].astype(np.int64))
