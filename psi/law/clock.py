@@ -77,10 +77,9 @@ class Clock:
             raise ValueError(f"law must be a psi.Law (psi.load reads one), got {self.law!r:.60}")
         if self.epochs is not None:
             object.__setattr__(self, "epochs", whole_number("epochs", self.epochs))
-        elif sees := [
-            s for f, s in (("progress", "i/T"), ("budget", "T")) if f in self.law.features
-        ]:
-            raise ValueError(f"this law sees {sees[0]}: epochs must be given, got None")
+        elif {"progress", "budget"} & set(self.law.features):
+            seen = "i/T" if "progress" in self.law.features else "T"
+            raise ValueError(f"this law sees {seen}: epochs must be given, got None")
         for name in ("initial_loss", "min_lr", "max_lr", "scale", "max_change"):
             if isinstance(value := getattr(self, name), str | bytes | bool):
                 raise ValueError(f"{name} must be a number, got {value!r:.60}")

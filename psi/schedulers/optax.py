@@ -54,7 +54,7 @@ def scale_by_psi(
     Args:
         law: a law for the optimizer that stands before this in the chain.
         steps_per_epoch: updates of an epoch.
-        epochs: T, the budget in epochs; None only for a law that does not see i/T.
+        epochs: T, the budget in epochs; None only for a law that sees neither it nor i/T.
         initial_loss: ε_0 in nats, log(classes) for cross-entropy; None: the first `value`.
         scale: α_0 of a law that is scale × shape, a number or a scalar array; None: the law's
             own.

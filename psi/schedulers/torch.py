@@ -53,7 +53,7 @@ class PsiLR(LRScheduler):
     Args:
         optimizer: the optimizer that the law is for; its rate is replaced.
         law: the law.
-        epochs: T, the budget in epochs; None only for a law that does not see i/T.
+        epochs: T, the budget in epochs; None only for a law that sees neither it nor i/T.
         initial_loss: ε_0 in nats, log(classes) for cross-entropy; None: the first observed loss, or
             the law's typical one where none is observed.
         scale: α_0 of a law that is scale × shape; None: the law's own.

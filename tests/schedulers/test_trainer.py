@@ -28,6 +28,7 @@ from psi.schedulers.trainer import Plan  # noqa: E402
         ("adam", {"max_lr": 0.0}, "rates must be 0 <= min_lr <= max_lr"),
         ("adam", {"scale": 1.0}, "scale must be None"),
         ("adam", {"warmup": -1}, "warmup must be a whole number >= 0, got -1"),
+        ("adam", {"facts": {"rows": 9}}, "facts must be psi.Facts"),
         ("adam", {"max_change": 1.0}, "max_change must be a factor above 1"),
     ],
 )
