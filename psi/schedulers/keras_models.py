@@ -20,8 +20,9 @@ def parameters(model: Any) -> int:
 
 def weight_rms(model: Any) -> float | None:
     """Root mean square of all that is trained; None where it is zero."""
-    squares = (keras.ops.sum(keras.ops.square(w.value)) for w in model.trainable_weights)
-    total = sum(float(keras.ops.stop_gradient(each)) for each in squares)
+    ops: Any = keras.ops
+    squares = (ops.sum(ops.square(w.value)) for w in model.trainable_weights)
+    total = sum(float(ops.stop_gradient(each)) for each in squares)
     return (total / parameters(model)) ** 0.5 or None
 
 
