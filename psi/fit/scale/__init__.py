@@ -1,0 +1,7 @@
+"""The scale of a law: log α_0 as a function of facts, fitted to an atlas of tuned schedules.
+
+An atlas (`table`) says for every task what each rate of three plain schedules ends at. `facts` are
+what is known of a task before training. `linear`, `network` and `symbolic` predict log α from them
+so that the regret is least; every choice is made on domains left out whole (`choice`), and what
+comes of it is `worth`, `exponents`, `learning_curve`, `variance` and the `law`.
+"""

@@ -1,0 +1,124 @@
+"""An atlas read: scores, references, targets, grids that differ, and what is refused."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from psi.fit.scale.regret import regret_at
+from psi.fit.scale.table import Atlas, read_atlas, tuned_tasks
+from tests.fit.scale.planted import EXTRA, OFFSETS, RATES, planted
+
+SMALL = planted(0, domains=3, each=4)
+
+
+def saved(folder, atlas):
+    for name, table in atlas._asdict().items():
+        table.to_parquet(folder / f"{name}.parquet")
+    return folder
+
+
+def test_an_atlas_is_read_back(tmp_path):
+    found = read_atlas(saved(tmp_path, SMALL.atlas))
+    assert found.tasks.equals(SMALL.atlas.tasks)
+    assert len(found.runs) == 12 * 3 * 17
+
+
+def test_best_rates_are_those_planted():
+    """Without noise, and with the valley as steep above as below, the parabola is exact."""
+    made = planted(0, domains=6, each=20, noise=1e-4)
+    tasks = tuned_tasks(made.atlas, "adam", "validation")
+    for schedule, offset in OFFSETS.items():
+        best = tasks.best[schedule]
+        off = best.log_rate - made.log_rate - offset
+        # Three times as steep above: the parabola's least lies below, by a third of a step.
+        assert np.abs(off[best.interior] + 0.2).max() < 0.2
+
+
+def test_the_reference_is_the_best_of_all_schedules():
+    made = planted(0, domains=6, each=20, noise=1e-4)
+    tasks = tuned_tasks(made.atlas, "adam", "validation")
+    for schedule, extra in EXTRA.items():
+        least = tasks.best[schedule].score - tasks.best["linear"].score
+        assert np.median(least) == pytest.approx(extra, abs=0.01)
+        lost = regret_at(tasks.curves[schedule], made.log_rate + OFFSETS[schedule])
+        assert np.median(lost) == pytest.approx(extra, abs=0.06)
+
+
+def test_what_diverged_counts_with_the_cap():
+    """y = log(2Δ + 0.01Δ) against a reference of about log(0.1 Δ): log(2.01/0.1) = 3.0 nats."""
+    for bad in (np.inf, np.nan, 1e9):
+        runs = SMALL.atlas.runs.copy()
+        runs.loc[np.isinf(runs.val_loss), "val_loss"] = bad
+        tasks = tuned_tasks(Atlas(SMALL.atlas.tasks, runs), "adam", "validation")
+        lost = regret_at(tasks.curves["linear"], np.full(12, np.log(RATES[-1])))
+        over = SMALL.log_rate + 2.5 < np.log(RATES[-1])
+        np.testing.assert_allclose(lost[over], np.log(2.01 / 0.1), atol=0.2)
+        assert over.sum() == 8
+
+
+def test_the_target_decides_which_loss_and_streams_have_one():
+    runs = SMALL.atlas.runs.copy()
+    runs["train_loss"] = runs.groupby(["task", "schedule"]).val_loss.shift(1)
+    runs.loc[runs.train_loss.isna(), "train_loss"] = 99.0
+    atlas = Atlas(SMALL.atlas.tasks, runs)
+    by = {target: tuned_tasks(atlas, "adam", target) for target in ("train", "validation")}
+    stream = SMALL.atlas.tasks.stream.to_numpy()
+    step = np.log(RATES[1] / RATES[0])
+    moved = by["train"].best["linear"].log_rate - by["validation"].best["linear"].log_rate
+    np.testing.assert_allclose(moved[~stream], step, atol=0.1)  # the errors stay where they were
+    np.testing.assert_allclose(moved[stream], 0, atol=1e-9)
+
+
+def test_grids_may_be_longer_for_some_tasks():
+    """A task that was extended and one that was not stand on one grid; what was not tried is held
+    at the edge and rises by a nat for each nat."""
+    runs = SMALL.atlas.runs
+    short = runs[~((runs.task == 103) & (runs.rate < RATES[5]))]
+    tasks = tuned_tasks(Atlas(SMALL.atlas.tasks, short), "adam", "validation")
+    whole = tuned_tasks(SMALL.atlas, "adam", "validation")
+    edge = np.full(12, np.log(RATES[5]))
+    lost = regret_at(tasks.curves["linear"], edge - 1.5) - regret_at(tasks.curves["linear"], edge)
+    assert lost[3] == pytest.approx(1.5, abs=0.02)
+    others = np.arange(12) != 3
+    for t, w in zip(tasks.best["linear"], whole.best["linear"], strict=True):
+        np.testing.assert_allclose(t[others], w[others])
+
+
+def test_rates_written_with_rounding_are_one_rate():
+    runs = SMALL.atlas.runs.copy()
+    runs["rate"] *= 1 + 1e-9 * np.random.default_rng(0).normal(size=len(runs))
+    tasks = tuned_tasks(Atlas(SMALL.atlas.tasks, runs), "adam", "validation")
+    assert len(tasks.curves["linear"].knots) == 17 + 4
+
+
+def test_the_order_of_rows_does_not_matter():
+    shuffled = SMALL.atlas.runs.sample(frac=1, random_state=0)
+    one, other = (
+        tuned_tasks(Atlas(SMALL.atlas.tasks, runs), "adam", "validation")
+        for runs in (SMALL.atlas.runs, shuffled)
+    )
+    np.testing.assert_array_equal(
+        one.curves["cosine"].coefficients, other.curves["cosine"].coefficients
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda a: Atlas(a.tasks.drop(columns="weight_rms"), a.runs), "weight_rms.* is missing"),
+        (lambda a: Atlas(pd.concat([a.tasks, a.tasks[:1]]), a.runs), "task must make one row"),
+        (lambda a: Atlas(a.tasks, pd.concat([a.runs, a.runs[:1]])), "rate must make one row"),
+    ],
+)
+def test_a_table_that_is_no_atlas_is_refused(tmp_path, change, message):
+    with pytest.raises(ValueError, match=message):
+        read_atlas(saved(tmp_path, change(SMALL.atlas)))
+
+
+def test_a_task_with_too_few_rates_is_refused():
+    runs = SMALL.atlas.runs
+    few = runs[(runs.task != 105) | (runs.schedule != "cosine") | (runs.rate < RATES[4])]
+    with pytest.raises(ValueError, match="task 105 has 4 of cosine"):
+        tuned_tasks(Atlas(SMALL.atlas.tasks, few), "adam", "validation")
+    with pytest.raises(ValueError, match="has 0 of linear"):
+        tuned_tasks(SMALL.atlas, "sgd", "validation")
