@@ -3,7 +3,7 @@
     log α = w_0 + Σ_k w_k log f_k + (v_0 + Σ_k v_k log f_k) · stream
 
 over some of P, the rows (1 on a stream), the batch, the steps of an epoch, the budget T, the loss
-of the best constant predictor, the classes (2 for a regression) and the root mean square of the
+of the best constant predictor, the classes (1 of a regression) and the root mean square of the
 initial weights; `stream` is 1 where no row is seen twice and 0 on fixed data. A choice of facts is
 one of SETS, which are given beforehand: all subsets would be 2¹⁷, and the best of them on few left
 out domains would be luck. The largest has 14 constants, as many as a law may have.
@@ -51,10 +51,10 @@ class FactSet(NamedTuple):
         both = tuple(name for name in self.by_stream if {name, "stream"} <= {*kept})
         return FactSet(", ".join(facts), facts, both)
 
-    def without(self, fact: str) -> "FactSet":
-        """The part of it that does not need this fact."""
-        part = self.of([name for name in self.facts if name != fact])
-        return part._replace(name=f"{self.name} but {fact}")
+    def without(self, facts: Sequence[str]) -> "FactSet":
+        """The part of it that needs none of these facts."""
+        part = self.of([name for name in self.facts if name not in facts])
+        return part._replace(name=f"{self.name} but {', '.join(facts)}")
 
 
 _SIZE = ("parameters", "stream", "rows")
@@ -81,20 +81,19 @@ def facts_of(tasks: pd.DataFrame) -> pd.DataFrame:
         >>> row = {"task": 0, "parameters": 99, "stream": True, "rows": 0, "batch": 8, "steps": 5,
         ...        "epochs": 10, "chance_loss": 0.7, "classes": 0, "weight_rms": 0.1}
         >>> facts_of(pd.DataFrame([row])).loc[0, ["rows", "budget", "classes"]].tolist()
-        [1.0, 10.0, 2.0]
+        [1.0, 10.0, 1.0]
     """
-    facts = tasks.rename(columns={"epochs": "budget"})[list(FACTS)].astype(float)
+    renamed = tasks.rename(columns={"epochs": "budget"})[list(FACTS)]
+    facts = renamed.astype(float).reset_index(drop=True)
     facts["rows"] = np.where(facts.stream == 1, 1.0, facts["rows"])
-    facts["classes"] = facts.classes.clip(lower=2)
+    facts["classes"] = facts.classes.clip(lower=1)
     positive = (facts > 0) & np.isfinite(facts)
     for name in FACTS:
         if name != "stream" and not positive[name].all():
-            row = (~positive[name]).idxmax()
-            raise ValueError(
-                f"{name} must be positive and finite, got {facts[name][row]:g} "
-                f"of task {tasks.task[row]}"
-            )
-    return facts.reset_index(drop=True)
+            row = int(np.argmin(positive[name]))
+            value, task = facts[name].iloc[row], tasks.task.iloc[row]
+            raise ValueError(f"{name} must be positive and finite, got {value:g} of task {task}")
+    return facts
 
 
 def design(facts: pd.DataFrame, chosen: FactSet) -> Float[np.ndarray, "task exponent"]:

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from psi.fit.scale.choice import domain_folds, domain_means, left_out, linear, over_domains
 from psi.fit.scale.facts import FactSet
+from psi.fit.scale.left_out import domain_folds, domain_means, left_out, linear, over_domains
 from psi.fit.scale.linear import Candidate, fit_linear
 from psi.fit.scale.regret import regret_at
 from psi.fit.scale.table import TunedTasks

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from psi.fit.scale.choice import Interval
 from psi.fit.scale.facts import MOST, FactSet
+from psi.fit.scale.left_out import Interval
 from psi.fit.scale.linear import Candidate, Fit
 from psi.fit.scale.table import Target, TunedTasks
 from psi.lab.data.trajectories import PLAIN
@@ -85,8 +85,8 @@ def scale_law(
     ]
     made = [] if exponents is None else exponents.to_dict("records")
     seen = {} if regret is None else regret._asdict()
-    # A law that can say so declares which loss it is for.
-    declared: dict[str, Any] = {"target": target} if _has_target() else {}
+    powers = tuple(name for name in fit.facts.facts if name != "stream")
+    declared: dict[str, Any] = {"target": target, "extrapolates": powers}
     return Law(
         model=formula(fit, candidate.schedule),
         features=(*fit.facts.facts, "progress"),
@@ -96,9 +96,6 @@ def scale_law(
         initial_loss=float(tasks.facts["chance_loss"].median()),
         constants=tuple(FittedConstant(**{str(k): v for k, v in row.items()}) for row in made),
         scores=tuple(Score(f"regret on left-out domains, {n}", v) for n, v in seen.items()),
-        **declared,
+        # What this version of laws can declare.
+        **{f.name: declared[f.name] for f in fields(Law) if f.name in declared},
     )
-
-
-def _has_target() -> bool:
-    return "target" in {field.name for field in fields(Law)}

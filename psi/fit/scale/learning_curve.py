@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from psi.fit.scale.choice import domain_folds, domain_means, linear, over_domains
+from psi.fit.scale.left_out import domain_folds, domain_means, linear, over_domains
 from psi.fit.scale.linear import Candidate
 from psi.fit.scale.regret import regret_at
 from psi.fit.scale.table import TunedTasks

@@ -77,24 +77,23 @@ def fit_linear(
     Returns:
         The fit, its exponents those of the facts themselves.
     """
-    raw = task_weights(tasks.domain) if weight is None else weight
-    weight = raw / raw.sum()
+    share = task_weights(tasks.domain) if weight is None else weight / weight.sum()
     x = design(tasks.facts, candidate.facts)
-    shift = weight @ x
-    spread = np.sqrt(weight @ (x - shift) ** 2)
+    shift = share @ x
+    spread = np.sqrt(share @ (x - shift) ** 2)
     # A fact that is the same in all tasks says nothing, and keeps the exponent 0.
     z = np.where(spread > TINY, (x - shift) / np.maximum(spread, TINY), 0.0)
     z = np.concatenate([np.ones((len(x), 1)), z], axis=1)
     regret = tasks.curves[candidate.schedule]
     smooth = blurred(regret, BLUR)
     starts = (
-        _ridge(z, tasks.best[candidate.schedule].log_rate, weight),
-        np.append(_single(smooth, weight), np.zeros(x.shape[1])),
+        _ridge(z, tasks.best[candidate.schedule].log_rate, share),
+        np.append(_single(smooth, share), np.zeros(x.shape[1])),
     )
     found = []
     for start in starts:
-        near = _descended(smooth, z, weight, candidate.penalty, start)
-        found.append(_descended(regret, z, weight, candidate.penalty, near[1]))
+        near = _descended(smooth, z, share, candidate.penalty, start)
+        found.append(_descended(regret, z, share, candidate.penalty, near[1]))
     w = min(found, key=lambda each: each[0])[1]
     exponents = w[1:] / np.maximum(spread, TINY) * (spread > TINY)
     return Fit(candidate.facts, float(w[0] - shift @ exponents), exponents)

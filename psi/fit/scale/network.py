@@ -21,8 +21,8 @@ from flax import nnx
 from jaxtyping import Array, Float
 
 from psi.fit.network import RATE, WEIGHT_DECAY, PsiNetwork
-from psi.fit.scale.choice import Predictor
 from psi.fit.scale.facts import FactSet, design
+from psi.fit.scale.left_out import Predictor
 from psi.fit.scale.linear import Candidate, fit_linear, task_weights
 from psi.fit.scale.regret import regret_at
 from psi.fit.scale.table import TunedTasks

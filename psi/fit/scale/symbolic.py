@@ -16,8 +16,8 @@ from scipy.optimize import minimize
 from psi.fit.formula.formula import Formula, Vector
 from psi.fit.formula.points import points
 from psi.fit.formula.refit import refit
-from psi.fit.scale.choice import Predictor
 from psi.fit.scale.facts import FactSet
+from psi.fit.scale.left_out import Predictor
 from psi.fit.scale.linear import task_weights
 from psi.fit.scale.regret import regret_at
 from psi.fit.scale.table import TunedTasks

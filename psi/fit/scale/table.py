@@ -5,6 +5,9 @@ An atlas is a folder of Parquet tables: `tasks.parquet`, a row a task with its f
 are those of `psi.ideal.returns`. For the target `train` the loss is that of the training rows, and
 so is the reference; a stream has one loss alone, which stands in the column of validation.
 
+Where the floor L* is not known (NaN, as of texts) it is the lowest loss of all the task's runs less
+a tenth of what that is below the chance loss: as if more training could still win so much.
+
 The *reference* of a task is the best of all schedules and rates, estimated by parabolas
 (`psi.fit.scale.minimum`), since the lowest of some fifty noisy scores is too low. A fit does not
 depend on it: it is the same for all rates of a task.
@@ -24,6 +27,7 @@ from psi.fit.scale.regret import Curves, curves
 from psi.ideal.returns import RESOLUTION, score
 
 Target = Literal["train", "validation"]
+UNKNOWN = 0.1  # of what the best run is below the chance loss: how far L* is below it
 SCHEDULES = ("linear", "cosine", "constant")
 RUNS = (
     "task", "optimizer", "schedule", "rate", "train_loss", "val_loss", "train_error", "val_error",
@@ -91,9 +95,10 @@ def read_atlas(folder: str | Path) -> Atlas:
 def tuned_tasks(atlas: Atlas, optimizer: str, target: Target) -> TunedTasks:
     """What a fit for an optimizer sees of an atlas.
 
-    Raises ValueError where a task has fewer than five rates of a schedule.
+    Raises ValueError where a task has fewer than five rates of a schedule, a fact that is not
+    positive, or a chance loss that is not above its floor.
     """
-    tasks = atlas.tasks.reset_index(drop=True)
+    tasks = _with_floors(atlas)
     runs = _scored(atlas.runs[atlas.runs.optimizer == optimizer], tasks, target)
     grid = np.unique(runs.log_rate)
     swept = {name: _swept(runs[runs.schedule == name], tasks, grid, name) for name in SCHEDULES}
@@ -101,6 +106,22 @@ def tuned_tasks(atlas: Atlas, optimizer: str, target: Target) -> TunedTasks:
     reference = np.min([each.score for each in best.values()], axis=0)
     regret = {name: curves(grid, y - reference[:, None]) for name, (y, *_) in swept.items()}
     return TunedTasks(facts_of(tasks), tasks.domain.to_numpy(object), regret, best)
+
+
+def _with_floors(atlas: Atlas) -> pd.DataFrame:
+    """The tasks with a floor each; ValueError where the chance loss is not above it."""
+    tasks = atlas.tasks.reset_index(drop=True)
+    least = atlas.runs.groupby("task").val_loss.min().reindex(tasks.task).to_numpy(float)
+    guess = least - UNKNOWN * (tasks.chance_loss - least)
+    tasks["floor"] = tasks.floor.where(np.isfinite(tasks.floor), guess)
+    below = ~(tasks.chance_loss > tasks.floor)
+    if below.any():
+        row = tasks[below].iloc[0]
+        raise ValueError(
+            f"the chance loss must be above the floor, got {row.chance_loss:g} and "
+            f"{row.floor:g} of task {row.task}"
+        )
+    return tasks
 
 
 def _scored(runs: pd.DataFrame, tasks: pd.DataFrame, target: Target) -> pd.DataFrame:

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from psi.fit.scale.choice import Interval
 from psi.fit.scale.exponents import exponents
 from psi.fit.scale.facts import FACTS, SETS, FactSet
 from psi.fit.scale.law import SHAPES, formula, scale_law, template
+from psi.fit.scale.left_out import Interval
 from psi.fit.scale.linear import Candidate, fit_linear
 from psi.fit.scale.table import tuned_tasks
 from psi.lab.data.trajectories import PLAIN

@@ -122,3 +122,20 @@ def test_a_task_with_too_few_rates_is_refused():
         tuned_tasks(Atlas(SMALL.atlas.tasks, few), "adam", "validation")
     with pytest.raises(ValueError, match="has 0 of linear"):
         tuned_tasks(SMALL.atlas, "sgd", "validation")
+
+
+def test_a_floor_that_nobody_knows_lies_below_the_best_run():
+    tasks = SMALL.atlas.tasks.copy()
+    tasks.loc[1, "floor"] = np.nan
+    made = tuned_tasks(Atlas(tasks, SMALL.atlas.runs), "adam", "validation")
+    least = SMALL.atlas.runs[SMALL.atlas.runs.task == 101].val_loss.min()
+    floor = least - 0.1 * (tasks.chance_loss[1] - least)
+    span = tasks.chance_loss[1] - floor
+    best = min(each.score[1] for each in made.best.values())
+    assert best == pytest.approx(np.log(least - floor + 0.01 * span), abs=0.1)
+
+
+def test_a_chance_loss_below_the_floor_is_refused():
+    tasks = SMALL.atlas.tasks.assign(floor=9.0)
+    with pytest.raises(ValueError, match=r"above the floor, got .* and 9 of task 100"):
+        tuned_tasks(Atlas(tasks, SMALL.atlas.runs), "adam", "validation")

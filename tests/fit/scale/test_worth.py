@@ -16,5 +16,6 @@ def test_planted_facts_are_worth_something_and_others_nothing():
     assert abs(table.worth["classes"]) < 0.02
     assert table.worth_low["classes"] < 0.005
     assert table.alone["parameters"] > 0.1
+    assert table.worth_low["all of the training"] > 0.1
     assert (table.worth_low <= table.worth).all()
     assert (table.alone <= table.alone_high).all()
