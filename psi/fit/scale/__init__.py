@@ -2,6 +2,7 @@
 
 An atlas (`table`) says for every task what each rate of three plain schedules ends at. `facts` are
 what is known of a task before training. `linear`, `network` and `symbolic` predict log α from them
-so that the regret is least; every choice is made on domains left out whole (`choice`), and what
-comes of it is `worth`, `exponents`, `learning_curve`, `variance` and the `law`.
+so that the regret is least; every choice is made on domains left out whole (`left_out`, `choice`),
+and what comes of it is `worth`, `knowledge`, `exponents`, `learning_curve` and `variance`.
+`fit.fit_scale` goes from an atlas to a `law`.
 """

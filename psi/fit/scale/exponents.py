@@ -1,8 +1,9 @@
 """The exponents of the facts with intervals, beside what others have published.
 
-Intervals are percentiles of a bootstrap that draws whole domains: tasks of one domain are not
-independent of each other. Published exponents are of other tasks, mostly language models thousands
-of times larger, so they are a comparison and no test.
+Intervals are Student's t, one degree less than domains, times the standard error of a bootstrap
+that draws whole domains: tasks of one domain are not independent of each other, and percentiles are
+too narrow where domains are few. Published exponents are of other tasks, mostly language models
+thousands of times larger, so they are a comparison and no test.
 """
 
 from typing import NamedTuple
@@ -12,7 +13,7 @@ import pandas as pd
 
 from psi.fit.scale.linear import Candidate, fit_linear, task_weights
 from psi.fit.scale.table import TunedTasks
-from psi.ideal.resampling import bootstrap_counts, numbered, percentiles
+from psi.ideal.resampling import bootstrap_counts, bootstrap_error, numbered, student_width
 from psi.progress import Report, silent
 
 
@@ -71,17 +72,27 @@ def exponents(
     Returns:
         A row a constant: name, value, low, high. The first is `rate`, the factor in front, whose
         interval is that of its logarithm.
+
+    Raises:
+        ValueError: there are fewer than two domains.
     """
     number, weight = numbered(tasks.domain), task_weights(tasks.domain)
-    drawn = bootstrap_counts(int(number.max()) + 1, resamples, np.random.default_rng(seed))
+    groups = int(number.max()) + 1
+    if groups < 2:
+        raise ValueError(f"intervals over domains need at least 2 of them, got {groups}")
+    drawn = bootstrap_counts(groups, resamples, np.random.default_rng(seed))
     values = []
-    for counts in (np.ones(len(drawn[0])), *drawn):
+    for counts in (np.ones(groups), *drawn):
         fit = fit_linear(tasks, candidate, weight * counts[number])
-        values.append([np.exp(fit.intercept), *fit.exponents])
+        values.append([fit.intercept, *fit.exponents])
         report(len(values) - 1, resamples, "")
-    low, high = percentiles(np.array(values[1:]))
-    names = ("rate", *candidate.facts.columns)
-    return pd.DataFrame({"name": names, "value": values[0], "low": low, "high": high})
+    whole = np.array(values[0])
+    width = student_width(groups) * bootstrap_error(np.array(values[1:]), groups)
+    table = np.stack([whole, whole - width, whole + width], axis=1)
+    table[0] = np.exp(table[0])
+    made = pd.DataFrame(table, columns=["value", "low", "high"])
+    made.insert(0, "name", ("rate", *candidate.facts.columns))
+    return made
 
 
 def beside_published(table: pd.DataFrame, optimizer: str) -> pd.DataFrame:
