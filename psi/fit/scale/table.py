@@ -28,6 +28,8 @@ from psi.ideal.returns import RESOLUTION, score
 
 Target = Literal["train", "validation"]
 UNKNOWN = 0.1  # of what the best run is below the chance loss: how far L* is below it
+ALIKE = 1e-3  # nats: rates that are this close are one rate, written with rounding
+MOST_RATES = 200
 SCHEDULES = ("linear", "cosine", "constant")
 RUNS = (
     "task", "optimizer", "schedule", "rate", "train_loss", "val_loss", "train_error", "val_error",
@@ -96,7 +98,7 @@ def tuned_tasks(atlas: Atlas, optimizer: str, target: Target) -> TunedTasks:
     """What a fit for an optimizer sees of an atlas.
 
     Raises ValueError where a task has fewer than five rates of a schedule, a fact that is not
-    positive, or a chance loss that is not above its floor.
+    positive, or a chance loss that is not above its floor, or rates are on no common grid.
     """
     tasks = _with_floors(atlas)
     runs = _scored(atlas.runs[atlas.runs.optimizer == optimizer], tasks, target)
@@ -137,7 +139,19 @@ def _scored(runs: pd.DataFrame, tasks: pd.DataFrame, target: Target) -> pd.DataF
     error = resolved / (
         np.clip(loss - floor, 0, 2 * (chance - floor)) + RESOLUTION * (chance - floor)
     )
-    return own.assign(log_rate=np.log(own.rate).round(6), score=y, error=error)
+    return own.assign(log_rate=_on_grid(np.log(own.rate.to_numpy(float))), score=y, error=error)
+
+
+def _on_grid(log_rate: Float[np.ndarray, " run"]) -> Float[np.ndarray, " run"]:
+    """Each log rate as the first of those that are alike."""
+    values, place = np.unique(log_rate, return_inverse=True)
+    first = np.diff(values, prepend=-np.inf) > ALIKE
+    if first.sum() > MOST_RATES:
+        raise ValueError(
+            f"all tasks of an atlas are tuned over one grid of at most {MOST_RATES} rates, got "
+            f"{first.sum()} different ones"
+        )
+    return values[first][np.cumsum(first) - 1][place]
 
 
 def _swept(

@@ -3,10 +3,10 @@
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.optimize import root_scalar
+from scipy.optimize import minimize, root_scalar
 from scipy.stats import norm
 
-from psi.fit.scale.facts import SETS, FactSet
+from psi.fit.scale.facts import SETS, FactSet, design
 from psi.fit.scale.linear import Candidate, fit_linear, task_weights
 from psi.fit.scale.minimum import Best
 from psi.fit.scale.regret import curves, regret_at
@@ -107,3 +107,22 @@ def test_a_domain_of_a_hundred_tasks_does_not_decide_alone():
     weight = task_weights(np.array(["large"] * 100 + ["small"] * 4))
     assert weight[:100].sum() / weight[100:].sum() == pytest.approx(np.sqrt(100 / 4))
     assert weight.sum() == pytest.approx(1)
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_no_search_from_elsewhere_ends_lower(seed):
+    """Noisy valleys with a cliff just above: ten descents from around the fit, on all facts."""
+    made = planted(seed, domains=12, each=10, spread=0.8, noise=0.1, domain_spread=0.3)
+    tasks, rng = tuned_tasks(made.atlas, "adam", "validation"), np.random.default_rng(seed)
+    fit, weight = fit_linear(tasks, Candidate(SETS[-1], 1e-6)), task_weights(tasks.domain)
+    x, curve = design(tasks.facts, SETS[-1]), tasks.curves["linear"]
+
+    def lost(w):
+        return weight @ regret_at(curve, w[0] + (x - x.mean(0)) @ w[1:])
+
+    ours = np.append(fit.intercept + x.mean(0) @ fit.exponents, fit.exponents)
+    ends = [
+        minimize(lost, ours + rng.normal(size=ours.size) * 0.3 / np.append(1, x.std(0))).fun
+        for _ in range(10)
+    ]
+    assert lost(ours) < min(ends) + 0.005

@@ -84,22 +84,61 @@ def test_grids_may_be_longer_for_some_tasks():
         np.testing.assert_allclose(t[others], w[others])
 
 
-def test_rates_written_with_rounding_are_one_rate():
-    runs = SMALL.atlas.runs.copy()
-    runs["rate"] *= 1 + 1e-9 * np.random.default_rng(0).normal(size=len(runs))
-    tasks = tuned_tasks(Atlas(SMALL.atlas.tasks, runs), "adam", "validation")
-    assert len(tasks.curves["linear"].knots) == 17 + 4
+def rounded(tasks, runs):
+    return tasks, runs.assign(rate=runs.rate * (1 + 1e-5 * np.sin(np.arange(len(runs)))))
 
 
-def test_the_order_of_rows_does_not_matter():
-    shuffled = SMALL.atlas.runs.sample(frac=1, random_state=0)
-    one, other = (
-        tuned_tasks(Atlas(SMALL.atlas.tasks, runs), "adam", "validation")
-        for runs in (SMALL.atlas.runs, shuffled)
-    )
-    np.testing.assert_array_equal(
-        one.curves["cosine"].coefficients, other.curves["cosine"].coefficients
-    )
+TABLES = {
+    "rates of single precision": lambda t, r: (t, r.astype({"rate": "float32"})),
+    "rates written with rounding": rounded,
+    "rows in any order": lambda t, r: (t, r.sample(frac=1, random_state=0)),
+    "names as categories": lambda t, r: (
+        t.astype({"domain": "category"}),
+        r.astype({"schedule": "category", "optimizer": "category"}),
+    ),
+    "stream as a number": lambda t, r: (t.astype({"stream": int}), r),
+    "counts of small integers": lambda t, r: (
+        t.astype({"task": "int32", "parameters": "int32", "batch": "int16"}),
+        r.astype({"task": "int32"}),
+    ),
+    "single precision losses": lambda t, r: (t, r.astype({"val_loss": "float32"})),
+    "another index": lambda t, r: (t.set_index(t.index + 50), r.set_index(r.index * 2)),
+    "columns and schedules that nobody asked for": lambda t, r: (
+        t.assign(description="{}"),
+        pd.concat([r, r[r.schedule == "linear"].assign(schedule="one_cycle")]),
+    ),
+    "runs of other optimizers": lambda t, r: (
+        t,
+        pd.concat([r, r.assign(optimizer="sgd", rate=r.rate * 3.3)]),
+    ),
+    "runs of tasks that are not in the table": lambda t, r: (
+        t,
+        pd.concat([r, r[r.task == 101].assign(task=999)]),
+    ),
+    "losses without errors": lambda t, r: (t, r.assign(train_error=np.nan)),
+    "diverged to nothing": lambda t, r: (t, r.replace({"val_loss": {np.inf: np.nan}})),
+}
+
+
+@pytest.mark.parametrize("kind", TABLES)
+def test_kind_of_tables(tmp_path, kind):
+    """However the same numbers are written, the same regrets are read."""
+    found = read_atlas(saved(tmp_path, Atlas(*TABLES[kind](*SMALL.atlas))))
+    one, other = (tuned_tasks(each, "adam", "validation") for each in (SMALL.atlas, found))
+    assert len(other.curves["linear"].knots) == 17 + 4
+    for x in (-6.0, -3.3, 0.0):
+        np.testing.assert_allclose(
+            *(regret_at(t.curves["cosine"], np.full(12, x)) for t in (one, other)), atol=1e-4
+        )
+    np.testing.assert_allclose(one.facts, other.facts)
+    assert one.domain.tolist() == other.domain.tolist()
+
+
+def test_rates_on_no_common_grid_are_refused():
+    runs = SMALL.atlas.runs
+    apart = runs.assign(rate=runs.rate * np.exp(0.05 * (runs.task - 100)))
+    with pytest.raises(ValueError, match="one grid of at most 200 rates, got 204"):
+        tuned_tasks(Atlas(SMALL.atlas.tasks, apart), "adam", "validation")
 
 
 @pytest.mark.parametrize(
