@@ -27,7 +27,7 @@ from psi.fit.scale.left_out import (
     over_domains,
 )
 from psi.fit.scale.linear import Candidate
-from psi.fit.scale.table import SCHEDULES, TunedTasks
+from psi.fit.scale.tuned import SCHEDULES, TunedTasks
 from psi.progress import Report, silent
 
 PENALTIES = (1e-3, 1e-2, 1e-1)

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from psi.fit.scale.linear import Candidate, fit_linear, task_weights
-from psi.fit.scale.table import TunedTasks
+from psi.fit.scale.tuned import TunedTasks
 from psi.ideal.resampling import bootstrap_counts, bootstrap_error, numbered, student_width
 from psi.progress import Report, silent
 

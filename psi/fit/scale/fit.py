@@ -9,7 +9,8 @@ from psi.fit.scale.choice import Choice, candidates, choose, nested_regret
 from psi.fit.scale.exponents import exponents
 from psi.fit.scale.law import scale_law
 from psi.fit.scale.linear import Candidate, fit_linear
-from psi.fit.scale.table import Atlas, Target, tuned_tasks
+from psi.fit.scale.table import Atlas
+from psi.fit.scale.tuned import Target, tuned_tasks
 from psi.law.law import Law
 from psi.progress import Report, silent
 

@@ -13,7 +13,7 @@ from psi.fit.scale.facts import FactSet
 from psi.fit.scale.left_out import domain_folds, domain_means, left_out, linear, over_domains
 from psi.fit.scale.linear import Candidate, fit_linear
 from psi.fit.scale.regret import regret_at
-from psi.fit.scale.table import TunedTasks
+from psi.fit.scale.tuned import TunedTasks
 
 Values = Float[np.ndarray, " task"]
 FACTORS = np.linspace(-4, 4, 161)

@@ -9,7 +9,7 @@ import pandas as pd
 from psi.fit.scale.facts import MOST, FactSet
 from psi.fit.scale.left_out import Interval
 from psi.fit.scale.linear import Candidate, Fit
-from psi.fit.scale.table import Target, TunedTasks
+from psi.fit.scale.tuned import Target, TunedTasks
 from psi.lab.data.trajectories import PLAIN
 from psi.law.expression import Constant, Expression, substitute
 from psi.law.law import FittedConstant, Law, Range, Score

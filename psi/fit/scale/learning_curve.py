@@ -13,7 +13,7 @@ import pandas as pd
 from psi.fit.scale.left_out import domain_folds, domain_means, linear, over_domains
 from psi.fit.scale.linear import Candidate
 from psi.fit.scale.regret import regret_at
-from psi.fit.scale.table import TunedTasks
+from psi.fit.scale.tuned import TunedTasks
 from psi.progress import Report, silent
 
 SIZES = (30, 100, 300, 1000, 3000, 10_000)

@@ -15,7 +15,7 @@ from jaxtyping import Float, Int
 
 from psi.fit.scale.linear import Candidate, fit_linear
 from psi.fit.scale.regret import regret_at
-from psi.fit.scale.table import TunedTasks
+from psi.fit.scale.tuned import TunedTasks
 from psi.ideal.resampling import folds, numbered, student_width
 
 FOLDS = 12

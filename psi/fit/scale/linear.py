@@ -21,7 +21,7 @@ from scipy.optimize import minimize
 
 from psi.fit.scale.facts import FactSet, design
 from psi.fit.scale.regret import Curves, blurred, regret_at, slope_at
-from psi.fit.scale.table import TunedTasks
+from psi.fit.scale.tuned import TunedTasks
 from psi.ideal.resampling import numbered
 
 BLUR = 1.0  # nats

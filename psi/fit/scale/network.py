@@ -25,7 +25,7 @@ from psi.fit.scale.facts import FactSet, design
 from psi.fit.scale.left_out import Predictor
 from psi.fit.scale.linear import Candidate, fit_linear, task_weights
 from psi.fit.scale.regret import regret_at
-from psi.fit.scale.table import TunedTasks
+from psi.fit.scale.tuned import TunedTasks
 from psi.ideal.resampling import folds, numbered
 
 MEMBERS = 4

@@ -20,7 +20,7 @@ from psi.fit.scale.facts import FactSet
 from psi.fit.scale.left_out import Predictor
 from psi.fit.scale.linear import task_weights
 from psi.fit.scale.regret import regret_at
-from psi.fit.scale.table import TunedTasks
+from psi.fit.scale.tuned import TunedTasks
 from psi.fit.symbolic.config import RATIONAL, SymbolicConfig, View
 from psi.fit.symbolic.proposals import proposals
 from psi.fit.symbolic.simplify import simplified

@@ -23,7 +23,7 @@ import pandas as pd
 from jaxtyping import Float, Int
 
 from psi.fit.scale.facts import FactSet, design
-from psi.fit.scale.table import TunedTasks
+from psi.fit.scale.tuned import TunedTasks
 from psi.ideal.resampling import jackknife_error, numbered, student_width
 
 SHARES = (

@@ -14,7 +14,7 @@ from jaxtyping import Float
 from psi.fit.scale.facts import OF_DATA, OF_TRAINING, FactSet
 from psi.fit.scale.left_out import domain_folds, domain_means, left_out, linear, over_domains
 from psi.fit.scale.linear import Candidate
-from psi.fit.scale.table import TunedTasks
+from psi.fit.scale.tuned import TunedTasks
 
 
 def worth(tasks: TunedTasks, candidate: Candidate, seed: int = 0) -> pd.DataFrame:

@@ -4,7 +4,7 @@ import pytest
 
 from psi.fit.scale.choice import candidates, choose, nested_regret
 from psi.fit.scale.facts import SETS, FactSet
-from psi.fit.scale.table import tuned_tasks
+from psi.fit.scale.tuned import tuned_tasks
 from tests.fit.scale.planted import WEIGHTS, planted
 
 PLANTED = FactSet("planted", tuple(WEIGHTS))

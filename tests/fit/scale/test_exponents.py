@@ -6,7 +6,7 @@ import pytest
 from psi.fit.scale.exponents import PUBLISHED, beside_published, exponents
 from psi.fit.scale.facts import FACTS, FactSet
 from psi.fit.scale.linear import Candidate
-from psi.fit.scale.table import tuned_tasks
+from psi.fit.scale.tuned import tuned_tasks
 from tests.fit.scale.planted import WEIGHTS, planted
 
 PLANTED = FactSet("planted", tuple(WEIGHTS))

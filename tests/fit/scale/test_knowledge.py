@@ -3,7 +3,7 @@
 from psi.fit.scale.facts import FactSet
 from psi.fit.scale.knowledge import regret_by_knowledge
 from psi.fit.scale.linear import Candidate
-from psi.fit.scale.table import tuned_tasks
+from psi.fit.scale.tuned import tuned_tasks
 from tests.fit.scale.planted import EXTRA, WEIGHTS, planted
 
 

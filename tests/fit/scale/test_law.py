@@ -8,7 +8,7 @@ from psi.fit.scale.facts import FACTS, SETS, FactSet
 from psi.fit.scale.law import SHAPES, formula, scale_law, template
 from psi.fit.scale.left_out import Interval
 from psi.fit.scale.linear import Candidate, fit_linear
-from psi.fit.scale.table import tuned_tasks
+from psi.fit.scale.tuned import tuned_tasks
 from psi.lab.data.trajectories import PLAIN
 from psi.law.expression import evaluate
 from psi.law.features import FEATURES

@@ -5,7 +5,7 @@ import numpy as np
 from psi.fit.scale.facts import FactSet
 from psi.fit.scale.learning_curve import learning_curve
 from psi.fit.scale.linear import Candidate
-from psi.fit.scale.table import tuned_tasks
+from psi.fit.scale.tuned import tuned_tasks
 from tests.fit.scale.planted import WEIGHTS, planted
 
 

@@ -14,7 +14,7 @@ from psi.fit.scale.left_out import (
 )
 from psi.fit.scale.linear import Candidate, fit_linear
 from psi.fit.scale.regret import regret_at
-from psi.fit.scale.table import tuned_tasks
+from psi.fit.scale.tuned import tuned_tasks
 from tests.fit.scale.planted import WEIGHTS, planted
 
 PLANTED = FactSet("planted", tuple(WEIGHTS))

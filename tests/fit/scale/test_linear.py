@@ -10,7 +10,7 @@ from psi.fit.scale.facts import SETS, FactSet, design
 from psi.fit.scale.linear import Candidate, fit_linear, task_weights
 from psi.fit.scale.minimum import Best
 from psi.fit.scale.regret import curves, regret_at
-from psi.fit.scale.table import TunedTasks, tuned_tasks
+from psi.fit.scale.tuned import TunedTasks, tuned_tasks
 from tests.fit.scale.planted import WEIGHTS, planted
 
 PLANTED = FactSet("planted", tuple(WEIGHTS))

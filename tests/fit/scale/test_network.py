@@ -8,7 +8,7 @@ from psi.fit.scale.left_out import domain_folds, linear
 from psi.fit.scale.linear import Candidate
 from psi.fit.scale.network import network
 from psi.fit.scale.regret import regret_at
-from psi.fit.scale.table import tuned_tasks
+from psi.fit.scale.tuned import tuned_tasks
 from tests.fit.scale.planted import planted
 
 FACTS = FactSet("", ("parameters", "steps", "batch"))

@@ -7,7 +7,7 @@ from psi.fit.scale.facts import FactSet
 from psi.fit.scale.linear import Candidate, fit_linear
 from psi.fit.scale.regret import regret_at
 from psi.fit.scale.symbolic import CONFIG, fit_symbolic, symbolic
-from psi.fit.scale.table import tuned_tasks
+from psi.fit.scale.tuned import tuned_tasks
 from tests.fit.scale.planted import planted
 
 FACTS = FactSet("", ("parameters", "steps"))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from psi.fit.scale.facts import SETS, FactSet, design
-from psi.fit.scale.table import tuned_tasks
+from psi.fit.scale.tuned import tuned_tasks
 from psi.fit.scale.variance import SHARES, components, shares, variance_shares
 from tests.fit.scale.planted import WEIGHTS, planted
 

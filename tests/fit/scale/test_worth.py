@@ -2,7 +2,7 @@
 
 from psi.fit.scale.facts import FactSet
 from psi.fit.scale.linear import Candidate
-from psi.fit.scale.table import tuned_tasks
+from psi.fit.scale.tuned import tuned_tasks
 from psi.fit.scale.worth import worth
 from tests.fit.scale.planted import WEIGHTS, planted
 
