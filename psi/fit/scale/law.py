@@ -6,12 +6,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from psi.fit.formula.formula import candidate
 from psi.fit.scale.facts import MOST, FactSet
 from psi.fit.scale.left_out import Interval
 from psi.fit.scale.linear import Candidate, Fit
 from psi.fit.scale.tuned import Target, TunedTasks
 from psi.lab.data.trajectories import PLAIN
-from psi.law.expression import Constant, Expression, substitute
+from psi.law.expression import Expression
 from psi.law.law import FittedConstant, Law, Range, Score
 from psi.law.parsing import parse
 
@@ -43,14 +44,15 @@ def template(facts: FactSet, schedule: str) -> str:
 def formula(fit: Fit, schedule: str) -> Expression:
     """The fit's formula with its numbers in place."""
     names = ["rate", *(f"of_{name.replace('*', '_')}" for name in fit.facts.columns)]
-    values = [float(np.exp(fit.intercept)), *map(float, fit.exponents)]
-    numbers = {name: Constant(value) for name, value in zip(names, values, strict=True)}
-    return substitute(parse(template(fit.facts, schedule)), numbers)
+    values = dict(zip(names, [float(np.exp(fit.intercept)), *fit.exponents], strict=True))
+    features = (*fit.facts.facts, "progress")
+    made = candidate(parse(template(fit.facts, schedule)), features, values)
+    return made.formula.bound(made.start)
 
 
 def scale_law(
     fit: Fit,
-    candidate: Candidate,
+    chosen: Candidate,
     tasks: TunedTasks,
     optimizer: str,
     target: Target,
@@ -61,7 +63,7 @@ def scale_law(
 
     Args:
         fit: the power law of facts.
-        candidate: what was chosen, for its schedule.
+        chosen: what was chosen, for its schedule.
         tasks: what it was fitted to.
         optimizer: of the tasks.
         target: which loss its rate is best for.
@@ -76,9 +78,9 @@ def scale_law(
     """
     if fit.facts.constants > MOST:
         raise ValueError(f"a law has at most {MOST} constants, got {fit.facts.constants}")
-    best = np.exp(tasks.best[candidate.schedule].log_rate)
+    best = np.exp(tasks.best[chosen.schedule].log_rate)
     last = 1 - 1 / float(tasks.facts["budget"].max())
-    end = float(dict(PLAIN)[candidate.schedule](np.array(last)))
+    end = float(dict(PLAIN)[chosen.schedule](np.array(last)))
     ranges = [
         Range(float(tasks.facts[name].min()), float(tasks.facts[name].max()))
         for name in fit.facts.facts
@@ -88,7 +90,7 @@ def scale_law(
     powers = tuple(name for name in fit.facts.facts if name != "stream")
     declared: dict[str, Any] = {"target": target, "extrapolates": powers}
     return Law(
-        model=formula(fit, candidate.schedule),
+        model=formula(fit, chosen.schedule),
         features=(*fit.facts.facts, "progress"),
         domain=(*ranges, Range(0.0, last)),
         rates=Range(float(best.min()) * end, float(best.max())),

@@ -1,11 +1,12 @@
 """The same facts through symbolic regression: forms that nobody thought of.
 
-Genetic searches (pyoperon, `psi.fit.symbolic.proposals`) propose formulas for log α from the best
-rates; constants are fitted to these by robust least squares, and those of the best forms again to
-the regret. Of these the one is taken with the least regret on a third of the domains that its
-constants did not see, plus PRICE for each constant.
+Genetic searches propose formulas for log α from the best rates (pyoperon, `psi.fit.symbolic`). They
+are simplified and fitted to these rates by robust least squares, and the constants of the best are
+fitted again to the regret. Of these the one is taken with the least regret on a third of the
+domains that its constants did not see, plus PRICE for each constant.
 """
 
+from contextlib import suppress
 from typing import NamedTuple
 
 import numpy as np
@@ -13,8 +14,8 @@ import pandas as pd
 from jaxtyping import Float
 from scipy.optimize import minimize
 
-from psi.fit.formula.formula import Formula, Vector
-from psi.fit.formula.points import points
+from psi.fit.formula.formula import Candidate, Formula, Vector
+from psi.fit.formula.points import Points, points
 from psi.fit.formula.refit import refit
 from psi.fit.scale.facts import FactSet
 from psi.fit.scale.left_out import Predictor
@@ -23,7 +24,7 @@ from psi.fit.scale.regret import regret_at
 from psi.fit.scale.tuned import TunedTasks
 from psi.fit.symbolic.config import RATIONAL, SymbolicConfig, View
 from psi.fit.symbolic.proposals import proposals
-from psi.fit.symbolic.simplify import simplified
+from psi.fit.symbolic.simplify import canonical
 from psi.ideal.resampling import folds, numbered
 
 CONFIG = SymbolicConfig(
@@ -62,10 +63,7 @@ def fit_symbolic(
     weight, values = task_weights(tasks.domain), tasks.facts[list(names)].to_numpy(float).T
     rates = np.exp(tasks.best[schedule].log_rate)
     table = points(names, values, rates, weight / weight.mean(), tasks.domain)
-    every = {
-        each.formula: each for each in (simplified(p, names) for p in proposals(table, config))
-    }
-    fits = [fit for fit in (refit(each, table) for each in every.values()) if not fit.failure]
+    fits = [fit for each in _proposed(table, config) if not (fit := refit(each, table)).failure]
     if not fits:
         raise ValueError(f"no formula of {', '.join(names)} is a rate on all {len(weight)} tasks")
     fits.sort(key=lambda fit: fit.error + PRICE * len(fit.fitted))
@@ -78,6 +76,15 @@ def fit_symbolic(
         judged.append(_lost(part, tasks.take(held), schedule) + PRICE * len(fit.fitted))
     best = fits[int(np.argmin(judged))]
     return _refined(SymbolicFit(best.formula, names, best.fitted), tasks, schedule)
+
+
+def _proposed(table: Points, config: SymbolicConfig) -> list[Candidate]:
+    """Proposed formulas, simplified, each structure once."""
+    every: dict[str, Candidate] = {}
+    for each in proposals(table, config):
+        with suppress(ArithmeticError):  # a constant that overflows
+            every.setdefault(*canonical(each, table.names))
+    return [each for each in every.values() if len(each.start) < len(table.weight)]
 
 
 def symbolic(
