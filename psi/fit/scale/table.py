@@ -10,7 +10,8 @@ from typing import NamedTuple
 import pandas as pd
 
 RUNS = (
-    "task", "optimizer", "schedule", "rate", "train_loss", "val_loss", "train_error", "val_error",
+    "task", "optimizer", "schedule", "rate", "seeds", "train_loss", "val_loss", "train_error",
+    "val_error",
 )  # fmt: skip
 TASKS = (
     "task", "domain", "parameters", "rows", "stream", "batch", "steps", "epochs", "classes",
