@@ -11,7 +11,7 @@ PACKAGE = ROOT / "psi"
 # Room → rooms that it may import besides itself, the lowest floor first. What stands in a room's
 # own folder and in no sub-folder counts as the room: psi.lab is hyper.py, optimizers.py, ….
 LAB = ("psi.lab", "psi.lab.networks", "psi.lab.tasks", "psi.lab.engine", "psi.lab.data")
-FIT = ("psi.fit.formula", "psi.fit.symbolic", "psi.fit.search", "psi.fit")
+FIT = ("psi.fit.formula", "psi.fit.symbolic", "psi.fit.search", "psi.fit", "psi.fit.scale")
 BENCH = ("psi.bench.searches", "psi.bench.baselines", "psi.bench.suites", "psi.bench")
 USE = ("psi.schedulers", "psi.advice")
 GROUND = {"psi.progress", "psi.law"}

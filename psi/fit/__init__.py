@@ -2,7 +2,7 @@
 
 `dataset.fit_law` takes a data set on disk; `config.FitConfig` says which law. Formulas and their
 constants are in `psi.fit.formula`, formulas from nothing in `psi.fit.symbolic`, searches over whole
-trainings in `psi.fit.search`.
+trainings in `psi.fit.search`, the scale as a function of facts in `psi.fit.scale`.
 """
 
 from typing import TYPE_CHECKING
