@@ -1,0 +1,148 @@
+"""The power law of the best rate: log α = w₀ + Σ_k w_k log fact_k, with bootstrap intervals.
+
+Weighted least squares over groups. A group's weight is 1/(s² + τ²): s, the standard error of its
+log α, and τ, the scatter of groups about the law beyond it, by DerSimonian and Laird's moments
+(Controlled Clinical Trials 1986; with covariates Thompson & Sharp 1999). So a group that is known
+well cannot outweigh all others, and one that is known badly counts little.
+
+The 95 % intervals are of a bootstrap over whole groups, symmetric, since these cover best with few
+groups (Hall, J. R. Stat. Soc. B 1988):
+
+    w ± √(G/(G − p)) · q,   q: the 95 % quantile of |w_b − w| over resamples b
+
+with G groups and p constants; residuals of few groups are too small by that factor. In simulations
+of 4 to 17 groups and 1 to 3 facts they covered the truth in 94 to 99 %, percentiles in 88 to 95 %.
+What no bootstrap sees: groups at an edge are left out, so where these are the largest ones the law
+is of the others.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from psi.fit.sweep import Best
+from psi.ideal.resampling import bootstrap_counts
+from psi.law.law import FittedConstant
+
+LEAST_ERROR = 0.01  # of log α: no rate is known better, whatever its quadratic says
+
+
+class PowerLaw(NamedTuple):
+    """α = constant · Π_k fact_k^exponent_k."""
+
+    constant: float
+    exponents: tuple[FittedConstant, ...]
+    """A fact's name, its exponent and the exponent's 95 % interval."""
+    middle: tuple[float, ...]
+    """Geometric means of the facts over groups."""
+    rate: FittedConstant
+    """The rate there, with its interval: the constant is one at facts of 1, far away."""
+    scatter: float
+    """τ, of log α."""
+    groups: int
+    """How many it is fitted to."""
+
+    def __call__(self, facts: Float[np.ndarray, "... fact"]) -> Float[np.ndarray, "..."]:
+        """The best rate at these facts."""
+        return self.constant * np.prod(facts ** [each.value for each in self.exponents], axis=-1)
+
+
+def power_law(
+    groups: Sequence[Best], facts: Sequence[str], resamples: int = 2000, seed: int = 0
+) -> PowerLaw:
+    """Fit the law to the groups whose best rate is not at an edge.
+
+    Args:
+        groups: what `psi.fit.sweep.best_rates` found.
+        facts: the names of their facts, in order.
+        resamples: of the bootstrap.
+        seed: of the bootstrap.
+
+    Returns:
+        The law with its intervals.
+
+    Raises:
+        ValueError: too few groups, a fact of one value, or facts that move together.
+
+    Example:
+        >>> from psi.fit.power_law import power_law
+        >>> from psi.fit.sweep import Best
+        >>> sizes = (1e6, 3e6, 1e7, 3e7)
+        >>> groups = [Best((n,), n**-0.5, 0, 0, 0.1, (), 9, 9, 0, "") for n in sizes]
+        >>> round(power_law(groups, ["N"]).exponents[0].value, 3)
+        -0.5
+    """
+    inner = [group for group in groups if not group.edge]
+    x = np.log([group.facts for group in inner]).reshape(-1, len(facts))
+    _check(x, facts, len(groups) - len(inner))
+    y = np.log([group.rate for group in inner])
+    middle, spread = x.mean(0), x.std(0)
+    design = np.column_stack([np.ones(len(x)), (x - middle) / spread])
+    w, scatter = _weights(design, y, np.array([group.error for group in inner]))
+    rng = np.random.default_rng(seed)
+    counts = np.vstack([np.ones(len(x)), bootstrap_counts(len(x), resamples, rng)])
+    found = _solve(design, y, counts * w) / np.append(1.0, spread)
+    best, resampled = found[0], found[1:]
+    widen = np.sqrt(len(x) / (len(x) - design.shape[1]))
+    half = widen * np.quantile(np.abs(resampled - best), 0.95, axis=0)
+    low, high = best - half, best + half
+    return PowerLaw(
+        float(np.exp(best[0] - best[1:] @ middle)),
+        tuple(FittedConstant(name, *map(float, each)) for name, *each in zip(
+            facts, best[1:], low[1:], high[1:], strict=True)),
+        tuple(np.exp(middle).tolist()),
+        FittedConstant("rate", *(float(np.exp(each[0])) for each in (best, low, high))),
+        scatter, len(x),
+    )  # fmt: skip
+
+
+def _check(x: Float[np.ndarray, "group fact"], facts: Sequence[str], edges: int) -> None:
+    least = len(facts) + 2
+    if len(x) < least:
+        more = f" (and {edges} at an edge of what was tried: try rates beyond it)" * bool(edges)
+        raise ValueError(
+            f"a law of {len(facts)} fact{'s' * (len(facts) > 1)} needs >= {least} groups of runs, each of 3 rates or more "
+            f"with the best one between others; got {len(x)}{more}"
+        )
+    for name, values in zip(facts, x.T, strict=True):
+        if np.ptp(values) < 1e-9:
+            raise ValueError(
+                f"fact {name!r} is {np.exp(values[0]):.6g} in all groups, so nothing is known of its "
+                "exponent: leave it out of facts"
+            )
+    scaled = (x - x.mean(0)) / x.std(0)
+    if np.linalg.svd(scaled, compute_uv=False)[-1] < 1e-3 * np.sqrt(len(x)):
+        raise ValueError(
+            f"the logarithms of {', '.join(facts)} move together in this sweep, so their exponents "
+            "cannot be told apart: leave one of them out of facts"
+        )
+
+
+def _weights(
+    design: Float[np.ndarray, "group constant"],
+    y: Float[np.ndarray, " group"],
+    error: Float[np.ndarray, " group"],
+) -> tuple[Float[np.ndarray, " group"], float]:
+    """(1/(s² + τ²), τ)."""
+    variance = np.maximum(error, LEAST_ERROR) ** 2
+    w = 1 / variance
+    gram = np.linalg.inv((design.T * w) @ design)
+    residual = y - design @ gram @ (design.T @ (w * y))
+    expected = len(y) - design.shape[1]
+    freedom = w.sum() - np.trace(gram @ ((design.T * w**2) @ design))
+    between = max(0.0, float((w @ residual**2 - expected) / freedom))
+    return 1 / (variance + between), between**0.5
+
+
+def _solve(
+    design: Float[np.ndarray, "group constant"],
+    y: Float[np.ndarray, " group"],
+    w: Float[np.ndarray, "sample group"],
+) -> Float[np.ndarray, "determined constant"]:
+    """Weighted least squares for each sample of weights that determines all constants."""
+    weighted = design * np.sqrt(w / w.max(1, keepdims=True))[..., None]
+    kept = np.linalg.matrix_rank(weighted, tol=1e-6) == design.shape[1]
+    inverse = np.linalg.pinv(weighted[kept])
+    return (inverse @ (np.sqrt(w / w.max(1, keepdims=True)) * y)[kept][..., None])[..., 0]
