@@ -24,8 +24,15 @@ from jaxtyping import Float
 
 from psi.fit.sweep import Best
 from psi.ideal.resampling import bootstrap_counts
-from psi.law.law import FittedConstant
+from psi.law.law import FittedConstant, Law, Provenance, Range
+from psi.law.parsing import parse
 
+SHAPES = {
+    "constant": "1",
+    "linear": "(1 - progress)",
+    "cosine": f"0.5*(1 + cos({np.pi!r}*progress))",
+}
+"""How a schedule goes from its peak: ψ(i/T) of α_i = α · ψ."""
 LEAST_ERROR = 0.01  # of log α: no rate is known better, whatever its quadratic says
 
 
@@ -39,6 +46,10 @@ class PowerLaw(NamedTuple):
     """Geometric means of the facts over groups."""
     rate: FittedConstant
     """The rate there, with its interval: the constant is one at facts of 1, far away."""
+    domain: tuple[Range, ...]
+    """The facts of the groups."""
+    rates: Range
+    """Their best rates."""
     scatter: float
     """τ, of log α."""
     groups: int
@@ -47,6 +58,10 @@ class PowerLaw(NamedTuple):
     def __call__(self, facts: Float[np.ndarray, "... fact"]) -> Float[np.ndarray, "..."]:
         """The best rate at these facts."""
         return self.constant * np.prod(facts ** [each.value for each in self.exponents], axis=-1)
+
+    def __str__(self) -> str:
+        factors = (f"{each.name}^{each.value:.3f}" for each in self.exponents)
+        return " * ".join([f"{self.constant:.4g}", *factors])
 
 
 def power_law(
@@ -75,7 +90,8 @@ def power_law(
         -0.5
     """
     inner = [group for group in groups if not group.edge]
-    x = np.log([group.facts for group in inner]).reshape(-1, len(facts))
+    values = np.array([group.facts for group in inner]).reshape(-1, len(facts))
+    x = np.log(values)
     _check(x, facts, len(groups) - len(inner))
     y = np.log([group.rate for group in inner])
     middle, spread = x.mean(0), x.std(0)
@@ -94,8 +110,52 @@ def power_law(
             facts, best[1:], low[1:], high[1:], strict=True)),
         tuple(np.exp(middle).tolist()),
         FittedConstant("rate", *(float(np.exp(each[0])) for each in (best, low, high))),
+        tuple(Range(min(each), max(each)) for each in values.T.tolist()),
+        Range(min(group.rate for group in inner), max(group.rate for group in inner)),
         scatter, len(x),
     )  # fmt: skip
+
+
+def as_law(
+    fitted: PowerLaw,
+    features: Sequence[str],
+    optimizer: str,
+    schedule: str = "constant",
+    provenance: Provenance | None = None,
+) -> Law:
+    """The law as a schedule that `psi.load` reads and any adapter follows.
+
+    Args:
+        fitted: a power law of facts.
+        features: what a law calls these facts, in order (`psi.law.features.FEATURES`).
+        optimizer: that of the runs.
+        schedule: their schedule, a name of `SHAPES`: the fitted rate is its peak.
+        provenance: where the law comes from.
+
+    Returns:
+        The law. It does not see the loss, so its typical ε_0 of 1 means nothing.
+
+    Raises:
+        ValueError: a feature is unknown.
+    """
+    names = features if schedule == "constant" else (*features, "progress")
+    powers = zip(features, fitted.exponents, strict=True)
+    factors = [f"{name}^({each.value!r})" for name, each in powers]
+    shape = [SHAPES[schedule]] * (schedule != "constant")
+    decayed = 1.0 if schedule == "constant" else 1e-3
+    return Law(
+        parse("*".join([repr(fitted.constant), *factors, *shape])),
+        tuple(names),
+        (*fitted.domain, Range(0.0, 1.0))[: len(names)],
+        Range(decayed * fitted.rates.low, fitted.rates.high),
+        optimizer,
+        initial_loss=1.0,
+        constants=tuple(
+            each._replace(name=f"exponent of {name}")
+            for name, each in zip(features, fitted.exponents, strict=True)
+        ),
+        provenance=provenance,
+    )
 
 
 def _check(x: Float[np.ndarray, "group fact"], facts: Sequence[str], edges: int) -> None:
@@ -103,14 +163,14 @@ def _check(x: Float[np.ndarray, "group fact"], facts: Sequence[str], edges: int)
     if len(x) < least:
         more = f" (and {edges} at an edge of what was tried: try rates beyond it)" * bool(edges)
         raise ValueError(
-            f"a law of {len(facts)} fact{'s' * (len(facts) > 1)} needs >= {least} groups of runs, each of 3 rates or more "
+            f"a law of {', '.join(facts)} needs >= {least} groups of runs, each of 3 rates or more "
             f"with the best one between others; got {len(x)}{more}"
         )
     for name, values in zip(facts, x.T, strict=True):
         if np.ptp(values) < 1e-9:
             raise ValueError(
-                f"fact {name!r} is {np.exp(values[0]):.6g} in all groups, so nothing is known of its "
-                "exponent: leave it out of facts"
+                f"fact {name!r} is {np.exp(values[0]):.6g} in all groups: its exponent cannot be "
+                "known, leave it out of facts"
             )
     scaled = (x - x.mean(0)) / x.std(0)
     if np.linalg.svd(scaled, compute_uv=False)[-1] < 1e-3 * np.sqrt(len(x)):

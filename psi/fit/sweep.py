@@ -69,6 +69,8 @@ class _Group(NamedTuple):
     """Logarithms of the rate and of what was tuned beside it, the least loss first."""
     loss: Float[np.ndarray, " cell"]
     runs: Int[np.ndarray, " cell"]
+    tuned: tuple[float, ...]
+    """What was tuned beside the rate, of the least loss."""
 
 
 class _Peak(NamedTuple):
@@ -104,7 +106,7 @@ def best_rates(runs: pd.DataFrame, columns: Columns) -> tuple[Best, ...]:
         >>> runs = pd.DataFrame({"N": 1e6, "lr": rates, "loss": [2.31, 2.11, 2.0, 2.13, 2.5]})
         >>> (best,) = best_rates(runs, Columns("lr", "loss", facts=("N",)))
         >>> round(best.rate, 3)
-        0.041
+        0.037
     """
     groups = [
         group
@@ -130,23 +132,24 @@ def _groups(runs: pd.DataFrame, columns: Columns) -> Iterator[_Group]:
     for k, values in enumerate(facts):
         rows = np.flatnonzero(of_cell.reshape(-1) == k)
         rows = rows[np.argsort(losses[rows], kind="stable")]
-        yield _Group(values, np.log(cells[rows, width:]), losses[rows], counts[rows])
+        tuned = tuple(cells[rows[0], width + 1 :].tolist())
+        yield _Group(values, np.log(cells[rows, width:]), losses[rows], counts[rows], tuned)
 
 
 def _best(group: _Group, columns: Columns, peak: _Peak | None, noise: float, wide: float) -> Best:
-    tried, best = np.unique(group.x[:, 0]), group.x[0]
+    tried, best = np.unique(group.x[:, 0]), float(group.x[0, 0])
     diverged = ~np.isfinite(group.loss)
-    log_rate = peak.log_rate if peak else float(best[0])
+    log_rate = peak.log_rate if peak else best
     if peak and np.isfinite(noise):
         error = noise * peak.sensitivity
         spread = wide * error + peak.shift
         low, high = np.clip([log_rate - spread, log_rate + spread], *tried[[0, -1]])
     else:
-        low, high = _beside(tried, best[0], best[0])
+        low, high = _beside(tried, best, best)
         error = UNIFORM * (high - low)
     rate, low, high = np.exp([log_rate, low, high]).tolist()
     return Best(
-        tuple(group.facts.tolist()), rate, low, high, float(error), tuple(np.exp(best[1:]).tolist()),
+        tuple(group.facts.tolist()), rate, low, high, float(error), group.tuned,
         int(group.runs.sum()), len(tried), int(group.runs[diverged].sum()),
         ", ".join(_edges(group.x, columns)),
     )  # fmt: skip
