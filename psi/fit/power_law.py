@@ -161,7 +161,7 @@ def as_law(
 def _check(x: Float[np.ndarray, "group fact"], facts: Sequence[str], edges: int) -> None:
     least = len(facts) + 2
     if len(x) < least:
-        more = f" (and {edges} at an edge of what was tried: try rates beyond it)" * bool(edges)
+        more = f" (and {edges} at an edge of what was tried: widen that)" * bool(edges)
         raise ValueError(
             f"a law of {', '.join(facts)} needs >= {least} groups of runs, each of 3 rates or more "
             f"with the best one between others; got {len(x)}{more}"

@@ -18,7 +18,8 @@ follows from it (delta method), and b the distance to the least point of half as
 
 is the 95 % interval: b is what the curve's asymmetry and the distance between rates may hide. Where
 a quadratic has no least point among the rates that were tried, or nothing tells of the noise, the
-rate is that of the best run and the interval reaches to the rates tried beside it.
+rate is that of the best run, or the middle of several that are equal, and the interval reaches to
+the rates tried beside it.
 
 A group whose best run has the lowest or the highest rate that was tried is at an edge: its best
 rate is not known. Runs that diverged count there as tried.
@@ -137,21 +138,21 @@ def _groups(runs: pd.DataFrame, columns: Columns) -> Iterator[_Group]:
 
 
 def _best(group: _Group, columns: Columns, peak: _Peak | None, noise: float, wide: float) -> Best:
-    tried, best = np.unique(group.x[:, 0]), float(group.x[0, 0])
-    diverged = ~np.isfinite(group.loss)
-    log_rate = peak.log_rate if peak else best
+    tried, diverged = np.unique(group.x[:, 0]), ~np.isfinite(group.loss)
+    best = group.x[group.loss == group.loss[0], 0]
+    log_rate = peak.log_rate if peak else float(best.mean())
     if peak and np.isfinite(noise):
         error = noise * peak.sensitivity
         spread = wide * error + peak.shift
         low, high = np.clip([log_rate - spread, log_rate + spread], *tried[[0, -1]])
     else:
-        low, high = _beside(tried, best, best)
+        low, high = _beside(tried, best.min(), best.max())
         error = UNIFORM * (high - low)
     rate, low, high = np.exp([log_rate, low, high]).tolist()
     return Best(
         tuple(group.facts.tolist()), rate, low, high, float(error), group.tuned,
         int(group.runs.sum()), len(tried), int(group.runs[diverged].sum()),
-        ", ".join(_edges(group.x, columns)),
+        ", ".join(_edges(group, columns)),
     )  # fmt: skip
 
 
@@ -163,10 +164,12 @@ def _beside(tried: Float[np.ndarray, " rate"], low: float, high: float) -> tuple
     )
 
 
-def _edges(x: Float[np.ndarray, "cell dim"], columns: Columns) -> Iterator[str]:
-    for name, values in zip((columns.rate, *columns.tuned), x.T, strict=True):
-        if len(np.unique(values)) >= LEAST and values[0] in (values.min(), values.max()):
-            yield f"{'lowest' if values[0] == values.min() else 'highest'} {name}"
+def _edges(group: _Group, columns: Columns) -> Iterator[str]:
+    best = group.loss == group.loss[0]
+    for name, values in zip((columns.rate, *columns.tuned), group.x.T, strict=True):
+        if len(np.unique(values)) >= LEAST:
+            yield from [f"lowest {name}"] * bool(values[best].min() == values.min())
+            yield from [f"highest {name}"] * bool(values[best].max() == values.max())
 
 
 def _peak(group: _Group) -> _Peak | None:

@@ -2,17 +2,18 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from psi.report.axes import legend_below, panel_title
+from psi.report.axes import FONT, legend_below
 from psi.report.figures import WIDTH, save
 
 MOST = 3  # panels in a row
-STYLE: dict[str, Any] = {"fmt": "o", "ms": 4, "elinewidth": 0.8, "capsize": 2}
+LINE = 28  # characters of a label
 
 
 def sweep_figure(groups: Sequence[Any], law: Any, columns: Any, path: Path) -> None:
@@ -36,10 +37,12 @@ def sweep_figure(groups: Sequence[Any], law: Any, columns: Any, path: Path) -> N
         ends = np.array([facts[:, k].min(), facts[:, k].max()])
         line = law.rate.value * (ends / law.middle[k]) ** power.value
         axis.plot(ends, line, color="k", lw=1, label="power law")
-        axis.set(xscale="log", yscale="log", xlabel=power.name)
-        axis.set_ylabel(f"best {columns.rate}" + ", other facts at their means" * (count > 1))
+        axis.set(xscale="log", yscale="log", xlabel=fill(power.name, LINE))
+        means = ", other facts at their means" * (count > 1)
+        axis.set_ylabel(fill(f"best {columns.rate}{means}", LINE))
         axis.grid(alpha=0.25, lw=0.5)
-        panel_title(axis, f"exponent {power.value:.3f} [{power.low:.3f}, {power.high:.3f}]")
+        title = f"exponent {power.value:.3f}\n95 %: {power.low:.3f} … {power.high:.3f}"
+        axis.set_title(title.replace("-", "−"), fontsize=FONT)
     for axis in panels[count:]:
         axis.set_axis_off()
     legend_below(figure)
@@ -49,11 +52,10 @@ def sweep_figure(groups: Sequence[Any], law: Any, columns: Any, path: Path) -> N
 def _panel(axis: Axes, x: np.ndarray, groups: Sequence[Any], shift: np.ndarray) -> None:
     rate, low, high = np.array([[g.rate, g.low, g.high] for g in groups]).T / shift
     edge = np.array([bool(group.edge) for group in groups])
-    styles: tuple[tuple[np.ndarray, dict[str, Any]], ...] = (
-        (~edge, {"color": "tab:blue", "label": "groups, 95 %"}),
-        (edge, {"color": "0.5", "mfc": "none", "label": "at an edge: not in the law"}),
-    )
-    for which, style in styles:
+    for which, colour, name in (
+        (~edge, "tab:blue", "groups, 95 %"),
+        (edge, "0.6", "at an edge: not in the law"),
+    ):
         if which.any():
-            bars = np.stack([rate - low, high - rate])[:, which]
-            axis.errorbar(x[which], rate[which], np.maximum(bars, 0), **STYLE, **style)
+            axis.vlines(x[which], low[which], high[which], color=colour, lw=0.8)
+            axis.plot(x[which], rate[which], "o", ms=4, color=colour, label=name)
