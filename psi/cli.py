@@ -45,6 +45,7 @@ OUTPUTS = ("--out", "--png", "--table", "--figure", "--figures")
 SEVERAL = (
     "--tasks", "--optimizers", "--vary", "--families", "--plugin", "--baselines", "--hold-out",
     "--horizon", "--only", "--methods", "--laws", "--facts", "--tuned", "--map",
+    "--where",
 )  # fmt: skip
 """Options that take one value or more."""
 HELP, VERSION = ("-h", "--help"), ("-V", "--version")

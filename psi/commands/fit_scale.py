@@ -55,6 +55,8 @@ class FitScaleCommand:
     """A power law of facts; psi fit --help has the other kinds."""
     tuned: tuple[str, ...] = ()
     """Columns that are tuned beside the rate: the best rate is that at their best values."""
+    where: tuple[str, ...] = ()
+    """COLUMN=VALUE, the runs that count: State=finished, optimizer=adam."""
     out: Path | None = None
     """Law file, .json. Every fact must be one that a law knows."""
     map: tuple[str, ...] = ()
@@ -119,7 +121,7 @@ class FitScaleCommand:
             header=self.header, force_header=self.force_header, delimiter=self.delimiter,
             encoding=self.encoding,
         )  # fmt: skip
-        runs = read_runs(self.runs, columns, data)
+        runs = read_runs(self.runs, columns, data, self.where)
         groups = best_rates(runs.table, columns)
         law = power_law(groups, self.facts, self.resamples, self.seed)
         few = len(runs.table[list(self.facts)].drop_duplicates()) - len(groups)

@@ -5,6 +5,7 @@ diverged: it counts as +inf. A row without a rate, a fact or a loss is no finish
 out; what else is wrong is an error that names the row.
 """
 
+import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,6 @@ from psi.lab.tasks.encoding import is_number, row_name
 from psi.lab.tasks.files import read_table
 from psi.lab.tasks.inventory import MAX_CLASSES, read_cells
 from psi.lab.tasks.numerals import is_gap, plain
-from psi.lab.tasks.reading import UserTable
 from psi.law.checks import unknown
 
 DIVERGED = ("nan", "-nan", "+nan")
@@ -70,25 +70,39 @@ class Runs(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
-def read_runs(path: Path, columns: Columns, data: DataConfig) -> Runs:
+def read_runs(path: Path, columns: Columns, data: DataConfig, only: tuple[str, ...] = ()) -> Runs:
     """The runs of a CSV or Parquet file, or of a folder of parts.
 
-    Raises ValueError, which begins with the path, where it cannot be read, a column is missing or
-    holds what is no number, or a rate, a fact or a tuned number is not positive.
+    `only`: COLUMN=VALUE, the rows that count. Raises ValueError, which begins with the path, where
+    the file cannot be read, a column is missing or holds what is no number, no row is left, or a
+    rate, a fact or a tuned number is not positive.
     """
-    return runs_of(read_table(path, data), columns, str(path))
-
-
-def runs_of(source: UserTable, columns: Columns, where: str) -> Runs:
-    """The runs of a table. `where` begins every message."""
+    source = read_table(path, data)
     cells = source.cells.set_axis([str(name) for name in source.cells.columns], axis=1)
     if isinstance(cells.index, pd.RangeIndex):
         cells = cells.set_axis(pd.RangeIndex(1, len(cells) + 1), axis=0)
-    for name in (*columns.keys, columns.loss):
+    pairs = [each.rpartition("=") for each in only]
+    for name in (*columns.keys, columns.loss, *(column for column, _, _ in pairs)):
         if name not in cells.columns:
-            raise ValueError(f"{where}: {unknown('column', name, cells.columns)}")
+            raise ValueError(f"{path}: {unknown('column', name, cells.columns)}")
+    for column, _, value in pairs:
+        texts = plain(cells[column])
+        found = (texts == value) | (pd.to_numeric(texts, "coerce") == _number(value))
+        if not found.any():
+            raise ValueError(f"{path}: {unknown(f'value of {column!r}', value, texts.unique())}")
+        cells = cells[found]
+    return _checked(cells, source.comma, columns, str(path))
+
+
+def _number(text: str) -> float:
+    with contextlib.suppress(ValueError):
+        return float(text)
+    return np.nan
+
+
+def _checked(cells: pd.DataFrame, comma: bool, columns: Columns, where: str) -> Runs:
     table = pd.DataFrame(
-        {name: _numbers(cells[name], source.comma, where) for name in (*columns.keys, columns.loss)}
+        {name: _numbers(cells[name], comma, where) for name in (*columns.keys, columns.loss)}
     )
     loss = table[columns.loss]
     table[columns.loss] = loss.mask(np.isinf(loss) | _is_nan(cells[columns.loss]), np.inf)

@@ -97,6 +97,7 @@ def test_the_law_file_has_the_command_that_makes_it_again(run, runs, tmp_path):
             ["--facts", "N", "--out", "x.json", "--map=N=parameters", "--optimizer", "A b"],
             ["optimizer must be a name"],
         ),
+        (["--facts", "N", "--where", "N=7"], ["runs.csv: unknown value of 'N' '7'"]),
         (["--facts", "N", "--family", "constant"], ["--family"]),
     ],
     ids=str,

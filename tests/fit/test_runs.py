@@ -46,6 +46,58 @@ def test_settings_that_differ_among_seeds_are_named(tmp_path):
     assert read(tmp_path, text, Columns("lr", "loss", ("N",), ("batch",))).notes == ()
 
 
+EXPORTS = {
+    "wandb": (
+        '"Name","State","batch","N","lr","loss"\n"a-1","finished","16","1e6","0.1","2.5"\n'
+        '"b-2","crashed","16","1e6","0.2","1.5"\n"c-3","running","16","1e6","0.3",""\n'
+        '"d-4","finished","16","1e6","0.4","NaN"\n',
+        Columns("lr", "loss", ("N",)), ("State=finished",),
+    ),
+    "mlflow": (
+        "run_id,status,params.lr,params.N,params.optimizer,metrics.loss\n"
+        "0a1f,FINISHED,0.1,1000000,adam,2.5\n"
+        "0b2e,FAILED,0.2,1000000,adam,\n0c3d,FINISHED,0.4,1000000,adam,inf\n"
+        "0d4c,FINISHED,0.3,1000000,sgd,1.1\n",
+        Columns("params.lr", "metrics.loss", ("params.N",)),
+        ("status=FINISHED", "params.optimizer=adam"),
+    ),
+    "optuna": (
+        ",number,value,datetime_start,params_N,params_lr,user_attrs_layers,state\n"
+        "0,0,2.5,2026-01-01 10:00:00,1000000,0.1,2,COMPLETE\n"
+        "1,1,,2026-01-01 11:00:00,1000000,0.2,2,FAIL\n"
+        "2,2,nan,2026-01-01 12:00:00,1000000,0.4,2,COMPLETE\n"
+        "3,3,1.9,2026-01-01 12:00:00,1000000,0.7,3,COMPLETE\n",
+        Columns("params_lr", "value", ("params_N",)), ("user_attrs_layers=2.0",),
+    ),
+    "spreadsheet": (
+        "sep=;\nN;lr;loss;kept\n1.000.000;0,1;2,5;x\n1.000.000;0,4;inf;x\n1.000.000;0,2;1,1;\n",
+        Columns("lr", "loss", ("N",)), ("kept=x",),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("tool", EXPORTS)
+def test_kind_exports_of_tools(tool, tmp_path):
+    """Two runs each: 0.1 with a loss of 2.5, and 0.4, which diverged."""
+    text, columns, only = EXPORTS[tool]
+    (tmp_path / "runs.csv").write_text(text)
+    table = read_runs(tmp_path / "runs.csv", columns, DataConfig(), only).table
+    assert table[columns.rate].tolist() == [0.1, 0.4]
+    assert table[columns.loss].tolist() == [2.5, np.inf]
+    assert table[columns.facts[0]].tolist() == [1e6, 1e6]
+
+
+def test_rows_that_count_are_named_by_a_column_and_a_value_in_it(tmp_path):
+    (tmp_path / "runs.csv").write_text("N,lr,loss,opt\n1,0.1,2,adam\n1,0.2,2,sgd\n")
+    for only, words in (
+        ("opt=lion", "unknown value of 'opt' 'lion'; allowed: adam, sgd"),
+        ("op=adam", "unknown column 'op'; allowed: N, lr, loss, opt"),
+        ("adam", "unknown column ''"),
+    ):
+        with pytest.raises(ValueError, match=f"runs.csv: {words}"):
+            read_runs(tmp_path / "runs.csv", COLUMNS, DataConfig(), (only,))
+
+
 @pytest.mark.parametrize(
     ("rows", "words"),
     [

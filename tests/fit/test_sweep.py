@@ -66,11 +66,11 @@ def test_a_rate_at_which_runs_diverged_was_tried():
 def test_seeds_are_averaged_before_the_best_is_looked_for():
     lucky = sweep(valley(0.016)).assign(loss=lambda t: t.loss + 0.02)
     unlucky = lucky.assign(loss=lambda t: t.loss - 0.04)
-    runs = pd.concat([lucky, unlucky]).sample(frac=1, random_state=0)
+    runs = pd.concat([lucky, unlucky]).sample(frac=1, random_state=0, ignore_index=True)
     (found,) = best_rates(runs, N)
     assert found.rate == pytest.approx(0.016, rel=1e-6)
     assert (found.runs, found.rates) == (18, 9)
-    runs.iloc[0, runs.columns.get_loc("loss")] = np.inf
+    runs.loc[0, "loss"] = np.inf
     assert best_rates(runs, N)[0].diverged == 2  # its other seed with it
 
 
