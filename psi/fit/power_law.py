@@ -202,7 +202,9 @@ def _solve(
     w: Float[np.ndarray, "sample group"],
 ) -> Float[np.ndarray, "determined constant"]:
     """Weighted least squares for each sample of weights that determines all constants."""
-    weighted = design * np.sqrt(w / w.max(1, keepdims=True))[..., None]
-    kept = np.linalg.matrix_rank(weighted, tol=1e-6) == design.shape[1]
-    inverse = np.linalg.pinv(weighted[kept])
-    return (inverse @ (np.sqrt(w / w.max(1, keepdims=True)) * y)[kept][..., None])[..., 0]
+    products = design[:, :, None] * design[:, None, :]
+    grams = np.tensordot(w / w.sum(1, keepdims=True), products, 1)
+    right = (w / w.sum(1, keepdims=True)) @ (design * y[:, None])
+    eigenvalues = np.linalg.eigvalsh(grams)
+    kept = eigenvalues[:, 0] > 1e-9 * eigenvalues[:, -1]
+    return np.linalg.solve(grams[kept], right[kept][..., None])[..., 0]
