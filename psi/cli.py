@@ -44,7 +44,8 @@ COMMANDS = {
 OUTPUTS = ("--out", "--png", "--table", "--figure", "--figures")
 SEVERAL = (
     "--tasks", "--optimizers", "--vary", "--families", "--plugin", "--baselines", "--hold-out",
-    "--horizon", "--only", "--methods", "--laws",
+    "--horizon", "--only", "--methods", "--laws", "--facts", "--tuned", "--map",
+    "--where",
 )  # fmt: skip
 """Options that take one value or more."""
 HELP, VERSION = ("-h", "--help"), ("-V", "--version")
@@ -111,6 +112,8 @@ def _parse(arguments: Sequence[str]) -> Any:
         raise ValueError(f"a command is needed: {', '.join(COMMANDS)} (see psi --help)")
     name, *options = arguments
     command = command_of(name)
+    if hasattr(command, "variant"):
+        command = command.variant(options)
     if plugins := _plugins(options):
         from psi.plugins import use_file
 

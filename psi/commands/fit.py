@@ -3,7 +3,9 @@
 import shlex
 import shutil
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -29,6 +31,8 @@ class FitCommand:
     Example: psi fit out/demo --kind symbolic --features raw --optimizer sgd --out law.json
     Example: psi fit out/data --ideal out/ideal --polish --out law.json
     Example: psi fit out/demo --kind symbolic --scaled --no-schedule --out law.json
+    From a table of your own runs, a power law of the best rate (psi fit --kind scale --help):
+    Example: psi fit runs.csv --kind scale --rate lr --loss loss --facts N D --tuned batch
     """
 
     folder: tyro.conf.Positional[Path]
@@ -50,6 +54,15 @@ class FitCommand:
     """Python files that the data set was made with (psi generate --plugin)."""
     json: bool = False
     """Print the law as one JSON object."""
+
+    @classmethod
+    def variant(cls, options: Sequence[str]) -> type:
+        """The command that these options are of: a scale has others."""
+        if ("--kind", "scale") in pairwise(options) or "--kind=scale" in options:
+            from psi.commands.fit_scale import FitScaleCommand
+
+            return FitScaleCommand
+        return cls
 
     def __post_init__(self) -> None:
         network = self.config.kind == "network"
