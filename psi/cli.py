@@ -30,6 +30,7 @@ COMMANDS = {
     "generate": "train many small networks along random trajectories",
     "records": "say what a data set holds, and whether it is whole",
     "ideal": "estimate what the best rates of a data set were",
+    "atlas": "train plain schedules of every rate on a thousand small tasks",
     "fit": "fit a law to the ideal rates of a data set",
     "show": "print a law, draw it",
     "laws": "list the laws that are shipped",

@@ -23,6 +23,7 @@ ALLOWED: dict[str, set[str]] = {
     "psi.advice": {"psi.law", "psi.schedulers", "psi.progress"},
     **{room: GROUND | {*LAB[:k]} for k, room in enumerate(LAB)},
     "psi.ideal": GROUND | {*LAB},
+    "psi.atlas": GROUND | {*LAB, "psi.ideal"},
     **{room: GROUND | {*LAB, "psi.ideal", *FIT[:k]} for k, room in enumerate(FIT)},
     "psi.verify": GROUND | {*LAB, "psi.ideal", *FIT},
     "psi.bench.speed": GROUND | {*LAB, "psi.ideal", *FIT, "psi.verify", "psi.schedulers"},

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Array, Float, Key
 
-from psi.atlas.config import LOWEST, RATES, RATIO, AtlasConfig
+from psi.atlas.config import LOWEST, RATES, RATIO, SEEDS, AtlasConfig
 from psi.atlas.data import Arrays, Rows, arrays_of, order_of, rows_of
 from psi.atlas.description import Description
 from psi.atlas.distribution import SEED, describe
@@ -25,7 +25,6 @@ from psi.ideal.returns import RESOLUTION, capped
 from psi.lab.data import store
 from psi.progress import Report, silent
 
-SEEDS = 3  # of a round
 CHUNK = 8  # tasks of a part
 LOSSES = ("train_loss", "val_loss")
 NOISY = 0.05  # nats: a standard error of the lowest score above which more seeds are taken
