@@ -14,7 +14,7 @@ import numpy as np
 from psi.atlas.description import COLUMNS, OF_TOKENS, Description
 from psi.atlas.padding import SHAPES, VISITS, Shape
 from psi.atlas.randomness import generator
-from psi.atlas.real import table
+from psi.atlas.real import Size, sizes
 from psi.lab.tasks.carried import CARRIED
 from psi.lab.tasks.text import VOCABULARY
 
@@ -85,18 +85,20 @@ def _described(drawn: Numbers) -> Description | None:
 
 
 def _network(shape: Shape, rng: np.random.Generator) -> Numbers:
-    narrowest = 0.75 * shape.width if shape.width == LARGE else max(2, shape.width / NARROW)
+    large = shape.width == LARGE
+    narrowest = 0.75 * shape.width if large else max(2, shape.width / NARROW)
     two = 2 if shape.network == "transformer" else 1  # heads share the width
-    least = 1 if shape.network == "cnn" else (shape.depth + 1) // 2
-    return {
+    shallow = shape.depth if large else (shape.depth + 1) // 2
+    drawn = {
         "network": shape.network,
         "width": two * whole(rng, int(min(narrowest, shape.width) / two), shape.width // two),
-        "depth": 1 if shape.network == "cnn" else int(rng.integers(least, shape.depth + 1)),
+        "depth": int(rng.integers(shallow, shape.depth + 1)),
         "activation": str(rng.choice(("relu", "relu", "tanh", "gelu"))),
         "normalised": shape.normalised and bool(rng.random() < 0.5),
         "initialisation": str(rng.choice(("he", "pytorch", "pytorch", "keras", "flax", "mup"))),
         "epochs": whole(rng, *EPOCHS),
     }
+    return drawn | {"depth": 1} if shape.network == "cnn" else drawn
 
 
 def _length(drawn: Numbers, shape: Shape, rng: np.random.Generator) -> Numbers:
@@ -119,22 +121,21 @@ def _data(shape: Shape, rng: np.random.Generator) -> Numbers:
 
 
 @cache
-def _domains() -> tuple[tuple[str, ...], ...]:
+def _domains() -> tuple[tuple[Size, ...], ...]:
     """The tables of each domain of `train`."""
-    found: dict[str, list[str]] = {}
-    for row in CARRIED.values():
-        if row.suite == "train" and row.kind == "table":
-            found.setdefault(row.domain, []).append(row.name)
-    return tuple(tuple(names) for _, names in sorted(found.items()))
+    found: dict[str, list[Size]] = {}
+    for size in sizes():
+        found.setdefault(CARRIED[size.name].domain, []).append(size)
+    return tuple(tuple(own) for _, own in sorted(found.items()))
 
 
 def _table(rng: np.random.Generator) -> Numbers:
     domain = _domains()[rng.integers(len(_domains()))]
-    row = CARRIED[domain[rng.integers(len(domain))]]
-    rows, inputs = table(row.name).x.shape
+    name, rows, inputs = domain[rng.integers(len(domain))]
+    row = CARRIED[name]
     noisy = row.classes and rng.random() < 0.2
     return {
-        "source": row.name,
+        "source": name,
         "rows": rows,
         "inputs": inputs if rng.random() < 0.5 else whole(rng, min(2, inputs), inputs),
         "classes": row.classes,

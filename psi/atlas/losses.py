@@ -46,7 +46,7 @@ def cross_entropies(logits: Outputs, y: Shaped[Array, "..."], real: Axis) -> Flo
     away = jnp.where(real > 0, 0.0, AWAY).reshape(-1, *[1] * (logits.ndim - 1))
     logits = logits + away
     shifted = logits - jax.lax.stop_gradient(logits.max(0, keepdims=True))
-    hot = jax.nn.one_hot(y, logits.shape[0], axis=0, dtype=logits.dtype)
+    hot = jax.nn.one_hot(y.astype(int), logits.shape[0], axis=0, dtype=logits.dtype)
     return jnp.log(jnp.exp(shifted).sum(0)) - (hot * shifted).sum(0)
 
 

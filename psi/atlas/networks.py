@@ -120,7 +120,9 @@ def normalise(
 ) -> Array:
     """Layer normalisation over the real units (Ba et al. 2016, arXiv 1607.06450), if wanted."""
     count, mask = units.sum(), units[:, None]
-    centred = (h - jnp.where(wanted, h.sum(0) / count, 0)[None]) * mask
+    # Masked before it is added up: the mean would pass a gradient on to padding.
+    mean = jnp.where(wanted, (h * mask).sum(0) / count, 0)
+    centred = (h - mean[None]) * mask
     spread = jax.lax.rsqrt(jnp.square(centred).sum(0) / count + 1e-5)
     return centred * jnp.where(wanted, spread, 1)[None]
 
@@ -216,7 +218,7 @@ def _embedding(shape: Shape, sizes: Sizes, params: Params, x: Int[Array, "rows w
     """A perceptron on the vectors of the last tokens."""
     table, layers = params
     h = _columns(table, x).reshape(EMBEDDED, shape.inputs, -1)
-    h = h * axis(shape.inputs, sizes.inputs)[:, None]
+    h = h * axis(shape.inputs, sizes.inputs)[None, :, None]
     return perceptron(shape, sizes, layers, h.reshape(-1, x.shape[0]))
 
 

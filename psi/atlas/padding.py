@@ -81,8 +81,8 @@ SHAPES: tuple[Shape, ...] = (
     Shape("cnn", 784, 16, 4, 2, 0.03, 1e9),
     Shape("embedding", 4, 64, 64, 1, 0.03, 4e8),
     Shape("embedding", 8, 64, 512, 2, 0.03, 2e9),
-    Shape("gru", 16, 64, 32, 1, 0.04, 8e8),
-    Shape("lstm", 16, 64, 32, 2, 0.03, 8e8),
+    Shape("gru", 16, 64, 32, 1, 0.05, 8e8),
+    Shape("lstm", 16, 64, 32, 2, 0.04, 8e8),
     Shape("transformer", 16, 64, 32, 2, 0.04, 8e8),
 )
 """Networks of a few hundred weights to 300,000, most of them small as most tables are."""

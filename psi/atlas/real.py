@@ -1,12 +1,23 @@
 """The real tables of the atlas: inputs and targets as the lab's own tasks have them."""
 
+import csv
 from functools import cache
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Shaped
 
 from psi.lab.tasks.table import make_task
+
+
+class Size(NamedTuple):
+    """What a table is as inputs; real.csv has it, so that tasks are drawn without reading any."""
+
+    name: str
+    rows: int
+    """To train on."""
+    inputs: int
 
 
 class Table(NamedTuple):
@@ -17,6 +28,15 @@ class Table(NamedTuple):
     y: Shaped[np.ndarray, " rows"]
     val_x: Float[np.ndarray, "others inputs"]
     val_y: Shaped[np.ndarray, " others"]
+
+
+@cache
+def sizes() -> tuple[Size, ...]:
+    """Every table of the `train` suite."""
+    with Path(__file__).with_suffix(".csv").open(encoding="utf-8", newline="") as file:
+        return tuple(
+            Size(row["name"], int(row["rows"]), int(row["inputs"])) for row in csv.DictReader(file)
+        )
 
 
 @cache

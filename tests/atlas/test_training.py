@@ -1,0 +1,123 @@
+"""The program of many tasks against a plain loop over one network with optax's optimizers."""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from psi.atlas.data import arrays_of, order_of, rows_of
+from psi.atlas.losses import Chosen, losses
+from psi.atlas.networks import KINDS
+from psi.atlas.training import SCHEDULES, Lane, program
+from psi.lab.data.trajectories import PLAIN
+from tests.atlas.conftest import TASKS
+from tests.atlas.test_networks import SHAPE
+
+OWN = {"sgd": optax.sgd, "momentum": partial(optax.sgd, momentum=0.9), "adam": optax.adam}
+PEAKS = {"sgd": 0.2, "momentum": 0.02, "adam": 0.02}
+
+
+def trained(kind, name, peaks, seed=0, probing=True):
+    task, shape = TASKS[kind], SHAPE[kind]
+    arrays = arrays_of(task, rows_of(task), shape)
+    lanes = Lane(jnp.array([[0, 1, 2]]), jnp.asarray(np.array([peaks]), float))
+    orders = order_of(task, seed)[None, None]
+    keys = jax.random.fold_in(jax.random.key(5), seed)[None, None]
+    one = jax.tree.map(lambda a: np.asarray(a)[None], arrays)
+    run = program("cpu")
+    return run(shape, name, 1, lanes, one, orders, keys, np.array([[probing]]))
+
+
+def by_hand(kind, name, schedule, peak, seed=0):
+    """(training loss, validation loss) of one network, a step after the other."""
+    task, shape, rows = TASKS[kind], SHAPE[kind], rows_of(TASKS[kind])
+    arrays = jax.tree.map(jnp.asarray, arrays_of(task, rows, shape))
+    start = jax.random.fold_in(jax.random.fold_in(jax.random.key(5), seed), 0)
+    params = KINDS[kind].init(shape, arrays.sizes, start)
+    transform = optax.inject_hyperparams(OWN[name])(learning_rate=0.0)
+    state, order = transform.init(params), order_of(task, seed)
+    shape_of = dict(PLAIN)[schedule]
+
+    def mean(params, x, y):
+        wide = np.zeros((len(x), shape.inputs), "f4")
+        wide[:, : task.inputs] = x
+        chosen = Chosen(jnp.asarray(wide), jnp.asarray(y, float), jnp.ones(len(x), bool))
+        return losses(shape, arrays, params, chosen).mean()
+
+    for i in range(task.epochs):
+        rate = peak * float(shape_of(np.array(i / task.epochs)))
+        state.hyperparams["learning_rate"] = jnp.asarray(rate)
+        for s in range(task.steps):
+            at = order[i * task.rows + s * task.batch :][: task.batch]
+            gradient = jax.grad(mean)(params, rows.x[at], rows.y[at])
+            updates, state = transform.update(gradient, state, params)
+            params = optax.apply_updates(params, updates)
+    return mean(params, rows.x, rows.y), mean(params, rows.val_x, rows.val_y)
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_a_lane_is_the_training_that_a_plain_loop_makes(name):
+    peak = PEAKS[name]
+    ends = trained("linear", name, (peak, peak, 1e9))
+    for lane, schedule in enumerate(("constant", "linear")):
+        train, validation = by_hand("linear", name, schedule, peak)
+        assert float(ends.train[0, 0, lane]) == pytest.approx(float(train), rel=1e-4)
+        assert float(ends.validation[0, 0, lane]) == pytest.approx(float(validation), rel=1e-4)
+    # What diverges beside them changes nothing, and is no exception.
+    assert not np.asarray(ends.validation)[0, 0, 2] < 1e6
+
+
+@pytest.mark.slow
+def test_a_deep_network_with_normalisation_too():
+    ends = trained("mlp", "adam", (0.02, 0.02, 0.02))
+    for lane, schedule in enumerate(("constant", "linear", "cosine")):
+        train, validation = by_hand("mlp", "adam", schedule, 0.02)
+        assert float(ends.train[0, 0, lane]) == pytest.approx(float(train), rel=1e-3)
+        assert float(ends.validation[0, 0, lane]) == pytest.approx(float(validation), rel=1e-3)
+
+
+def test_schedules_are_the_lab_s():
+    t = np.linspace(0, 0.95, 20)
+    for (name, shape), (other, plain) in zip(SCHEDULES, PLAIN, strict=True):
+        assert name == other
+        np.testing.assert_allclose(shape(jnp.asarray(t)), plain(t), atol=1e-6)
+
+
+def test_probes_of_a_quadratic():
+    """The loss of a linear model is a quadratic: along u its curvature is exact."""
+    task, shape, rows = TASKS["linear"], SHAPE["linear"], rows_of(TASKS["linear"])
+    probes = trained("linear", "sgd", (0.1, 0.1, 0.1)).probes
+    arrays = jax.tree.map(jnp.asarray, arrays_of(task, rows, shape))
+    start = jax.random.fold_in(jax.random.fold_in(jax.random.key(5), 0), 0)
+    w, bias = KINDS["linear"].init(shape, arrays.sizes, start)
+    theta = np.append(np.asarray(w)[0, : task.inputs], np.asarray(bias)[0]).astype(float)
+    order, gs, slopes, curvatures, first = order_of(task, 0), [], 0.0, 0.0, []
+    for k in range(4):
+        i, s = divmod(k, task.steps)
+        at = order[i * task.rows + s * task.batch :][: task.batch]
+        x = np.append(rows.x[at], np.ones((task.batch, 1)), axis=1)
+        off = x @ theta - rows.y[at]
+        g, hessian = x.T @ off / task.batch, x.T @ x / task.batch
+        gs.append(g)
+        first.append(np.square(off).mean() / 2)
+        slopes += g @ g
+        curvatures += abs(g @ hessian @ g)
+    each = np.mean([g @ g for g in gs])
+    mean = np.mean(gs, axis=0)
+    signal = (4 * mean @ mean - each) / 3
+    got = {name: float(np.asarray(value)[0, 0]) for name, value in probes._asdict().items()}
+    assert got["initial_loss"] == pytest.approx(np.mean(first), rel=1e-4)
+    assert got["weight_norm"] == pytest.approx(np.linalg.norm(theta), rel=1e-5)
+    assert got["grad_norm"] == pytest.approx(np.sqrt(each), rel=1e-4)
+    assert got["curvature_scale"] == pytest.approx(slopes / curvatures, rel=1e-2)
+    assert got["noise_scale"] == pytest.approx(task.batch * (each - signal) / signal, rel=1e-2)
+    assert 1e-5 < got["range_rate"] <= 1
+
+
+def test_what_is_not_probed_is_nan():
+    probes = trained("linear", "sgd", (0.1, 0.1, 0.1), probing=False).probes
+    assert np.isnan(np.asarray(probes.initial_loss)).all()
+    assert np.isnan(np.asarray(probes.curvature_scale)).all()
