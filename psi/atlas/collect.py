@@ -89,9 +89,13 @@ def collect(config: AtlasConfig, folder: Path, report: Report = silent) -> None:
     `report` is told the operations done, of about how many, and what was trained last. Raises
     store.RecordsError, a ValueError, where the folder cannot be written or holds another atlas.
     """
+    every = parts(config)
+    # What the tasks are is part of what an atlas is: another distribution is another atlas.
+    drawn = store.digest([[part.shape, [t.to_json() for t in part.tasks]] for part in every])
+    identity = asdict(config) | {"optimizers": list(config.optimizers), "seed": SEED}
     with store.locked(folder):
-        store.open_config(folder, {"atlas": SEED} | asdict(config))
-        kept, every = store.committed(folder), parts(config)
+        store.open_config(folder, identity | {"digest": drawn})
+        kept = store.committed(folder)
         total = sum(part.operations for part in every)
         done = sum(part.operations for part in every if part.name in kept)
         report(int(done / 1e9), int(total / 1e9), "compiling")
@@ -112,7 +116,7 @@ def trained(part: Part, config: AtlasConfig) -> pd.DataFrame:
     jobs = [Job(k, 0, 0) for k in range(len(ready))]
     frames = [_run(part, ready, jobs)]
     for reach in range(1, config.extensions + 1):
-        jobs = list(_beyond(pd.concat(frames), ready, reach))
+        jobs = list(beyond(pd.concat(frames), ready, reach))
         frames.append(_run(part, ready, jobs))
     for number in range(1, config.more_seeds + 1):
         found = pd.concat(frames)
@@ -127,7 +131,7 @@ def trained(part: Part, config: AtlasConfig) -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True).drop(columns="grid")
 
 
-def _beyond(found: pd.DataFrame, ready: Sequence[Prepared], reach: int) -> Iterator[Job]:
+def beyond(found: pd.DataFrame, ready: Sequence[Prepared], reach: int) -> Iterator[Job]:
     """The grids beyond an edge at which a schedule is best, in either loss."""
     for k, each in enumerate(ready):
         own = found[found.task == each.task.number]

@@ -14,7 +14,7 @@ from psi.atlas.description import (
     Description,
 )
 from psi.atlas.generators import SAMPLERS, VALIDATION, sampler
-from psi.atlas.networks import Sizes
+from psi.atlas.layers import Sizes
 from psi.atlas.padding import VISITS, Shape
 from psi.atlas.randomness import generator
 from psi.atlas.real import table

@@ -137,7 +137,7 @@ def _images(task: Description, rng: Random) -> Sampler:
         x = means[chosen] + deviation * rng.standard_normal((rows, task.inputs))
         y, few = noisy(task, labels, rng), x[:VALIDATION]
         logits = (few @ means.T - np.square(means).sum(1) / 2) / deviation**2
-        of_class = logsumexp(logits.reshape(len(few), task.classes, -1), axis=2)
+        of_class: Any = logsumexp(logits.reshape(len(few), task.classes, -1), axis=2)
         posterior = np.exp(of_class - logsumexp(of_class, axis=1, keepdims=True))
         scale = math.hypot(deviation, float(fields.std()))
         return Sample(x / scale, y, least(task, y[:VALIDATION], posterior))

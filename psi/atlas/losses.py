@@ -8,7 +8,8 @@ from jaxtyping import Array, Bool, Float, Key, Shaped
 
 from psi.atlas.data import Arrays
 from psi.atlas.description import OF_TOKENS
-from psi.atlas.networks import KINDS, Axis, axis
+from psi.atlas.layers import Axis, axis
+from psi.atlas.networks import KINDS
 from psi.atlas.padding import Shape
 from psi.lab.networks.network import Params
 from psi.lab.tasks.losses import Outputs

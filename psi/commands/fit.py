@@ -59,6 +59,10 @@ class FitCommand:
     def variant(cls, options: Sequence[str]) -> type:
         """The command that these options are of: a scale has others."""
         if ("--kind", "scale") in pairwise(options) or "--kind=scale" in options:
+            if any(is_atlas(Path(option)) for option in options):
+                from psi.commands.fit_atlas import FitAtlasCommand
+
+                return FitAtlasCommand
             from psi.commands.fit_scale import FitScaleCommand
 
             return FitScaleCommand
@@ -125,6 +129,11 @@ class FitCommand:
         words += ["--hold-out", *self.hold_out] if self.hold_out else []
         words += [] if self.schedule else ["--no-schedule"]
         return shlex.join([*words, "--out", str(self.out)])
+
+
+def is_atlas(folder: Path) -> bool:
+    """Whether a folder holds the tables of an atlas."""
+    return all((folder / f"{name}.parquet").is_file() for name in ("tasks", "runs"))
 
 
 def _write_front(front: "Front", out: Path) -> tuple[Path, Path]:

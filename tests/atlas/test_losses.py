@@ -1,6 +1,7 @@
 """Losses of padded rows against the lab's losses of the rows alone."""
 
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -63,7 +64,7 @@ def test_padding_has_no_gradient(kind):
     assert task.initialisation == "pytorch"  # or real biases would be 0
 
 
-def at(*numbers):
+def at(*numbers) -> Any:
     return tuple(map(jnp.asarray, numbers))
 
 

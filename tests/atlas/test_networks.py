@@ -1,6 +1,7 @@
 """Padded networks against the lab's own without padding, or a loop over positions in numpy."""
 
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -9,8 +10,10 @@ import pytest
 
 from psi.atlas.data import _sizes
 from psi.atlas.description import EMBEDDED, INITIALISATIONS
-from psi.atlas.networks import KINDS, axis, init_dense
+from psi.atlas.layers import axis, init_dense
+from psi.atlas.networks import KINDS
 from psi.atlas.padding import Shape
+from psi.atlas.sequences import columns
 from psi.lab.networks.convolution import cnn_apply
 from psi.lab.networks.mlp import mlp_apply
 from psi.lab.networks.sequence import gru_apply, transformer_apply
@@ -28,7 +31,7 @@ SHAPE = {
 ROWS = 5
 
 
-def padded(kind):
+def padded(kind) -> Any:
     """(apply of x, its parameters, an x without padding, x with padding)."""
     task, shape = TASKS[kind], SHAPE[kind]
     sizes = _sizes(task)
@@ -202,3 +205,9 @@ def test_the_last_layer_of_mup_is_smaller():
     outputs, inputs = axis(64, jnp.asarray(64)), axis(100, jnp.asarray(100))
     weights, _ = init_dense(code, outputs, inputs, jax.random.key(3), last=True)
     assert np.std(np.asarray(weights)) == pytest.approx(0.01, rel=0.05)
+
+
+def test_columns_are_the_vectors_of_the_tokens_position_by_position():
+    table, x = jnp.arange(12.0).reshape(3, 4), jnp.array([[1, 2], [3, 0]])
+    want = np.asarray(table)[:, np.asarray(x).T.ravel()]
+    np.testing.assert_array_equal(columns(table, x), want)

@@ -14,6 +14,9 @@ from psi.fit.scale.tuned import Target, tuned_tasks
 from psi.law.law import Law
 from psi.progress import Report, silent
 
+LEAST = 4
+"""Domains: each is left out, and what the others say has an interval over them."""
+
 
 class ScaleFit(NamedTuple):
     """A law of the scale and where it comes from."""
@@ -51,6 +54,8 @@ def fit_scale(
         ValueError: the atlas does not hold what a fit needs.
     """
     tasks = tuned_tasks(atlas, optimizer, target)
+    if (domains := len(set(tasks.domain))) < LEAST:
+        raise ValueError(f"a scale needs tasks of at least {LEAST} domains, got {domains}")
     tried = candidates() if tried is None else tried
     choice = choose(tasks, tried, seed, report)
     chosen = choice.candidate

@@ -1,8 +1,5 @@
 """A fitted scale as a law: α = scale(facts) · shape(i/T) of the schedule that it was fitted on."""
 
-from dataclasses import fields
-from typing import Any
-
 import numpy as np
 import pandas as pd
 
@@ -88,7 +85,6 @@ def scale_law(
     made = [] if exponents is None else exponents.to_dict("records")
     seen = {} if regret is None else regret._asdict()
     powers = tuple(name for name in fit.facts.facts if name != "stream")
-    declared: dict[str, Any] = {"target": target, "extrapolates": powers}
     return Law(
         model=formula(fit, chosen.schedule),
         features=(*fit.facts.facts, "progress"),
@@ -98,6 +94,6 @@ def scale_law(
         initial_loss=float(tasks.facts["chance_loss"].median()),
         constants=tuple(FittedConstant(**{str(k): v for k, v in row.items()}) for row in made),
         scores=tuple(Score(f"regret on left-out domains, {n}", v) for n, v in seen.items()),
-        # What this version of laws can declare.
-        **{f.name: declared[f.name] for f in fields(Law) if f.name in declared},
+        target=target,
+        extrapolates=powers,
     )
