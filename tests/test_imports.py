@@ -26,7 +26,8 @@ ALLOWED: dict[str, set[str]] = {
     "psi.atlas": GROUND | {*LAB, "psi.ideal"},
     **{room: GROUND | {*LAB, "psi.ideal", *FIT[:k]} for k, room in enumerate(FIT)},
     "psi.verify": GROUND | {*LAB, "psi.ideal", *FIT},
-    "psi.bench.speed": GROUND | {*LAB, "psi.ideal", *FIT, "psi.verify", "psi.schedulers"},
+    "psi.bench.speed": GROUND
+    | {*LAB, "psi.ideal", "psi.atlas", *FIT, "psi.verify", "psi.schedulers"},
     "psi.bench.searches": GROUND | {*LAB, "psi.ideal"},
     "psi.bench.baselines": GROUND | {BENCH[0], *LAB, "psi.ideal", *FIT, "psi.verify", *USE},
     "psi.bench.suites": GROUND | {*LAB},
