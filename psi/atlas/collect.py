@@ -20,7 +20,7 @@ from psi.atlas.data import Arrays, Rows, arrays_of, order_of, rows_of
 from psi.atlas.description import Description
 from psi.atlas.distribution import SEED, describe
 from psi.atlas.padding import SHAPES, Shape, shape_of
-from psi.atlas.training import SCHEDULES, Ends, Lane, program
+from psi.atlas.training import SCHEDULES, Ends, Lane, Plan, plain, program
 from psi.ideal.returns import RESOLUTION, capped
 from psi.lab.data import store
 from psi.progress import Report, silent
@@ -183,9 +183,8 @@ def _ends(part: Part, ready: Sequence[Prepared], jobs: Sequence[Job]) -> Ends:
     probing = np.array([[seed == 0 and job.grid == 0 for seed in _seeds(job)] for job in jobs])
     stacked = jax.tree.map(lambda *a: np.stack(a), *[e.arrays for e in each])
     train = program(jax.default_backend())
-    return train(
-        part.shape, part.optimizer, len(jobs), lanes, stacked, np.array(orders), keys, probing
-    )
+    plan = Plan(part.optimizer, plain)
+    return train(part.shape, plan, len(jobs), lanes, stacked, np.array(orders), keys, probing)
 
 
 def _seeds(job: Job) -> range:

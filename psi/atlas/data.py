@@ -20,6 +20,7 @@ from psi.atlas.randomness import generator
 from psi.atlas.real import table
 from psi.lab.tasks.build import chance_loss
 from psi.lab.tasks.text import encode, text_of
+from psi.law.facts import Facts
 
 TOKENS = 1 << 18  # of a text, to train on
 EVALUATED = 1024  # validation rows
@@ -64,6 +65,8 @@ class Arrays(NamedTuple):
     epochs: Any
     stream: Any
     regression: Any
+    facts: dict[str, Any]
+    """By the names of an observation."""
 
 
 def rows_of(task: Description) -> Rows:
@@ -159,6 +162,20 @@ def arrays_of(task: Description, rows: Rows, shape: Shape) -> Arrays:
         epochs=np.int32(task.epochs),
         stream=np.bool_(task.stream),
         regression=np.bool_(not task.classes),
+        facts={name: np.float32(value) for name, value in facts_of(task, rows).values().items()},
+    )
+
+
+def facts_of(task: Description, rows: Rows) -> Facts:
+    """What a law may see of a task before its initial weights are drawn."""
+    return Facts(
+        rows=task.rows or None,
+        batch=task.batch,
+        steps_per_epoch=task.steps,
+        classes=task.classes,
+        chance_loss=rows.chances.val_loss,
+        stream=task.stream,
+        parameters=task.parameters,
     )
 
 

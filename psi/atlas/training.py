@@ -20,8 +20,10 @@ from psi.atlas.networks import KINDS
 from psi.atlas.padding import Shape
 from psi.atlas.probes import Probes, probed
 from psi.lab.engine.devices import one_core_options, over_devices
+from psi.lab.engine.policy import Policy
 from psi.lab.networks.network import Params
 from psi.lab.optimizers import optimizer
+from psi.law.features import Observation
 
 Weights = Float[Array, " weight"]
 
@@ -43,6 +45,16 @@ class Ends(NamedTuple):
     """Of each seed."""
 
 
+class Plan(NamedTuple):
+    """What a program trains, beside its shape; the same object for the same program."""
+
+    optimizer: str
+    make_policy: Callable[[Any], Policy]
+    """A module's function, from one lane to its policy."""
+    validates: bool = False
+    """Whether policies see the validation loss before each epoch."""
+
+
 SCHEDULES: tuple[tuple[str, Callable[[Array], Array]], ...] = (
     ("constant", jnp.ones_like),
     ("linear", lambda t: 1 - t),
@@ -51,38 +63,98 @@ SCHEDULES: tuple[tuple[str, Callable[[Array], Array]], ...] = (
 """Shapes over t = i/T."""
 
 
+def plain(lane: Lane) -> Policy:
+    """The policy of a plain schedule."""
+
+    def step(state: tuple[()], seen: Observation) -> tuple[tuple[()], Array]:
+        branches = [function for _, function in SCHEDULES]
+        return state, lane.peak * jax.lax.switch(lane.schedule, branches, seen.epoch / seen.budget)
+
+    return Policy(lambda _: (), step)
+
+
+class Start(NamedTuple):
+    """What is known of a network before its first step."""
+
+    loss: Float[Array, ""]
+    """ε_0"""
+    validation: Float[Array, ""]
+    weight_rms: Float[Array, ""]
+
+
+class Training(NamedTuple):
+    """A network before epoch i."""
+
+    weights: Weights
+    optimizer: Any
+    policy: Any
+    loss: Float[Array, ""]
+    """ε_i: mean minibatch loss of epoch i−1; ε_0 before the first."""
+    best: Float[Array, ""]
+    validation: Float[Array, ""]
+    """v_i, where it is measured."""
+
+
+def observe(arrays: Arrays, start: Start, now: Training, i: Int[Array, ""]) -> Observation:
+    """What a policy sees before epoch i; norms are not measured."""
+    unseen = jnp.full((), jnp.nan)
+    return Observation(
+        epoch=i,
+        budget=arrays.epochs,
+        loss=now.loss,
+        initial_loss=start.loss,
+        best_loss=now.best,
+        grad_norm=unseen,
+        update_norm=unseen,
+        weight_norm=unseen,
+        val_loss=now.validation,
+        **arrays.facts | {"weight_rms": start.weight_rms},
+    )
+
+
 def train_unit(
     shape: Shape,
-    name: str,
-    lanes: Lane,
+    plan: Plan,
+    lanes: Any,
     arrays: Arrays,
     order: Array,
     key: Key[Array, ""],
     probing: Bool[Array, ""],
 ) -> Ends:
     """The lanes of one task from one seed."""
-    start, rows = jax.random.fold_in(key, 0), jax.random.fold_in(key, 1)
-    transform = optimizer(name)
+    draw, rows = jax.random.fold_in(key, 0), jax.random.fold_in(key, 1)
+    transform = optimizer(plan.optimizer)
     # One vector, so that an update is one loop over memory and not one for each matrix.
-    initial, tree = ravel_pytree(KINDS[shape.network].init(shape, arrays.sizes, start))
+    initial, tree = ravel_pytree(KINDS[shape.network].init(shape, arrays.sizes, draw))
+    evaluate = lambda weights: _evaluated(shape, arrays, tree(weights))  # noqa: E731
     gradient = partial(minibatch_gradient, shape, tree, arrays, order, rows)
+    rms = jnp.linalg.norm(initial) / jnp.sqrt(arrays.facts["parameters"])
+    start = Start(*evaluate(initial), rms)
 
-    def of_lane(lane: Lane) -> tuple[Array, Array]:
-        def epoch(i: Array, carry: Any) -> Any:
-            branches = [function for _, function in SCHEDULES]
-            rate = lane.peak * jax.lax.switch(lane.schedule, branches, i / arrays.epochs)
+    def of_lane(lane: Any) -> tuple[Array, Array]:
+        policy = plan.make_policy(lane)
 
-            def step(s: Array, carry: Any) -> Any:
-                params, state = carry
+        def epoch(i: Array, now: Training) -> Training:
+            state, rate = policy.step(now.policy, observe(arrays, start, now, i))
+
+            def step(s: Array, carry: tuple[Any, ...]) -> tuple[Any, ...]:
+                weights, own, total = carry
+                loss, slope = gradient(weights, i, s)
                 updates: Any
-                updates, state = transform.update(gradient(params, i, s)[1], state, params)
-                return params - rate * updates, state
+                updates, own = transform.update(slope, own, weights)
+                return weights - rate * updates, own, total + loss
 
-            return jax.lax.fori_loop(0, arrays.steps, step, carry)
+            begin = now.weights, now.optimizer, jnp.zeros(())
+            weights, own, total = jax.lax.fori_loop(0, arrays.steps, step, begin)
+            seen = evaluate(weights)[1] if plan.validates else now.validation
+            loss = total / arrays.steps
+            return Training(weights, own, state, loss, jnp.fmin(now.best, loss), seen)
 
-        begin = initial, transform.init(initial)
-        params, _ = jax.lax.fori_loop(0, arrays.epochs, epoch, begin)
-        return _evaluated(shape, arrays, tree(params))
+        fresh = transform.init(initial)
+        begin = Training(initial, fresh, (), start.loss, start.loss, start.validation)
+        first = observe(arrays, start, begin, jnp.asarray(0))
+        begin = begin._replace(policy=policy.init(first))
+        return evaluate(jax.lax.fori_loop(0, arrays.epochs, epoch, begin).weights)
 
     ends = jax.vmap(of_lane)(lanes)
     probes = probed(gradient, transform, initial, arrays.steps, arrays.batch, probing)
@@ -124,9 +196,9 @@ def _evaluated(shape: Shape, arrays: Arrays, params: Params) -> tuple[Array, Arr
 
 def train_tasks(
     shape: Shape,
-    name: str,
+    plan: Plan,
     devices: int,
-    lanes: Lane,
+    lanes: Any,
     arrays: Arrays,
     orders: Array,
     keys: Key[Array, "task seed"],
@@ -134,8 +206,8 @@ def train_tasks(
 ) -> Ends:
     """Lanes of several tasks, each from its seeds; leaves of shape=(task, seed, …)."""
 
-    def task(lanes: Lane, arrays: Arrays, *seeds: Array) -> Ends:
-        each = partial(train_unit, shape, name, lanes, arrays)
+    def task(lanes: Any, arrays: Arrays, *seeds: Array) -> Ends:
+        each = partial(train_unit, shape, plan, lanes, arrays)
         return jax.lax.map(lambda one: each(*one), seeds)
 
     return over_devices(task, devices, lanes, arrays, orders, keys, probing)
@@ -143,6 +215,6 @@ def train_tasks(
 
 @cache
 def program(backend: str) -> Callable[..., Ends]:
-    """`train_tasks`, compiled once for each shape, optimizer and number of devices."""
+    """`train_tasks`, compiled once for each shape, plan and number of devices."""
     options = one_core_options(backend)
     return jax.jit(train_tasks, static_argnums=(0, 1, 2), compiler_options=options)
