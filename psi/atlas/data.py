@@ -155,7 +155,8 @@ def arrays_of(task: Description, rows: Rows, shape: Shape) -> Arrays:
         val_x=_padded(rows.val_x[:EVALUATED], (widths[0], inputs)).astype(kind),
         val_y=_padded(rows.val_y[:EVALUATED], widths).astype(kind),
         sizes=_sizes(task),
-        rows=np.int32(len(rows.x)),
+        # Of a longer text its beginning: a window from beyond would be one token, again and again.
+        rows=np.int32(min(len(rows.x), count)),
         val_rows=np.int32(min(len(rows.val_x), EVALUATED)),
         batch=np.int32(task.batch),
         steps=np.int32(task.steps),

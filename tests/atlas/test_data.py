@@ -28,6 +28,15 @@ def test_digests_are_those_of_the_first_atlas():
     assert digest(STREAM)[:16] == "98b3cb7cacef1306"
 
 
+def test_windows_of_a_text_begin_in_what_is_held_of_it():
+    task = Description(
+        "licences", 1, inputs=9, classes=57, network="gru", batch=6, steps_per_epoch=3
+    )
+    rows = rows_of(task)
+    arrays = arrays_of(task, rows, SHAPE["gru"])
+    assert int(arrays.rows) == min(len(rows.x), len(arrays.x))
+
+
 @pytest.mark.parametrize("kind", TASKS)
 def test_padding_keeps_all_rows(kind):
     task = TASKS[kind]
