@@ -47,6 +47,11 @@ def axis(most: int, count: Int[Array, ""]) -> Axis:
     return (jnp.arange(most) < count).astype(float)
 
 
+def is_level(sizes: Sizes, k: int) -> Float[Array, ""]:
+    """1 for a level that the task's network has, 0 for one beyond its depth: its weights are 0."""
+    return jnp.asarray(k < sizes.depth, float)
+
+
 def init_dense(
     kind: Int[Array, ""], outputs: Axis, inputs: Axis, key: Key[Array, ""], last: bool = False
 ) -> Layer:
@@ -118,10 +123,14 @@ def normalise(
 def perceptron_init(inputs: Axis, shape: Shape, sizes: Sizes, key: Key[Array, ""]) -> Params:
     """(first layer, further hidden layers, last layer)."""
     units, outputs = axis(shape.width, sizes.width), axis(shape.outputs, sizes.outputs)
+    kind = sizes.initialisation
     one, *keys, two = jax.random.split(key, shape.depth + 1)
-    first = init_dense(sizes.initialisation, units, inputs, one)
-    more = [init_dense(sizes.initialisation, units, units, k) for k in keys]
-    last = init_dense(sizes.initialisation, outputs, units, two, last=True)
+    first = init_dense(kind, units, inputs, one)
+    more = [
+        init_dense(kind, units * is_level(sizes, level), units, k)
+        for level, k in enumerate(keys, start=1)
+    ]
+    last = init_dense(kind, outputs, units, two, last=True)
     return first, more, last
 
 

@@ -17,6 +17,7 @@ from psi.atlas.layers import (
     axis,
     init_dense,
     init_embedding,
+    is_level,
     normalise,
 )
 from psi.atlas.padding import Shape
@@ -59,12 +60,14 @@ def recurrent_init(shape: Shape, sizes: Sizes, key: Key[Array, ""]) -> Params:
     table, last, *keys = jax.random.split(key, shape.depth + 2)
     units, vocabulary = axis(shape.width, sizes.width), axis(shape.outputs, sizes.outputs)
     gated, kind = jnp.tile(units, gates), sizes.initialisation
-    levels = [
-        tuple(init_dense(kind, gated, units, one) for one in jax.random.split(k)) for k in keys
-    ]
+
+    def level(k: int, key: Key[Array, ""]) -> Params:
+        outputs = gated * is_level(sizes, k)
+        return tuple(init_dense(kind, outputs, units, one) for one in jax.random.split(key))
+
     return (
         init_embedding(kind, units, vocabulary, table),
-        levels,
+        [level(k, one) for k, one in enumerate(keys)],
         init_dense(kind, vocabulary, units, last, last=True),
     )
 
@@ -103,19 +106,19 @@ def transformer_init(shape: Shape, sizes: Sizes, key: Key[Array, ""]) -> Params:
     units, vocabulary = _heads(shape, sizes), axis(shape.outputs, sizes.outputs)
     kind, inner = sizes.initialisation, jnp.tile(units, 4)
 
-    def block(key: Key[Array, ""]) -> Params:
-        look, mix, inward, outward = jax.random.split(key, 4)
+    def block(level: int, key: Key[Array, ""]) -> Params:
+        (look, mix, inward, outward), real = jax.random.split(key, 4), is_level(sizes, level)
         return (
-            init_dense(kind, jnp.tile(units, 3), units, look),
-            init_dense(kind, units, units, mix),
-            init_dense(kind, inner, units, inward),
-            init_dense(kind, units, inner, outward),
+            init_dense(kind, jnp.tile(units, 3) * real, units, look),
+            init_dense(kind, units * real, units, mix),
+            init_dense(kind, inner * real, units, inward),
+            init_dense(kind, units * real, inner, outward),
         )
 
     return (
         init_embedding(kind, units, vocabulary, token),
         init_embedding(kind, units, axis(shape.inputs, sizes.inputs), position),
-        [block(k) for k in keys],
+        [block(level, k) for level, k in enumerate(keys)],
         init_dense(kind, vocabulary, units, last, last=True),
     )
 
