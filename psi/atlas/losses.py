@@ -86,9 +86,11 @@ def mean_loss(
     """The mean loss over the first `count` rows, block after block."""
 
     def add(block: Array, total: Array) -> Array:
-        first = block * EVALUATED
+        # The last block may reach beyond the array: it then begins earlier, as slices do.
+        first = jnp.minimum(block * EVALUATED, len(x) - EVALUATED)
         part = [jax.lax.dynamic_slice_in_dim(a, first, EVALUATED) for a in (x, y)]
-        real = first + jnp.arange(EVALUATED) < count
+        row = first + jnp.arange(EVALUATED)
+        real = (row >= block * EVALUATED) & (row < count)
         return total + losses(shape, arrays, params, Chosen(part[0], part[1], real)).sum()
 
     return jax.lax.fori_loop(0, -(-count // EVALUATED), add, jnp.zeros(())) / count
