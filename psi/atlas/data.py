@@ -20,6 +20,7 @@ from psi.atlas.randomness import generator
 from psi.atlas.real import table
 from psi.lab.tasks.build import chance_loss
 from psi.lab.tasks.text import encode, text_of
+from psi.law.checks import unknown
 from psi.law.facts import Facts
 
 TOKENS = 1 << 18  # of a text, to train on
@@ -116,14 +117,16 @@ def _chances(y: np.ndarray, val_y: np.ndarray, classes: int) -> Chances:
 
 
 def _tokens(task: Description) -> Rows:
-    """A text as one row of tokens, and windows of another part of it."""
+    """A text as one row of tokens, and windows of another part; ValueError for what is no text."""
     rng = generator(VALID, task.number)
     if task.source == "markov":
         draw = sampler(task, generator(DRAW, task.number))
         train, other = draw(TOKENS, generator(DRAW, task.number, 1)).x, draw(TOKENS // 8, rng)
         tokens, floor = other.x, other.bayes
-    else:
+    elif task.source == "licences":
         (train, tokens), floor = licences(), float("nan")
+    else:
+        raise ValueError(unknown("source of tokens", task.source, ("markov", "licences")))
     starts = rng.integers(len(tokens) - task.inputs, size=VALIDATION)
     spans = tokens[starts[:, None] + np.arange(task.inputs + 1)]
     val_y = spans[:, -1] if task.network == "embedding" else spans[:, 1:]

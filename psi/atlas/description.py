@@ -42,11 +42,12 @@ class Description:
     classes: int = 0
     """0: a regression. Of tokens, the vocabulary."""
     noise: float = 0.0
-    """Share of labels drawn at random, or, of a regression, noise over the target's deviation."""
+    """Share of labels drawn at random; of a regression the noise's deviation, beside a target's
+    of about 1."""
     imbalance: float = 0.0
     """A class is exp(−imbalance) times as frequent as the one before, of up to eight."""
     columns: str = "normal"
-    """heavy: columns with heavy tails; binary: columns of two values."""
+    """Of mixtures and teachers. heavy: columns with heavy tails; binary: columns of two values."""
     network: str = "mlp"
     width: int = 16
     """Units a hidden layer, channels of a CNN's first stage, or size of an embedding."""

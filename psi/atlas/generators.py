@@ -1,13 +1,14 @@
 """The generators of the atlas: rows, images and tokens whose least possible loss is known.
 
-* `mixture`: x | class ~ N(m_class, 1), the classes' means drawn at a distance of 0.5 to 3.
+* `mixture`: x | class ~ N(m_class, 1), the root mean square of ‖m‖ 0.5 to 3.
 * `teacher`: the label is what a random perceptron says of x, or, of a regression, its output.
 * `ill_conditioned`: x_k ~ N(0, λ_k), λ log-spaced over 1 to 4 decades, y = w · x + noise.
 * `images`: one of a class's smooth random fields, shifted by up to two pixels, and white noise.
 * `markov`: each token depends on the one before.
 
 A share `noise` of the labels is drawn from all classes alike; without it a teacher's classes can be
-told apart exactly. Columns may have heavy tails (x → sign(x) |x|^1.7) or two values.
+told apart exactly. Of mixtures and teachers, columns may have heavy tails (x → sign(x) |x|^1.7) or
+two values.
 """
 
 import math

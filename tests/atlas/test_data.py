@@ -28,6 +28,12 @@ def test_digests_are_those_of_the_first_atlas():
     assert digest(STREAM)[:16] == "98b3cb7cacef1306"
 
 
+def test_a_network_of_tokens_reads_texts_alone():
+    task = Description("teacher", 1, classes=57, network="gru", batch=6, steps_per_epoch=3)
+    with pytest.raises(ValueError, match="unknown source of tokens 'teacher'"):
+        rows_of(task)
+
+
 def test_windows_of_a_text_begin_in_what_is_held_of_it():
     task = Description(
         "licences", 1, inputs=9, classes=57, network="gru", batch=6, steps_per_epoch=3
