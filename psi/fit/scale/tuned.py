@@ -40,6 +40,8 @@ class TunedTasks(NamedTuple):
     """By schedule: the regret as a function of log α."""
     best: Mapping[str, Best]
     """By schedule: its best rate."""
+    usual: np.ndarray
+    """Which rates of the grid were tried on every task. shape=(rate,)"""
 
     def take(self, index: np.ndarray) -> "TunedTasks":
         """The tasks at `index` (a mask or positions)."""
@@ -48,6 +50,7 @@ class TunedTasks(NamedTuple):
             self.domain[index],
             {name: each.take(index) for name, each in self.curves.items()},
             {name: Best(*(c[index] for c in each)) for name, each in self.best.items()},
+            self.usual,
         )
 
 
@@ -64,7 +67,8 @@ def tuned_tasks(atlas: Atlas, optimizer: str, target: Target) -> TunedTasks:
     best = {name: best_rates(grid, *each) for name, each in swept.items()}
     reference = np.min([each.score for each in best.values()], axis=0)
     regret = {name: curves(grid, y - reference[:, None]) for name, (y, *_) in swept.items()}
-    return TunedTasks(facts_of(tasks), tasks.domain.to_numpy(object), regret, best)
+    usual = np.all([tried.all(axis=0) for *_, tried in swept.values()], axis=0)
+    return TunedTasks(facts_of(tasks), tasks.domain.to_numpy(object), regret, best, usual)
 
 
 def _with_floors(atlas: Atlas) -> pd.DataFrame:

@@ -1,7 +1,8 @@
 """Break-even: what an atlas costs, against the runs of tuning that a law from it saves.
 
-Whoever tunes without a law tries k rates of the grid and keeps the best. With the regrets of n
-rates sorted, r_1 ≤ … ≤ r_n, and k different ones drawn at random, the best is expected to lose
+Whoever tunes without a law tries k rates of the usual grid, that of all tasks, and keeps the best.
+With the regrets of its n rates sorted, r_1 ≤ … ≤ r_n, and k different ones drawn at random, the
+best is expected to lose
 
     Σ_j r_j C(n − j, k − 1) / C(n, k).
 
@@ -42,8 +43,8 @@ def regret_by_runs(tasks: TunedTasks, schedule: str = "linear") -> pd.DataFrame:
     Returns:
         A row a number of runs: runs, regret, low, high [nats, 95 % intervals over domains].
     """
-    # The first and last two knots are beyond the grid.
-    regret = tasks.curves[schedule].coefficients[-1, 2:-1].T
+    # The first and last two knots are beyond the grid; of its rates, some may be an extension's.
+    regret = tasks.curves[schedule].coefficients[-1, 2:-1][tasks.usual].T
     rows = [
         (k, *over_domains(domain_means(best_of(regret, k), tasks.domain)))
         for k in range(1, regret.shape[1] + 1)

@@ -25,7 +25,8 @@ def valleys(centre, below, above, power, facts=None):
     best = Best(centre, np.zeros(count), np.zeros(count), np.full(count, True))
     facts = pd.DataFrame({"batch": np.full(count, 8.0)}) if facts is None else facts
     domain = np.arange(count).astype(str).astype(object)
-    return TunedTasks(facts, domain, {"linear": curves(grid, regret)}, {"linear": best})
+    usual = np.ones(len(grid), bool)
+    return TunedTasks(facts, domain, {"linear": curves(grid, regret)}, {"linear": best}, usual)
 
 
 def test_without_noise_the_planted_weights_are_found():

@@ -30,6 +30,20 @@ def test_more_runs_lose_less_and_a_better_law_saves_more():
     assert runs_saved(table, -9.0) == 17
 
 
+def test_what_was_tried_on_some_tasks_alone_is_no_run_of_a_tuner():
+    """One task's grid was extended by six rates, at which it diverges."""
+    atlas = planted(0, domains=6, each=10).atlas
+    own = atlas.runs[(atlas.runs.task == 100) & (atlas.runs.rate > 0.1)]
+    ratio = np.exp(10.5 / 16)
+    more = own.assign(rate=own.rate * ratio ** own.rate.nunique(), val_loss=np.inf)
+    longer = Atlas(atlas.tasks, pd.concat([atlas.runs, more]))
+    usual, other = (
+        regret_by_runs(tuned_tasks(each, "adam", "validation")) for each in (atlas, longer)
+    )
+    assert other.runs.tolist() == [*range(1, 18)]
+    np.testing.assert_allclose(other.regret, usual.regret, atol=0.02)
+
+
 def test_break_even_is_trainings_over_runs_saved():
     atlas = planted(0, domains=2, each=3).atlas
     runs = pd.concat([atlas.runs, atlas.runs.assign(optimizer="sgd", seeds=50)])
