@@ -34,6 +34,8 @@ class Sample(NamedTuple):
     x: np.ndarray
     y: np.ndarray
     bayes: float
+    each: Float[np.ndarray, " row"] | None = None
+    """Of tokens, the least loss on each."""
 
 
 Sampler = Callable[[int, Random], Sample]
@@ -159,8 +161,8 @@ def _markov(task: Description, rng: Random) -> Sampler:
         for k, draw in enumerate(draws):
             now = min(int(steps[now].searchsorted(draw)), task.classes - 1)
             tokens[k] = now
-        least = float(-np.log(chances[tokens[:-1], tokens[1:]]).mean())
-        return Sample(tokens[:-1], tokens[1:], least)
+        each = -np.log(chances[tokens[:-1], tokens[1:]])
+        return Sample(tokens[:-1], tokens[1:], float(each.mean()), each)
 
     return sample
 

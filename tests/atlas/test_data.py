@@ -119,6 +119,17 @@ def test_a_markov_text_has_the_entropy_of_its_chain():
     np.testing.assert_array_equal(sample.x[1:], sample.y[:-1])
 
 
+@pytest.mark.parametrize("kind", ["embedding", "gru"])
+def test_the_floor_of_a_text_is_that_of_the_windows_that_are_evaluated(kind):
+    """Frequencies of pairs in 260,000 tokens are the chain's within 1 %."""
+    rows, classes = rows_of(TASKS[kind]), TASKS[kind].classes
+    pairs = np.zeros((classes, classes))
+    np.add.at(pairs, (rows.x, rows.y), 1)
+    chances = pairs / pairs.sum(1, keepdims=True)
+    given = rows.val_x[:, -1] if kind == "embedding" else rows.val_x
+    assert rows.floor == pytest.approx(-np.log(chances[given, rows.val_y]).mean(), abs=0.005)
+
+
 def test_images_of_little_noise_can_be_told_apart():
     task = Description("images", 6, rows=50, inputs=64, classes=4, network="cnn")
     sample = sampler(task, generator(1, 6))(300, generator(6))
