@@ -23,10 +23,12 @@ from psi.atlas.padding import SHAPES, Shape, shape_of
 from psi.atlas.training import SCHEDULES, Ends, Lane, Plan, plain, program
 from psi.ideal.returns import RESOLUTION, capped
 from psi.lab.data import store
+from psi.lab.tasks.text import text_sha256
 from psi.progress import Report, silent
 
 CHUNK = 8  # tasks of a part
 LOSSES = ("train_loss", "val_loss")
+FEW = 3  # rates
 NOISY = 0.05  # nats: a standard error of the lowest score above which more seeds are taken
 
 
@@ -93,6 +95,7 @@ def collect(config: AtlasConfig, folder: Path, report: Report = silent) -> None:
     # What the tasks are is part of what an atlas is: another distribution is another atlas.
     drawn = store.digest([[part.shape, [t.to_json() for t in part.tasks]] for part in every])
     identity = asdict(config) | {"optimizers": list(config.optimizers), "seed": SEED}
+    identity |= {"text": text_sha256("licences")}  # which packages are installed
     with store.locked(folder):
         store.open_config(folder, identity | {"digest": drawn})
         kept = store.committed(folder)
@@ -149,14 +152,20 @@ def _means(runs: pd.DataFrame, rows: Rows, loss: str) -> pd.DataFrame:
 
 
 def uncertain(runs: pd.DataFrame, rows: Rows) -> bool:
-    """Whether the lowest score of some schedule has a standard error above NOISY."""
+    """Whether the lowest score of some schedule has a standard error above NOISY.
+
+    That of the mean is pooled over the FEW best rates: three seeds may agree by chance.
+    """
     chance, floor = rows.chances.val_loss, np.nan_to_num(rows.floor)
     values = capped(runs.val_loss.to_numpy(), chance)
     by_rate = runs.assign(capped=values).groupby(["schedule", "rate"]).capped
-    table = by_rate.agg(["mean", "sem"])
-    best = table.loc[table["mean"].groupby("schedule").idxmin()]
-    excess = np.maximum(best["mean"] - floor, 0) + RESOLUTION * (chance - floor)
-    return bool((best["sem"] > NOISY * excess).any())
+    for _, table in by_rate.agg(["mean", "sem"]).groupby("schedule"):
+        best = table.sort_values("mean").head(FEW)
+        error = np.sqrt(np.square(best["sem"]).mean())
+        excess = max(best["mean"].iloc[0] - floor, 0.0) + RESOLUTION * (chance - floor)
+        if error > NOISY * excess:
+            return True
+    return False
 
 
 def _run(part: Part, ready: Sequence[Prepared], jobs: Sequence[Job]) -> pd.DataFrame:

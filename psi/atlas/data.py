@@ -75,6 +75,7 @@ def rows_of(task: Description) -> Rows:
     if task.network in OF_TOKENS:
         return _tokens(task)
     found = _generated(task) if task.source in SAMPLERS else _real(task)
+    found = found._replace(val_x=found.val_x[:EVALUATED], val_y=found.val_y[:EVALUATED])
     return found if task.classes else _standardised(found)
 
 
@@ -86,7 +87,8 @@ def _real(task: Description) -> Rows:
     if task.classes and task.noise:
         y, val_y = (_relabelled(task, part, rng) for part in (y, val_y))
     x, val_x = whole.x[rows][:, columns], whole.val_x[:, columns]
-    return Rows(whole.domain, x, y, val_x, val_y, _chances(y, val_y, task.classes), 0.0)
+    chances = _chances(y, val_y[:EVALUATED], task.classes)
+    return Rows(whole.domain, x, y, val_x, val_y, chances, 0.0)
 
 
 def _relabelled(task: Description, y: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -161,12 +163,12 @@ def arrays_of(task: Description, rows: Rows, shape: Shape) -> Arrays:
     return Arrays(
         x=x.astype(kind),
         y=y.astype(kind),
-        val_x=_padded(rows.val_x[:EVALUATED], (widths[0], inputs)).astype(kind),
-        val_y=_padded(rows.val_y[:EVALUATED], widths).astype(kind),
+        val_x=_padded(rows.val_x, (widths[0], inputs)).astype(kind),
+        val_y=_padded(rows.val_y, widths).astype(kind),
         sizes=_sizes(task),
         # Of a longer text its beginning: a window from beyond would be one token, again and again.
         rows=np.int32(min(len(rows.x), count)),
-        val_rows=np.int32(min(len(rows.val_x), EVALUATED)),
+        val_rows=np.int32(len(rows.val_x)),
         batch=np.int32(task.batch),
         steps=np.int32(task.steps),
         epochs=np.int32(task.epochs),
@@ -183,7 +185,7 @@ def facts_of(task: Description, rows: Rows) -> Facts:
         batch=task.batch,
         steps_per_epoch=task.steps,
         classes=task.classes,
-        chance_loss=rows.chances.val_loss,
+        chance_loss=rows.chances.train_loss,
         stream=task.stream,
         parameters=task.parameters,
     )
@@ -209,12 +211,20 @@ def _sizes(task: Description) -> Sizes:
 
 
 def order_of(task: Description, seed: int) -> Int[np.ndarray, " visits"]:
-    """Which row each place of each epoch holds, epoch after epoch; of a stream nothing."""
+    """Which row each place of each epoch holds, epoch after epoch; of a text nothing.
+
+    A stream's rows come once each, in an order of the seed's own.
+    """
     found = np.zeros(VISITS, np.uint16)
-    if task.rows:
-        rng = generator(ORDER, task.number, seed)
-        orders = [rng.permutation(task.rows).astype(np.uint16) for _ in range(task.epochs)]
-        found[: task.rows * task.epochs] = np.concatenate(orders)
+    if task.network in OF_TOKENS:
+        return found
+    rng = generator(ORDER, task.number, seed)
+    rows, times = (
+        task.rows or task.steps * task.batch * task.epochs,
+        task.epochs if task.rows else 1,
+    )
+    orders = [rng.permutation(rows).astype(np.uint16) for _ in range(times)]
+    found[: rows * times] = np.concatenate(orders)
     return found
 
 

@@ -81,9 +81,11 @@ class Description:
             )
         if self.rows and self.rows < self.batch:
             raise ValueError(f"batch must be <= the {self.rows} rows, got {self.batch}")
-        for name in ("noise", "imbalance"):
-            if not 0 <= getattr(self, name) < math.inf:
-                raise ValueError(f"{name} must be >= 0, got {getattr(self, name)}")
+        for name, most in (("noise", 1.0 if self.classes else math.inf), ("imbalance", math.inf)):
+            if not 0 <= getattr(self, name) <= most:
+                raise ValueError(f"{name} must be in [0, {most:g}], got {getattr(self, name)}")
+        if self.network == "transformer" and self.width % 2:
+            raise ValueError(f"two heads share a transformer's width, got {self.width}")
         side = math.isqrt(self.inputs)
         if self.network == "cnn" and (side % 2**STAGES or side**2 != self.inputs):
             raise ValueError(

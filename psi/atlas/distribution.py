@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from psi.atlas.description import COLUMNS, OF_TOKENS, Description
-from psi.atlas.padding import SHAPES, VISITS, Shape
+from psi.atlas.padding import SHAPES, VISITS, Shape, shape_of
 from psi.atlas.randomness import generator
 from psi.atlas.real import Size, sizes
 from psi.lab.tasks.carried import CARRIED
@@ -24,12 +24,14 @@ PARAMETERS = (50, 320_000)
 TRIES = 20  # lengths that are tried with a network and data
 STREAM = 0  # rows of a stream
 MANY = 6  # minibatches an epoch, at least, where rows allow them
-NARROW = 4
+NARROW = 3
 """Times narrower than its shape that a network may be."""
 CLASSES = 100
 SIDES = (8, 16, 28)  # of images
-LARGE = 512
-"""The width of the shape of large networks, which are at least three quarters as wide."""
+QUICK, LONGER = 6e8, 6
+"""Operations of a quick shape; times as many of every tenth task on one."""
+LARGE = 448
+"""The width of the shapes of large networks, which are about as wide."""
 
 Numbers = dict[str, Any]
 """Fields of a description."""
@@ -48,7 +50,7 @@ def describe(number: int, seed: int = SEED) -> Description:
         drawn = {"number": number} | _network(shape, rng) | _data(shape, rng)
         for _ in range(TRIES):
             found = _described(drawn | _length(drawn, shape, rng))
-            if found is not None and fits(found, shape):
+            if found is not None and fits(found, shape) and fits(found, shape_of(found)):
                 return found
 
 
@@ -60,10 +62,16 @@ def fits(task: Description, shape: Shape) -> bool:
         shape.holds(task)
         and PARAMETERS[0] <= task.parameters <= PARAMETERS[1]
         and STEPS[0] <= task.steps <= STEPS[1]
-        and shape.operations(task) <= shape.most
+        and shape.operations(task) <= longest(shape, task.number)
         and held <= shape.rows
         and task.rows * task.epochs <= VISITS
     )
+
+
+def longest(shape: Shape, number: int) -> float:
+    """The most operations of a training: of every tenth task on a quick shape, more."""
+    longer = number % 10 == 0 and shape.most <= QUICK
+    return LONGER * shape.most if longer else shape.most
 
 
 def between(rng: np.random.Generator, low: float, high: float) -> float:
@@ -86,9 +94,9 @@ def _described(drawn: Numbers) -> Description | None:
 
 def _network(shape: Shape, rng: np.random.Generator) -> Numbers:
     large = shape.width == LARGE
-    narrowest = 0.75 * shape.width if large else max(2, shape.width / NARROW)
+    narrowest = 0.85 * shape.width if large else max(2, shape.width / NARROW)
     two = 2 if shape.network == "transformer" else 1  # heads share the width
-    shallow = shape.depth if large else (shape.depth + 1) // 2
+    shallow = shape.depth if large else max(1, shape.depth - 1)
     drawn = {
         "network": shape.network,
         "width": two * whole(rng, int(min(narrowest, shape.width) / two), shape.width // two),
@@ -146,12 +154,13 @@ def _table(rng: np.random.Generator) -> Numbers:
 def _generated(shape: Shape, rng: np.random.Generator) -> Numbers:
     source = str(rng.choice(("mixture", "mixture", "teacher", "teacher", "ill_conditioned")))
     most = max(2, min(shape.outputs, CLASSES))
-    classes = 0 if source == "ill_conditioned" or rng.random() < 0.1 else whole(rng, 2, most)
+    several = whole(rng, max(2, most // 8), most)
+    classes = 0 if source == "ill_conditioned" or rng.random() < 0.1 else several
     noise = 0.0 if rng.random() < 0.4 else round(between(rng, 0.01, 0.5), 3)
     return {
         "source": source,
         "rows": STREAM if rng.random() < 0.4 else ROWS[1],
-        "inputs": whole(rng, 2, shape.inputs),
+        "inputs": whole(rng, max(2, shape.inputs // 8), shape.inputs),
         "classes": classes if source != "mixture" else max(classes, 2),
         "noise": noise,
         "imbalance": round(between(rng, 0.1, 1.0), 2) if classes and rng.random() < 0.2 else 0.0,

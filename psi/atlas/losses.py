@@ -56,8 +56,7 @@ def block_of_rows(
 ) -> Chosen:
     """Block b of minibatch s of epoch i, (i, s, b) = `at`.
 
-    Fixed rows come in their order of the epoch, a stream's rows one after the other; of a text,
-    windows from anywhere.
+    Rows come in the order of the seed; of a text, windows from anywhere.
     """
     i, s, b = at
     within = b * shape.block + jnp.arange(shape.block)
@@ -66,9 +65,8 @@ def block_of_rows(
         draw = jax.random.fold_in(jax.random.fold_in(key, i * arrays.steps + s), b)
         starts = jax.random.randint(draw, (shape.block,), 0, arrays.rows - shape.inputs)
         return _windows(shape, arrays, starts, real)
-    fixed = order[jnp.minimum(i * arrays.rows + place, len(order) - 1)].astype(int)
-    row = jnp.where(arrays.stream, i * arrays.steps * arrays.batch + place, fixed)
-    row = jnp.minimum(row, arrays.rows - 1)
+    whole = jnp.where(arrays.stream, arrays.steps * arrays.batch, arrays.rows)
+    row = order[jnp.minimum(i * whole + place, len(order) - 1)].astype(int)
     return Chosen(arrays.x[row], arrays.y[row], real)
 
 

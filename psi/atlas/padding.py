@@ -68,22 +68,22 @@ class Shape(NamedTuple):
 
 
 SHAPES: tuple[Shape, ...] = (
-    Shape("linear", 64, 32, 1, 1, 0.05, 1e8),
-    Shape("mlp", 16, 8, 16, 2, 0.18, 2e8),
+    Shape("linear", 64, 32, 1, 1, 0.05, 1.5e8),
+    Shape("mlp", 16, 8, 16, 2, 0.18, 1e8),
     Shape("mlp", 32, 8, 64, 1, 0.16, 2e8),
     Shape("mlp", 64, 8, 32, 4, 0.1, 3e8, True),
     Shape("mlp", 16, 32, 64, 2, 0.06, 3e8),
     Shape("mlp", 128, 104, 32, 1, 0.05, 3e8),
-    Shape("mlp", 64, 8, 256, 2, 0.05, 4e8, True),
-    Shape("mlp", 784, 40, 64, 1, 0.04, 5e8),
-    Shape("mlp", 64, 104, 512, 2, 0.04, 8e8),
-    Shape("cnn", 64, 16, 8, 2, 0.05, 4e8, True),
-    Shape("cnn", 784, 16, 4, 2, 0.03, 1e9),
-    Shape("embedding", 4, 64, 64, 1, 0.03, 4e8),
-    Shape("embedding", 8, 64, 512, 2, 0.03, 2e9),
-    Shape("gru", 16, 64, 32, 1, 0.05, 8e8),
-    Shape("lstm", 16, 64, 32, 2, 0.04, 8e8),
-    Shape("transformer", 16, 64, 32, 2, 0.04, 8e8),
+    Shape("mlp", 64, 8, 192, 2, 0.05, 6e8, True),
+    Shape("mlp", 784, 40, 64, 1, 0.04, 6e8),
+    Shape("mlp", 64, 40, 448, 2, 0.04, 2.4e9),
+    Shape("cnn", 64, 16, 8, 2, 0.05, 6e8, True),
+    Shape("cnn", 784, 16, 4, 2, 0.03, 1.5e9),
+    Shape("embedding", 4, 64, 64, 1, 0.03, 6e8),
+    Shape("embedding", 8, 64, 448, 2, 0.03, 2.4e9),
+    Shape("gru", 12, 64, 24, 1, 0.05, 1.5e9),
+    Shape("lstm", 12, 64, 24, 2, 0.04, 2e9),
+    Shape("transformer", 12, 64, 24, 2, 0.04, 2e9),
 )
 """Networks of a few hundred weights to 300,000, most of them small as most tables are."""
 

@@ -5,7 +5,7 @@ g is the gradient of a minibatch of B rows, u the optimizer's first update, H th
     noise_scale      tr Σ / |G|², in rows                McCandlish et al. 2018, arXiv 1812.06162
     curvature_scale  Σ gᵀu / Σ |uᵀHu|, as in psi.lab.engine.probe
     range_rate       the rate at which the loss is lowest while the rate rises, Smith 2017, arXiv
-                     1506.01186: 40 steps, from 1e-5 to 1
+                     1506.01186: 40 steps, from 1e-5 to 10
 """
 
 from collections.abc import Callable
@@ -18,7 +18,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 BATCHES = 4
 RAMP = 40  # steps
-DECADES = 5
+DECADES = 6
 STEP = 1e-3  # of the weights' norm
 SMOOTH = 0.8
 
@@ -95,7 +95,7 @@ def _ramp(
 
     def step(k: Array, carry: tuple[Any, ...]) -> tuple[Any, ...]:
         params, state, smooth, least, best = carry
-        rate = 10.0 ** (DECADES * k / (RAMP - 1) - DECADES)
+        rate = 10.0 ** (DECADES * k / (RAMP - 1) - 5)
         loss, g = gradient(params, k // steps, k % steps)
         u: Any
         u, state = transform.update(g, state, params)

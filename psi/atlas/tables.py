@@ -2,7 +2,8 @@
 
 `tasks`, a row a task with its facts; `runs`, a row a schedule and rate, means over seeds; `probes`,
 a row a task and optimizer. A run counts with at most twice the chance loss. Of the text whose least
-loss nobody knows, L* is the lowest mean loss that any task of the atlas has on it.
+loss nobody knows, L* is NaN. Tasks that cannot be scored are left out: those whose training rows
+are of one class, and those on which the best prediction is hardly better than a constant one.
 """
 
 from pathlib import Path
@@ -20,6 +21,7 @@ from psi.ideal.returns import capped
 from psi.lab.data import store
 from psi.progress import Report, silent
 
+LEAST = 0.02  # of the chance loss, and nats of that on the training rows
 NAMES = ("tasks", "runs", "probes")
 KEYS = ["task", "optimizer", "schedule", "rate"]
 
@@ -40,8 +42,15 @@ def summarise(config: AtlasConfig, folder: Path, report: Report = silent) -> Tab
         report(done, config.tasks, "facts")
         rows.append(task_row(describe(number)))
     tasks = pd.DataFrame(rows)
+    tasks = tasks[
+        [
+            scorable(*row)
+            for row in zip(tasks.chance_loss, tasks.train_chance_loss, tasks.floor, strict=True)
+        ]
+    ]
+    runs = runs[runs.task.isin(tasks.task)]
     made = Tables(tasks, _means(runs, tasks), _probes(runs))
-    made = made._replace(tasks=_completed(made))
+    made = made._replace(tasks=_weighed(made))
     for name, table in made._asdict().items():
         path = folder / f"{name}.parquet"
         path.unlink(missing_ok=True)
@@ -52,6 +61,12 @@ def summarise(config: AtlasConfig, folder: Path, report: Report = silent) -> Tab
 def read_atlas(folder: Path) -> Tables:
     """The tables of an atlas's folder. Raises store.RecordsError, a ValueError, without them."""
     return Tables(*(store.read_table(folder / f"{name}.parquet") for name in NAMES))
+
+
+def scorable(chance: float, train_chance: float, floor: float) -> bool:
+    """Whether losses on a task tell a good rate from a bad one."""
+    span = chance - np.nan_to_num(floor)
+    return bool(span > LEAST * chance and train_chance > LEAST)
 
 
 def task_row(task: Description) -> dict[str, object]:
@@ -108,13 +123,8 @@ def _probes(runs: pd.DataFrame) -> pd.DataFrame:
     return probed.groupby(["task", "optimizer"], sort=True)[names].first().reset_index()
 
 
-def _completed(made: Tables) -> pd.DataFrame:
-    """The tasks with L* of texts, and the root mean square of their initial weights."""
-    best = made.runs.groupby("task").val_loss.min()
-    tasks = made.tasks.assign(best=made.tasks.task.map(best))
-    lowest = tasks.groupby("name").best.transform("min")
+def _weighed(made: Tables) -> pd.DataFrame:
+    """The tasks with the root mean square of their initial weights."""
     norms = made.probes.groupby("task").weight_norm.first()
-    return tasks.assign(
-        floor=tasks.floor.fillna(lowest),
-        weight_rms=tasks.task.map(norms) / np.sqrt(tasks.parameters),
-    ).drop(columns="best")
+    rms = made.tasks.task.map(norms) / np.sqrt(made.tasks.parameters)
+    return made.tasks.assign(weight_rms=rms)

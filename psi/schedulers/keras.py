@@ -267,9 +267,8 @@ class PsiSchedule(keras.callbacks.Callback):
 
     def _compare(self, used: float) -> None:
         """Say once where the rate in force is not Ψ's."""
-        if not math.isclose(
-            in_force := self._rate(), used, rel_tol=0.01
-        ):  # it may have half precision
+        in_force = self._rate()
+        if not math.isclose(in_force, used, rel_tol=0.01):  # it may have half precision
             self._notices.once("foreign", host.FOREIGN.format(in_force, used))
 
     def _set(self) -> None:

@@ -13,7 +13,7 @@ from psi.atlas.data import Chances, arrays_of, rows_of
 from psi.atlas.description import Description
 from psi.atlas.look import spreads
 from psi.atlas.padding import Shape
-from psi.atlas.tables import KEYS, read_atlas, summarise
+from psi.atlas.tables import KEYS, read_atlas, scorable, summarise
 from psi.fit.scale.table import read_atlas as read_for_fit
 from psi.fit.scale.tuned import tuned_tasks
 from psi.lab.data import store
@@ -145,3 +145,17 @@ def test_a_run_that_diverges_counts_as_twice_chance(quick, tmp_path):
     assert made.runs.diverged.max() > 0 or made.runs.val_loss.max() == pytest.approx(
         2 * chance.max()
     )
+
+
+@pytest.mark.parametrize(
+    ("chance", "train_chance", "floor", "kept"),
+    [
+        (1.0, 1.0, 0.0, True),
+        (1.0, 1.0, np.nan, True),
+        (1.0, 1.0, 0.99, False),
+        (1.0, 1.0, 1.2, False),
+        (0.4, 0.01, 0.0, False),
+    ],
+)
+def test_a_task_without_anything_to_learn_is_left_out(chance, train_chance, floor, kept):
+    assert scorable(chance, train_chance, floor) == kept

@@ -64,7 +64,10 @@ def test_a_stream_never_shows_a_row_twice():
     assert len(rows.x) == STREAM.steps * STREAM.batch * STREAM.epochs
     assert len(np.unique(rows.x, axis=0)) == len(rows.x)
     assert rows.floor > 0
-    assert not order_of(STREAM, 0).any()
+    orders = [order_of(STREAM, seed)[: len(rows.x)] for seed in (0, 1)]
+    for order in orders:
+        np.testing.assert_array_equal(np.sort(order), np.arange(len(rows.x)))
+    assert (orders[0] != orders[1]).any()
 
 
 def test_each_epoch_is_a_permutation_of_the_rows():

@@ -41,7 +41,7 @@ def test_operations_count_forward_and_twice_backward():
         ({"rows": 20, "batch": 30}, "batch must be <= the 20 rows"),
         ({"rows": 50, "classes": 1}, "classes must be 0"),
         ({"rows": 50, "network": "gpt"}, "unknown network 'gpt'"),
-        ({"rows": 50, "noise": -0.1}, "noise must be >= 0"),
+        ({"rows": 50, "noise": -0.1}, "noise must be in"),
         ({"rows": 50, "network": "cnn", "inputs": 36}, "side 4 divides"),
         ({"rows": 50, "width": 0}, "width must be >= 1"),
     ],

@@ -18,7 +18,7 @@ def bench_atlas(quick: bool = False, report: Report = silent) -> dict[str, Any]:
     Of each padded shape the first part is trained twice, so that compiling is told from training;
     making the data is part of it.
     """
-    config = AtlasConfig(4 if quick else TASKS, ("adam",), extensions=0, more_seeds=0)
+    config = AtlasConfig(8 if quick else TASKS, ("adam",), extensions=0, more_seeds=0)
     every = [part for part in parts(config) if part.shape.network in PERCEPTRONS]
     every = every[: 1 if quick else None]
     spent, compiled, seen = 0.0, 0.0, set()

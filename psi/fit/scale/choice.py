@@ -94,7 +94,11 @@ def choose(
 
 
 def nested_regret(choice: Choice, tried: Sequence[Candidate]) -> Interval:
-    """The regret on each domain of what the other domains would have chosen."""
+    """The regret on each domain of what the other domains would have chosen.
+
+    The fits by which these chose have seen that domain where it is in another fold: the choice is
+    left out, not every fit behind it.
+    """
     means = choice.by_domain
     others = [np.delete(means, d, axis=1) for d in range(means.shape[1])]
     picked = [_chosen(tried, each) for each in others]

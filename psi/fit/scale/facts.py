@@ -79,11 +79,13 @@ def facts_of(tasks: pd.DataFrame) -> pd.DataFrame:
 
     Example:
         >>> row = {"task": 0, "parameters": 99, "stream": True, "rows": 0, "batch": 8, "steps": 5,
-        ...        "epochs": 10, "chance_loss": 0.7, "classes": 0, "weight_rms": 0.1}
+        ...        "epochs": 10, "train_chance_loss": 0.7, "classes": 0, "weight_rms": 0.1}
         >>> facts_of(pd.DataFrame([row])).loc[0, ["rows", "budget", "classes"]].tolist()
         [1.0, 10.0, 1.0]
     """
-    renamed = tasks.rename(columns={"epochs": "budget"})[list(FACTS)]
+    # What a user counts is the chance loss of the rows that are trained on.
+    names = {"epochs": "budget", "train_chance_loss": "chance_loss"}
+    renamed = tasks.drop(columns="chance_loss", errors="ignore").rename(columns=names)[list(FACTS)]
     facts = renamed.astype(float).reset_index(drop=True)
     facts["rows"] = np.where(facts.stream == 1, 1.0, facts["rows"])
     facts["classes"] = facts.classes.clip(lower=1)

@@ -89,12 +89,14 @@ def _with_floors(atlas: Atlas) -> pd.DataFrame:
 
 def _scored(runs: pd.DataFrame, tasks: pd.DataFrame, target: Target) -> pd.DataFrame:
     """Runs with log_rate, score and error, the score's standard error [nats]."""
-    own = runs.merge(tasks[["task", "stream", "chance_loss", "floor"]], on="task")
+    columns = ["task", "stream", "chance_loss", "train_chance_loss", "floor"]
+    own = runs.merge(tasks[columns], on="task")
     by_train = (target == "train") & ~own.stream.astype(bool)
     loss = np.where(by_train, own.train_loss, own.val_loss)
     error = np.nan_to_num(np.where(by_train, own.train_error, own.val_error), posinf=0.0)
     loss = np.where(np.isfinite(loss), loss, np.inf)
-    floor, chance = own.floor.to_numpy(float), own.chance_loss.to_numpy(float)
+    floor = own.floor.to_numpy(float)
+    chance = np.where(by_train, own.train_chance_loss, own.chance_loss).astype(float)
     y = score(loss, floor, chance)
     resolved = np.where(loss - floor < 2 * (chance - floor), error, 0.0)
     error = resolved / (

@@ -81,6 +81,7 @@ def _tasks(rng: np.random.Generator, domains: int, each: int) -> pd.DataFrame:
         "epochs": spread(5, 100),
         "classes": classes,
         "chance_loss": np.log(classes),
+        "train_chance_loss": np.log(classes),
         "floor": np.where(stream, 0.1 * np.log(classes), 0.0),
         "weight_rms": np.exp(rng.normal(-2, 0.5, count)),
     })  # fmt: skip
