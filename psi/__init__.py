@@ -8,7 +8,7 @@ framework, the rooms that make a law the extra `lab` (pip install 'psi-lr[lab]')
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from psi.law import Clock, Law, LawFileError
+from psi.law import Clock, Facts, Law, LawFileError
 from psi.law.load import load
 
 if TYPE_CHECKING:
@@ -62,12 +62,12 @@ _HOMES = {
 }  # fmt: skip
 
 __all__ = [
-    "Baseline", "Batch", "Clock", "Factor", "FitConfig", "GenerateConfig", "Hyper", "IdealConfig",
-    "Law", "LawFileError", "Network", "Parameter", "Plugin", "Policy", "PsiLR", "PsiSchedule",
-    "Splits", "Task", "TaskSource", "TrajectoryFamily", "__version__", "diagnose", "estimate",
-    "fit_law", "fixed_task", "from_flax", "generate", "law_policy", "load", "make_task", "mlp",
-    "own_optimizer", "population", "sample_tasks", "scale_by_psi", "suggest_lr", "trajectory",
-    "use",
+    "Baseline", "Batch", "Clock", "Factor", "Facts", "FitConfig", "GenerateConfig", "Hyper",
+    "IdealConfig", "Law", "LawFileError", "Network", "Parameter", "Plugin", "Policy", "PsiLR",
+    "PsiSchedule", "Splits", "Task", "TaskSource", "TrajectoryFamily", "__version__", "diagnose",
+    "estimate", "fit_law", "fixed_task", "from_flax", "generate", "law_policy", "load", "make_task",
+    "mlp", "own_optimizer", "population", "sample_tasks", "scale_by_psi", "suggest_lr",
+    "trajectory", "use",
 ]  # fmt: skip
 
 

@@ -30,6 +30,7 @@ COMMANDS = {
     "generate": "train many small networks along random trajectories",
     "records": "say what a data set holds, and whether it is whole",
     "ideal": "estimate what the best rates of a data set were",
+    "atlas": "train plain schedules of every rate on a thousand small tasks",
     "fit": "fit a law to the ideal rates of a data set",
     "show": "print a law, draw it",
     "laws": "list the laws that are shipped",
@@ -44,7 +45,8 @@ COMMANDS = {
 OUTPUTS = ("--out", "--png", "--table", "--figure", "--figures")
 SEVERAL = (
     "--tasks", "--optimizers", "--vary", "--families", "--plugin", "--baselines", "--hold-out",
-    "--horizon", "--only", "--methods", "--laws",
+    "--horizon", "--only", "--methods", "--laws", "--facts", "--tuned", "--map",
+    "--where",
 )  # fmt: skip
 """Options that take one value or more."""
 HELP, VERSION = ("-h", "--help"), ("-V", "--version")
@@ -111,6 +113,8 @@ def _parse(arguments: Sequence[str]) -> Any:
         raise ValueError(f"a command is needed: {', '.join(COMMANDS)} (see psi --help)")
     name, *options = arguments
     command = command_of(name)
+    if hasattr(command, "variant"):
+        command = command.variant(options)
     if plugins := _plugins(options):
         from psi.plugins import use_file
 

@@ -9,12 +9,17 @@ import pandas as pd
 import pytest
 
 import psi
-from experiments import your_own
+from experiments import scale, your_own
 from experiments.closed_forms import plot, scores
 from experiments.closed_forms.compute import StudyConfig
 from experiments.closed_forms.laws import of_family, tidied
 from experiments.closed_forms.main import Main
 from psi.fit.formula.families import SIZED, family
+from psi.fit.scale.choice import candidates
+from psi.fit.scale.facts import FactSet
+from psi.fit.scale.fit import fit_scale
+from psi.fit.scale.left_out import linear
+from psi.fit.scale.linear import Candidate
 from psi.fit.search.evolution import PolishConfig
 from psi.fit.search.finalists import Rounds
 from psi.fit.symbolic.config import SymbolicConfig
@@ -26,6 +31,7 @@ from psi.law.expression import evaluate
 from psi.law.law import Law, Range, Score
 from psi.law.load import shipped
 from psi.law.parsing import parse
+from tests.fit.scale.planted import planted
 
 TINY = StudyConfig(
     tasks=(
@@ -146,3 +152,35 @@ def test_rows_and_network_of_one_s_own_go_all_the_way(tmp_path, capsys):
     your_own.main(tmp_path, epochs=4, seeds=2)
     assert capsys.readouterr().out == first
     assert (tmp_path / "ideal" / "summary.json").stat().st_mtime_ns == made
+
+
+@pytest.mark.slow
+def test_every_table_about_the_scale_and_its_laws_come_from_an_atlas(tmp_path, capsys, monkeypatch):
+    few = candidates((FactSet("one rate", ()), FactSet("P", ("parameters",))), (1e-2,), ("linear",))
+    monkeypatch.setattr(
+        scale,
+        "fit_scale",
+        lambda atlas, optimizer, target, _, resamples, report: fit_scale(
+            atlas, optimizer, target, few, resamples, report=report
+        ),
+    )
+    # Tested where it stands; here it would take longer than all else.
+    quick = lambda facts, schedule: linear(Candidate(facts, 0.1, schedule))  # noqa: E731
+    monkeypatch.setattr(scale, "network", quick)
+    for name, table in planted(0, domains=6, each=8).atlas._asdict().items():
+        table.to_parquet(tmp_path / f"{name}.parquet")
+    main = scale.Main(tmp_path, tmp_path / "out", resamples=20, draws=2)
+    main.run()
+    for target in ("validation", "train"):
+        folder = tmp_path / "out" / f"adam-{target}"
+        law = psi.load(folder / "law.json")
+        assert (law.optimizer, law.target) == ("adam", target)
+        found = {path.stem: pd.read_csv(path) for path in folder.glob("*.csv")}
+        assert len(found) == 10
+        assert set(found["contenders"].fit) == {"power law", "network"}
+        assert found["choice"].chosen.sum() == 1
+        assert len(found["exponents"]) == len(law.constants)
+    told = len(capsys.readouterr().out.splitlines())
+    main.run()  # all is there
+    assert not capsys.readouterr().out
+    assert told == 2

@@ -11,7 +11,7 @@ PACKAGE = ROOT / "psi"
 # Room → rooms that it may import besides itself, the lowest floor first. What stands in a room's
 # own folder and in no sub-folder counts as the room: psi.lab is hyper.py, optimizers.py, ….
 LAB = ("psi.lab", "psi.lab.networks", "psi.lab.tasks", "psi.lab.engine", "psi.lab.data")
-FIT = ("psi.fit.formula", "psi.fit.symbolic", "psi.fit.search", "psi.fit")
+FIT = ("psi.fit.formula", "psi.fit.symbolic", "psi.fit.search", "psi.fit", "psi.fit.scale")
 BENCH = ("psi.bench.searches", "psi.bench.baselines", "psi.bench.suites", "psi.bench")
 USE = ("psi.schedulers", "psi.advice")
 GROUND = {"psi.progress", "psi.law"}
@@ -23,9 +23,11 @@ ALLOWED: dict[str, set[str]] = {
     "psi.advice": {"psi.law", "psi.schedulers", "psi.progress"},
     **{room: GROUND | {*LAB[:k]} for k, room in enumerate(LAB)},
     "psi.ideal": GROUND | {*LAB},
+    "psi.atlas": GROUND | {*LAB, "psi.ideal"},
     **{room: GROUND | {*LAB, "psi.ideal", *FIT[:k]} for k, room in enumerate(FIT)},
     "psi.verify": GROUND | {*LAB, "psi.ideal", *FIT},
-    "psi.bench.speed": GROUND | {*LAB, "psi.ideal", *FIT, "psi.verify", "psi.schedulers"},
+    "psi.bench.speed": GROUND
+    | {*LAB, "psi.ideal", "psi.atlas", *FIT, "psi.verify", "psi.schedulers"},
     "psi.bench.searches": GROUND | {*LAB, "psi.ideal"},
     "psi.bench.baselines": GROUND | {BENCH[0], *LAB, "psi.ideal", *FIT, "psi.verify", *USE},
     "psi.bench.suites": GROUND | {*LAB},

@@ -10,6 +10,7 @@ from psi.advice.log import Log
 from psi.advice.table import Values
 from psi.law.checks import whole_number
 from psi.law.clock import Clock, start
+from psi.law.facts import Facts
 from psi.law.law import Law
 from psi.schedulers import host
 
@@ -75,9 +76,8 @@ def replay_log(
     most = int(period[-1]) + 1
     budget = most if epochs is None else epochs
     joined = -(-len(np.unique(period)) // MOST_PERIODS)  # epochs of a period
-    settings = {"scale": scale, "parameters": parameters}
     periods = -(-budget // joined) if joined > 1 else budget
-    clock = Clock(law, periods, initial_loss, **settings)
+    clock = Clock(law, periods, initial_loss, scale=scale, facts=Facts(parameters=parameters))
     if budget < most:
         raise ValueError(f"epochs must be those of the log, {most}, or more, got {epochs}")
     period = period // joined

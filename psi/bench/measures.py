@@ -8,7 +8,7 @@ from jaxtyping import Float
 from psi.bench.training import Curves
 from psi.ideal.resampling import bootstrap, percentiles
 from psi.ideal.returns import capped, score
-from psi.lab.tasks.task import Facts
+from psi.lab.tasks.task import TaskFacts
 
 RESAMPLES = 2000
 
@@ -55,7 +55,7 @@ class Regret(NamedTuple):
 
 
 def result(
-    entry: Entry, seeds: np.ndarray, curves: Curves, facts: Facts, criterion: float
+    entry: Entry, seeds: np.ndarray, curves: Curves, facts: TaskFacts, criterion: float
 ) -> Result:
     """Measures of one method; each curve of shape=(seeds, T)."""
     bounded = capped(curves.val_loss.astype(np.float64), facts.chance_loss)
@@ -78,7 +78,7 @@ def epochs_to(val_loss: Float[np.ndarray, " epoch"], criterion: float) -> int | 
     return int(met[0]) + 1 if met.size else None
 
 
-def regret(one: Result, reference: Result, facts: Facts) -> Regret:
+def regret(one: Result, reference: Result, facts: TaskFacts) -> Regret:
     """The score of one method minus that of a reference, on the same seeds.
 
     y = log(clip(L̄ − L*, 0, 2Δ) + 0.01 Δ), L̄ the mean final validation loss over seeds, each at

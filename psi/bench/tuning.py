@@ -26,7 +26,7 @@ from psi.lab.engine.population import population
 from psi.lab.engine.work import Layout
 from psi.lab.networks.table import OF_TOKENS
 from psi.lab.optimizers import bounds
-from psi.lab.tasks.task import Facts, Task
+from psi.lab.tasks.task import Task, TaskFacts
 
 TUNING = seeds.TUNING.array(20)
 RATES, STEP, EXTENSIONS = 17, 3, 8
@@ -110,7 +110,7 @@ ORACLE = Baseline(
 """The limit of what a schedule can reach on a task: no rule that anyone could use."""
 
 
-def unknown_floor(facts: Facts) -> bool:
+def unknown_floor(facts: TaskFacts) -> bool:
     """Whether the lowest loss is not known: of text, which networks read as tokens.
 
     Of other fixed data it is 0, of a generator's stream the Bayes loss.

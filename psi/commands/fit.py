@@ -3,7 +3,9 @@
 import shlex
 import shutil
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -29,6 +31,8 @@ class FitCommand:
     Example: psi fit out/demo --kind symbolic --features raw --optimizer sgd --out law.json
     Example: psi fit out/data --ideal out/ideal --polish --out law.json
     Example: psi fit out/demo --kind symbolic --scaled --no-schedule --out law.json
+    From a table of your own runs, a power law of the best rate (psi fit --kind scale --help):
+    Example: psi fit runs.csv --kind scale --rate lr --loss loss --facts N D --tuned batch
     """
 
     folder: tyro.conf.Positional[Path]
@@ -50,6 +54,19 @@ class FitCommand:
     """Python files that the data set was made with (psi generate --plugin)."""
     json: bool = False
     """Print the law as one JSON object."""
+
+    @classmethod
+    def variant(cls, options: Sequence[str]) -> type:
+        """The command that these options are of: a scale has others."""
+        if ("--kind", "scale") in pairwise(options) or "--kind=scale" in options:
+            if any(is_atlas(Path(option)) for option in options):
+                from psi.commands.fit_atlas import FitAtlasCommand
+
+                return FitAtlasCommand
+            from psi.commands.fit_scale import FitScaleCommand
+
+            return FitScaleCommand
+        return cls
 
     def __post_init__(self) -> None:
         network = self.config.kind == "network"
@@ -112,6 +129,11 @@ class FitCommand:
         words += ["--hold-out", *self.hold_out] if self.hold_out else []
         words += [] if self.schedule else ["--no-schedule"]
         return shlex.join([*words, "--out", str(self.out)])
+
+
+def is_atlas(folder: Path) -> bool:
+    """Whether a folder holds the tables of an atlas."""
+    return all((folder / f"{name}.parquet").is_file() for name in ("tasks", "runs"))
 
 
 def _write_front(front: "Front", out: Path) -> tuple[Path, Path]:

@@ -41,6 +41,7 @@ class LawCommand:
         result = {
             "file": str(path), "sha256": digest, "law": str(law), "kind": law.document()["kind"],
             "features": list(law.features), "domain": [list(each) for each in law.domain],
+            "target": law.target, "facts": list(law.facts),
             "rates": list(law.rates), "points": found.points, "finite": found.finite,
             "clipped": found.clipped, "ok": found.ok and same,
         }  # fmt: skip

@@ -5,6 +5,7 @@ from textwrap import TextWrapper
 from typing import Any
 
 import psi
+from psi.commands.printing import target_of
 from psi.law.load import shipped
 
 SCORE = "regret to tuned linear"
@@ -37,7 +38,8 @@ def _row(name: str, law: psi.Law) -> dict[str, Any]:
     return {
         "name": name, "optimizer": law.optimizer, "features": list(law.features),
         "formula": str(law), "domain": [list(each) for each in law.domain],
-        "initial_loss": law.initial_loss, "scale": law.scale,
+        "initial_loss": law.initial_loss, "scale": law.scale, "target": law.target,
+        "facts": list(law.facts),
         "scores": [score._asdict() for score in law.scores],
     }  # fmt: skip
 
@@ -46,10 +48,13 @@ def _text(name: str, law: psi.Law) -> str:
     """Name and formula, domain, and scores, 80 columns wide."""
     scaled = "α_0 · " if law.scale else ""
     ranges = zip(law.features, law.domain, strict=True)
-    domain = ", ".join(f"{each} {low:.3g} to {high:.3g}" for each, (low, high) in ranges)
+    seen = {each: f"{each} {low:.3g} to {high:.3g}" for each, (low, high) in ranges}
+    facts = ", ".join(seen.pop(each) for each in law.facts)
     judged = [score for score in law.scores if score.name.startswith(SCORE)]
     scores = [f"{score.value:+.3f} {score.name.split(', ')[-1]}" for score in judged]
-    lines = [f"{name}: α = {scaled}{law}", f"    {domain}"]
+    lines = [f"{name}: α = {scaled}{law}", f"    {', '.join(seen.values())}"]
+    lines += [f"    facts: {facts}"] * bool(facts)
+    lines += [f"    best for the {target_of(law)}"] * bool(law.target)
     lines += [f"    {law.optimizer}: {', '.join(scores)}"] if scores else []
     fill = TextWrapper(80, subsequent_indent="    ", break_on_hyphens=False).fill
     return "\n".join(map(fill, lines))

@@ -9,6 +9,11 @@ from typing import Any
 import psi
 
 
+def target_of(law: psi.Law) -> str:
+    """The loss that a law's rates are best for, in words."""
+    return {"train": "training loss", "validation": "validation loss"}.get(law.target or "", "")
+
+
 def print_law(law: psi.Law, forms: Sequence[tuple[str, str]] = ()) -> None:
     """Formula, constants, optimizer, domain, rates, scores and origin, a line each."""
     times = "α_0 · " if law.scale else ""
@@ -33,9 +38,13 @@ def print_law(law: psi.Law, forms: Sequence[tuple[str, str]] = ()) -> None:
 
 
 def print_domain(law: psi.Law) -> None:
-    """A line for each feature."""
+    """The loss that its rates are for, and a line for each feature."""
+    if law.target:
+        print(f"target     {target_of(law)}")
     for name, (low, high) in zip(law.features, law.domain, strict=True):
-        print(f"domain     {name} in [{low:.3g}, {high:.3g}]")
+        beyond = ", a power law that goes on beyond" if name in law.extrapolates else ""
+        fact = f", a fact{beyond}" if name in law.facts else ""
+        print(f"domain     {name} in [{low:.3g}, {high:.3g}]{fact}")
 
 
 def as_json(rows: Sequence[Any]) -> list[dict[str, Any]]:

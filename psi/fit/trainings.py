@@ -27,7 +27,7 @@ from psi.lab.data.sweep import task_key, task_of
 from psi.lab.data.trajectories import pilot_family
 from psi.lab.engine.probe import probed_scale
 from psi.lab.engine.seeds import TUNING
-from psi.lab.tasks.task import Facts, Task
+from psi.lab.tasks.task import Task, TaskFacts
 from psi.law.law import FittedConstant, Range, Score
 from psi.progress import Bar, no_bar
 
@@ -69,7 +69,7 @@ def probed_scales(folder: Path, optimizer: str | None, bar: Bar = no_bar) -> dic
     return scales
 
 
-def reference(records: pd.DataFrame, task: str, facts: Facts) -> float:
+def reference(records: pd.DataFrame, task: str, facts: TaskFacts) -> float:
     """Score of the best peak of a task's pilot with linear schedules.
 
     Raises ValueError where the records hold none.

@@ -13,7 +13,7 @@ from jaxtyping import Float
 from psi.ideal.features import check_features
 from psi.ideal.resampling import bootstrap
 from psi.ideal.returns import cap, capped, returned, score
-from psi.lab.tasks.task import Facts
+from psi.lab.tasks.task import TaskFacts
 
 GROUPS = 64  # at most so many are resampled
 RESAMPLES = 200
@@ -61,7 +61,7 @@ def _cell(runs: pd.DataFrame, facts: Any) -> pd.DataFrame:
 
 
 def candidates(
-    facts: Facts | Any,
+    facts: TaskFacts | Any,
     task: str,
     rates: Float[np.ndarray, " rate"],
     losses: Float[np.ndarray, "group rate"],

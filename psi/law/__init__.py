@@ -6,6 +6,7 @@ written by `text` and read by `parse`.
 
 from psi.law.clock import Clock, ClockState
 from psi.law.expression import Expression
+from psi.law.facts import Facts
 from psi.law.features import FEATURES, Observation
 from psi.law.file import LawFileError
 from psi.law.law import FittedConstant, Law, Provenance, Range, Score
@@ -14,7 +15,7 @@ from psi.law.parsing import parse
 from psi.law.printing import latex, python, text
 
 __all__ = [
-    "FEATURES", "Clock", "ClockState", "Expression", "FittedConstant", "Law", "LawFileError",
-    "Layer", "Network", "Observation", "Provenance", "Range", "Score", "latex", "parse", "python",
-    "text",
+    "FEATURES", "Clock", "ClockState", "Expression", "Facts", "FittedConstant", "Law",
+    "LawFileError", "Layer", "Network", "Observation", "Provenance", "Range", "Score", "latex",
+    "parse", "python", "text",
 ]  # fmt: skip

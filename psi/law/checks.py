@@ -33,7 +33,7 @@ def at_least(config: Any, /, **limits: int) -> None:
             raise ValueError(f"{name} must be >= {low}, got {getattr(config, name)}")
 
 
-FEW = 13  # names that a message lists whole
+FEW = 15  # names that a message lists whole
 
 
 def unknown(what: str, name: object, names: Iterable[str]) -> str:

@@ -4,8 +4,8 @@ Every scheduler and the training engine follow it, over an array namespace `xp` 
 
 * ε_i is the mean of the minibatch losses of epoch i−1. ε_0 is given, or else the first
   minibatch's loss, or else the law's typical one.
-* α_i = clip(α_0 · clip(Ψ(clip(features, domain)), rates of the law), min_lr, max_lr), where
-  α_0 = 1 unless the law is scale × shape.
+* α_i = clip(α_0 · Ψ(features), min_lr, max_lr), where Ψ is held in what the law has seen
+  (psi/law/evaluation.py) and α_0 = 1 unless the law is scale × shape.
 * If asked, the first rates are multiplied by a ramp, and no rate is far from the one before. The
   user's limits come after that and always hold.
 * Where ε_i is not finite, or no loss was seen, the last rate stays, the epoch is counted in
@@ -16,14 +16,15 @@ Every scheduler and the training engine follow it, over an array namespace `xp` 
 """
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
 
 from psi.law.checks import check_positive, is_number, whole_number
-from psi.law.features import FEATURES, Observation
+from psi.law.evaluation import Psi, clip, psi_of
+from psi.law.facts import UNKNOWN, Facts
+from psi.law.features import FACTS, Observation
 from psi.law.law import Law
 from psi.law.namespace import Array, Namespace
 
@@ -34,12 +35,12 @@ class Clock:
 
     Args:
         law: the law Ψ.
-        epochs: T, the budget in epochs; None only for a law that does not see i/T.
+        epochs: T, the budget in epochs; None only for a law that sees neither it nor i/T.
         initial_loss: ε_0 in nats, log(classes) for cross-entropy; None: the first minibatch's loss.
         min_lr: lower limit of the rate, which always holds.
         max_lr: upper limit of the rate, which always holds.
         scale: α_0 of a law that is scale × shape; None: the law's own.
-        parameters: P, for a law that sees it; None: the middle of the law's domain.
+        facts: what is known of the training, for a law that sees it.
         warmup: epochs of a ramp: α_i is multiplied by min((i + 1)/(warmup + 1), 1).
         max_change: the factor by which α_i may differ from α_{i−1}, up or down; None: any.
 
@@ -67,7 +68,7 @@ class Clock:
     min_lr: Array = 1e-6
     max_lr: Array = 10.0
     scale: Array | None = None
-    parameters: int | None = None
+    facts: Facts = UNKNOWN
     warmup: int = 0
     max_change: Array | None = None
 
@@ -76,8 +77,9 @@ class Clock:
             raise ValueError(f"law must be a psi.Law (psi.load reads one), got {self.law!r:.60}")
         if self.epochs is not None:
             object.__setattr__(self, "epochs", whole_number("epochs", self.epochs))
-        elif "progress" in self.law.features:
-            raise ValueError("this law sees i/T: epochs must be given, got None")
+        elif {"progress", "budget"} & set(self.law.features):
+            seen = "i/T" if "progress" in self.law.features else "T"
+            raise ValueError(f"this law sees {seen}: epochs must be given, got None")
         for name in ("initial_loss", "min_lr", "max_lr", "scale", "max_change"):
             if isinstance(value := getattr(self, name), str | bytes | bool):
                 raise ValueError(f"{name} must be a number, got {value!r:.60}")
@@ -90,8 +92,8 @@ class Clock:
             raise ValueError(f"rates must be 0 <= min_lr <= max_lr, got {low} and {high}")
         if self.scale is not None and self.law.scale is None:
             raise ValueError(f"this law gives rates itself: scale must be None, got {self.scale}")
-        if self.parameters is not None and not self.parameters >= 1:
-            raise ValueError(f"parameters must be >= 1, got {self.parameters}")
+        if not isinstance(self.facts, Facts):
+            raise ValueError(f"facts must be psi.Facts(…), got {self.facts!r:.60}")
         object.__setattr__(self, "warmup", whole_number("warmup", self.warmup, least=0))
         if self.epochs is not None and 0 < self.epochs <= self.warmup:
             raise ValueError(f"warmup must be < epochs = {self.epochs}, got {self.warmup}")
@@ -106,14 +108,6 @@ class Clock:
     def multiplier(self) -> Array:
         """α_0, by which Ψ is multiplied: 1 for a law without a scale."""
         return (self.law.scale or 1.0) if self.scale is None else self.scale
-
-    @property
-    def parameter_count(self) -> float:
-        """P, the feature: as given, or else the geometric middle of the law's domain."""
-        if self.parameters is not None or "parameters" not in self.law.features:
-            return float(self.parameters or 1)
-        low, high = self.law.domain[self.law.features.index("parameters")]
-        return math.sqrt(low) * math.sqrt(high)
 
     @property
     def typical_loss(self) -> Array:
@@ -149,9 +143,16 @@ class ClockState(NamedTuple):
     skipped: Array
     """Epochs whose mean loss was not finite; dtype=int"""
     parameters: Array
-    """P"""
+    """P; it and the other facts are those of an `Observation`, NaN where they are not known."""
     budget: Array
     """T in epochs, NaN where it is not known; it may be changed at any time of a run."""
+    batch: Array = math.nan
+    steps: Array = math.nan
+    rows: Array = math.nan
+    stream: Array = math.nan
+    chance_loss: Array = math.nan
+    classes: Array = math.nan
+    weight_rms: Array = math.nan
 
 
 def decide(
@@ -159,32 +160,24 @@ def decide(
     observation: Observation,
     last: Array,
     xp: Namespace,
-    psi: Callable[[Array, Namespace], Array] | None = None,
+    psi: Psi | None = None,
 ) -> Array:
     """α_i for one observation; the rate `last` where its loss or Ψ is not finite.
 
     A function `psi` replaces the law's own Ψ, for searches over laws.
     """
-    law, psi = clock.law, psi or clock.law
     fine = xp.isfinite(observation.loss)
     # JAX evaluates both branches of a `where`: Ψ must see a number even where it is not used.
     seen = observation._replace(loss=xp.where(fine, observation.loss, observation.initial_loss))
     with np.errstate(all="ignore"):  # what overflows is clipped or replaced by `last`
-        pairs = zip(law.features, law.domain, strict=True)
-        clipped = [_clip(FEATURES[name](seen), each, xp) for name, each in pairs]
-        rate = clock.multiplier * _clip(psi(xp.asarray(clipped), xp), law.rates, xp)
+        rate = clock.multiplier * psi_of(clock.law, seen, xp, psi)
         if clock.warmup:
             rate = rate * xp.minimum((observation.epoch + 1) / (clock.warmup + 1), 1.0)
         rate = xp.where(fine & xp.isfinite(rate), rate, last)
         if clock.max_change is not None:
-            near = _clip(rate, (last / clock.max_change, last * clock.max_change), xp)
+            near = clip(rate, (last / clock.max_change, last * clock.max_change), xp)
             rate = xp.where(observation.epoch > 0, near, rate)
-        return _clip(rate, (clock.min_lr, clock.max_lr), xp)
-
-
-def _clip(a: Array, ends: tuple[Array, Array], xp: Namespace) -> Array:
-    # numpy's own clip takes five times as long for a number, its stack ten times for a few.
-    return xp.minimum(xp.maximum(a, ends[0]), ends[1])
+        return clip(rate, (clock.min_lr, clock.max_lr), xp)
 
 
 def rates_over(clock: Clock, loss: np.ndarray, epoch: np.ndarray) -> np.ndarray:
@@ -196,9 +189,10 @@ def rates_over(clock: Clock, loss: np.ndarray, epoch: np.ndarray) -> np.ndarray:
     if clock.max_change is not None:
         raise ValueError(f"rates of single epochs take no max_change, got {clock.max_change}")
     same = np.zeros_like(loss, dtype=float)
-    initial, count = same + clock.typical_loss, same + clock.parameter_count
-    best, budget = np.minimum(loss, initial), same + clock.budget
-    seen = Observation(epoch, budget, loss, initial, best, same, same, same, count)
+    initial, budget = same + clock.typical_loss, same + clock.budget
+    facts = {name: same + value for name, value in clock.facts.values().items()}
+    best = np.minimum(loss, initial)
+    seen = Observation(epoch, budget, loss, initial, best, same, same, same, **facts)
     return decide(clock, seen, same + clock.lowest_rate, np)
 
 
@@ -215,8 +209,8 @@ def start(clock: Clock, xp: Namespace) -> ClockState:
         initial_loss=loss,
         best_loss=loss,
         skipped=zero,
-        parameters=xp.asarray(clock.parameter_count, dtype=float),
         budget=xp.asarray(clock.budget, dtype=float),
+        **{name: xp.asarray(a, dtype=float) for name, a in clock.facts.values().items()},
     )
     return _with_rate(clock, state, loss, xp)
 
@@ -288,13 +282,12 @@ def _where(when: Array, one: ClockState, other: ClockState, xp: Namespace) -> Cl
 def _with_rate(clock: Clock, state: ClockState, loss: Array, xp: Namespace) -> ClockState:
     observation = Observation(
         epoch=state.epoch,
-        budget=state.budget,
         loss=loss,
         initial_loss=state.initial_loss,
         best_loss=state.best_loss,
         grad_norm=0.0,
         update_norm=0.0,
         weight_norm=0.0,
-        parameters=state.parameters,
+        **{name: getattr(state, name) for name in FACTS},
     )
     return state._replace(learning_rate=decide(clock, observation, state.learning_rate, xp))

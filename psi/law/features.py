@@ -33,9 +33,23 @@ class Observation(NamedTuple):
     weight_norm: Array
     """‖θ‖ before epoch i."""
     parameters: Array
-    """P, the number of trainable parameters."""
+    """P, the number of trainable parameters. Like what follows, NaN where it is not known."""
     val_loss: Array = math.nan
-    """v_i in nats, the loss on validation rows before epoch i; NaN where it is not measured."""
+    """v_i in nats, the loss on validation rows before epoch i."""
+    batch: Array = math.nan
+    """Rows of an update."""
+    steps: Array = math.nan
+    """Updates of an epoch."""
+    rows: Array = math.nan
+    """Training rows; 1 on a stream."""
+    stream: Array = math.nan
+    """1 on a stream, where no row is seen twice, else 0."""
+    chance_loss: Array = math.nan
+    """L_chance in nats, the loss of the best constant predictor; half the mean square."""
+    classes: Array = math.nan
+    """Classes of the targets; 1 of a regression."""
+    weight_rms: Array = math.nan
+    """Root mean square of the initial weights."""
 
 
 FEATURES: Mapping[str, Callable[[Observation], Array]] = MappingProxyType(
@@ -45,9 +59,23 @@ FEATURES: Mapping[str, Callable[[Observation], Array]] = MappingProxyType(
         "loss_ratio": lambda o: o.loss / o.initial_loss,
         "progress": lambda o: o.epoch / o.budget,
         "parameters": lambda o: o.parameters,
+        "budget": lambda o: o.budget,
+        "batch": lambda o: o.batch,
+        "steps": lambda o: o.steps,
+        "rows": lambda o: o.rows,
+        "stream": lambda o: o.stream,
+        "chance_loss": lambda o: o.chance_loss,
+        "classes": lambda o: o.classes,
+        "weight_rms": lambda o: o.weight_rms,
     }
 )
-"""ε [nats]; i [epochs]; ε/ε_0; i/T; P."""
+"""ε [nats]; i [epochs]; ε/ε_0; i/T; P; T [epochs]; then facts as an `Observation` has them."""
+
+FACTS = (
+    "parameters", "budget", "batch", "steps", "rows", "stream", "chance_loss", "classes",
+    "weight_rms",
+)  # fmt: skip
+"""Features that are known before training."""
 
 
 def check_names(names: tuple[str, ...]) -> None:

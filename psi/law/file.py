@@ -15,8 +15,8 @@ from typing import Any, NoReturn, TypeAlias
 import numpy as np
 
 FORMAT = "psi-law"
-VERSION = 2
-READABLE = (1, VERSION)
+VERSION = 3
+READABLE = (1, 2, VERSION)
 MAX_FORMULA_BYTES = 1_000_000
 MAX_NETWORK_BYTES = 50_000_000
 FORMULA = ("formula", MAX_FORMULA_BYTES)

@@ -18,6 +18,7 @@ from psi.law.network import Network
 from psi.law.printing import text
 
 OPTIMIZER = r"[a-z][a-z0-9_-]{0,63}"
+TARGETS = ("train", "validation")
 
 
 class Range(NamedTuple):
@@ -59,12 +60,14 @@ class Law:
     """A fitted Ψ, which gives the learning rate α = Ψ(features) at one point or at many.
 
     It is immutable and compares by value. Called outside its domain it extrapolates; used through
-    a scheduler or `psi.law.clock`, its features and rates are clipped to `domain` and `rates`.
+    a scheduler or `psi.law.clock`, its features and rates are clipped to `domain` and `rates`, but
+    for the facts in `extrapolates`.
 
     Args:
         model: a formula (`psi.law.parsing.parse` makes one of text) or a network.
         features: names of what Ψ sees, in order: of "loss" ε [nats], "epoch" i, "loss_ratio" ε/ε_0,
-            "progress" i/T and "parameters" P.
+            "progress" i/T, and the facts "parameters" P, "budget" T, "batch", "steps", "rows",
+            "stream", "chance_loss", "classes", "weight_rms" (psi/law/law_file.md).
         domain: for each feature the range [low, high] seen in training.
         rates: the range of ideal rates seen in training.
         optimizer: the optimizer it was fitted for: "sgd", "momentum" (heavy ball, 0.9), "adam", or
@@ -74,10 +77,12 @@ class Law:
         scores: what was measured, on tasks that the fit did not see.
         provenance: hashes, versions and command: what it takes to make the law again.
         scale: the typical α_0 of a law that is scale × shape, α = α_0 · Ψ; None: Ψ is the rate.
+        target: the loss that its rates are best for, "train" or "validation"; None: not declared.
+        extrapolates: facts whose law goes on beyond their domain, as a power law does.
 
     Raises:
         ValueError: a feature is unknown, the model does not fit the features, or a range, the
-            optimizer, initial_loss or scale makes no sense.
+            optimizer, initial_loss, scale, target or extrapolates makes no sense.
 
     Example:
         >>> import psi
@@ -106,6 +111,8 @@ class Law:
     scores: tuple[Score, ...] = ()
     provenance: Provenance | None = None
     scale: float | None = None
+    target: str | None = None
+    extrapolates: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         features_.check_names(self.features)
@@ -124,16 +131,29 @@ class Law:
                 raise ValueError(f"domain of {name} must be finite, low <= high: [{low}, {high}]")
             if name == "parameters" and low < 1:
                 raise ValueError(f"domain of parameters must begin at 1 or more, got {low}")
+            if name in features_.FACTS and not (low > 0 or (name == "stream" and low == 0)):
+                raise ValueError(f"domain of the fact {name} must begin above 0, got {low}")
         if not 0 < self.rates.low <= self.rates.high < math.inf:
             raise ValueError(f"rates must be 0 < low <= high, got {list(self.rates)}")
         check_positive("initial_loss", self.initial_loss)
         if self.scale is not None:
             check_positive("scale", self.scale)
+        if self.target not in (None, *TARGETS):
+            raise ValueError(f"target must be {' or '.join(TARGETS)}, got {self.target!r:.60}")
+        named = set(self.extrapolates)
+        if not named <= set(self.facts) or len(named) < len(self.extrapolates):
+            rule = f"extrapolates must be distinct facts that the law sees, of {self.facts}"
+            raise ValueError(f"{rule}; got {self.extrapolates}")
         if not re.fullmatch(OPTIMIZER, self.optimizer):
             raise ValueError(
                 "optimizer must be a name such as sgd, momentum or adam (a letter, then letters, "
                 f"digits, - and _; 64 at most), got {self.optimizer!r:.60}"
             )
+
+    @property
+    def facts(self) -> tuple[str, ...]:
+        """The features that are facts, known before training."""
+        return tuple(name for name in self.features if name in features_.FACTS)
 
     def __call__(self, features: Array, xp: Namespace = np) -> Array:
         """Evaluate Ψ. Nothing is clipped: outside `domain` this extrapolates.
@@ -227,6 +247,8 @@ class Law:
             "constants": [list(each) for each in self.constants],
             "scores": [list(each) for each in self.scores],
             "scale": self.scale,
+            "target": self.target,
+            "extrapolates": list(self.extrapolates),
             "provenance": made and asdict(made) | {"versions": list(made.versions)},
             "model": model,
         }

@@ -15,7 +15,7 @@ from psi.law.network import Layer, Network
 
 KEYS = frozenset((
     "format", "version", "kind", "features", "domain", "rates", "optimizer", "initial_loss",
-    "constants", "scores", "provenance", "scale", "model",
+    "constants", "scores", "provenance", "scale", "target", "extrapolates", "model",
 ))  # fmt: skip
 
 
@@ -96,15 +96,22 @@ def _law(document: Document, arrays: dict[str, np.ndarray]) -> Law:
         scores=tuple(Score(*each) for each in _named(document, "scores", 1)),
         provenance=_provenance(document["provenance"]),
         scale=None if (scale := document["scale"]) is None else _number(scale, "scale"),
+        target=None if (target := document["target"]) is None else _text(target, "target"),
+        extrapolates=_texts(document["extrapolates"], "extrapolates"),
     )
 
 
 def _upgraded(document: Document) -> Document:
-    """A document of version 1 as one of version 2, which adds `scale` and `command`."""
+    """A document as one of version 3.
+
+    Version 2 adds `scale` and `command` to version 1, version 3 `target` and `extrapolates`.
+    """
     if document["version"] == 1 and "scale" not in document:
         document = document | {"scale": None}
         if isinstance(old := document.get("provenance"), dict) and "command" not in old:
             document["provenance"] = old | {"command": ""}
+    if document["version"] < 3 and not {"target", "extrapolates"} & document.keys():
+        document = document | {"target": None, "extrapolates": []}
     return document
 
 

@@ -2,7 +2,8 @@
 
 A figure is drawn by a function of (table, path): of a demo and of laws in psi.report.figures, of
 what `psi ideal` makes in psi.report.ideal, of fits in psi.report.front, of data sets in
-psi.report.records, of logs in psi.report.diagnosis, of range tests in psi.report.range_test.
+psi.report.records, of logs in psi.report.diagnosis, of range tests in psi.report.range_test, of
+a user's own runs in psi.report.sweep.
 """
 
 from typing import TYPE_CHECKING, Any

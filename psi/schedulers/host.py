@@ -21,11 +21,14 @@ from psi.law import clock as clock_
 from psi.law.checks import whole_number
 from psi.law.clock import Clock, ClockState
 from psi.law.domain import Outside
+from psi.law.features import FACTS
 
 COUNTS = ("epoch", "count", "skipped")
-POSITIVE = ("learning_rate", "initial_loss", "parameters")
-MAY_BE_NAN = ("total", "budget")
-"""The sum of an epoch's losses may overflow; T is NaN where it is not known."""
+MAY_BE_ZERO = ("learning_rate", "stream")
+"""A rate of 0 is what min_lr = max_lr · 0 may ask for; a loss of 0 is no ε_0."""
+POSITIVE = (*MAY_BE_ZERO, "initial_loss", *FACTS)
+LATER = tuple(ClockState._field_defaults)
+"""Fields that states of 0.1.0 lack."""
 
 StateDict = dict[str, float | int]  # A `ClockState` as plain numbers, by field
 ELSEWHERE = str(Path(__file__).parents[1]), str(Path(np.__file__).parents[1])
@@ -155,24 +158,31 @@ class Notices:
 
 
 def state_dict(state: ClockState) -> StateDict:
-    """The state's fields by name, as Python numbers."""
-    fields = state._asdict().items()
+    """The state's fields by name, as Python numbers, without facts that are not known."""
+    fields = [(k, v) for k, v in state._asdict().items() if not (k in LATER and np.isnan(v))]
     return {name: int(value) if name in COUNTS else float(value) for name, value in fields}
 
 
-def resumed(clock: Clock, found: object) -> ClockState:
-    """The state of `found` in a run by `clock`, whose T wins where it was given another.
+def extend_now(clock: Clock, state: ClockState, epochs: int) -> ClockState:
+    """As `extend`; an epoch that has had no loss yet has its rate of the new T."""
+    state = extend(clock, state, epochs)
+    return state if state.count else begin_at(clock, state, int(state.epoch))
 
-    An epoch that has had no loss yet has its rate of the new T. Raises ValueError as
+
+def resumed(clock: Clock, found: object, epochs: int | None) -> ClockState:
+    """The state of `found` in a run by `clock`; T is `epochs` if that is given.
+
+    Facts are those of the saved run, and the clock's where it knew none. Raises ValueError as
     `from_state_dict` does.
     """
     state = from_state_dict(found)
-    if clock.epochs is None or clock.epochs == state.budget:
+    own = {k: np.asarray(v) for k, v in clock.facts.values().items() if np.isnan(getattr(state, k))}
+    state = state._replace(**own)
+    if epochs is None or epochs == state.budget:
         return state
     saved = "no T" if math.isnan(state.budget) else f"T = {float(state.budget):g}"
-    warn(f"the saved run had {saved}; it goes on with epochs={clock.epochs} as newly given")
-    state = extend(clock, state, clock.epochs)
-    return state if state.count else begin_at(clock, state, int(state.epoch))
+    warn(f"the saved run had {saved}; it goes on with epochs={epochs} as newly given")
+    return extend_now(clock, state, epochs)
 
 
 def from_state_dict(found: object) -> ClockState:
@@ -184,6 +194,7 @@ def from_state_dict(found: object) -> ClockState:
         raise ValueError(f"a saved clock is a mapping of numbers, got {type(found).__name__}")
     if "horizon" in found and "budget" not in found:  # what 0.1.0 called T
         found = {"budget" if name == "horizon" else name: found[name] for name in found}
+    found = dict.fromkeys(LATER, math.nan) | dict(found)
     for name in ClockState._fields:
         if name not in found:
             raise ValueError(f"a saved clock lacks {name!r}")
@@ -198,11 +209,10 @@ def _number(name: str, value: object) -> np.ndarray:
         return np.asarray(whole_number(name, value, least=0))
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError(f"{name} of a saved clock must be a number, got {value!r:.60}")
-    if name not in MAY_BE_NAN and not math.isfinite(value):
+    if name != "total" and not (math.isfinite(value) or (math.isnan(value) and name in FACTS)):
         raise ValueError(f"{name} of a saved clock must be finite, got {value}")
-    # A rate of 0 is what min_lr = max_lr · 0 may ask for; a loss of 0 is no ε_0.
-    if name in POSITIVE and (value < 0 or (value == 0 and name != "learning_rate")):
-        raise ValueError(f"{name} of a saved clock must be positive, got {value}")
-    if name == "budget" and (value < 1 or math.isinf(value)):
+    if name == "budget" and value < 1:
         raise ValueError(f"budget of a saved clock must be NaN or >= 1, got {value}")
+    if name in POSITIVE and (value < 0 or (value == 0 and name not in MAY_BE_ZERO)):
+        raise ValueError(f"{name} of a saved clock must be positive, got {value}")
     return np.asarray(float(value))

@@ -1,8 +1,9 @@
 """A law as a Keras 3 callback, on any backend."""
 
 import json
+import math
+import sys
 from dataclasses import replace
-from math import isclose
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,13 @@ import numpy as np
 from psi.law.checks import whole_number
 from psi.law.clock import Clock, start
 from psi.law.domain import Outside, outside_loss, outside_run
+from psi.law.facts import UNKNOWN, Facts
 from psi.law.file import write_atomic
 from psi.law.law import Law
 from psi.schedulers import host
-from psi.schedulers.kin import Found, outside_optimizer, recognise
+from psi.schedulers.counting import completed
+from psi.schedulers.keras_models import parameters, recognised, weight_rms
+from psi.schedulers.kin import outside_optimizer
 
 BACKUP = "psi.json"  # beside the files of BackupAndRestore
 
@@ -24,8 +28,9 @@ class PsiSchedule(keras.callbacks.Callback):
     """Set the rate of each epoch from the training loss before it, α_i = Ψ(ε, i).
 
     The rate replaces the optimizer's when `fit` begins, and is logged as `learning_rate`. A loss
-    that is not finite keeps the rate and warns once. A law that sees the number of parameters
-    counts the model's trainable ones. A run outside of what the law has seen is warned of once,
+    that is not finite keeps the rate and warns once. For a law that sees facts, the number of
+    trainable parameters, their root mean square and the steps of an epoch are counted when `fit`
+    begins; `facts` gives others. A run outside of what the law has seen is warned of once,
     `outside` holds what is.
 
     The epoch is the one that `fit` counts: with `initial_epoch` or a BackupAndRestore the schedule
@@ -39,7 +44,7 @@ class PsiSchedule(keras.callbacks.Callback):
 
     Args:
         law: a law for the model's optimizer.
-        epochs: T, the budget in epochs; None only for a law that does not see i/T.
+        epochs: T, the budget in epochs; None: that of `fit`.
         initial_loss: ε_0 in nats, log(classes) for cross-entropy; None: the law's typical one, or
             with `every` the first minibatch's loss.
         scale: α_0 of a law that is scale × shape; None: the law's own.
@@ -51,11 +56,12 @@ class PsiSchedule(keras.callbacks.Callback):
         backup_dir: the folder of a `keras.callbacks.BackupAndRestore`: the state is kept in it
             after each epoch, and read from it where `fit` goes on.
         strict: raise where the run is outside of what the law has seen, instead of warning.
+        facts: what is known of the training, for a law that sees it: `psi.Facts.of(model, (x, y))`.
 
     Raises:
         ValueError: a setting makes no sense; with `strict`, a run outside; or, when `fit` begins,
-            the optimizer's rate cannot be set because it is a schedule or there are several
-            optimizers.
+            T is not known, or the optimizer's rate cannot be set because it is a schedule or there
+            are several optimizers.
 
     Example:
         >>> import keras, numpy as np, psi
@@ -85,10 +91,13 @@ class PsiSchedule(keras.callbacks.Callback):
         max_change: float | None = None,
         backup_dir: str | Path | None = None,
         strict: bool = False,
+        facts: Facts = UNKNOWN,
     ) -> None:
         super().__init__()
-        limits = min_lr, max_lr
-        self._clock = Clock(law, epochs, initial_loss, *limits, scale, None, warmup, max_change)
+        limits, self._given, self._facts = (min_lr, max_lr), epochs, facts
+        # Until `fit` says T.
+        until = sys.maxsize if epochs is None else epochs
+        self._clock = Clock(law, until, initial_loss, *limits, scale, facts, warmup, max_change)
         self._every = None if every is None else whole_number("every", every)
         self._state = start(self._clock, np)
         self._sum = 0.0  # of the losses of this epoch's minibatches so far
@@ -103,6 +112,8 @@ class PsiSchedule(keras.callbacks.Callback):
         del logs
         if self._begins():
             self._begin()
+        elif self._given is None and (epochs := self._epochs() or 0) > self._state.budget:
+            self._state = host.extend_now(self._clock, self._state, epochs)
         self._set()
         self._fit_begins = True
         self._say_outside()
@@ -176,8 +187,7 @@ class PsiSchedule(keras.callbacks.Callback):
         A T that is newly given wins over the saved one, with a warning. Raises ValueError with the
         key that is of no use.
         """
-        self._state = host.resumed(self._clock, state)
-        self._clock = replace(self._clock, parameters=int(self._state.parameters))
+        self._state = host.resumed(self._clock, state, self._given)
 
     @property
     def _trained(self) -> Any:
@@ -224,17 +234,27 @@ class PsiSchedule(keras.callbacks.Callback):
 
     def _begin(self) -> None:
         """Begin a run of this model."""
-        counted = sum(int(np.prod(w.shape)) for w in self._trained.trainable_weights)
-        self._clock = replace(self._clock, parameters=max(counted, 1))
+        clock = replace(self._clock, epochs=self._epochs(), facts=self._facts)
+        counted = {"parameters": parameters(self._trained), "steps_per_epoch": self._steps or None}
+        if self._every is not None:
+            clock = replace(clock, facts=replace(clock.facts, steps_per_epoch=self._every))
+        self._clock = completed(clock, counted, lambda: weight_rms(self._trained))
         self._state = start(self._clock, np)
         self._notices = host.Notices(self._notices.strict)
+
+    def _epochs(self) -> int | None:
+        """T, as given or else that of `fit`; None where neither says it."""
+        epochs = (self.params or {}).get("epochs")
+        if self._given is not None or epochs is None or self._every is None:
+            return epochs if self._given is None else self._given
+        return math.ceil(epochs * self._steps / self._every) or None
 
     def _say_outside(self) -> None:
         found = outside_optimizer(self._clock.law, recognised(self._trained.optimizer))
         self._notices.tell(*found, *self._outside_run())
 
     def _outside_run(self) -> tuple[Outside, ...]:
-        return outside_run(self._clock.law, self._state.budget, self._state.parameters)
+        return outside_run(self._clock.law, self._state._asdict())
 
     def _begins(self) -> bool:
         return bool(self._state.epoch == 0 and self._state.count == 0)
@@ -247,7 +267,8 @@ class PsiSchedule(keras.callbacks.Callback):
 
     def _compare(self, used: float) -> None:
         """Say once where the rate in force is not Ψ's."""
-        if not isclose(in_force := self._rate(), used, rel_tol=0.01):  # it may have half precision
+        in_force = self._rate()
+        if not math.isclose(in_force, used, rel_tol=0.01):  # it may have half precision
             self._notices.once("foreign", host.FOREIGN.format(in_force, used))
 
     def _set(self) -> None:
@@ -268,11 +289,3 @@ def _loss(logs: dict[str, Any] | None) -> Any:
     if not logs or "loss" not in logs:
         raise ValueError(f"the logs must hold the loss, got {sorted(logs or ())}")
     return logs["loss"]
-
-
-def recognised(optimizer: Any) -> Found:
-    """The optimizer by its class, inside of a LossScaleOptimizer too."""
-    optimizer = getattr(optimizer, "inner_optimizer", optimizer)
-    names = ("momentum", "beta_1", "beta_2")
-    settings = {name: getattr(optimizer, name) for name in names if hasattr(optimizer, name)}
-    return recognise([each.__name__ for each in type(optimizer).__mro__], settings)

@@ -15,7 +15,7 @@ except ModuleNotFoundError as error:
 
 from psi.law.law import Law
 from psi.schedulers.torch import PsiLR
-from psi.schedulers.trainer import Plan
+from psi.schedulers.trainer import Plan, counted
 
 PACKAGES = ("lightning.pytorch", "pytorch_lightning")
 MODULES = [import_module(name) for name in PACKAGES if find_spec(name.partition(".")[0])]
@@ -77,7 +77,8 @@ class PsiCallback(Callback):
         if not self._saved and self._steps:  # `fit` was called again
             self._saved = self.state_dict()
         optimizer, epochs = _optimizer(trainer), _epochs(trainer, self._plan)
-        self.scheduler = self._plan.begin(optimizer, epochs, self._saved, self._steps)
+        known = _counted(trainer)
+        self.scheduler = self._plan.begin(optimizer, epochs, self._saved, self._steps, known)
         self._saved = {}
 
     def on_train_batch_end(
@@ -157,6 +158,14 @@ def _epochs(trainer: "Trainer", plan: Plan) -> float:
     if math.inf in (steps, batches) and (plan.every is None or trainer.max_steps == -1):
         return math.inf
     return steps / (plan.every or math.ceil(batches / trainer.accumulate_grad_batches))
+
+
+def _counted(trainer: "Trainer") -> dict[str, Any]:
+    """Facts that the trainer's loader shows."""
+    loader, together = trainer.train_dataloader, trainer.accumulate_grad_batches
+    replicas = getattr(getattr(loader, "sampler", None), "num_replicas", 1)
+    micro_batches = together * trainer.world_size // replicas
+    return counted(loader, micro_batches, trainer.num_training_batches / together)
 
 
 def _loss(trainer: "Trainer", pl_module: "LightningModule", outputs: Any) -> torch.Tensor | None:

@@ -1,18 +1,20 @@
 """A law as an optax gradient transformation."""
 
 import re
-from dataclasses import replace
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import optax
+from jax.core import Tracer
 
 from psi.law.checks import whole_number
 from psi.law.clock import Clock, ClockState, observe, start, turn
 from psi.law.domain import Outside, outside_loss, outside_run
+from psi.law.facts import UNKNOWN, Facts
 from psi.law.law import Law
 from psi.schedulers import host
+from psi.schedulers.counting import completed
 from psi.schedulers.kin import Found, outside_optimizer, recognise
 
 NEEDS_LOSS = (
@@ -37,12 +39,13 @@ def scale_by_psi(
     warmup: int = 0,
     max_change: float | None = None,
     strict: bool = False,
+    facts: Facts = UNKNOWN,
 ) -> optax.GradientTransformationExtraArgs:
     """Multiply updates by −α_i, α_i = Ψ(ε, i), as `optax.scale_by_learning_rate` does by −α.
 
     The rate is absolute and constant within an epoch of `steps_per_epoch` updates. `update` needs
-    the minibatch's loss as the keyword `value`, a scalar in nats. A law that sees the number of
-    parameters counts those that `init` is given.
+    the minibatch's loss as the keyword `value`, a scalar in nats. For a law that sees facts, `init`
+    counts the parameters that it is given and their root mean square; `facts` gives others.
 
     The state is a `psi.law.ClockState`. `optax.tree.get(state, "learning_rate")` is the rate last
     used, `"skipped"` the number of epochs whose mean loss was not finite, so that they kept the
@@ -51,7 +54,7 @@ def scale_by_psi(
     Args:
         law: a law for the optimizer that stands before this in the chain.
         steps_per_epoch: updates of an epoch.
-        epochs: T, the budget in epochs; None only for a law that does not see i/T.
+        epochs: T, the budget in epochs; None only for a law that sees neither it nor i/T.
         initial_loss: ε_0 in nats, log(classes) for cross-entropy; None: the first `value`.
         scale: α_0 of a law that is scale × shape, a number or a scalar array; None: the law's
             own.
@@ -59,7 +62,9 @@ def scale_by_psi(
         max_lr: upper limit of the rate, which always holds.
         warmup: epochs of a ramp: α_i is multiplied by min((i + 1)/(warmup + 1), 1).
         max_change: the factor by which α_i may differ from α_{i−1}, up or down; None: any.
-        strict: raise in `init`, instead of warning, where T or P is not what the law has seen.
+        strict: raise in `init`, instead of warning, where T or a fact is not what the law has seen.
+        facts: what is known of the training, for a law that sees it: `psi.Facts.of(params, (x, y),
+            batch=32)`.
 
     `initial_loss`, `scale`, the limits and `max_change` may be traced (optax.inject_hyperparams
     under jit); the other arguments are static.
@@ -84,7 +89,7 @@ def scale_by_psi(
         >>> bool(loss < 3), int(optax.tree.get(state, "epoch"))
         (True, 4)
     """
-    clock = Clock(law, epochs, initial_loss, min_lr, max_lr, scale, None, warmup, max_change)
+    clock = Clock(law, epochs, initial_loss, min_lr, max_lr, scale, facts, warmup, max_change)
     steps_per_epoch = whole_number("steps_per_epoch", steps_per_epoch)
 
     @jax.jit  # for loops that are not compiled themselves
@@ -94,9 +99,12 @@ def scale_by_psi(
         return turn(clock, state, loss, begins, ends, jnp)
 
     def init(params: optax.Params) -> ClockState:
-        counted = max(optax.tree.size(params), 1)
-        host.Notices(strict).tell(*outside_run(law, clock.budget, counted))
-        state = start(replace(clock, parameters=counted), jnp)
+        counted = {"parameters": _parameters(params), "steps_per_epoch": steps_per_epoch}
+        known = completed(clock, counted, lambda: _weight_rms(params))
+        seen = {"budget": known.budget, **known.facts.values()}
+        untraced = {k: a for k, a in seen.items() if not isinstance(a, Tracer)}
+        host.Notices(strict).tell(*outside_run(law, untraced))
+        state = start(known, jnp)
         return jax.tree.map(jnp.array, state)  # its own buffer each, so that all can be donated
 
     def update(
@@ -159,10 +167,30 @@ def outside(law: Law, state: optax.OptState) -> tuple[Outside, ...]:
         raise ValueError(several.format("run", take, f"shape {runs}"))
     return (
         *outside_optimizer(law, _recognised([type(part).__name__ for part in parts])),
-        *outside_run(law, own.budget, own.parameters),
+        *outside_run(law, own._asdict()),
         *outside_loss(law, own),
         *_misused(parts, own),
     )
+
+
+def counted(params: Any) -> dict[str, Any]:
+    """P and the root mean square of a pytree of arrays, the initial weights."""
+    if not all(hasattr(leaf, "shape") for leaf in jax.tree.leaves(params)):
+        raise ValueError(f"the model must be a pytree of arrays, got {params!r:.60}")
+    rms = float(_weight_rms(params))
+    return {"parameters": _parameters(params), "weight_rms": rms if rms > 0 else None}
+
+
+def _parameters(params: Any) -> int:
+    return max(optax.tree.size(params), 1)
+
+
+def _weight_rms(params: Any) -> jax.Array:
+    """NaN where all weights are zero."""
+    leaves = (jnp.asarray(jnp.abs(leaf), dtype=float) for leaf in jax.tree.leaves(params))
+    squares = (jnp.sum(jnp.square(leaf)) for leaf in leaves)
+    rms = jnp.sqrt(jnp.asarray(sum(squares), dtype=float) / _parameters(params))
+    return jnp.where(rms > 0, rms, jnp.nan)
 
 
 def _misused(parts: list[Any], own: ClockState) -> list[Outside]:

@@ -11,8 +11,10 @@ from torch.optim.lr_scheduler import LRScheduler
 from psi.law.checks import whole_number
 from psi.law.clock import Clock, ClockState, start
 from psi.law.domain import Outside, outside_loss, outside_run
+from psi.law.facts import UNKNOWN, Facts
 from psi.law.law import Law
 from psi.schedulers import host
+from psi.schedulers.counting import completed
 from psi.schedulers.kin import outside_optimizer
 from psi.schedulers.torch_groups import (
     parameters,
@@ -21,6 +23,7 @@ from psi.schedulers.torch_groups import (
     recognised,
     reference_group,
     set_rates,
+    weight_rms,
 )
 
 PENDING = 256  # losses kept on their device before they are read, as reading waits for it
@@ -42,15 +45,15 @@ class PsiLR(LRScheduler):
     * `step(loss)` after every epoch, with its mean training loss in nats, or
     * `observe(loss)` for every minibatch before its update, and `step()` after every epoch.
 
-    A loss that is not finite keeps the rate and warns once. A law that sees the number of
-    parameters counts the optimizer's. Several processes have the same rate if all of them are given
-    the same, reduced loss. A run outside of what the law has seen is warned of once, `outside`
-    holds what is.
+    A loss that is not finite keeps the rate and warns once. For a law that sees facts, the number
+    of parameters and the weights' root mean square are counted; `facts` gives others. Several
+    processes have the same rate if all of them are given the same, reduced loss. A run outside of
+    what the law has seen is warned of once, `outside` holds what is.
 
     Args:
         optimizer: the optimizer that the law is for; its rate is replaced.
         law: the law.
-        epochs: T, the budget in epochs; None only for a law that does not see i/T.
+        epochs: T, the budget in epochs; None only for a law that sees neither it nor i/T.
         initial_loss: ε_0 in nats, log(classes) for cross-entropy; None: the first observed loss, or
             the law's typical one where none is observed.
         scale: α_0 of a law that is scale × shape; None: the law's own.
@@ -61,6 +64,7 @@ class PsiLR(LRScheduler):
         warmup: epochs of a ramp: α_i is multiplied by min((i + 1)/(warmup + 1), 1).
         max_change: the factor by which α_i may differ from α_{i−1}, up or down; None: any.
         reference: the parameter group that gets α: the "first", or the one of the "largest" rate.
+        facts: what is known of the training, for a law that sees it: `psi.Facts.of(model, loader)`.
         strict: raise where the run is outside of what the law has seen, instead of warning.
 
     Raises:
@@ -96,13 +100,15 @@ class PsiLR(LRScheduler):
         warmup: int = 0,
         max_change: float | None = None,
         reference: Literal["first", "largest"] = "first",
+        facts: Facts = UNKNOWN,
         strict: bool = False,
     ) -> None:
-        counted = parameters(optimizer)
+        counted = {"parameters": parameters(optimizer), "steps_per_epoch": steps_per_epoch}
         limits = min_lr, max_lr
-        self._clock = Clock(law, epochs, initial_loss, *limits, scale, counted, warmup, max_change)
+        clock = Clock(law, epochs, initial_loss, *limits, scale, facts, warmup, max_change)
         steps_per_epoch = 1 if steps_per_epoch is None else steps_per_epoch
         self._per_epoch = whole_number("steps_per_epoch", steps_per_epoch)
+        self._clock = completed(clock, counted, lambda: weight_rms(optimizer))
         self._reference = reference_group(optimizer, reference)
         self._ratios: list[float] = []
         self._state = start(self._clock, np)
@@ -178,7 +184,7 @@ class PsiLR(LRScheduler):
             raise ValueError(f"state of a PsiLR: a dict, got {type(state_dict).__name__}")
         if named := sorted(map(str, (set(state_dict) | LATER_KEYS) ^ (KEYS | LATER_KEYS))):
             raise ValueError(f"state of a PsiLR: missing or unknown keys {named}")
-        state = host.resumed(self._clock, state_dict["clock"])
+        state = host.resumed(self._clock, state_dict["clock"], self._clock.epochs)
         last = whole_number("last_epoch", state_dict["last_epoch"], least=-1)
         counts = (whole_number(key, state_dict[key], least=0) for key in COUNTS)
         ratios = _checked_ratios(state_dict.get("ratios", self._ratios))
@@ -249,7 +255,7 @@ class PsiLR(LRScheduler):
         return [pair for pair in pairs if not isclose(*pair, rel_tol=1e-6)]
 
     def _outside_run(self) -> tuple[Outside, ...]:
-        return outside_run(self._clock.law, self._state.budget, self._state.parameters)
+        return outside_run(self._clock.law, self._state._asdict())
 
 
 def _checked_ratios(found: object) -> list[float]:

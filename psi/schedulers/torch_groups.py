@@ -67,6 +67,25 @@ def parameters(optimizer: Optimizer) -> int:
     return max(sum(p.numel() for group in optimizer.param_groups for p in group["params"]), 1)
 
 
+def counted(model: Any) -> dict[str, Any]:
+    """P and the weights' root mean square of a module or an optimizer."""
+    if isinstance(model, Optimizer):
+        return {"parameters": parameters(model), "weight_rms": weight_rms(model)}
+    trained = [p for p in model.parameters() if p.requires_grad]
+    if not trained:
+        raise ValueError("the model must have parameters that require a gradient, got none")
+    return counted(torch.optim.SGD(trained, lr=1.0))
+
+
+def weight_rms(optimizer: Optimizer) -> float | None:
+    """Root mean square of all that the optimizer trains; None where it is zero or not there yet."""
+    tensors = [p.detach() for group in optimizer.param_groups for p in group["params"]]
+    if any(p.is_meta for p in tensors):
+        return None
+    squares = sum(float(torch.linalg.vector_norm(p.float()).double() ** 2) for p in tensors)
+    return (squares / parameters(optimizer)) ** 0.5 or None
+
+
 def recognised(optimizer: Any) -> list[Found]:
     """The rule of each parameter group, inside of what wraps the optimizer (Accelerate, ZeRO)."""
     while isinstance(inner := getattr(optimizer, "optimizer", None), Optimizer):

@@ -2,7 +2,7 @@
 
 import math
 import sys
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from inspect import signature
 from pathlib import Path
 from typing import Any
@@ -11,8 +11,10 @@ from torch.optim import Optimizer
 
 from psi.law.checks import whole_number
 from psi.law.clock import Clock
+from psi.law.facts import UNKNOWN
 from psi.law.law import Law
 from psi.law.load import load
+from psi.schedulers.counting import of_data
 from psi.schedulers.host import warn
 from psi.schedulers.torch import PsiLR
 
@@ -47,15 +49,24 @@ class Plan:
             whole_number("every", self.every)
 
     def begin(
-        self, optimizer: Optimizer, epochs: float, saved: dict[str, Any] | None, steps: int
+        self,
+        optimizer: Optimizer,
+        epochs: float,
+        saved: dict[str, Any] | None,
+        steps: int,
+        counted: dict[str, Any],
     ) -> PsiLR:
         """Set the rate at the beginning of a training, or go on from a saved state.
 
-        `epochs` is T, infinite where it is not known; `steps` are the updates before now. Warns
-        where there were some and no state tells of them.
+        `epochs` is T, infinite where it is not known; `steps` are the updates before now, `counted`
+        facts that the trainer shows. Warns where there were updates and no state tells of them.
         """
         budget = math.ceil(epochs) if math.isfinite(epochs) else None
-        scheduler = PsiLR(optimizer, self.law, budget, **self.settings)  # pyright: ignore
+        facts = self.settings.get("facts", UNKNOWN)
+        if self.every is not None:
+            facts = replace(facts, steps_per_epoch=self.every)
+        settings = self.settings | {"facts": facts.filled(**counted)}
+        scheduler = PsiLR(optimizer, self.law, budget, **settings)  # pyright: ignore
         if saved:
             scheduler.load_state_dict(saved)
         elif steps:
@@ -64,3 +75,17 @@ class Plan:
                 "the schedule begins at its epoch 0"
             )
         return scheduler
+
+
+def counted(loader: Any, micro_batches: int, updates: float) -> dict[str, Any]:
+    """Facts that a trainer's loader shows, nothing where it is none that shows any.
+
+    Args:
+        loader: what the trainer takes minibatches from.
+        micro_batches: of an update, those of all processes.
+        updates: of an epoch; infinite where it has no end.
+    """
+    found = of_data(loader) if hasattr(loader, "sampler") else {}
+    if found.get("batch"):
+        found["batch"] *= micro_batches
+    return found | {"steps_per_epoch": math.ceil(updates) if math.isfinite(updates) else None}

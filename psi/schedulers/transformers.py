@@ -14,7 +14,7 @@ except ModuleNotFoundError as error:
 
 from psi.law.law import Law
 from psi.schedulers.torch import PsiLR
-from psi.schedulers.trainer import Plan
+from psi.schedulers.trainer import Plan, counted
 
 SAVED = "psi.schedulers.transformers.PsiCallback"
 """Key of the state in `trainer_state.json`, among the trainer's `stateful_callbacks`."""
@@ -64,11 +64,17 @@ class PsiCallback(TrainerCallback):
         """Set the first rate, or the one that a checkpoint ended with."""
         del control
         schedule = _checked(kwargs["lr_scheduler"], state.max_steps)
-        self._period = self._plan.every or _updates(args, kwargs["train_dataloader"])
+        loader = kwargs["train_dataloader"]
+        self._period = self._plan.every or _updates(args, loader)
         self._logged = state.global_step
         saved = state.stateful_callbacks.get(SAVED)  # pyright: ignore
         epochs = self._plan.epochs or state.max_steps / self._period
-        self.scheduler = self._plan.begin(schedule.optimizer, epochs, saved, state.global_step)
+        micro_batches = args.gradient_accumulation_steps * args.world_size
+        known = counted(loader, micro_batches, self._period)
+        known["batch"] = args.train_batch_size * micro_batches
+        self.scheduler = self._plan.begin(
+            schedule.optimizer, epochs, saved, state.global_step, known
+        )
         self._tell(schedule, state)
 
     def on_step_end(

@@ -1,8 +1,11 @@
 """`psi laws` lists what is shipped."""
 
 import json
+from dataclasses import replace
 
+import psi
 from psi import pretrained
+from psi.commands.laws import HEAD
 from psi.law.load import shipped
 
 
@@ -10,17 +13,28 @@ def test_laws_lists_what_is_shipped(run, law_file, monkeypatch):
     code, out, err = run("laws", "--json")
     assert (code, err) == (0, "")
     assert [law["name"] for law in json.loads(out)["laws"]] == list(pretrained.laws())
+    adam = replace(psi.load("adam"), target="train", extrapolates=("parameters",))
     monkeypatch.setattr(pretrained, "laws", lambda: {"plain": law_file})
     code, table, _ = run("laws")
-    assert code == 0
+    assert (code, table.splitlines()[0]) == (0, HEAD)
     assert "plain: α = 0.25*(1 - progress)\n    loss_ratio 0.01 to 1, progress 0 to 0.95\n" in table
     (row,) = json.loads(run("laws", "--json")[1])["laws"]
     assert row == {
         "name": "plain", "optimizer": "sgd", "features": ["loss_ratio", "progress"],
         "formula": "0.25*(1 - progress)", "domain": [[0.01, 1.0], [0.0, 0.95]],
-        "initial_loss": 2.3, "scale": None, "scores": [],
+        "initial_loss": 2.3, "scale": None, "scores": [], "target": None, "facts": [],
     }  # fmt: skip
     assert "Ψ = 0.25*(1 - progress)" in run("show", "plain")[1]
+    adam.save(law_file)
+    _, table, _ = run("laws")
+    assert "    facts: parameters 11 to 1.87e+04\n    best for the training loss\n" in table
+    (row,) = json.loads(run("laws", "--json")[1])["laws"]
+    assert (row["target"], row["facts"]) == ("train", ["parameters"])
+    shown = run("show", "plain")[1]
+    assert "target     training loss\n" in shown
+    assert "parameters in [11, 1.87e+04], a fact, a power law that goes on beyond\n" in shown
+    verified = json.loads(run("law", "verify", "plain", "--json")[1])
+    assert (verified["target"], verified["facts"]) == ("train", ["parameters"])
     monkeypatch.setattr(pretrained, "laws", dict)
     assert run("laws") == (0, "none yet\n", "")
 

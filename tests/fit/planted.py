@@ -126,3 +126,21 @@ def scores_of(law):
 def saturating(table):
     ratio = table.loss / table.initial_loss
     return 0.3 * ratio / (ratio + 0.1) * (1 - table.epoch / table.epochs)
+
+
+def planted_sweep(rng, noise=0.003, scatter=0.0, skew=0.3, rates=None, sizes=None, seeds=1):
+    """Runs at each (N, D) whose best rate is 2e-3 (N/1e8)^-0.6 (D/1e10)^0.3, or e^scatter away.
+
+    The loss rises like e^(skew·u) − 1 − skew·u in u = log rate; far above the best, runs diverge.
+    """
+    rates = 2e-4 * 2 ** (np.arange(20) / 2) if rates is None else np.asarray(rates)
+    grid = [(n, d) for n in 1e7 * 4.0 ** np.arange(4) for d in (1e9, 4e9, 1.6e10)]
+    frames = []
+    for n, d in sizes or grid:
+        best = np.log(2e-3) - 0.6 * np.log(n / 1e8) + 0.3 * np.log(d / 1e10)
+        u = np.repeat(np.log(rates) - best - scatter * rng.normal(), seeds)
+        valley = 0.06 * (np.expm1(skew * u) - skew * u) / skew**2 if skew else 0.03 * u**2
+        loss = 2 + 100 * n**-0.3 + valley + noise * rng.normal(size=len(u))
+        loss[u > 3] = np.inf
+        frames.append(pd.DataFrame({"N": n, "D": d, "lr": np.repeat(rates, seeds), "loss": loss}))
+    return pd.concat(frames, ignore_index=True)

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from psi.law.clock import Clock, ClockState, first, observe, rates_over, start, tick
+from psi.law.facts import Facts
 from psi.law.law import Law, Range
 
 LOSS = ("loss", 0.0, 10.0)
@@ -150,14 +151,10 @@ def test_a_law_is_told_the_number_of_parameters(
     """Within its domain; where nobody tells, the geometric middle of that."""
     tree = ["div", "parameters", 1000.0]
     law = make_formula(tree, ("parameters", 100.0, 1600.0), rates=(0.01, 9.0))
-    assert rates(Clock(law, 9, parameters=given), [[1.0]], xp) == pytest.approx([wanted] * 2)
-    got = rates_over(Clock(law, 9, parameters=given), np.ones(3), np.arange(3.0))
+    clock = Clock(law, 9, facts=Facts(parameters=given))
+    assert rates(clock, [[1.0]], xp) == pytest.approx([wanted] * 2)
+    got = rates_over(clock, np.ones(3), np.arange(3.0))
     assert got == pytest.approx([wanted] * 3)
-
-
-def test_a_network_has_a_parameter(law: Law) -> None:
-    with pytest.raises(ValueError, match="parameters must be >= 1, got 0"):
-        Clock(law, 9, parameters=0)
 
 
 # Losses that are not numbers

@@ -10,6 +10,7 @@ from psi.law.clock import Clock
 from psi.law.law import Law
 
 WRONG: dict[str, tuple[dict[str, Any], str]] = {
+    "facts of another type": ({"facts": {"rows": 3}}, "facts must be psi.Facts"),
     "law of another type": ({"law": lambda loss: loss}, "law must be a psi.Law"),
     "no law": ({"law": "law.json"}, "law must be a psi.Law"),
     "no epochs": ({"epochs": 0}, "epochs must be a whole number >= 1, got 0"),

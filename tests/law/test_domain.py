@@ -35,14 +35,15 @@ def test_the_longest_budget_is_read_from_the_domain(longest: int) -> None:
 
 def test_the_shipped_laws_have_seen_40_epochs_and_18_691_parameters() -> None:
     law = psi.load("adam")
-    assert outside_run(law, 40, 18_691) == outside_run(law, math.nan, 11) == ()
-    found = outside_run(law, 100, 1_100_000)
+    assert outside_run(law, {"budget": 40, "parameters": 18_691}) == ()
+    assert outside_run(law, {"budget": math.nan, "parameters": 11}) == ()
+    found = outside_run(law, {"budget": 100, "parameters": 1_100_000})
     assert [str(each) for each in found] == [
         "100 epochs (the law has seen up to 40: its last rates are held)",
         "1,100,000 parameters (the law has seen 11 to 18,691: taken as 18,691)",
     ]
     assert [each.what for each in found] == ["epochs", "parameters"]
-    assert outside_run(law, 20, 3)[0].done == "taken as 11"
+    assert outside_run(law, {"budget": 20, "parameters": 3})[0].done == "taken as 11"
 
 
 @pytest.mark.parametrize(

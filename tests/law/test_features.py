@@ -17,9 +17,18 @@ SEEN = Observation(
     update_norm=8.0,
     weight_norm=9.0,
     parameters=600,
+    batch=32,
+    steps=20,
+    rows=640,
+    stream=0,
+    chance_loss=1.5,
+    classes=10,
+    weight_rms=0.1,
 )
 
-MEANING = {"loss": 0.5, "epoch": 3.0, "loss_ratio": 0.25, "progress": 0.25, "parameters": 600.0}
+MEANING = {"loss": 0.5, "epoch": 3.0, "loss_ratio": 0.25, "progress": 0.25}
+MEANING |= {"parameters": 600.0, "budget": 12.0, "batch": 32.0, "steps": 20.0, "rows": 640.0}
+MEANING |= {"stream": 0.0, "chance_loss": 1.5, "classes": 10.0, "weight_rms": 0.1}
 
 
 def test_every_feature_has_its_meaning(xp: ModuleType) -> None:

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from psi.law.law import FittedConstant, Law, Provenance, Range, Score
 from psi.law.network import Layer, Network
 
 GOLDEN = Path(__file__).parent / "golden"
-GOLDEN_FILES = ("formula-v1.json", "network-v1.safetensors", "formula-v2.json")
+GOLDEN_FILES = ("formula-v1.json", "network-v1.safetensors", "formula-v2.json", "formula-v3.json")
 
 PROVENANCE = Provenance("0123456789abcdef", "fedcba9876543210", ("numpy==2.4.6",))
 
@@ -56,6 +57,31 @@ def test_the_golden_formula_with_a_scale_means_what_it_meant() -> None:
         provenance=Provenance("01", "fe", ("numpy==2.4.6",), "psi fit data --out law.json"),
         scale=0.125,
     )
+
+
+def test_the_golden_formula_of_facts_means_what_it_meant() -> None:
+    law = psi.load(GOLDEN / "formula-v3.json")
+    assert list(law(np.array([[0.0, 400.0, 0.0], [0.5, 400.0, 1.0]]).T)) == [0.05, 0.05]
+    tree = ["mul", ["pow", "parameters", -0.5], ["add", 1.0, "stream"]]
+    assert law == Law(
+        model=from_json(["mul", tree, ["sub", 1.0, "progress"]]),
+        features=("progress", "parameters", "stream"),
+        domain=(Range(0.0, 0.95), Range(100.0, 10_000.0), Range(0.0, 1.0)),
+        rates=Range(0.001, 2.0),
+        optimizer="adam",
+        initial_loss=2.5,
+        constants=(FittedConstant("a", 0.5, 0.4, 0.6),),
+        scores=(Score("regret", -0.125),),
+        provenance=replace(PROVENANCE, command="psi fit atlas --kind scale --out law.json"),
+        target="validation",
+        extrapolates=("parameters",),
+    )
+
+
+@pytest.mark.parametrize("name", GOLDEN_FILES[:3])
+def test_a_law_of_an_older_format_holds_what_it_sees_in_its_domain(name: str) -> None:
+    law = psi.load(GOLDEN / name)
+    assert (law.target, law.extrapolates) == (None, ())
 
 
 def test_the_golden_network_means_what_it_meant() -> None:

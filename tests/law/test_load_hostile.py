@@ -100,7 +100,7 @@ def test_every_key_has_its_type(bad: Any, formula_law: Law, refuse: Callable[[by
     good += [("model", 0.1), ("initial_loss", 0.1)]
     # Any name is that of an optimizer. A law may have a scale, or none.
     good += [("optimizer", "x")]
-    good += [("scale", None), ("scale", 0.1)]
+    good += [("scale", None), ("scale", 0.1), ("target", None), ("extrapolates", [])]
     for key in formula_law.document():
         if not any(
             key == name and type(bad) is type(value) and bad == value for name, value in good
@@ -110,9 +110,9 @@ def test_every_key_has_its_type(bad: Any, formula_law: Law, refuse: Callable[[by
 
 CHANGES: Mapping[str, tuple[dict[str, Any], str]] = {
     "unknown key": ({"code": "import os"}, "unknown keys: ['code']"),
-    "another format": ({"format": "psi-lore"}, "expected format 'psi-law' version 2"),
-    "an older version": ({"version": 0}, "version 2, got 'psi-law' version 0"),
-    "a newer version": ({"version": 3}, "version 2, got 'psi-law' version 3"),
+    "another format": ({"format": "psi-lore"}, "expected format 'psi-law' version 3"),
+    "an older version": ({"version": 0}, "version 3, got 'psi-law' version 0"),
+    "a newer version": ({"version": 4}, "version 3, got 'psi-law' version 4"),
     "a version in text": ({"version": "1"}, "version '1'"),
     "unknown kind": ({"kind": "pickle"}, "kind must be formula or network, got 'pickle'"),
     "a network without arrays": ({"kind": "network"}, "{transforms: […]}"),
@@ -132,6 +132,10 @@ CHANGES: Mapping[str, tuple[dict[str, Any], str]] = {
     "rates beyond floats": ({"rates": [1, 10**400]}, "below 1e300"),
     "a scale of zero": ({"scale": 0.0}, "scale must be positive"),
     "a scale in text": ({"scale": "1"}, "scale must be a finite number"),
+    "a target that is none": ({"target": "test"}, "target must be train or validation"),
+    "a target that is no text": ({"target": ["train"]}, "target must be text"),
+    "a feature that is no fact": ({"extrapolates": ["progress"]}, "facts that the law sees, of ()"),
+    "a fact that is not seen": ({"extrapolates": ["rows"]}, "facts that the law sees"),
     "loss zero": ({"initial_loss": 0}, "initial_loss must be positive"),
     "an optimizer that is no name": ({"optimizer": "li on"}, "optimizer must be"),
     "a long optimizer": ({"optimizer": "a" * 65}, "optimizer must be"),
@@ -180,7 +184,7 @@ def test_a_large_formula_is_refused(formula_law: Law, refuse: Callable[[bytes], 
 
 
 SPLICES: Mapping[str, tuple[bytes, bytes, str]] = {
-    "a key twice": (b'"version": 2,', b'"version": 2, "version": 2,', "a key stands twice"),
+    "a key twice": (b'"version": 3,', b'"version": 3, "version": 3,', "a key stands twice"),
     "an inner key twice": (b'"data_hash"', b'"data_hash": "", "data_hash"', "stands twice"),
     "1e999 as a loss": (b'"initial_loss": 2.3', b'"initial_loss": 1e999', "initial_loss"),
     "1e999 as a constant": (b'["add",', b'["add", 1e999,', "add takes 2"),

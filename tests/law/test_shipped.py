@@ -36,7 +36,7 @@ def rates_along(name: str, stream: str) -> list[float]:
     """α of every epoch of a stream, by the clock."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of losses that are no number
-        given = {"parameters": 1_000}
+        given = {"facts": psi.Facts(parameters=1_000)}
         return [
             float(rate)
             for rate in clock_rates(psi.load(name), single(STREAMS[stream]), EPOCHS, **given)

@@ -13,11 +13,16 @@ from psi.advice.log import Log, Series
 from psi.advice.range_test import suggestion
 from psi.advice.replay import replay_log
 from psi.advice.smoothing import trend
+from psi.fit.power_law import PowerLaw
+from psi.fit.runs import Columns
+from psi.fit.sweep import Best
+from psi.law.law import FittedConstant, Range
 from psi.report import figures, ideal
 from psi.report.diagnosis import diagnosis_figure
 from psi.report.front import front_figure
 from psi.report.range_test import range_figure
 from psi.report.records import records_figure
+from psi.report.sweep import sweep_figure
 
 
 class Spread(NamedTuple):
@@ -215,6 +220,23 @@ def range_test(s: Spread, path: Path) -> None:
     range_figure(suggestion(rates, loss), path)
 
 
+def swept(s: Spread):
+    """Groups of as many facts as tasks, three at most, some at an edge, and a law of them."""
+    facts = tuple(f"fact {k} of {s.name}" for k in range(min(s.tasks, 3)))
+    values = np.stack([draws(s, 12, missing=False, seed=k) for k in range(len(facts))], 1)
+    rates = draws(s, 12, missing=False, seed=9)
+    groups = [
+        Best(tuple(v), r, r / 2, 2 * r, 0.1, (), 9, 9, 0, "lowest lr" * (k > 0 and k % 4 == 0))
+        for k, (v, r) in enumerate(zip(values, rates, strict=True))
+    ]
+    powers = tuple(FittedConstant(name, -0.5, -0.61, -0.4) for name in facts)
+    middle = tuple(np.exp(np.log(values).mean(0)))
+    rate = FittedConstant("rate", *np.exp(np.log(rates).mean()) * np.array([1.0, 0.9, 1.1]))
+    ranges = tuple(Range(*each) for each in zip(values.min(0), values.max(0), strict=True))
+    law = PowerLaw(1.0, powers, middle, rate, ranges, Range(s.low, s.high), 0.1, 9)
+    return groups, law, Columns("lr", "loss", facts)
+
+
 PICTURES = {
     "surface": lambda s, path: figures.surface_figure(cells(s), ideal_table(s), path),
     "psi": planes,
@@ -234,6 +256,7 @@ PICTURES = {
     "diagnosis": diagnosis,
     "range test": range_test,
     "front": lambda s, path: front_figure(front(s), path),
+    "sweep": lambda s, path: sweep_figure(*swept(s), path),
     "held_out": lambda s, path: tasks_figure(held_out(s), path),
     "shapes": lambda _, path: shapes_figure(["sgd", "adam", "sgd-scaled"], path),
 }  # fmt: skip

@@ -380,7 +380,6 @@ def test_a_training_without_a_loss_is_refused(formula: Law) -> None:
     ("change", "reason"),
     [
         ({"law": "adam"}, "law must be a psi.Law"),
-        ({"epochs": None}, "epochs must be given"),
         ({"every": 0}, "every must be a whole number >= 1, got 0"),
         ({"min_lr": 2.0, "max_lr": 1.0}, "min_lr <= max_lr"),
     ],

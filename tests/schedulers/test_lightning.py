@@ -76,9 +76,23 @@ def test_a_law_by_its_name_takes_settings() -> None:
     model = Regression()
     fit(model, PsiCallback("momentum", initial_loss=3.0, warmup=1, max_lr=0.05))
     means = np.array(model.seen)[:, 0].reshape(EPOCHS, STEPS).mean(1)
-    more = {"initial_loss": 3.0, "warmup": 1, "max_lr": 0.05, "parameters": 4}
+    more = {"initial_loss": 3.0, "warmup": 1, "max_lr": 0.05, "facts": psi.Facts(parameters=4)}
     wanted = clock_rates(psi.load("momentum"), means, EPOCHS, **more)
     np.testing.assert_allclose([rate for _, rate in model.seen[::STEPS]], wanted[:-1], rtol=1e-6)
+
+
+@pytest.mark.parametrize("every", [None, 5])
+def test_the_trainer_s_loader_and_weights_are_counted(every: int | None, facts_law: Law) -> None:
+    """w = 0.5, 0.5, 0.5 and b = 0; two minibatches are an update."""
+    callback = PsiCallback(facts_law, every=every, facts=psi.Facts(classes=0, steps_per_epoch=9))
+    fit(Regression(), callback, accumulate_grad_batches=2)
+    clock = callback.state_dict()["clock"]
+    wanted = {"parameters": 4, "batch": 2 * BATCH, "rows": STEPS * BATCH, "classes": 1}
+    assert {name: clock[name] for name in wanted} == wanted
+    assert clock["weight_rms"] == pytest.approx((3 / 16) ** 0.5)
+    assert clock["steps"] == every or 9  # what is given wins, but a period is what it is
+    targets = rows().tensors[1]
+    assert clock["chance_loss"] == pytest.approx(float(targets.var(correction=0)) / 2, rel=1e-5)
 
 
 def test_a_period_of_updates(formula: Law) -> None:

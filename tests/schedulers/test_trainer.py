@@ -28,6 +28,7 @@ from psi.schedulers.trainer import Plan  # noqa: E402
         ("adam", {"max_lr": 0.0}, "rates must be 0 <= min_lr <= max_lr"),
         ("adam", {"scale": 1.0}, "scale must be None"),
         ("adam", {"warmup": -1}, "warmup must be a whole number >= 0, got -1"),
+        ("adam", {"facts": {"rows": 9}}, "facts must be psi.Facts"),
         ("adam", {"max_change": 1.0}, "max_change must be a factor above 1"),
     ],
 )
@@ -49,13 +50,13 @@ def test_a_rate_at_the_beginning_and_after_a_checkpoint(formula: Law) -> None:
         return torch.optim.SGD([torch.zeros(3, requires_grad=True)], lr=1.0)
 
     plan = Plan(formula, None, None, {"initial_loss": 2.0})
-    scheduler = plan.begin(optimizer(), 3.5, None, 0)
+    scheduler = plan.begin(optimizer(), 3.5, None, 0, {})
     assert scheduler.state_dict()["clock"]["budget"] == 4
     scheduler.step(1.0)
-    after = plan.begin(optimizer(), 4, scheduler.state_dict(), 7)
+    after = plan.begin(optimizer(), 4, scheduler.state_dict(), 7, {})
     assert after.optimizer.param_groups[0]["lr"] == scheduler.get_last_lr()[0]
     with pytest.raises(ValueError, match="epochs must be given"):
-        plan.begin(optimizer(), float("inf"), None, 0)
+        plan.begin(optimizer(), float("inf"), None, 0, {})
 
 
 MISSING = """

@@ -65,10 +65,27 @@ def test_a_law_by_its_name_takes_settings(tmp_path: Path) -> None:
     callback = PsiCallback("adam", initial_loss=math.log(2), warmup=1, max_lr=0.05)
     trainer = train(tmp_path, callback)
     means = np.array(trainer.seen)[:, 0].reshape(EPOCHS, STEPS).mean(1)
-    more = {"initial_loss": math.log(2), "warmup": 1, "max_lr": 0.05, "parameters": 8}
+    more = {
+        "initial_loss": math.log(2),
+        "warmup": 1,
+        "max_lr": 0.05,
+        "facts": psi.Facts(parameters=8),
+    }
     wanted = clock_rates(psi.load("adam"), means, EPOCHS, **more)
     np.testing.assert_allclose([r for _, r in trainer.seen[::STEPS]], wanted[:-1], rtol=1e-6)
     assert trainer.state.log_history[0]["step"] == STEPS  # ε_0 is given: no log for it
+
+
+def test_the_trainer_s_loader_and_weights_are_counted(facts_law: Law, tmp_path: Path) -> None:
+    """A list of rows does not hold its targets as one array: classes are given, or missing."""
+    callback = PsiCallback(facts_law, facts=psi.Facts(classes=2))
+    train(tmp_path, callback, gradient_accumulation_steps=2, num_train_epochs=2)
+    assert callback.scheduler is not None
+    clock = callback.scheduler.state_dict()["clock"]
+    wanted = {"parameters": 8, "batch": 2 * BATCH, "rows": STEPS * BATCH, "classes": 2}
+    wanted |= {"steps": STEPS // 2, "budget": 2, "chance_loss": math.log(2)}
+    assert {name: clock[name] for name in wanted} == wanted
+    assert clock["weight_rms"] == pytest.approx(0.1 * (6 / 8) ** 0.5)
 
 
 @pytest.mark.slow

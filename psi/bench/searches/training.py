@@ -41,7 +41,8 @@ def in_calls(
 def begun(task: Task, key: Key[Array, ""], seeds: Int[np.ndarray, "unit search"]) -> Run:
     """The runs that `population` trains from these seeds, before their first epoch."""
     program = _programs(jax.default_backend())[0]
-    runs = program(task.functions, devices(), task.arrays, task.splits, key, seeds)
+    facts = task.facts.known().values()
+    runs = program(task.functions, devices(), task.arrays, task.splits, facts, key, seeds)
     # Left on its devices, a run would have the other program compiled again.
     return jax.tree.map(np.asarray, runs)
 

@@ -17,6 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 from sklearn.datasets import load_digits
 
+from psi.bench.speed.atlas import bench_atlas
 from psi.bench.speed.by_hand import naive_vmap, one_at_a_time
 from psi.lab.data import store
 from psi.lab.data.sweep import Job, train_calls
@@ -59,6 +60,8 @@ def bench_engine(quick: bool = False, report: Report = silent) -> dict[str, Any]
     naive, single = naive_vmap(task, 16 if quick else 256), one_at_a_time(task, 2 if quick else 8)
     report(80, 100, "other networks")
     others = {} if quick else {name: _other(name, best) for name in ("cnn", "transformer")}
+    report(90, 100, "atlas")
+    atlas = bench_atlas(quick)
     report(100, 100, "")
     lean = max(rate for rate, _ in by_size.values())
     return {
@@ -72,7 +75,7 @@ def bench_engine(quick: bool = False, report: Report = silent) -> dict[str, Any]
         "gemm_fraction": round(lean * FLOPS_A_RUN / gemm / 1e9, 3),
         "by_width": {str(width): round(rate, 1) for width, rate in widths.items()},
         "by_population": {str(size): round(rate, 1) for size, (rate, _) in by_size.items()},
-        **others,
+        **others, **atlas,
     }  # fmt: skip
 
 

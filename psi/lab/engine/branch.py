@@ -12,7 +12,7 @@ the population engine, which evaluates every epoch.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache, partial
 from typing import Any, NamedTuple
 
@@ -67,7 +67,8 @@ def starts(task: Task, seeds: Int[np.ndarray, " state"], key: Key[Array, ""]) ->
     """One cell: the runs that `population` trains from these seeds, before their first epoch."""
     block = _blocks(task, len(seeds), 1, START if len(seeds) <= START * UNITS else 0)
     program = _programs(jax.default_backend())[0]
-    run = partial(program, task.functions, _devices(), task.arrays, task.splits, key)
+    facts = task.facts.known().values()
+    run = partial(program, task.functions, _devices(), task.arrays, task.splits, facts, key)
     runs = _in_calls(run, lambda units, _: (seeds[block[units]],), len(block))
     one_cell = jax.tree.map(lambda a: a.reshape(1, -1, *a.shape[2:])[:, : len(seeds)], runs)
     return States(one_cell, np.zeros(1, int))
@@ -227,13 +228,15 @@ def start_units(
     devices: int,
     arrays: Arrays,
     splits: Splits,
+    facts: Mapping[str, Any],
     key: Key[Array, ""],
     seeds: Int[Array, "unit state"],
 ) -> Run:
     """Runs before their first epoch, one from each seed, units over the devices; to be jitted."""
 
     def start(seed: Int[Array, ""]) -> Run:
-        return as_data(begin(functions, arrays, splits, jax.random.fold_in(key, seed))[0])
+        own = jax.random.fold_in(key, seed)
+        return as_data(begin(functions, arrays, splits, own, facts)[0])
 
     return over_devices(jax.vmap(start), devices, seeds)
 

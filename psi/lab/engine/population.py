@@ -12,7 +12,7 @@ on the other lanes nor on the number of units or devices.
 """
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache, partial
 from typing import Any, NamedTuple
 
@@ -144,7 +144,8 @@ def _call(
     lanes = work.lanes_of(index)
     devices = math.gcd(jax.local_device_count(), work.shape.units)
     run = partial(_program(jax.default_backend()), task.functions, make_policy, keep)
-    return run(task.facts.epochs, devices, task.arrays, task.splits, lanes, keys)
+    facts = task.facts.known().values()
+    return run(task.facts.epochs, devices, task.arrays, task.splits, facts, lanes, keys)
 
 
 @cache
@@ -161,12 +162,13 @@ def _train_units(
     devices: int,
     arrays: Arrays,
     splits: Splits,
+    facts: Mapping[str, Any],
     lanes: Any,
     keys: Key[Array, " unit"],
 ) -> Epochs:
     def unit(lanes: Any, key: Key[Array, ""]) -> Epochs:
         def run(lane: Any) -> Epochs:
-            rows = _run(functions, make_policy(lane), epochs, arrays, splits, key)
+            rows = _run(functions, make_policy(lane), epochs, arrays, splits, facts, key)
             kept: Any = (getattr(rows, n) if n in keep else None for n in Epochs._fields)
             return Epochs(*kept)
 
@@ -181,10 +183,11 @@ def _run(
     epochs: int,
     arrays: Arrays,
     splits: Splits,
+    facts: Mapping[str, Any],
     key: Key[Array, ""],
 ) -> Epochs:
     """One network, trained from its initial weights to the last epoch."""
-    run, losses = begin(functions, arrays, splits, key)
+    run, losses = begin(functions, arrays, splits, key, facts)
     start = run, policy.init(observe(run, jnp.asarray(0), epochs, losses.validation)), losses
 
     def epoch(carry: tuple[Run, Any, Losses], i: Array) -> tuple[tuple[Run, Any, Losses], Epochs]:

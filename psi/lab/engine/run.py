@@ -1,6 +1,7 @@
 """One training run: its keys, its state between two epochs, and one epoch more."""
 
 import math
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -30,19 +31,31 @@ class Run(NamedTuple):
     seen: EpochMeans  # means of epoch i−1; before the first epoch the training loss, and norms of 0
     initial: Float[Array, ""]  # ε_0, the training loss before the first step
     best: Float[Array, ""]  # the lowest running loss so far
+    facts: dict[str, Float[Array, ""]]  # by the names of an `Observation`
 
 
 def begin(
-    functions: Functions, arrays: Arrays, splits: Splits, key: Key[Array, ""]
+    functions: Functions,
+    arrays: Arrays,
+    splits: Splits,
+    key: Key[Array, ""],
+    facts: Mapping[str, Any] | None = None,
 ) -> tuple[Run, Losses]:
-    """A run before its first epoch, and its losses there."""
+    """A run before its first epoch, and its losses there.
+
+    `facts` are those of the task (`task.facts.known().values()`), arguments of the program and no
+    part of it, since tasks share programs; None: P alone, with padding.
+    """
     initialisation, order = run_keys(key)
     params = functions.init(arrays, initialisation)
     progress = Progress(params, functions.optimizer.init(params))
     losses = evaluate(functions, arrays, splits, progress, order, jnp.asarray(0))
     zero = jnp.zeros_like(losses.full)
     seen = EpochMeans(losses.full, zero, zero)
-    return Run(progress, order, seen, losses.full, losses.full), losses
+    known = {"parameters": optax.tree.size(params)} if facts is None else facts
+    known = {name: jnp.asarray(value, float) for name, value in known.items()}
+    known["weight_rms"] = norm(params) / jnp.sqrt(known["parameters"])
+    return Run(progress, order, seen, losses.full, losses.full, known), losses
 
 
 def one_epoch(
@@ -64,7 +77,7 @@ def one_epoch(
 
     batches = functions.epoch(arrays, run.order, i)
     progress, seen = train_epoch(functions, arrays, update, run.progress, batches)
-    return Run(progress, run.order, seen, run.initial, jnp.fmin(run.best, seen.loss))
+    return run._replace(progress=progress, seen=seen, best=jnp.fmin(run.best, seen.loss))
 
 
 def observe(
@@ -83,6 +96,6 @@ def observe(
         grad_norm=run.seen.grad_norm,
         update_norm=run.seen.update_norm,
         weight_norm=norm(run.progress.params),
-        parameters=jnp.asarray(optax.tree.size(run.progress.params), float),
         val_loss=val_loss,
+        **run.facts,
     )

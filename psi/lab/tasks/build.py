@@ -14,7 +14,7 @@ from psi.lab.hyper import Hyper
 from psi.lab.networks.network import Network, Params
 from psi.lab.optimizers import optimizer
 from psi.lab.tasks.losses import LOSSES, Loss, cross_entropy
-from psi.lab.tasks.task import Arrays, Batch, Facts, Functions, Splits, Task
+from psi.lab.tasks.task import Arrays, Batch, Functions, Splits, Task, TaskFacts
 
 
 def fixed_task(
@@ -135,7 +135,7 @@ def _shuffled_epoch(steps: int, batch: int) -> Callable[..., Batch]:
 
 def facts_of(
     functions: Functions, arrays: Arrays, splits: Splits, hyper: Hyper, classes: int
-) -> Facts:
+) -> TaskFacts:
     """The facts that functions and splits show, as of fixed rows of an unnamed domain.
 
     A caller that knows more (a domain, a Bayes loss, a stream) replaces those fields.
@@ -144,7 +144,7 @@ def facts_of(
     batches = jax.eval_shape(functions.epoch, arrays, jax.random.key(0), jnp.asarray(0))
     steps, batch = batches.y.shape[:2]
     y = [np.asarray(part.y) for part in splits]
-    return Facts(
+    return TaskFacts(
         domain="",
         rows=len(y[0]),
         inputs=int(np.prod(splits.train.x.shape[1:])),

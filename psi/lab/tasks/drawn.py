@@ -29,7 +29,7 @@ from psi.lab.tasks.families import (
     fresh_epoch,
     with_generator,
 )
-from psi.lab.tasks.task import Batch, Facts, Functions, Splits, Task
+from psi.lab.tasks.task import Batch, Functions, Splits, Task, TaskFacts
 
 
 class Drawn(NamedTuple):
@@ -190,7 +190,7 @@ def _facts(
     hyper: Hyper,
     family: Family,
     choices: Choices,
-) -> Facts:
+) -> TaskFacts:
     """The facts of the task without its padding."""
     rows = STEPS * choices.batch
     train = jax.tree.map(lambda a: a[:rows], splits.train) if choices.fixed else splits.train

@@ -32,7 +32,7 @@ from psi.lab.networks.table import network
 from psi.lab.tasks import fourier
 from psi.lab.tasks.build import facts_of, fixed_task, functions_of
 from psi.lab.tasks.losses import cross_entropy
-from psi.lab.tasks.task import Batch, Facts, Functions, Splits, Task
+from psi.lab.tasks.task import Batch, Functions, Splits, Task, TaskFacts
 
 INPUTS, CLASSES, HIDDEN = 16, 4, 32
 BATCH, STEPS = 32, 16
@@ -260,8 +260,8 @@ def family_task(name: str, number: int, hyper: Hyper, fixed: bool = False) -> Ta
 
 
 def with_generator(
-    facts: Facts, family: str, source: Any, bayes: Float[Array, ""], stream: bool
-) -> Facts:
+    facts: TaskFacts, family: str, source: Any, bayes: Float[Array, ""], stream: bool
+) -> TaskFacts:
     """Facts with what is known of the generator; the Bayes loss is a floor on streams alone."""
     noise = None if jnp.isnan(source.noise) else float(source.noise)
     floor = float(bayes) if stream else 0.0

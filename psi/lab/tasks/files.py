@@ -57,7 +57,7 @@ def _rows(path: Path, data: DataConfig) -> tuple[Any, ...]:
 def _read_once(path: Path, data: DataConfig, stamps: tuple[tuple[int, ...], ...]) -> Rows:
     """A table's rows, kept while its files are the same: a dry run asks several times."""
     del stamps
-    return table_rows(str(path), _read(path, data), data)
+    return table_rows(str(path), read_table(path, data), data)
 
 
 def _check(path: Path) -> None:
@@ -71,8 +71,12 @@ def _check(path: Path) -> None:
         raise ValueError(f"{path}: the file is empty")
 
 
-def _read(path: Path, data: DataConfig) -> UserTable:
-    """The table of a file, or of a folder of parts."""
+def read_table(path: Path, data: DataConfig) -> UserTable:
+    """The table of a CSV or Parquet file, or of a folder of parts.
+
+    Raises ValueError, which begins with the path, where the file is not there or damaged.
+    """
+    _check(path)
     files = parts_of(path)
     if kinds := {suffix(file) == ".parquet" for file in files}:
         if len(kinds) > 1 or any(suffix(file) == ".npz" for file in files):

@@ -4,6 +4,7 @@ A `Task` is pure functions and arrays. Tasks that share functions and shapes (dr
 family, say) share one compiled program: functions select the program, arrays are its arguments.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -12,6 +13,7 @@ import optax
 from jaxtyping import Array, Bool, Float, Int, Key, Shaped
 
 from psi.lab.networks.network import Params
+from psi.law.facts import Facts
 
 Arrays = Any
 """A pytree of arrays that a task's functions read: training rows, or a generator's parameters."""
@@ -79,7 +81,7 @@ class Functions(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Facts:
+class TaskFacts:
     """What is known of a task before training: of its data, its network and its hyperparameters."""
 
     domain: str
@@ -115,6 +117,18 @@ class Facts:
     stream: bool
     """Whether every minibatch is a fresh sample, so that no row is seen twice."""
 
+    def known(self) -> Facts:
+        """What a law may see of them; the initial weights are measured in each run."""
+        return Facts(
+            rows=None if self.stream else self.rows,
+            batch=self.batch,
+            steps_per_epoch=self.steps,
+            classes=self.classes,
+            chance_loss=self.chance_loss if 0 < self.chance_loss < math.inf else None,
+            stream=self.stream,
+            parameters=self.parameters,
+        )
+
 
 class Task(NamedTuple):
     """A training problem: everything about a training except its learning rate.
@@ -138,7 +152,7 @@ class Task(NamedTuple):
     functions: Functions
     arrays: Arrays
     splits: Splits
-    facts: Facts
+    facts: TaskFacts
 
     def init(self, key: Key[Array, ""]) -> Params:
         """Initial parameters."""

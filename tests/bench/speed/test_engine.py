@@ -32,3 +32,4 @@ def test_the_figures_of_the_engine_fit_together():
     flops = found["gemm_fraction"] * found["sgemm_gflops"] * 1e9
     assert flops == pytest.approx(found["runs_per_second"] * FLOPS_A_RUN, rel=0.01)
     assert found["naive_vmap"] > 0
+    assert found["atlas_runs_per_second"] > 0

@@ -107,6 +107,9 @@ def test_after_the_candidate_a_law_rules():
     np.testing.assert_allclose(by_law, constant, rtol=1e-6)
     # With the law's own rate as the candidate, it is the law from there on.
     begin = starts(task, SEEDS, KEY)
+    known = {name: np.unique(value) for name, value in begin.runs.facts.items()}
+    assert known["batch"] == task.facts.batch  # of every state
+    assert len(known["weight_rms"]) == len(SEEDS)
     own = np.full((1, 1), 0.3)
     whole = play(task, begin, policy, candidates(begin, own, most[:1]), most[:1]).loss
     law = play(task, begin, first_lane, np.zeros((1, 1), np.float32), most[:1]).loss

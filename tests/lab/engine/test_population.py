@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
@@ -13,13 +13,16 @@ import pytest
 from psi.lab.engine import population as engine
 from psi.lab.engine.policy import Policy, law_policy, trajectory
 from psi.lab.engine.population import population, train
-from psi.lab.engine.work import cut, layout
+from psi.lab.engine.run import run_keys
+from psi.lab.engine.work import Layout, cut, layout
 from psi.lab.hyper import Hyper
 from psi.lab.optimizers import OPTIMIZERS, optimizer
 from psi.lab.tasks.table import make_task
 from psi.law.clock import Clock, rates_over
 from psi.law.expression import Apply, Constant, Variable
+from psi.law.facts import Facts
 from psi.law.law import Law, Range
+from tests.schedulers.conftest import law_of_facts
 
 EPOCHS = 3
 HYPER = Hyper(epochs=EPOCHS)
@@ -258,10 +261,28 @@ def test_a_law_as_policy_follows_the_clock():
     runs = population(task, lambda _: law_policy(law, EPOCHS), np.zeros(1), np.arange(2), KEY)
     for s in range(2):
         initial, parameters = float(runs.loss_full[0, s, 0]), task.facts.parameters
-        clock = Clock(law, EPOCHS, initial, parameters=parameters)
+        clock = Clock(law, EPOCHS, initial, facts=Facts(parameters=parameters))
         loss = np.asarray(runs.loss_running[0, s], np.float64)
         expected = rates_over(clock, loss, np.arange(EPOCHS, dtype=float))
         np.testing.assert_allclose(runs.lr[0, s], expected, rtol=1e-5)
+
+
+def test_tasks_of_one_program_have_their_own_facts():
+    task, law, shape = make_task("wine", HYPER), law_of_facts(), Layout(1, 2)
+    policy, program = (lambda _: law_policy(law, EPOCHS)), cast(Any, engine._program("cpu"))
+    before = program._cache_size()
+    stream = {"stream": True, "classes": 7, "chance_loss": 0.9, "steps": 50, "parameters": 5_000}
+    for facts in (task.facts, replace(task.facts, batch=77, **stream)):
+        own = task._replace(facts=facts)
+        runs = population(own, policy, np.zeros(1), np.arange(2), KEY, shape, keep=("lr",))
+        for s in range(2):
+            weights = jax.tree.leaves(task.init(run_keys(jax.random.fold_in(KEY, s))[0]))
+            squares = sum(float((w**2).sum()) for w in weights)
+            known = replace(facts.known(), weight_rms=(squares / facts.parameters) ** 0.5)
+            epoch = np.arange(EPOCHS, dtype=float)
+            expected = rates_over(Clock(law, EPOCHS, 1.0, facts=known), epoch * 0 + 1, epoch)
+            np.testing.assert_allclose(runs.lr[0, s], expected, rtol=1e-5)
+    assert program._cache_size() == before + 1
 
 
 def test_an_unknown_optimizer_is_named():

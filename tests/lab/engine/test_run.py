@@ -42,6 +42,18 @@ def test_before_the_first_epoch_a_policy_sees_the_training_loss(task):
     assert seen.grad_norm == seen.update_norm == 0
 
 
+def test_the_facts_of_the_task_are_seen(task):
+    known = task.facts.known()
+    assert (known.rows, known.stream, known.classes) == (None, True, 0)
+    run, _ = begin(task.functions, task.arrays, task.splits, KEY, known.values())
+    run = one_epoch(task.functions, task.arrays, run, jnp.asarray(0.1), jnp.asarray(0))
+    seen, params = observe(run, jnp.asarray(1), EPOCHS), task.init(run_keys(KEY)[0])
+    wanted = {"batch": 4, "steps": 1, "rows": 1, "stream": 1, "classes": 1}
+    wanted |= {"parameters": params.size, "chance_loss": task.facts.chance_loss}
+    wanted |= {"weight_rms": norm(params) / params.size**0.5}  # of the initial weights
+    assert {name: float(getattr(seen, name)) for name in wanted} == pytest.approx(wanted)
+
+
 def test_an_epoch_against_one_step_of_heavy_ball_by_hand(task):
     """One minibatch an epoch: m = 0.9 m + g, θ − α m, twice."""
     run, _ = begin(task.functions, task.arrays, task.splits, KEY)

@@ -18,6 +18,7 @@ OWN = re.compile(
 """A module's own range: NAME_SEEDS = np.arange(…), or a first seed."""
 ELSEWHERE = {
     "experiments/suites.py": "the date that drew the suites",
+    "psi/atlas/distribution.py": "the date that draws the tasks and makes their root keys",
     "psi/bench/running.py": "the date that a root key is made of",
     "psi/bench/shipped.py": "the date that a root key is made of",
     "psi/lab/engine/seeds.py": "the ledger",

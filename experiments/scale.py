@@ -1,0 +1,96 @@
+"""Every law of the scale and every table about it, from an atlas.
+
+    psi atlas --preset laptop --out out/atlas
+    python -m experiments.scale out/atlas --out out/scale
+
+A folder an optimizer and target: the law, what it was chosen from, its exponents beside published
+ones, what each fact is worth, the regret by what is known of a task, by the number of tasks and by
+the kind of fit, where the variance of the best rate comes from, what tuning by runs would have
+lost, and after how many tasks the atlas has paid. The same command goes on where it was stopped: a
+folder's law is written last.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import get_args
+
+import pandas as pd
+import tyro
+
+from psi.fit.scale.exponents import beside_published
+from psi.fit.scale.fit import ScaleFit, fit_scale
+from psi.fit.scale.knowledge import regret_by_knowledge
+from psi.fit.scale.learning_curve import learning_curve
+from psi.fit.scale.left_out import Predictor, compared, linear
+from psi.fit.scale.network import network
+from psi.fit.scale.symbolic import symbolic
+from psi.fit.scale.table import Atlas, read_atlas
+from psi.fit.scale.tuned import Target, TunedTasks, tuned_tasks
+from psi.fit.scale.tuning import break_even, regret_by_runs, runs_saved
+from psi.fit.scale.variance import variance_shares
+from psi.fit.scale.worth import worth
+from psi.law.file import write_atomic
+from psi.report.progress import bar
+
+
+@dataclass(frozen=True)
+class Main:
+    """Fit the scale of every optimizer of an atlas, for both targets."""
+
+    atlas: tyro.conf.Positional[Path]
+    """The folder that psi atlas made."""
+    out: Path
+    """Where the folders go."""
+    resamples: int = 200
+    """Of the exponents' intervals."""
+    draws: int = 10
+    """Of tasks, for the learning curve."""
+    symbolic: bool = False
+    """Compare with formulas from a symbolic search too, which takes minutes a fold."""
+
+    def run(self) -> None:
+        """Do it."""
+        atlas = read_atlas(self.atlas)
+        for optimizer in sorted(set(atlas.runs.optimizer)):
+            for target in get_args(Target):
+                folder = self.out / f"{optimizer}-{target}"
+                if not (folder / "law.json").exists():
+                    self._one(atlas, optimizer, target, folder)
+
+    def _one(self, atlas: Atlas, optimizer: str, target: Target, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        with bar(f"{optimizer}, {target}") as report:
+            made = fit_scale(atlas, optimizer, target, None, self.resamples, report=report)
+        tasks = tuned_tasks(atlas, optimizer, target)
+        for name, table in self._tables(atlas, tasks, made, optimizer):
+            write_atomic(folder / f"{name}.csv", table.to_csv(index=False).encode())
+        made.law.save(folder / "law.json")
+        print(f"{folder / 'law.json'}: {made.law}")
+
+    def _tables(
+        self, atlas: Atlas, tasks: TunedTasks, made: ScaleFit, optimizer: str
+    ) -> Iterator[tuple[str, pd.DataFrame]]:
+        chosen = made.choice.candidate
+        fits: dict[str, Predictor] = {"power law": linear(chosen)}
+        if chosen.facts.columns:
+            fits["network"] = network(chosen.facts, chosen.schedule)
+        if chosen.facts.columns and self.symbolic:
+            fits["symbolic"] = symbolic(chosen.facts, chosen.schedule)
+        yield "choice", made.choice.table
+        yield "exponents", made.exponents
+        yield "published", beside_published(made.exponents, optimizer)
+        yield "worth", worth(tasks, chosen)
+        yield "knowledge", regret_by_knowledge(tasks, chosen)
+        yield "learning_curve", learning_curve(tasks, chosen, draws=self.draws)
+        yield "variance", variance_shares(tasks, chosen.facts, chosen.schedule)
+        yield "contenders", compared(tasks, fits, chosen.schedule)
+        by_runs = regret_by_runs(tasks, chosen.schedule)
+        yield "runs", by_runs
+        saved = runs_saved(by_runs, made.choice.table.regret[made.choice.table.chosen].iloc[0])
+        row = {"runs_saved": saved, "tasks": break_even(atlas, optimizer, saved)}
+        yield "break_even", pd.DataFrame([row])
+
+
+if __name__ == "__main__":
+    tyro.cli(Main).run()

@@ -1,0 +1,55 @@
+"""What an atlas is of, checked before anything is compiled; imports no JAX."""
+
+from dataclasses import dataclass
+
+from psi.law.checks import at_least, unknown
+
+OPTIMIZERS = ("sgd", "momentum", "adam")
+LOWEST = {"sgd": 1.2e-3, "momentum": 1.2e-4, "adam": 3e-5}
+"""The lowest rate of the usual grid."""
+RATES, RATIO = 17, 1.8
+SCHEDULES, SEEDS = 3, 3
+"""Constant, linear and cosine, from as many seeds in a round."""
+
+
+@dataclass(frozen=True)
+class AtlasConfig:
+    """Tasks 0 … tasks − 1 of the distribution under some optimizers.
+
+    Raises:
+        ValueError: fewer than one task, an unknown optimizer, or none.
+    """
+
+    tasks: int = 1000
+    optimizers: tuple[str, ...] = OPTIMIZERS
+    first: int = 0
+    """Number of the first task."""
+    extensions: int = 2
+    """Grids that are added where the best rate is at an edge, at most."""
+    more_seeds: int = 2
+    """Rounds of three further seeds where the lowest loss is uncertain, at most."""
+
+    def __post_init__(self) -> None:
+        at_least(self, tasks=1, first=0, extensions=0, more_seeds=0)
+        if not self.optimizers or len(set(self.optimizers)) < len(self.optimizers):
+            raise ValueError(f"optimizers must be distinct, at least one; got {self.optimizers}")
+        for name in self.optimizers:
+            if name not in OPTIMIZERS:
+                raise ValueError(unknown("optimizer", name, OPTIMIZERS))
+
+    @property
+    def trainings(self) -> int:
+        """Networks to train, but for further grids and seeds."""
+        return self.tasks * len(self.optimizers) * RATES * SCHEDULES * SEEDS
+
+    @property
+    def numbers(self) -> range:
+        """Of its tasks."""
+        return range(self.first, self.first + self.tasks)
+
+
+PRESETS: tuple[tuple[str, AtlasConfig], ...] = (
+    ("smoke", AtlasConfig(16, extensions=0, more_seeds=0)),
+    ("laptop", AtlasConfig()),
+    ("full", AtlasConfig(10_000)),
+)

@@ -1,0 +1,94 @@
+"""The loss of a padded network on padded rows, and which rows a minibatch has."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Key, Shaped
+
+from psi.atlas.data import Arrays
+from psi.atlas.description import OF_TOKENS
+from psi.atlas.layers import Axis, axis
+from psi.atlas.networks import KINDS
+from psi.atlas.padding import Shape
+from psi.lab.networks.network import Params
+from psi.lab.tasks.losses import Outputs
+
+EVALUATED = 64  # rows evaluated at once
+AWAY = -1e9  # added to the logit of a class that is padding
+
+
+class Chosen(NamedTuple):
+    """Rows with their targets; which of them are real."""
+
+    x: Array
+    y: Array
+    real: Bool[Array, " rows"]
+
+
+def losses(shape: Shape, arrays: Arrays, params: Params, rows: Chosen) -> Float[Array, " rows"]:
+    """The loss of each row, 0 of padding: cross-entropy, or half the squared error.
+
+    Of a window, the mean over its positions where each has a prediction.
+    """
+    outputs = KINDS[shape.network].apply(shape, arrays.sizes, params, rows.x)
+    each = cross_entropies(outputs, rows.y, axis(shape.outputs, arrays.sizes.outputs))
+    if shape.network in OF_TOKENS and each.ndim == 2:
+        seen = axis(shape.inputs, arrays.sizes.inputs)
+        each = (each * seen[None]).sum(1) / seen.sum()
+    elif shape.network not in OF_TOKENS:
+        squares = jnp.square(outputs[0] - rows.y) / 2
+        each = jnp.where(arrays.regression, squares, each)
+    return jnp.where(rows.real, each, 0)
+
+
+def cross_entropies(logits: Outputs, y: Shaped[Array, "..."], real: Axis) -> Float[Array, "..."]:
+    """−log softmax(logits)_y over the classes that are real."""
+    away = jnp.where(real > 0, 0.0, AWAY).reshape(-1, *[1] * (logits.ndim - 1))
+    logits = logits + away
+    shifted = logits - jax.lax.stop_gradient(logits.max(0, keepdims=True))
+    hot = jax.nn.one_hot(y.astype(int), logits.shape[0], axis=0, dtype=logits.dtype)
+    return jnp.log(jnp.exp(shifted).sum(0)) - (hot * shifted).sum(0)
+
+
+def block_of_rows(
+    shape: Shape, arrays: Arrays, order: Array, key: Key[Array, ""], at: tuple[Array, Array, Array]
+) -> Chosen:
+    """Block b of minibatch s of epoch i, (i, s, b) = `at`.
+
+    Rows come in the order of the seed; of a text, windows from anywhere.
+    """
+    i, s, b = at
+    within = b * shape.block + jnp.arange(shape.block)
+    real, place = within < arrays.batch, s * arrays.batch + within
+    if shape.network in OF_TOKENS:
+        draw = jax.random.fold_in(jax.random.fold_in(key, i * arrays.steps + s), b)
+        starts = jax.random.randint(draw, (shape.block,), 0, arrays.rows - shape.inputs)
+        return _windows(shape, arrays, starts, real)
+    whole = jnp.where(arrays.stream, arrays.steps * arrays.batch, arrays.rows)
+    row = order[jnp.minimum(i * whole + place, len(order) - 1)].astype(int)
+    return Chosen(arrays.x[row], arrays.y[row], real)
+
+
+def _windows(shape: Shape, arrays: Arrays, starts: Array, real: Array) -> Chosen:
+    """The windows of a text that begin there, and what comes next."""
+    at = starts[:, None] + jnp.arange(shape.inputs)[None]
+    if shape.network == "embedding":
+        return Chosen(arrays.x[at], arrays.y[starts + arrays.sizes.inputs - 1], real)
+    return Chosen(arrays.x[at], arrays.y[at], real)
+
+
+def mean_loss(
+    shape: Shape, arrays: Arrays, params: Params, x: Array, y: Array, count: Array
+) -> Float[Array, ""]:
+    """The mean loss over the first `count` rows, block after block."""
+
+    def add(block: Array, total: Array) -> Array:
+        # The last block may reach beyond the array: it then begins earlier, as slices do.
+        first = jnp.minimum(block * EVALUATED, len(x) - EVALUATED)
+        part = [jax.lax.dynamic_slice_in_dim(a, first, EVALUATED) for a in (x, y)]
+        row = first + jnp.arange(EVALUATED)
+        real = (row >= block * EVALUATED) & (row < count)
+        return total + losses(shape, arrays, params, Chosen(part[0], part[1], real)).sum()
+
+    return jax.lax.fori_loop(0, -(-count // EVALUATED), add, jnp.zeros(())) / count

@@ -1,0 +1,96 @@
+"""The sixteen padded shapes that all tasks of the atlas are trained in.
+
+Sizes, activation, initialisation, minibatch, steps and budget are numbers that a program is given;
+what it is compiled for is the kind of network and the most of each size. A padding unit has weights
+of 0 and activation 0, so that no gradient reaches it. Rows are taken in blocks, as many as the
+minibatch needs.
+"""
+
+from dataclasses import replace
+from typing import NamedTuple
+
+from psi.atlas.description import OF_TOKENS, Description
+
+POOL = 32_768
+"""Rows that a task may have, or a stream take in all."""
+CELLS = 1 << 22
+"""Numbers that its rows may hold."""
+VISITS = 1 << 20
+"""Rows × epochs of a task on fixed rows."""
+
+
+class Shape(NamedTuple):
+    """What a program is compiled for: a kind of network, and the most of each size."""
+
+    network: str
+    inputs: int
+    outputs: int
+    width: int
+    depth: int
+    share: float
+    """Of the tasks."""
+    most: float
+    """Operations of a training, those of the padding included."""
+    normalised: bool = False
+    """Whether its networks may have layer normalisation."""
+
+    def holds(self, task: Description) -> bool:
+        """Whether the program can train a task."""
+        exact = self.network != "cnn" or task.inputs == self.inputs
+        return (
+            exact
+            and self.network == task.network
+            and task.inputs <= self.inputs
+            and task.outputs <= self.outputs
+            and task.width <= self.width
+            and task.depth <= self.depth
+            and task.normalised <= self.normalised
+        )
+
+    @property
+    def rows(self) -> int:
+        """Rows that its arrays hold."""
+        return min(POOL, CELLS // self.inputs)
+
+    @property
+    def block(self) -> int:
+        """Rows that a gradient is taken of at once."""
+        return 8 if self.network in OF_TOKENS[1:] else 16
+
+    def operations(self, task: Description) -> float:
+        """Of training a task in this shape, those of the padding included."""
+        blocks = -(-task.batch // self.block)
+        padded = replace(
+            task, inputs=self.inputs, classes=max(self.outputs, 2), width=self.width,
+            depth=self.depth,
+        )  # fmt: skip
+        return padded.operations * blocks * self.block / task.batch
+
+
+SHAPES: tuple[Shape, ...] = (
+    Shape("linear", 64, 32, 1, 1, 0.05, 1.5e8),
+    Shape("mlp", 16, 8, 16, 2, 0.18, 1e8),
+    Shape("mlp", 32, 8, 64, 1, 0.16, 2e8),
+    Shape("mlp", 64, 8, 32, 4, 0.1, 3e8, True),
+    Shape("mlp", 16, 32, 64, 2, 0.06, 3e8),
+    Shape("mlp", 128, 104, 32, 1, 0.05, 3e8),
+    Shape("mlp", 64, 8, 192, 2, 0.05, 6e8, True),
+    Shape("mlp", 784, 40, 64, 1, 0.04, 6e8),
+    Shape("mlp", 64, 40, 448, 2, 0.04, 2.4e9),
+    Shape("cnn", 64, 16, 8, 2, 0.05, 6e8, True),
+    Shape("cnn", 784, 16, 4, 2, 0.03, 1.5e9),
+    Shape("embedding", 4, 64, 64, 1, 0.03, 6e8),
+    Shape("embedding", 8, 64, 448, 2, 0.03, 2.4e9),
+    Shape("gru", 12, 64, 24, 1, 0.05, 1.5e9),
+    Shape("lstm", 12, 64, 24, 2, 0.04, 2e9),
+    Shape("transformer", 12, 64, 24, 2, 0.04, 2e9),
+)
+"""Networks of a few hundred weights to 300,000, most of them small as most tables are."""
+
+
+def shape_of(task: Description) -> Shape:
+    """The shape that costs least. Raises ValueError for a task that none holds."""
+    fitting = [shape for shape in SHAPES if shape.holds(task)]
+    if not fitting:
+        raise ValueError(f"no shape of the atlas holds {task.to_json()}")
+    return min(fitting, key=lambda shape: shape.operations(task))

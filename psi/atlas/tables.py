@@ -1,0 +1,130 @@
+"""The three tables that an atlas is published as, made from its runs.
+
+`tasks`, a row a task with its facts; `runs`, a row a schedule and rate, means over seeds; `probes`,
+a row a task and optimizer. A run counts with at most twice the chance loss. Of the text whose least
+loss nobody knows, L* is NaN. Tasks that cannot be scored are left out: those whose training rows
+are of one class, and those on which the best prediction is hardly better than a constant one.
+"""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from psi.atlas.config import AtlasConfig
+from psi.atlas.data import rows_of
+from psi.atlas.description import Description
+from psi.atlas.distribution import describe
+from psi.atlas.probes import Probes
+from psi.ideal.returns import capped
+from psi.lab.data import store
+from psi.progress import Report, silent
+
+LEAST = 0.02  # of the chance loss, and nats of that on the training rows
+NAMES = ("tasks", "runs", "probes")
+KEYS = ["task", "optimizer", "schedule", "rate"]
+
+
+class Tables(NamedTuple):
+    """An atlas."""
+
+    tasks: pd.DataFrame
+    runs: pd.DataFrame
+    probes: pd.DataFrame
+
+
+def summarise(config: AtlasConfig, folder: Path, report: Report = silent) -> Tables:
+    """The tables of collected runs, written beside them as NAME.parquet."""
+    runs = store.arrow_records(folder).to_pandas()
+    rows = []
+    for done, number in enumerate(config.numbers):
+        report(done, config.tasks, "facts")
+        rows.append(task_row(describe(number)))
+    tasks = pd.DataFrame(rows)
+    tasks = tasks[
+        [
+            scorable(*row)
+            for row in zip(tasks.chance_loss, tasks.train_chance_loss, tasks.floor, strict=True)
+        ]
+    ]
+    runs = runs[runs.task.isin(tasks.task)]
+    made = Tables(tasks, _means(runs, tasks), _probes(runs))
+    made = made._replace(tasks=_weighed(made))
+    for name, table in made._asdict().items():
+        path = folder / f"{name}.parquet"
+        path.unlink(missing_ok=True)
+        store.commit(path, store.parquet(table))
+    return made
+
+
+def read_atlas(folder: Path) -> Tables:
+    """The tables of an atlas's folder. Raises store.RecordsError, a ValueError, without them."""
+    return Tables(*(store.read_table(folder / f"{name}.parquet") for name in NAMES))
+
+
+def scorable(chance: float, train_chance: float, floor: float) -> bool:
+    """Whether losses on a task tell a good rate from a bad one."""
+    span = chance - np.nan_to_num(floor)
+    return bool(span > LEAST * chance and train_chance > LEAST)
+
+
+def task_row(task: Description) -> dict[str, object]:
+    """A task's facts."""
+    rows = rows_of(task)
+    return {
+        "task": task.number,
+        "name": task.source,
+        "domain": rows.domain,
+        "network": task.network,
+        "description": task.to_json(),
+        "parameters": task.parameters,
+        "rows": task.rows,
+        "stream": task.stream,
+        "batch": task.batch,
+        "steps": task.steps,
+        "epochs": task.epochs,
+        "classes": task.classes,
+        "inputs": task.inputs,
+        "depth": task.depth,
+        "width": task.width,
+        "activation": task.activation,
+        "normalised": task.normalised,
+        "initialisation": task.initialisation,
+        "noise": task.noise,
+        "chance_loss": rows.chances.val_loss,
+        "train_chance_loss": rows.chances.train_loss,
+        "floor": rows.floor,
+    }
+
+
+def _means(runs: pd.DataFrame, tasks: pd.DataFrame) -> pd.DataFrame:
+    """A row a rate: means of capped losses, their standard errors, the share that diverged."""
+    chances = tasks.set_index("task")
+    columns: dict[str, Any] = {"diverged": ~np.isfinite(runs.val_loss)}
+    for loss, chance in (("train_loss", "train_chance_loss"), ("val_loss", "chance_loss")):
+        limits = chances.loc[runs.task, chance].to_numpy()
+        columns[loss] = capped(runs[loss].to_numpy(), limits)
+    by_rate = runs.assign(**columns).groupby(KEYS, sort=True)
+    found = by_rate.agg(
+        seeds=("seed", "size"),
+        train_loss=("train_loss", "mean"),
+        val_loss=("val_loss", "mean"),
+        train_error=("train_loss", "sem"),
+        val_error=("val_loss", "sem"),
+        diverged=("diverged", "mean"),
+    )
+    return found.reset_index()
+
+
+def _probes(runs: pd.DataFrame) -> pd.DataFrame:
+    names = list(Probes._fields)
+    probed = runs[np.isfinite(runs.initial_loss)]
+    return probed.groupby(["task", "optimizer"], sort=True)[names].first().reset_index()
+
+
+def _weighed(made: Tables) -> pd.DataFrame:
+    """The tasks with the root mean square of their initial weights."""
+    norms = made.probes.groupby("task").weight_norm.first()
+    rms = made.tasks.task.map(norms) / np.sqrt(made.tasks.parameters)
+    return made.tasks.assign(weight_rms=rms)

@@ -1,0 +1,222 @@
+"""Many rates on one task in one program that tasks share: steps, budget and sizes are its input.
+
+A unit of work is a task from one seed: its lanes share initial weights and minibatches, and are
+vmapped. Several tasks are trained side by side, one on each core, their seeds one after the other.
+"""
+
+from collections.abc import Callable
+from functools import cache, partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax.flatten_util import ravel_pytree
+from jaxtyping import Array, Bool, Float, Int, Key
+
+from psi.atlas.data import Arrays
+from psi.atlas.description import OF_TOKENS
+from psi.atlas.losses import block_of_rows, losses, mean_loss
+from psi.atlas.networks import KINDS
+from psi.atlas.padding import Shape
+from psi.atlas.probes import Probes, probed
+from psi.lab.engine.devices import one_core_options, over_devices
+from psi.lab.engine.policy import Policy
+from psi.lab.networks.network import Params
+from psi.lab.optimizers import optimizer
+from psi.law.features import Observation
+
+Weights = Float[Array, " weight"]
+
+
+class Lane(NamedTuple):
+    """A plain schedule: the place of its shape in SCHEDULES, and its peak rate."""
+
+    schedule: Int[Array, "*lane"]
+    peak: Float[Array, "*lane"]
+
+
+class Ends(NamedTuple):
+    """What trainings came to, and what was measured before their first step."""
+
+    train: Float[Array, "*seed lane"]
+    """Loss on the training rows after the last epoch; of a stream the validation loss."""
+    validation: Float[Array, "*seed lane"]
+    probes: Probes
+    """Of each seed."""
+
+
+class Plan(NamedTuple):
+    """What a program trains, beside its shape; the same object for the same program."""
+
+    optimizer: str
+    make_policy: Callable[[Any], Policy]
+    """A module's function, from one lane to its policy."""
+    validates: bool = False
+    """Whether policies see the validation loss before each epoch."""
+
+
+SCHEDULES: tuple[tuple[str, Callable[[Array], Array]], ...] = (
+    ("constant", jnp.ones_like),
+    ("linear", lambda t: 1 - t),
+    ("cosine", lambda t: (1 + jnp.cos(jnp.pi * t)) / 2),
+)
+"""Shapes over t = i/T."""
+
+
+def plain(lane: Lane) -> Policy:
+    """The policy of a plain schedule."""
+
+    def step(state: tuple[()], seen: Observation) -> tuple[tuple[()], Array]:
+        branches = [function for _, function in SCHEDULES]
+        return state, lane.peak * jax.lax.switch(lane.schedule, branches, seen.epoch / seen.budget)
+
+    return Policy(lambda _: (), step)
+
+
+class Start(NamedTuple):
+    """What is known of a network before its first step."""
+
+    loss: Float[Array, ""]
+    """ε_0"""
+    validation: Float[Array, ""]
+    weight_rms: Float[Array, ""]
+
+
+class Training(NamedTuple):
+    """A network before epoch i."""
+
+    weights: Weights
+    optimizer: Any
+    policy: Any
+    loss: Float[Array, ""]
+    """ε_i: mean minibatch loss of epoch i−1; ε_0 before the first."""
+    best: Float[Array, ""]
+    validation: Float[Array, ""]
+    """v_i, where it is measured."""
+
+
+def observe(arrays: Arrays, start: Start, now: Training, i: Int[Array, ""]) -> Observation:
+    """What a policy sees before epoch i; norms are not measured."""
+    unseen = jnp.full((), jnp.nan)
+    return Observation(
+        epoch=i,
+        budget=arrays.epochs,
+        loss=now.loss,
+        initial_loss=start.loss,
+        best_loss=now.best,
+        grad_norm=unseen,
+        update_norm=unseen,
+        weight_norm=unseen,
+        val_loss=now.validation,
+        **arrays.facts | {"weight_rms": start.weight_rms},
+    )
+
+
+def train_unit(
+    shape: Shape,
+    plan: Plan,
+    lanes: Any,
+    arrays: Arrays,
+    order: Array,
+    key: Key[Array, ""],
+    probing: Bool[Array, ""],
+) -> Ends:
+    """The lanes of one task from one seed."""
+    draw, rows = jax.random.fold_in(key, 0), jax.random.fold_in(key, 1)
+    transform = optimizer(plan.optimizer)
+    # One vector, so that an update is one loop over memory and not one for each matrix.
+    initial, tree = ravel_pytree(KINDS[shape.network].init(shape, arrays.sizes, draw))
+    evaluate = lambda weights: _evaluated(shape, arrays, tree(weights))  # noqa: E731
+    gradient = partial(minibatch_gradient, shape, tree, arrays, order, rows)
+    rms = jnp.linalg.norm(initial) / jnp.sqrt(arrays.facts["parameters"])
+    start = Start(*evaluate(initial), rms)
+
+    def of_lane(lane: Any) -> tuple[Array, Array]:
+        policy = plan.make_policy(lane)
+
+        def epoch(i: Array, now: Training) -> Training:
+            state, rate = policy.step(now.policy, observe(arrays, start, now, i))
+
+            def step(s: Array, carry: tuple[Any, ...]) -> tuple[Any, ...]:
+                weights, own, total = carry
+                loss, slope = gradient(weights, i, s)
+                updates: Any
+                updates, own = transform.update(slope, own, weights)
+                return weights - rate * updates, own, total + loss
+
+            begin = now.weights, now.optimizer, jnp.zeros(())
+            weights, own, total = jax.lax.fori_loop(0, arrays.steps, step, begin)
+            seen = evaluate(weights)[1] if plan.validates else now.validation
+            loss = total / arrays.steps
+            return Training(weights, own, state, loss, jnp.fmin(now.best, loss), seen)
+
+        fresh = transform.init(initial)
+        begin = Training(initial, fresh, (), start.loss, start.loss, start.validation)
+        first = observe(arrays, start, begin, jnp.asarray(0))
+        begin = begin._replace(policy=policy.init(first))
+        return evaluate(jax.lax.fori_loop(0, arrays.epochs, epoch, begin).weights)
+
+    ends = jax.vmap(of_lane)(lanes)
+    # Short trainings have fewer minibatches than a ramp has steps: it begins with them again.
+    again = lambda weights, i, s: gradient(weights, i % arrays.epochs, s)  # noqa: E731
+    probes = probed(again, transform, initial, arrays.steps, arrays.batch, probing)
+    return Ends(*ends, probes)
+
+
+def minibatch_gradient(
+    shape: Shape,
+    tree: Callable[[Weights], Params],
+    arrays: Arrays,
+    order: Array,
+    key: Key[Array, ""],
+    weights: Weights,
+    i: Int[Array, ""],
+    s: Int[Array, ""],
+) -> tuple[Float[Array, ""], Weights]:
+    """Mean loss and gradient of minibatch s of epoch i, added up over its blocks of rows."""
+
+    def add(b: Array, total: tuple[Array, Weights]) -> tuple[Array, Weights]:
+        part = block_of_rows(shape, arrays, order, key, (i, s, b))
+        loss = lambda w: losses(shape, arrays, tree(w), part).sum()  # noqa: E731
+        own = jax.value_and_grad(loss)(weights)
+        return total[0] + own[0], total[1] + own[1]
+
+    blocks = -(-arrays.batch // shape.block)
+    loss, whole = jax.lax.fori_loop(0, blocks, add, (jnp.zeros(()), jnp.zeros_like(weights)))
+    return loss / arrays.batch, whole / arrays.batch
+
+
+def _evaluated(shape: Shape, arrays: Arrays, params: Params) -> tuple[Array, Array]:
+    """(training loss, validation loss); of a stream the latter twice."""
+    evaluate = partial(mean_loss, shape, arrays, params)
+    validation = evaluate(arrays.val_x, arrays.val_y, arrays.val_rows)
+    if shape.network in OF_TOKENS:
+        return validation, validation
+    train = evaluate(arrays.x, arrays.y, jnp.where(arrays.stream, 0, arrays.rows))
+    return jnp.where(arrays.stream, validation, train), validation
+
+
+def train_tasks(
+    shape: Shape,
+    plan: Plan,
+    devices: int,
+    lanes: Any,
+    arrays: Arrays,
+    orders: Array,
+    keys: Key[Array, "task seed"],
+    probing: Bool[Array, "task seed"],
+) -> Ends:
+    """Lanes of several tasks, each from its seeds; leaves of shape=(task, seed, …)."""
+
+    def task(lanes: Any, arrays: Arrays, *seeds: Array) -> Ends:
+        each = partial(train_unit, shape, plan, lanes, arrays)
+        return jax.lax.map(lambda one: each(*one), seeds)
+
+    return over_devices(task, devices, lanes, arrays, orders, keys, probing)
+
+
+@cache
+def program(backend: str) -> Callable[..., Ends]:
+    """`train_tasks`, compiled once for each shape, plan and number of devices."""
+    options = one_core_options(backend)
+    return jax.jit(train_tasks, static_argnums=(0, 1, 2), compiler_options=options)

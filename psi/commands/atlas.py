@@ -1,0 +1,139 @@
+"""psi atlas: train plain schedules of every rate on a thousand small tasks, and look at them."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import tyro
+
+from psi.atlas.config import PRESETS, AtlasConfig
+from psi.commands.files import check_output
+from psi.commands.printing import print_table
+
+if TYPE_CHECKING:
+    from psi.atlas.look import Spread
+
+PRESET = "smoke"
+
+
+@dataclass(frozen=True)
+class AtlasCommand:
+    """Train constant, linear and cosine schedules of every rate on many small tasks.
+
+    The folder then holds three tables: tasks with their facts, losses by rate, and what was probed
+    before training. Rerun the same command to go on after an interruption. `show` prints how the
+    best rates spread, and draws them.
+    Example: psi atlas --preset smoke --out out/atlas
+    Example: psi atlas --preset laptop --out out/atlas
+    Example: psi atlas --tasks 300 --optimizers adam --out out/small --dry-run
+    Example: psi atlas show out/atlas --figure atlas.png
+    """
+
+    action: tyro.conf.Positional[Literal["make", "show"]] = "make"
+    """make, which goes without saying, or show."""
+    folder: tyro.conf.Positional[Path | None] = None
+    """Of `show`: an atlas."""
+    out: Path | None = None
+    """Folder of the atlas; an unfinished one of the same config is gone on with."""
+    preset: Literal["smoke", "laptop", "full"] = PRESET
+    """Where the other options' defaults come from: 16, 1,000 or 10,000 tasks."""
+    config: Annotated[AtlasConfig, tyro.conf.arg(name=""), tyro.conf.OmitArgPrefixes] = field(
+        default_factory=lambda: dict(PRESETS)[PRESET]
+    )
+    dry_run: bool = False
+    """Say what would be trained, and write nothing."""
+    figure: Path | None = None
+    """Of `show`: a PNG of the best rates."""
+    json: bool = False
+    """Print one JSON object."""
+
+    def __post_init__(self) -> None:
+        if self.figure:
+            check_output("figure", self.figure, ".png")
+
+    @classmethod
+    def preset_of(cls, options: Sequence[str]) -> "AtlasCommand":
+        """What --preset names among the options, as defaults of all others."""
+        named = re.search(r"--preset[ =](\S+)", " ".join(options))
+        presets = dict(PRESETS)
+        preset: Any = named[1] if named and named[1] in presets else PRESET
+        return cls(preset=preset, config=presets[preset])
+
+    def run(self) -> Any:
+        """Do it; what --json prints."""
+        if self.action == "show":
+            return self._show(_given("show needs the folder of an atlas", self.folder))
+        from psi.lab.engine.devices import prepare
+
+        if self.dry_run:
+            return self._plan()
+        out = _given("an atlas needs a folder: --out", self.out)
+        prepare()
+        return self._make(out)
+
+    def _plan(self) -> Any:
+        from psi.atlas.collect import parts
+        from psi.atlas.padding import SHAPES
+
+        every = parts(self.config)
+        counts = {
+            f"{number:02d} {shape.network} {shape.width}": sum(
+                len(part.tasks) for part in every if part.shape == shape
+            )
+            for number, shape in enumerate(SHAPES)
+        }
+        total = sum(part.operations for part in every)
+        if not self.json:
+            for name, count in counts.items():
+                print(f"{count:6,}  {name}")
+            print(f"trainings and operations: {self.config.trainings:,}, {total:.2g} or more")
+        return {"tasks": counts, "trainings": self.config.trainings, "operations": total}
+
+    def _make(self, out: Path) -> Any:
+        from psi.atlas.collect import collect
+        from psi.atlas.tables import summarise
+        from psi.report.progress import bar
+
+        with bar("atlas") as report:
+            collect(self.config, out, report)
+        with bar("tables") as report:
+            made = summarise(self.config, out, report)
+        counts = {name: len(table) for name, table in made._asdict().items()}
+        if not self.json:
+            print(f"{out}: {', '.join(f'{n:,} rows of {name}' for name, n in counts.items())}")
+        return counts
+
+    def _show(self, folder: Path) -> Any:
+        from psi.atlas.look import best_rates, spreads
+        from psi.atlas.tables import read_atlas
+
+        atlas = read_atlas(folder)
+        found = spreads(atlas)
+        if self.figure:
+            from psi.report.atlas import atlas_figure
+
+            atlas_figure(best_rates(atlas, "validation"), atlas.tasks, self.figure)
+        if not self.json:
+            _print(found, len(atlas.tasks))
+        return [each._asdict() for each in found]
+
+
+def _given(message: str, folder: Path | None) -> Path:
+    if not folder:
+        raise ValueError(message)
+    return folder
+
+
+def _print(found: Sequence["Spread"], tasks: int) -> None:
+    names = ("optimizer", "target", "best rate", "10 to 90 %", "schedule best on", "one rate loses")
+    cells = [
+        (
+            each.optimizer, each.target, f"{each.middle:.3g}", f"{each.low:.3g} … {each.high:.3g}",
+            f"constant {each.constant:.0%}, linear {each.linear:.0%}, cosine {each.cosine:.0%}",
+            f"{each.one_rate:.3f} nats",
+        )
+        for each in found
+    ]  # fmt: skip
+    print_table(f"{tasks:,} tasks: linear schedules", names, cells, ("optimizer", "target"))

@@ -1,0 +1,69 @@
+"""From an atlas to a law of the scale: choose, fit, intervals, and the law that says all this."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import pandas as pd
+
+from psi.fit.scale.choice import Choice, candidates, choose, nested_regret
+from psi.fit.scale.exponents import exponents
+from psi.fit.scale.law import scale_law
+from psi.fit.scale.linear import Candidate, fit_linear
+from psi.fit.scale.table import Atlas
+from psi.fit.scale.tuned import Target, tuned_tasks
+from psi.law.checks import unknown
+from psi.law.law import Law
+from psi.progress import Report, silent
+
+LEAST = 4
+"""Domains: each is left out, and what the others say has an interval over them."""
+
+
+class ScaleFit(NamedTuple):
+    """A law of the scale and where it comes from."""
+
+    law: Law
+    choice: Choice
+    exponents: pd.DataFrame
+
+
+def fit_scale(
+    atlas: Atlas,
+    optimizer: str,
+    target: Target = "validation",
+    tried: Sequence[Candidate] | None = None,
+    resamples: int = 200,
+    seed: int = 0,
+    report: Report = silent,
+) -> ScaleFit:
+    """The law of an optimizer's scale, for one target.
+
+    Args:
+        atlas: of `read_atlas`.
+        optimizer: one of its optimizers.
+        target: the loss that the rate is to be best for.
+        tried: what to choose from; by default every set of facts, penalty and schedule.
+        resamples: of the constants' intervals.
+        seed: of the folds and resamples.
+        report: gets the number of candidates done.
+
+    Returns:
+        The law, whose scores are the regret on left-out domains as `nested_regret` has it, the
+        choice, and the constants with intervals.
+
+    Raises:
+        ValueError: the atlas does not hold what a fit needs.
+    """
+    known = sorted(set(atlas.runs.optimizer))
+    if optimizer not in known:
+        raise ValueError(unknown("optimizer", optimizer, known))
+    tasks = tuned_tasks(atlas, optimizer, target)
+    if (domains := len(set(tasks.domain))) < LEAST:
+        raise ValueError(f"a scale needs tasks of at least {LEAST} domains, got {domains}")
+    tried = candidates() if tried is None else tried
+    choice = choose(tasks, tried, seed, report)
+    chosen = choice.candidate
+    table = exponents(tasks, chosen, resamples, seed)
+    fit, regret = fit_linear(tasks, chosen), nested_regret(choice, tried)
+    law = scale_law(fit, chosen, tasks, optimizer, target, table, regret)
+    return ScaleFit(law, choice, table)

@@ -1,0 +1,47 @@
+"""Ψ at an observation of a run: what is not known, and what lies beyond the law's domain.
+
+A fact that is not known is the geometric middle of the law's domain of it. Each feature is clipped
+to its domain, and Ψ there to the law's rates. Where the law extrapolates a fact, that is multiplied
+by the ratio of Ψ at the fact to Ψ at the nearest end of its domain: a power law goes on, whatever
+the law's rates, and within the domain nothing changes.
+"""
+
+import math
+from collections.abc import Callable
+
+from psi.law.features import FACTS, FEATURES, Observation
+from psi.law.law import Law
+from psi.law.namespace import Array, Namespace
+
+Psi = Callable[[Array, Namespace], Array]
+"""(features, array namespace) → Ψ"""
+
+
+def psi_of(law: Law, seen: Observation, xp: Namespace, psi: Psi | None = None) -> Array:
+    """Ψ as a law is used; a function `psi` replaces the law's own, for searches over laws."""
+    psi, within, beyond = psi or law, [], []
+    for name, domain in zip(law.features, law.domain, strict=True):
+        value = FEATURES[name](seen)
+        if name in FACTS:
+            # No weight and no row is nothing to take a power of; only `stream` may be 0.
+            known = value >= 0 if name == "stream" else value > 0
+            value = xp.where(known, value, middle(law, name))
+        within.append(clip(value, domain, xp))
+        beyond.append(value if name in law.extrapolates else within[-1])
+    near = psi(xp.asarray(within), xp)
+    rate = clip(near, law.rates, xp)
+    if not law.extrapolates:
+        return rate
+    return rate * xp.where(near > 0, psi(xp.asarray(beyond), xp) / near, 1.0)
+
+
+def middle(law: Law, name: str) -> float:
+    """The geometric middle of a law's domain of a fact, which stands in where it is not known."""
+    low, high = law.domain[law.features.index(name)]
+    return math.sqrt(low) * math.sqrt(high)
+
+
+def clip(a: Array, ends: tuple[Array, Array], xp: Namespace) -> Array:
+    """The nearest number between two ends."""
+    # numpy's own clip takes five times as long for a number, its stack ten times for a few.
+    return xp.minimum(xp.maximum(a, ends[0]), ends[1])

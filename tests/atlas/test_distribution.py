@@ -1,0 +1,66 @@
+"""The distribution: reproducible, within its ranges, and as wide as it says."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from psi.atlas.distribution import BATCH, EPOCHS, PARAMETERS, STEPS, describe, fits
+from psi.atlas.padding import SHAPES, VISITS, shape_of
+from psi.atlas.real import sizes, table
+from psi.lab.tasks.carried import CARRIED
+
+TASKS = [describe(number) for number in range(300)]
+
+
+def test_sixteen_programs_an_optimizer():
+    assert len(SHAPES) == len(set(SHAPES)) == 16
+    assert sum(shape.share for shape in SHAPES) == pytest.approx(1)
+
+
+def test_a_task_does_not_depend_on_the_others():
+    assert describe(17) == TASKS[17]
+    assert describe(17, seed=1) != TASKS[17]
+    assert len({task.to_json() for task in TASKS}) == len(TASKS)
+
+
+def test_tasks_are_within_the_ranges():
+    for task in TASKS:
+        shape = shape_of(task)
+        assert fits(task, shape)
+        assert PARAMETERS[0] <= task.parameters <= PARAMETERS[1]
+        assert STEPS[0] <= task.steps <= STEPS[1]
+        assert EPOCHS[0] <= task.epochs <= EPOCHS[1]
+        assert BATCH[0] <= task.batch <= BATCH[1]
+        assert task.rows * task.epochs <= VISITS
+        assert len(task.to_json()) <= 1000
+
+
+def test_all_that_it_promises_is_there():
+    def share(wanted):
+        return np.mean([wanted(task) for task in TASKS])
+
+    networks = Counter(task.network for task in TASKS)
+    assert set(networks) == {shape.network for shape in SHAPES}
+    assert {task.activation for task in TASKS} == {"relu", "tanh", "gelu"}
+    assert len({task.initialisation for task in TASKS}) == 5
+    assert {task.depth for task in TASKS} == {1, 2, 3, 4}
+    assert 0.2 < share(lambda task: task.stream) < 0.6
+    assert 0.02 < share(lambda task: task.parameters > 1e5) < 0.1
+    assert 0.02 < share(lambda task: not task.classes) < 0.3
+    assert share(lambda task: task.classes > 30) > 0.02
+    assert share(lambda task: task.normalised) > 0.02
+    assert share(lambda task: task.noise == 0) > 0.2
+
+
+def test_nothing_but_the_train_suite_is_in_it():
+    for source in {task.source for task in TASKS} & CARRIED.keys():
+        assert CARRIED[source].suite == "train"
+    made = {task.source for task in TASKS} - CARRIED.keys()
+    assert made == {"mixture", "images", "markov"}
+
+
+@pytest.mark.slow
+def test_tables_are_as_large_as_the_list_says():
+    for size in sizes():
+        assert table(size.name).x.shape == (size.rows, size.inputs), size.name

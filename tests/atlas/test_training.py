@@ -1,0 +1,116 @@
+"""The program of many tasks against a plain loop over one network with optax's optimizers."""
+
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from psi.atlas.data import arrays_of, order_of, rows_of
+from psi.atlas.losses import Chosen, losses
+from psi.atlas.networks import KINDS
+from psi.atlas.training import SCHEDULES, Lane, Plan, plain, program
+from psi.lab.data.trajectories import PLAIN
+from psi.lab.engine.policy import Policy
+from tests.atlas.conftest import TASKS
+from tests.atlas.test_networks import SHAPE
+
+OWN = {"sgd": optax.sgd, "momentum": partial(optax.sgd, momentum=0.9), "adam": optax.adam}
+PEAKS = {"sgd": 0.2, "momentum": 0.02, "adam": 0.02}
+
+
+def trained(kind, name, peaks, seed=0, probing=True, plan=None):
+    task, shape = TASKS[kind], SHAPE[kind]
+    arrays = arrays_of(task, rows_of(task), shape)
+    lanes = Lane(jnp.array([[0, 1, 2]]), jnp.asarray(np.array([peaks]), float))
+    orders = order_of(task, seed)[None, None]
+    keys = jax.random.fold_in(jax.random.key(5), seed)[None, None]
+    one = jax.tree.map(lambda a: np.asarray(a)[None], arrays)
+    run = program("cpu")
+    return run(shape, plan or Plan(name, plain), 1, lanes, one, orders, keys, np.array([[probing]]))
+
+
+def by_hand(kind, name, schedule, peak, seed=0):
+    """(training loss, validation loss) of one network, a step after the other."""
+    task, shape, rows = TASKS[kind], SHAPE[kind], rows_of(TASKS[kind])
+    arrays = jax.tree.map(jnp.asarray, arrays_of(task, rows, shape))
+    start = jax.random.fold_in(jax.random.fold_in(jax.random.key(5), seed), 0)
+    params = KINDS[kind].init(shape, arrays.sizes, start)
+    transform = optax.inject_hyperparams(OWN[name])(learning_rate=0.0)
+    state: Any = transform.init(params)
+    order = order_of(task, seed)
+    shape_of = dict(PLAIN)[schedule]
+
+    def mean(params, x, y):
+        wide = np.zeros((len(x), shape.inputs), "f4")
+        wide[:, : task.inputs] = x
+        chosen = Chosen(jnp.asarray(wide), jnp.asarray(y, float), jnp.ones(len(x), bool))
+        return losses(shape, arrays, params, chosen).mean()
+
+    for i in range(task.epochs):
+        rate = peak * float(shape_of(np.array(i / task.epochs)))
+        state.hyperparams["learning_rate"] = jnp.asarray(rate)
+        for s in range(task.steps):
+            at = order[i * task.rows + s * task.batch :][: task.batch]
+            gradient = jax.grad(mean)(params, rows.x[at], rows.y[at])
+            updates, state = transform.update(gradient, state, params)
+            params = optax.apply_updates(params, updates)
+    return mean(params, rows.x, rows.y), mean(params, rows.val_x, rows.val_y)
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_a_lane_is_the_training_that_a_plain_loop_makes(name):
+    peak = PEAKS[name]
+    ends = trained("linear", name, (peak, peak, 1e9))
+    for lane, schedule in enumerate(("constant", "linear")):
+        train, validation = by_hand("linear", name, schedule, peak)
+        assert float(ends.train[0, 0, lane]) == pytest.approx(float(train), rel=1e-4)
+        assert float(ends.validation[0, 0, lane]) == pytest.approx(float(validation), rel=1e-4)
+    # What diverges beside them changes nothing, and is no exception.
+    assert not np.asarray(ends.validation)[0, 0, 2] < 1e6
+
+
+def test_a_policy_sees_the_losses_of_the_run():
+    """A rate of 0 leaves the loss where it was; a lane that stops once validation got worse."""
+    ends = trained("linear", "sgd", (0.2, 0.2, 0.2), plan=Plan("sgd", watching, validates=True))
+    train, validation = by_hand("linear", "sgd", "constant", 0.2)
+    assert float(ends.train[0, 0, 0]) == pytest.approx(float(train), rel=1e-4)
+    start, before = by_hand("linear", "sgd", "constant", 0.0)
+    assert float(ends.train[0, 0, 1]) == pytest.approx(float(start), rel=1e-5)
+    assert float(ends.validation[0, 0, 2]) == pytest.approx(float(before), rel=1e-5)
+    assert float(validation) < float(before)
+
+
+def watching(lane):
+    """Lane 0: all is as it should be, or the rate is NaN; lanes 1 and 2: 0 from the start."""
+    task = TASKS["linear"]
+
+    def step(state, seen):
+        right = (seen.budget == task.epochs) & (seen.parameters == task.parameters)
+        right &= (seen.batch == task.batch) & (seen.steps == task.steps) & (seen.stream == 0)
+        right &= (seen.best_loss <= seen.loss) & (seen.loss <= seen.initial_loss)
+        # The rate is constant and small: each epoch ends with a lower validation loss.
+        right &= seen.val_loss < state
+        rate = jnp.where(right, lane.peak, jnp.nan)
+        return seen.val_loss, jnp.where(lane.schedule == 0, rate, 0.0)
+
+    return Policy(lambda seen: seen.val_loss + 1, step)
+
+
+@pytest.mark.slow
+def test_a_deep_network_with_normalisation_too():
+    ends = trained("mlp", "adam", (0.02, 0.02, 0.02))
+    for lane, schedule in enumerate(("constant", "linear", "cosine")):
+        train, validation = by_hand("mlp", "adam", schedule, 0.02)
+        assert float(ends.train[0, 0, lane]) == pytest.approx(float(train), rel=1e-3)
+        assert float(ends.validation[0, 0, lane]) == pytest.approx(float(validation), rel=1e-3)
+
+
+def test_schedules_are_the_lab_s():
+    t = np.linspace(0, 0.95, 20)
+    for (name, shape), (other, usual) in zip(SCHEDULES, PLAIN, strict=True):
+        assert name == other
+        np.testing.assert_allclose(shape(jnp.asarray(t)), usual(t), atol=1e-6)
