@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Array, Float, Key
 
-from psi.atlas.config import LOWEST, RATES, RATIO, SEEDS, AtlasConfig
+from psi.atlas.config import LANES, LOWEST, RATES, RATIO, SEEDS, AtlasConfig
 from psi.atlas.data import Arrays, Rows, arrays_of, order_of, rows_of
 from psi.atlas.description import Description
 from psi.atlas.distribution import SEED, describe
@@ -43,8 +43,7 @@ class Part(NamedTuple):
     @property
     def operations(self) -> float:
         """About, of its first round."""
-        lanes = RATES * len(SCHEDULES) * SEEDS
-        return lanes * sum(self.shape.operations(task) for task in self.tasks)
+        return LANES * SEEDS * sum(self.shape.operations(task) for task in self.tasks)
 
 
 class Job(NamedTuple):
@@ -207,16 +206,15 @@ def _keys(number: int, job: Job) -> Key[Array, " seed"]:
 
 def _frame(part: Part, ready: Prepared, job: Job, ends: Ends) -> pd.DataFrame:
     """A row a run; what was probed, on the rows of the first seed."""
-    lanes = RATES * len(SCHEDULES)
     columns = {
         "task": ready.task.number,
         "optimizer": part.optimizer,
         "schedule": np.tile(np.repeat([name for name, _ in SCHEDULES], RATES), SEEDS),
         "rate": np.tile(rates(part.optimizer, job.grid), SEEDS * len(SCHEDULES)),
-        "seed": np.repeat(_seeds(job), lanes),
+        "seed": np.repeat(_seeds(job), LANES),
         "train_loss": ends.train.reshape(-1),
         "val_loss": ends.validation.reshape(-1),
         "grid": job.grid,
     }
-    probes = {name: np.repeat(values, lanes) for name, values in ends.probes._asdict().items()}
+    probes = {name: np.repeat(values, LANES) for name, values in ends.probes._asdict().items()}
     return pd.DataFrame(columns | probes)

@@ -8,8 +8,8 @@ OPTIMIZERS = ("sgd", "momentum", "adam")
 LOWEST = {"sgd": 1.2e-3, "momentum": 1.2e-4, "adam": 3e-5}
 """The lowest rate of the usual grid."""
 RATES, RATIO = 17, 1.8
-SCHEDULES, SEEDS = 3, 3
-"""Constant, linear and cosine, from as many seeds in a round."""
+LANES, SEEDS = 3 * RATES, 3
+"""Constant, linear and cosine at each rate of a grid, from so many seeds in a round."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class AtlasConfig:
     @property
     def trainings(self) -> int:
         """Networks to train, but for further grids and seeds."""
-        return self.tasks * len(self.optimizers) * RATES * SCHEDULES * SEEDS
+        return self.tasks * len(self.optimizers) * LANES * SEEDS
 
     @property
     def numbers(self) -> range:

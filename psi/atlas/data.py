@@ -13,7 +13,7 @@ from psi.atlas.description import (
     OF_TOKENS,
     Description,
 )
-from psi.atlas.generators import SAMPLERS, VALIDATION, sampler
+from psi.atlas.generators import SAMPLERS, VALIDATION, noisy, sampler
 from psi.atlas.layers import Sizes
 from psi.atlas.padding import VISITS, Shape
 from psi.atlas.randomness import generator
@@ -85,15 +85,10 @@ def _real(task: Description) -> Rows:
     columns = np.sort(rng.permutation(whole.x.shape[1])[: task.inputs])
     y, val_y = whole.y[rows], whole.val_y
     if task.classes and task.noise:
-        y, val_y = (_relabelled(task, part, rng) for part in (y, val_y))
+        y, val_y = (noisy(task, part, rng) for part in (y, val_y))
     x, val_x = whole.x[rows][:, columns], whole.val_x[:, columns]
     chances = _chances(y, val_y[:EVALUATED], task.classes)
     return Rows(whole.domain, x, y, val_x, val_y, chances, 0.0)
-
-
-def _relabelled(task: Description, y: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    other = rng.integers(task.classes, size=len(y))
-    return np.where(rng.random(len(y)) < task.noise, other, y)
 
 
 def _generated(task: Description) -> Rows:
@@ -219,10 +214,8 @@ def order_of(task: Description, seed: int) -> Int[np.ndarray, " visits"]:
     if task.network in OF_TOKENS:
         return found
     rng = generator(ORDER, task.number, seed)
-    rows, times = (
-        task.rows or task.steps * task.batch * task.epochs,
-        task.epochs if task.rows else 1,
-    )
+    times = 1 if task.stream else task.epochs
+    rows = task.rows or task.steps * task.batch * task.epochs
     orders = [rng.permutation(rows).astype(np.uint16) for _ in range(times)]
     found[: rows * times] = np.concatenate(orders)
     return found

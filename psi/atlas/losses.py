@@ -11,10 +11,10 @@ from psi.atlas.description import OF_TOKENS
 from psi.atlas.layers import Axis, axis
 from psi.atlas.networks import KINDS
 from psi.atlas.padding import Shape
+from psi.lab.engine.training import BLOCK
 from psi.lab.networks.network import Params
 from psi.lab.tasks.losses import Outputs
 
-EVALUATED = 64  # rows evaluated at once
 AWAY = -1e9  # added to the logit of a class that is padding
 
 
@@ -85,10 +85,10 @@ def mean_loss(
 
     def add(block: Array, total: Array) -> Array:
         # The last block may reach beyond the array: it then begins earlier, as slices do.
-        first = jnp.minimum(block * EVALUATED, len(x) - EVALUATED)
-        part = [jax.lax.dynamic_slice_in_dim(a, first, EVALUATED) for a in (x, y)]
-        row = first + jnp.arange(EVALUATED)
-        real = (row >= block * EVALUATED) & (row < count)
+        first = jnp.minimum(block * BLOCK, len(x) - BLOCK)
+        part = [jax.lax.dynamic_slice_in_dim(a, first, BLOCK) for a in (x, y)]
+        row = first + jnp.arange(BLOCK)
+        real = (row >= block * BLOCK) & (row < count)
         return total + losses(shape, arrays, params, Chosen(part[0], part[1], real)).sum()
 
-    return jax.lax.fori_loop(0, -(-count // EVALUATED), add, jnp.zeros(())) / count
+    return jax.lax.fori_loop(0, -(-count // BLOCK), add, jnp.zeros(())) / count

@@ -42,12 +42,7 @@ def summarise(config: AtlasConfig, folder: Path, report: Report = silent) -> Tab
         report(done, config.tasks, "facts")
         rows.append(task_row(describe(number)))
     tasks = pd.DataFrame(rows)
-    tasks = tasks[
-        [
-            scorable(*row)
-            for row in zip(tasks.chance_loss, tasks.train_chance_loss, tasks.floor, strict=True)
-        ]
-    ]
+    tasks = tasks[scorable(tasks.chance_loss, tasks.train_chance_loss, tasks.floor)]
     runs = runs[runs.task.isin(tasks.task)]
     made = Tables(tasks, _means(runs, tasks), _probes(runs))
     made = made._replace(tasks=_weighed(made))
@@ -63,10 +58,10 @@ def read_atlas(folder: Path) -> Tables:
     return Tables(*(store.read_table(folder / f"{name}.parquet") for name in NAMES))
 
 
-def scorable(chance: float, train_chance: float, floor: float) -> bool:
-    """Whether losses on a task tell a good rate from a bad one."""
+def scorable(chance: Any, train_chance: Any, floor: Any) -> Any:
+    """Whether losses on a task, or on each of many, tell a good rate from a bad one."""
     span = chance - np.nan_to_num(floor)
-    return bool(span > LEAST * chance and train_chance > LEAST)
+    return (span > LEAST * chance) & (train_chance > LEAST)
 
 
 def task_row(task: Description) -> dict[str, object]:

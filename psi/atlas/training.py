@@ -18,14 +18,12 @@ from psi.atlas.description import OF_TOKENS
 from psi.atlas.losses import block_of_rows, losses, mean_loss
 from psi.atlas.networks import KINDS
 from psi.atlas.padding import Shape
-from psi.atlas.probes import Probes, probed
+from psi.atlas.probes import Probes, Weights, probed
 from psi.lab.engine.devices import one_core_options, over_devices
 from psi.lab.engine.policy import Policy
 from psi.lab.networks.network import Params
 from psi.lab.optimizers import optimizer
 from psi.law.features import Observation
-
-Weights = Float[Array, " weight"]
 
 
 class Lane(NamedTuple):
