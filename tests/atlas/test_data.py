@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from psi.atlas.data import VISITS, arrays_of, digest, order_of, rows_of
+from psi.atlas.data import VISITS, arrays_of, digest, facts_of, order_of, rows_of
 from psi.atlas.description import OF_TOKENS, Description
 from psi.atlas.generators import sampler
 from psi.atlas.padding import Shape
@@ -162,3 +162,9 @@ def test_targets_of_a_regression_are_standardised():
 
 def test_a_shape_that_is_too_small_holds_no_task():
     assert not Shape("mlp", 4, 4, 16, 4, 0, 0, True).holds(TASKS["mlp"])
+
+
+def test_a_law_sees_the_chance_loss_of_the_rows_that_are_trained_on():
+    rows = rows_of(STREAM)
+    assert rows.chances.train_loss != rows.chances.val_loss
+    assert facts_of(STREAM, rows).chance_loss == rows.chances.train_loss

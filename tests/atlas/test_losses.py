@@ -94,3 +94,12 @@ def test_windows_of_a_text_are_followed_by_what_comes_next(kind):
         ]
         follows = after if kind == "embedding" else after[task.inputs - 1]
         assert any(text[k + task.inputs] == follows for k in places)
+
+
+def test_rows_that_fill_no_last_block_count_once():
+    _, shape, arrays, params = made("linear")
+    x, y = arrays.val_x[:100], arrays.val_y[:100]
+    out = KINDS["linear"].apply(shape, arrays.sizes, params, x)
+    want = float(plain.squared_error(out, y))
+    got = mean_loss(shape, arrays, params, x, y, jnp.asarray(100))
+    assert float(got) == pytest.approx(want, rel=1e-5)

@@ -160,3 +160,12 @@ def test_a_chance_loss_below_the_floor_is_refused():
     tasks = SMALL.atlas.tasks.assign(floor=9.0)
     with pytest.raises(ValueError, match=r"above the floor, got .* and 9 of task 100"):
         tuned_tasks(Atlas(tasks, SMALL.atlas.runs), "adam", "validation")
+
+
+def test_each_target_has_the_chance_loss_of_its_rows():
+    atlas = planted(0, domains=6, each=4).atlas
+    higher = atlas.tasks.assign(train_chance_loss=3 * atlas.tasks.train_chance_loss)
+    other = atlas._replace(tasks=higher)
+    for target, same in (("validation", True), ("train", False)):
+        one, two = (tuned_tasks(each, "adam", target).curves["linear"] for each in (atlas, other))
+        assert np.array_equal(one.coefficients, two.coefficients) == same
