@@ -6,7 +6,7 @@ import pytest
 
 from psi.fit.scale.regret import regret_at
 from psi.fit.scale.table import Atlas, read_atlas
-from psi.fit.scale.tuned import tuned_tasks
+from psi.fit.scale.tuned import Target, tuned_tasks
 from tests.fit.scale.planted import EXTRA, OFFSETS, RATES, planted
 
 SMALL = planted(0, domains=3, each=4)
@@ -166,6 +166,7 @@ def test_each_target_has_the_chance_loss_of_its_rows():
     atlas = planted(0, domains=6, each=4).atlas
     higher = atlas.tasks.assign(train_chance_loss=3 * atlas.tasks.train_chance_loss)
     other = atlas._replace(tasks=higher)
-    for target, same in (("validation", True), ("train", False)):
+    expected: tuple[tuple[Target, bool], ...] = (("validation", True), ("train", False))
+    for target, same in expected:
         one, two = (tuned_tasks(each, "adam", target).curves["linear"] for each in (atlas, other))
         assert np.array_equal(one.coefficients, two.coefficients) == same
