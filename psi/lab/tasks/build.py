@@ -14,6 +14,7 @@ from psi.lab.hyper import Hyper
 from psi.lab.networks.network import Network, Params
 from psi.lab.optimizers import optimizer
 from psi.lab.tasks.losses import LOSSES, Loss, cross_entropy
+from psi.lab.tasks.order import permutation
 from psi.lab.tasks.task import Arrays, Batch, Functions, Splits, Task, TaskFacts
 
 
@@ -127,7 +128,7 @@ def _shuffled_epoch(steps: int, batch: int) -> Callable[..., Batch]:
 
     def epoch(rows: Batch, key: Key[Array, ""], i: Int[Array, ""]) -> Batch:
         count = rows.y.shape[0]
-        order = jax.random.permutation(jax.random.fold_in(key, i), count)[: steps * batch]
+        order = permutation(jax.random.fold_in(key, i), count)[: steps * batch]
         return jax.tree.map(lambda a: a[order].reshape(steps, batch, *a.shape[1:]), rows)
 
     return epoch

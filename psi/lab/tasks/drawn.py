@@ -29,6 +29,7 @@ from psi.lab.tasks.families import (
     fresh_epoch,
     with_generator,
 )
+from psi.lab.tasks.order import order_of
 from psi.lab.tasks.task import Batch, Functions, Splits, Task, TaskFacts
 
 
@@ -152,7 +153,7 @@ def _one_pass(most: int, arrays: Drawn, key: Key[Array, ""], i: Int[Array, ""]) 
     rows = arrays.source
     # Padding sorts last, so that the order begins with a permutation of the real rows.
     draws = jax.random.uniform(jax.random.fold_in(key, i), rows.y.shape)
-    order = jnp.argsort(jnp.where(rows.real, draws, 2.0))
+    order = order_of(jnp.where(rows.real, draws, 2.0))
     step, row = jnp.arange(STEPS)[:, None], jnp.arange(most)[None]
     chosen = order[jnp.minimum(step * arrays.batch + row, STEPS * most - 1)]
     return Batch(rows.x[chosen], rows.y[chosen], _real_rows(most, arrays.batch))
