@@ -1,7 +1,8 @@
 """Every test runs with two CPU devices, as on a laptop.
 
-Where the slow ones are left out, jaxtyping's shapes are not checked and XLA optimizes little: the
-checks cost a quarter of the time, optimizing a third of that of tests which train networks.
+XLA optimizes little but for slow tests, which train for longer: optimizing took a third of the time
+of the others that train networks. Where the slow ones are left out, jaxtyping's shapes are not
+checked, which costs a quarter of the time.
 
 What one test, or a command that it starts, has compiled, the others read back.
 """
@@ -37,20 +38,17 @@ LONGEST = (
 )  # fmt: skip
 
 
-def is_quick(config):
-    return "not slow" in config.option.markexpr
-
-
 def pytest_configure(config):
-    if not is_quick(config):
+    if "not slow" not in config.option.markexpr:
         install_import_hook(CHECKED, "beartype.beartype")
-    else:
-        os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"  # for commands that tests start
 
 
 def pytest_runtest_setup(item):
+    slow = item.get_closest_marker("slow") or item.get_closest_marker("long")
     fit = item.path.is_relative_to(Path(__file__).parent / "fit")  # few programs that run long
-    jax.config.update("jax_disable_most_optimizations", is_quick(item.config) and not fit)
+    little = not (slow or fit)
+    jax.config.update("jax_disable_most_optimizations", little)
+    os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = str(int(little))  # for commands that tests start
 
 
 def pytest_collection_modifyitems(items):
