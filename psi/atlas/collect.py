@@ -78,8 +78,10 @@ def parts(config: AtlasConfig) -> list[Part]:
     return [
         Part(f"part-{name}-{SHAPES.index(shape):02d}-{chunk[0].number:05d}", shape, name, chunk)
         for shape in sorted(by_shape, key=SHAPES.index)
-        for first in range(0, len(by_shape[shape]), CHUNK)
-        for chunk in [tuple(by_shape[shape][first : first + CHUNK])]
+        # Tasks of a part are trained side by side, so those that take equally long.
+        for tasks in [sorted(by_shape[shape], key=shape.operations)]
+        for first in range(0, len(tasks), CHUNK)
+        for chunk in [tuple(tasks[first : first + CHUNK])]
         for name in config.optimizers
     ]
 
@@ -186,7 +188,7 @@ def _ends(part: Part, ready: Sequence[Prepared], jobs: Sequence[Job]) -> Ends:
     codes = np.broadcast_to(np.repeat(np.arange(len(SCHEDULES)), RATES), peaks.shape)
     lanes = Lane(jnp.asarray(codes), jnp.asarray(peaks, float))
     orders = [[order_of(e.task, s) for s in _seeds(j)] for e, j in zip(each, jobs, strict=True)]
-    keys = jnp.stack([_keys(e.task.number, job) for e, job in zip(each, jobs, strict=True)])
+    keys = jnp.stack([keys_of(e.task.number, _seeds(j)) for e, j in zip(each, jobs, strict=True)])
     # One seed tells what probes measure.
     probing = np.array([[seed == 0 and job.grid == 0 for seed in _seeds(job)] for job in jobs])
     stacked = jax.tree.map(lambda *a: np.stack(a), *[e.arrays for e in each])
@@ -199,9 +201,10 @@ def _seeds(job: Job) -> range:
     return range(job.round * SEEDS, (job.round + 1) * SEEDS)
 
 
-def _keys(number: int, job: Job) -> Key[Array, " seed"]:
+def keys_of(number: int, seeds: Sequence[int]) -> Key[Array, " seed"]:
+    """The root keys of a task's seeds."""
     root = jax.random.fold_in(jax.random.key(SEED), number)
-    return jax.vmap(lambda seed: jax.random.fold_in(root, seed))(jnp.array(_seeds(job)))
+    return jax.vmap(lambda seed: jax.random.fold_in(root, seed))(jnp.array(seeds))
 
 
 def _frame(part: Part, ready: Prepared, job: Job, ends: Ends) -> pd.DataFrame:
