@@ -14,7 +14,7 @@ from jaxtyping import Array, Float, Int, Key, UInt32
 
 
 def permutation(key: Key[Array, ""], count: int) -> Int[Array, " {count}"]:
-    """`jax.random.permutation(key, count)`: as many rounds of sorting by random bits as it takes."""
+    """`jax.random.permutation(key, count)`: as many rounds of sorting random bits as it takes."""
     order = jnp.arange(count)
     rounds = math.ceil(3 * math.log(max(1, count)) / math.log(2**32 - 1))
     for _ in range(rounds):
