@@ -4,7 +4,7 @@ A part is a few tasks of one padded shape under one optimizer. The same call goe
 was stopped.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import NamedTuple
@@ -64,6 +64,15 @@ class Prepared(NamedTuple):
     arrays: Arrays
 
 
+Engine = Callable[[AtlasConfig, Sequence[Part]], Iterator[tuple[Part, pd.DataFrame]]]
+"""Trains parts, in any order: `here`, or on many machines psi.atlas.sharing.ray_engine's."""
+
+
+def here(config: AtlasConfig, wanted: Sequence[Part]) -> Iterator[tuple[Part, pd.DataFrame]]:
+    """Train on this machine, in order."""
+    return ((part, trained(part, config)) for part in wanted)
+
+
 def rates(optimizer: str, grid: int = 0) -> Float[np.ndarray, " rate"]:
     """The rates of a grid: all grids are pieces of one geometric sequence."""
     return LOWEST[optimizer] * RATIO ** (grid * RATES + np.arange(RATES, dtype=float))
@@ -86,10 +95,13 @@ def parts(config: AtlasConfig) -> list[Part]:
     ]
 
 
-def collect(config: AtlasConfig, folder: Path, report: Report = silent) -> None:
+def collect(
+    config: AtlasConfig, folder: Path, report: Report = silent, engine: Engine = here
+) -> None:
     """Train what is missing and commit it to `folder`.
 
-    `report` is told the operations done, of about how many, and what was trained last. Raises
+    `report` is told the operations done, of about how many, and what was trained last; `engine`
+    trains the parts. Raises
     store.RecordsError, a ValueError, where the folder cannot be written or holds another atlas.
     """
     every = parts(config)
@@ -103,12 +115,11 @@ def collect(config: AtlasConfig, folder: Path, report: Report = silent) -> None:
         total = sum(part.operations for part in every)
         done = sum(part.operations for part in every if part.name in kept)
         report(int(done / 1e9), int(total / 1e9), "compiling")
-        for part in every:
-            if part.name not in kept:
-                store.write_part(folder, part.name, trained(part, config))
-                done += part.operations
-                last = f"{part.optimizer}, {part.shape.network} {part.shape.width}"
-                report(int(done / 1e9), int(total / 1e9), last)
+        for part, frame in engine(config, [part for part in every if part.name not in kept]):
+            store.write_part(folder, part.name, frame)
+            done += part.operations
+            last = f"{part.optimizer}, {part.shape.network} {part.shape.width}"
+            report(int(done / 1e9), int(total / 1e9), last)
 
 
 def trained(part: Part, config: AtlasConfig) -> pd.DataFrame:

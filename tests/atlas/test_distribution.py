@@ -5,7 +5,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from psi.atlas.distribution import BATCHES, MANY, EPOCHS, PARAMETERS, STEPS, describe, fits
+from psi.atlas.distribution import BATCHES, EPOCHS, MANY, PARAMETERS, STEPS, describe, fits
 from psi.atlas.padding import SHAPES, VISITS, shape_of
 from psi.atlas.real import sizes, table
 from psi.lab.tasks.carried import CARRIED

@@ -16,7 +16,7 @@ __all__ = ["quick"]
 
 
 def seen(**known):
-    unseen: Any = {name: jnp.nan for name in Observation._fields}
+    unseen: Any = dict.fromkeys(Observation._fields, jnp.nan)
     return Observation(**unseen | known)
 
 
