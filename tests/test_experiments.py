@@ -191,6 +191,7 @@ def test_every_table_about_the_scale_and_its_laws_come_from_an_atlas(tmp_path, c
 def test_shapes_are_compared_for_every_optimizer_and_target(tmp_path, monkeypatch, capsys):
     for name, table in shapes.MADE.atlas._asdict().items():
         table.to_parquet(tmp_path / f"{name}.parquet")
+    (tmp_path / "out").mkdir()
     monkeypatch.setattr(shape, "collect_forms", lambda *_: shapes.on_a_lattice())
     linear_alone = Candidate(shapes.FACTS)
     monkeypatch.setattr(shape, "candidates", lambda: [linear_alone])
