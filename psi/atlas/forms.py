@@ -10,7 +10,7 @@ or near.
 from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -48,12 +48,12 @@ LINEAR = Form(1.0, 0.0, 0.0)
 
 
 class Formed(NamedTuple):
-    """A lane: a shape and its α_0."""
+    """A lane: a shape and its α_0, shape=(lane,) or () each; numpy's or JAX's."""
 
-    power: Float[Array, "*lane"]
-    bend: Float[Array, "*lane"]
-    loss: Float[Array, "*lane"]
-    peak: Float[Array, "*lane"]
+    power: Any
+    bend: Any
+    loss: Any
+    peak: Any
 
 
 def formed(lane: Formed) -> Policy:
@@ -86,7 +86,7 @@ def collect_forms(
     ]
     every = [part for part in every if part.tasks]
     identity = {"tasks": config.tasks, "forms": [list(form) for form in FORMS], "seeds": SEEDS}
-    identity |= {"rates": store.digest([[*map(str, key), rate] for key, rate in best.items()])}
+    identity |= {"rates": store.digest(best.reset_index().to_numpy().tolist())}
     with store.locked(folder):
         store.open_config(folder, identity)
         kept = store.committed(folder)

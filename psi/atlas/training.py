@@ -155,11 +155,11 @@ def train_unit(
         begin = begin._replace(policy=policy.init(first))
         return evaluate(jax.lax.fori_loop(0, arrays.epochs, epoch, begin).weights)
 
-    ends = in_blocks(of_lane, lanes, shape.lanes)
+    train, validation = in_blocks(of_lane, lanes, shape.lanes)
     # Short trainings have fewer minibatches than a ramp has steps: it begins with them again.
     again = lambda weights, i, s: gradient(weights, i % arrays.epochs, s)  # noqa: E731
     probes = probed(again, transform, initial, arrays.steps, arrays.batch, probing)
-    return Ends(*ends, probes)
+    return Ends(train, validation, probes)
 
 
 def in_blocks(one: Callable[[Any], Any], lanes: Any, most: int) -> Any:

@@ -85,10 +85,10 @@ def state_shares(labels: pd.DataFrame) -> pd.DataFrame:
     count = int(task.max()) + 1 if len(task) else 0
     if count < 3:
         raise ValueError(f"shares need at least 3 tasks with {LEAST} sure labels, got {count}")
-    columns = [made[name].to_numpy(float) for name in ("y", "tau", "fallen", "log_lr_error")]
+    values = made[["y", "tau", "fallen", "log_lr_error"]].to_numpy(float)
 
     def of(rows: np.ndarray) -> Float[np.ndarray, " part"]:
-        return _shares(*(column[rows] for column in columns), numbered(task[rows]))
+        return _shares(values[rows], numbered(task[rows]))
 
     whole = of(np.arange(len(task)))
     left_out = np.array([of(np.flatnonzero(task != k)) for k in range(count)])
@@ -98,8 +98,9 @@ def state_shares(labels: pd.DataFrame) -> pd.DataFrame:
 
 
 def _shares(
-    y: Values, tau: Values, fallen: Values, error: Values, task: Int[np.ndarray, " cell"]
+    values: Float[np.ndarray, "cell 4"], task: Int[np.ndarray, " cell"]
 ) -> Float[np.ndarray, " part"]:
+    y, tau, fallen, error = values.T
     columns = _centred(np.column_stack([y, tau, tau**2, fallen]), task)
     own = _beside(columns, columns[:, 3], task)
     taken = int(task.max()) + 1

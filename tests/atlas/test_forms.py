@@ -44,8 +44,8 @@ def test_shapes_are_trained_around_the_best_linear_rate(quick, tmp_path):
         np.testing.assert_allclose(rates, around(best[task, "sgd"]), rtol=1e-6)
     # (1 − t) is the linear schedule of the atlas, from the same seeds.
     linear = made[(made[["power", "bend", "loss"]] == [*LINEAR]).all(axis=1)]
-    means = linear.groupby(["task", "rate"]).val_loss.mean()
-    for (task, rate), value in means.items():
+    means = linear.groupby(["task", "rate"]).val_loss.mean().reset_index()
+    for task, rate, value in means.itertuples(index=False):
         runs = plain.runs[(plain.runs.task == task) & (plain.runs.schedule == "linear")]
         same = runs[np.isclose(runs.rate, rate, rtol=1e-5) & (runs.seeds == 3)]
         if len(same) and value < 10:

@@ -94,9 +94,11 @@ def _curves(
     tasks = tasks[tasks.task.isin(numbers)].reset_index(drop=True)
     runs = scored(runs, tasks, target)
     grid, found = np.unique(runs.log_rate), {}
-    for form, own in runs.groupby(FORM):
-        y, *_ = swept_scores(own, tasks, grid, f"shape {form}")
-        found[tuple(map(float, form))] = curves(grid, y - reference[:, None])
+    forms = runs[FORM].to_numpy(float)
+    for power, bend, loss in np.unique(forms, axis=0).tolist():
+        form = (power, bend, loss)
+        y, *_ = swept_scores(runs[(forms == form).all(axis=1)], tasks, grid, f"shape {form}")
+        found[form] = curves(grid, y - reference[:, None])
     return found
 
 

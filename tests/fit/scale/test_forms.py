@@ -1,5 +1,7 @@
 """The worth of a shape, recovered from planted ones."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -46,14 +48,15 @@ def on_a_lattice():
 
 def test_what_a_shape_gains_and_its_factor_are_found():
     found = regret_by_form(MADE.atlas, on_a_lattice(), "adam", "validation", Candidate(FACTS))
-    by_form = found.set_index(["power", "bend", "loss"])
+    forms = zip(found.power, found.bend, found.loss, strict=True)
+    by_form = dict(zip(forms, found.itertuples(), strict=True))
     assert list(found[["power", "bend", "loss"]].iloc[0]) == [2.0, 0.0, 0.0]
     for form, (factor, extra) in SHAPES.items():
-        row = by_form.loc[form]
+        row: Any = by_form[form]
         assert row.more == pytest.approx(extra, abs=0.04), form
         assert np.log(row.factor) == pytest.approx(factor, abs=0.15), form
         assert row.more_low <= row.more <= row.more_high
-    assert by_form.loc[LINEAR].more == 0
+    assert found.more[found.power == 1].iloc[0] == 0
 
 
 def test_without_the_linear_schedule_there_is_nothing_to_compare_with():
