@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 import psi
-from experiments import scale, your_own
+from experiments import depends, scale, shape, your_own
 from experiments.closed_forms import plot, scores
 from experiments.closed_forms.compute import StudyConfig
 from experiments.closed_forms.laws import of_family, tidied
@@ -31,7 +31,9 @@ from psi.law.expression import evaluate
 from psi.law.law import Law, Range, Score
 from psi.law.load import shipped
 from psi.law.parsing import parse
+from tests.fit.scale import test_forms as shapes
 from tests.fit.scale.planted import planted
+from tests.ideal.test_dependence import labels
 
 TINY = StudyConfig(
     tasks=(
@@ -184,3 +186,43 @@ def test_every_table_about_the_scale_and_its_laws_come_from_an_atlas(tmp_path, c
     main.run()  # all is there
     assert not capsys.readouterr().out
     assert told == 2
+
+
+def test_shapes_are_compared_for_every_optimizer_and_target(tmp_path, monkeypatch, capsys):
+    for name, table in shapes.MADE.atlas._asdict().items():
+        table.to_parquet(tmp_path / f"{name}.parquet")
+    (tmp_path / "out").mkdir()
+    monkeypatch.setattr(shape, "collect_forms", lambda *_: shapes.on_a_lattice())
+    linear_alone = Candidate(shapes.FACTS)
+    monkeypatch.setattr(shape, "candidates", lambda: [linear_alone])
+    shape.Main(tmp_path, tmp_path / "out").run()
+    found = pd.read_csv(tmp_path / "out/forms.csv")
+    assert len(found) == len(shapes.SHAPES) * 2
+    assert set(found.target) == {"validation", "train"}
+    assert found.power[0] == 2.0
+    assert "adam" in capsys.readouterr().out
+
+
+def test_labels_become_slopes_and_shares(tmp_path, capsys):
+    """What is labelled already is not again; the tables are of all."""
+    main = depends.Main(tmp_path, ("adam",), every=34)
+    pairs = [*main._pairs()]
+    assert len(pairs) >= 3
+    made = labels(5, tasks=len(pairs))
+    for place, (optimizer, number) in enumerate(pairs):
+        own = made[made.task == place].assign(task=number)
+        own.to_parquet(tmp_path / f"labels-{optimizer}-{number:03d}.parquet")
+    main.run()
+    shares = pd.read_csv(tmp_path / "shares.csv")
+    assert shares.share.sum() == pytest.approx(1)
+    assert set(pd.read_csv(tmp_path / "slopes.csv").task) == {number for _, number in pairs}
+    assert "by loss" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_a_task_is_labelled(tmp_path):
+    main = depends.Main(tmp_path, ("sgd",), labelling=Labelling(cells=8, states=2, orders=2))
+    main._label(("sgd", 0))
+    made = pd.read_parquet(tmp_path / "labels-sgd-000.parquet")
+    assert set(made.task) == {0}
+    assert made.sure.any()

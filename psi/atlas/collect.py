@@ -4,7 +4,7 @@ A part is a few tasks of one padded shape under one optimizer. The same call goe
 was stopped.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import NamedTuple
@@ -64,6 +64,15 @@ class Prepared(NamedTuple):
     arrays: Arrays
 
 
+Engine = Callable[[AtlasConfig, Sequence[Part]], Iterator[tuple[Part, pd.DataFrame]]]
+"""Trains parts, in any order: `here`, or on many machines psi.atlas.sharing.ray_engine's."""
+
+
+def here(config: AtlasConfig, wanted: Sequence[Part]) -> Iterator[tuple[Part, pd.DataFrame]]:
+    """Train on this machine, in order."""
+    return ((part, trained(part, config)) for part in wanted)
+
+
 def rates(optimizer: str, grid: int = 0) -> Float[np.ndarray, " rate"]:
     """The rates of a grid: all grids are pieces of one geometric sequence."""
     return LOWEST[optimizer] * RATIO ** (grid * RATES + np.arange(RATES, dtype=float))
@@ -78,16 +87,21 @@ def parts(config: AtlasConfig) -> list[Part]:
     return [
         Part(f"part-{name}-{SHAPES.index(shape):02d}-{chunk[0].number:05d}", shape, name, chunk)
         for shape in sorted(by_shape, key=SHAPES.index)
-        for first in range(0, len(by_shape[shape]), CHUNK)
-        for chunk in [tuple(by_shape[shape][first : first + CHUNK])]
+        # Tasks of a part are trained side by side, so those that take equally long.
+        for tasks in [sorted(by_shape[shape], key=shape.operations)]
+        for first in range(0, len(tasks), CHUNK)
+        for chunk in [tuple(tasks[first : first + CHUNK])]
         for name in config.optimizers
     ]
 
 
-def collect(config: AtlasConfig, folder: Path, report: Report = silent) -> None:
+def collect(
+    config: AtlasConfig, folder: Path, report: Report = silent, engine: Engine = here
+) -> None:
     """Train what is missing and commit it to `folder`.
 
-    `report` is told the operations done, of about how many, and what was trained last. Raises
+    `report` is told the operations done, of about how many, and what was trained last; `engine`
+    trains the parts. Raises
     store.RecordsError, a ValueError, where the folder cannot be written or holds another atlas.
     """
     every = parts(config)
@@ -101,12 +115,11 @@ def collect(config: AtlasConfig, folder: Path, report: Report = silent) -> None:
         total = sum(part.operations for part in every)
         done = sum(part.operations for part in every if part.name in kept)
         report(int(done / 1e9), int(total / 1e9), "compiling")
-        for part in every:
-            if part.name not in kept:
-                store.write_part(folder, part.name, trained(part, config))
-                done += part.operations
-                last = f"{part.optimizer}, {part.shape.network} {part.shape.width}"
-                report(int(done / 1e9), int(total / 1e9), last)
+        for part, frame in engine(config, [part for part in every if part.name not in kept]):
+            store.write_part(folder, part.name, frame)
+            done += part.operations
+            last = f"{part.optimizer}, {part.shape.network} {part.shape.width}"
+            report(int(done / 1e9), int(total / 1e9), last)
 
 
 def trained(part: Part, config: AtlasConfig) -> pd.DataFrame:
@@ -186,7 +199,7 @@ def _ends(part: Part, ready: Sequence[Prepared], jobs: Sequence[Job]) -> Ends:
     codes = np.broadcast_to(np.repeat(np.arange(len(SCHEDULES)), RATES), peaks.shape)
     lanes = Lane(jnp.asarray(codes), jnp.asarray(peaks, float))
     orders = [[order_of(e.task, s) for s in _seeds(j)] for e, j in zip(each, jobs, strict=True)]
-    keys = jnp.stack([_keys(e.task.number, job) for e, job in zip(each, jobs, strict=True)])
+    keys = jnp.stack([keys_of(e.task.number, _seeds(j)) for e, j in zip(each, jobs, strict=True)])
     # One seed tells what probes measure.
     probing = np.array([[seed == 0 and job.grid == 0 for seed in _seeds(job)] for job in jobs])
     stacked = jax.tree.map(lambda *a: np.stack(a), *[e.arrays for e in each])
@@ -199,9 +212,10 @@ def _seeds(job: Job) -> range:
     return range(job.round * SEEDS, (job.round + 1) * SEEDS)
 
 
-def _keys(number: int, job: Job) -> Key[Array, " seed"]:
+def keys_of(number: int, seeds: Sequence[int]) -> Key[Array, " seed"]:
+    """The root keys of a task's seeds."""
     root = jax.random.fold_in(jax.random.key(SEED), number)
-    return jax.vmap(lambda seed: jax.random.fold_in(root, seed))(jnp.array(_seeds(job)))
+    return jax.vmap(lambda seed: jax.random.fold_in(root, seed))(jnp.array(seeds))
 
 
 def _frame(part: Part, ready: Prepared, job: Job, ends: Ends) -> pd.DataFrame:

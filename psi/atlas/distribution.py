@@ -19,13 +19,13 @@ from psi.lab.tasks.carried import CARRIED
 from psi.lab.tasks.text import VOCABULARY
 
 SEED = 20261126
-STEPS, EPOCHS, BATCH, ROWS = (3, 400), (5, 100), (8, 256), (60, 20_000)
+STEPS, EPOCHS, ROWS = (3, 400), (5, 100), (60, 20_000)
+BATCHES = (8, 16, 32, 48, 64, 96, 128, 192, 256)
+"""Whole blocks of rows but for the first; powers of two, as most people take, and between them."""
 PARAMETERS = (50, 320_000)
 TRIES = 20  # lengths that are tried with a network and data
 STREAM = 0  # rows of a stream
-MANY = 6  # minibatches an epoch, at least, where rows allow them
-NARROW = 3
-"""Times narrower than its shape that a network may be."""
+MANY = 40  # minibatches of a training, at least
 CLASSES = 100
 SIDES = (8, 16, 28)  # of images
 QUICK, LONGER = 6e8, 6
@@ -62,7 +62,9 @@ def fits(task: Description, shape: Shape) -> bool:
         shape.holds(task)
         and PARAMETERS[0] <= task.parameters <= PARAMETERS[1]
         and STEPS[0] <= task.steps <= STEPS[1]
+        and task.steps * task.epochs >= MANY
         and shape.operations(task) <= longest(shape, task.number)
+        and shape.operations(task) <= shape.waste * task.operations
         and held <= shape.rows
         and task.rows * task.epochs <= VISITS
     )
@@ -94,7 +96,7 @@ def _described(drawn: Numbers) -> Description | None:
 
 def _network(shape: Shape, rng: np.random.Generator) -> Numbers:
     large = shape.width == LARGE
-    narrowest = 0.85 * shape.width if large else max(2, shape.width / NARROW)
+    narrowest = shape.width / 1.2 if large else max(2, shape.width / 4)
     two = 2 if shape.network == "transformer" else 1  # heads share the width
     shallow = shape.depth if large else max(1, shape.depth - 1)
     drawn = {
@@ -104,20 +106,26 @@ def _network(shape: Shape, rng: np.random.Generator) -> Numbers:
         "activation": str(rng.choice(("relu", "relu", "tanh", "gelu"))),
         "normalised": shape.normalised and bool(rng.random() < 0.5),
         "initialisation": str(rng.choice(("he", "pytorch", "pytorch", "keras", "flax", "mup"))),
-        "epochs": whole(rng, *EPOCHS),
+        "batch": minibatch(rng),
     }
     return drawn | {"depth": 1} if shape.network == "cnn" else drawn
 
 
 def _length(drawn: Numbers, shape: Shape, rng: np.random.Generator) -> Numbers:
-    """Minibatch, and rows or a stream's steps; `drawn` has the rows that there are, or 0."""
+    """Budget, and rows or a stream's steps; `drawn` has the rows that there are, or 0."""
+    epochs = whole(rng, *EPOCHS)
     if shape.network in OF_TOKENS or drawn["rows"] == STREAM:
-        return {"batch": whole(rng, *BATCH), "steps_per_epoch": whole(rng, *STEPS), "rows": 0}
-    rows = drawn["rows"]
+        return {"epochs": epochs, "steps_per_epoch": whole(rng, *STEPS), "rows": STREAM}
+    rows, least = drawn["rows"], max(ROWS[0], STEPS[0] * drawn["batch"])
     if drawn["source"] not in CARRIED or rng.random() < 0.5:
-        rows = whole(rng, min(ROWS[0], rows), rows)
-    low, high = BATCH
-    return {"batch": whole(rng, low, min(high, max(low, rows // MANY))), "rows": rows}
+        rows = whole(rng, min(least, rows), rows)
+    return {"epochs": epochs, "rows": rows}
+
+
+def minibatch(rng: np.random.Generator) -> int:
+    """One of BATCHES, about log-uniform."""
+    drawn = between(rng, BATCHES[0], BATCHES[-1])
+    return min(BATCHES, key=lambda size: abs(np.log(size / drawn)))
 
 
 def _data(shape: Shape, rng: np.random.Generator) -> Numbers:

@@ -22,7 +22,6 @@ from psi.lab.data import store
 from psi.progress import Report, silent
 
 LEAST = 0.02  # of the chance loss, and nats of that on the training rows
-NAMES = ("tasks", "runs", "probes")
 KEYS = ["task", "optimizer", "schedule", "rate"]
 
 
@@ -51,11 +50,6 @@ def summarise(config: AtlasConfig, folder: Path, report: Report = silent) -> Tab
         path.unlink(missing_ok=True)
         store.commit(path, store.parquet(table))
     return made
-
-
-def read_atlas(folder: Path) -> Tables:
-    """The tables of an atlas's folder. Raises store.RecordsError, a ValueError, without them."""
-    return Tables(*(store.read_table(folder / f"{name}.parquet") for name in NAMES))
 
 
 def scorable(chance: Any, train_chance: Any, floor: Any) -> Any:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Bool, Float, Int, Key
 
@@ -154,11 +155,21 @@ def train_unit(
         begin = begin._replace(policy=policy.init(first))
         return evaluate(jax.lax.fori_loop(0, arrays.epochs, epoch, begin).weights)
 
-    ends = jax.vmap(of_lane)(lanes)
+    train, validation = in_blocks(of_lane, lanes, shape.lanes)
     # Short trainings have fewer minibatches than a ramp has steps: it begins with them again.
     again = lambda weights, i, s: gradient(weights, i % arrays.epochs, s)  # noqa: E731
     probes = probed(again, transform, initial, arrays.steps, arrays.batch, probing)
-    return Ends(*ends, probes)
+    return Ends(train, validation, probes)
+
+
+def in_blocks(one: Callable[[Any], Any], lanes: Any, most: int) -> Any:
+    """one(lane) for every lane: blocks of about `most`, equally long, one after the other."""
+    count = len(jax.tree.leaves(lanes)[0])
+    blocks = -(-count // most)
+    width = -(-count // blocks)
+    index = np.minimum(np.arange(blocks * width), count - 1).reshape(blocks, width)
+    found = jax.lax.map(jax.vmap(one), jax.tree.map(lambda a: a[index], lanes))
+    return jax.tree.map(lambda a: a.reshape(-1, *a.shape[2:])[:count], found)
 
 
 def minibatch_gradient(

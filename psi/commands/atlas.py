@@ -27,6 +27,7 @@ class AtlasCommand:
     best rates spread, and draws them.
     Example: psi atlas --preset smoke --out out/atlas
     Example: psi atlas --preset laptop --out out/atlas
+    Example: psi atlas --preset full --out out/full --engine ray --address 10.0.0.1:6379
     Example: psi atlas --tasks 300 --optimizers adam --out out/small --dry-run
     Example: psi atlas show out/atlas --figure atlas.png
     """
@@ -42,6 +43,10 @@ class AtlasCommand:
     config: Annotated[AtlasConfig, tyro.conf.arg(name=""), tyro.conf.OmitArgPrefixes] = field(
         default_factory=lambda: dict(PRESETS)[PRESET]
     )
+    engine: Literal["local", "ray"] = "local"
+    """Where parts are trained: ray shares them out among the machines of a cluster."""
+    address: str | None = None
+    """Of a running Ray cluster, host:port; without it, one on this machine is started."""
     dry_run: bool = False
     """Say what would be trained, and write nothing."""
     figure: Path | None = None
@@ -52,6 +57,8 @@ class AtlasCommand:
     def __post_init__(self) -> None:
         if self.figure:
             check_output("figure", self.figure, ".png")
+        if self.address is not None and self.engine != "ray":
+            raise ValueError(f"address is for --engine ray alone, got {self.address!r}")
 
     @classmethod
     def preset_of(cls, options: Sequence[str]) -> "AtlasCommand":
@@ -92,12 +99,17 @@ class AtlasCommand:
         return {"tasks": counts, "trainings": self.config.trainings, "operations": total}
 
     def _make(self, out: Path) -> Any:
-        from psi.atlas.collect import collect
+        from psi.atlas.collect import collect, here
         from psi.atlas.tables import summarise
         from psi.report.progress import bar
 
+        engine = here
+        if self.engine == "ray":
+            from psi.atlas.sharing import ray_engine
+
+            engine = ray_engine(self.address)
         with bar("atlas") as report:
-            collect(self.config, out, report)
+            collect(self.config, out, report, engine)
         with bar("tables") as report:
             made = summarise(self.config, out, report)
         counts = {name: len(table) for name, table in made._asdict().items()}
@@ -107,14 +119,15 @@ class AtlasCommand:
 
     def _show(self, folder: Path) -> Any:
         from psi.atlas.look import best_rates, spreads
-        from psi.atlas.tables import read_atlas
+        from psi.fit.scale.table import read_atlas
 
         atlas = read_atlas(folder)
-        found = spreads(atlas)
+        found = spreads(atlas.tasks, atlas.runs)
         if self.figure:
             from psi.report.atlas import atlas_figure
 
-            atlas_figure(best_rates(atlas, "validation"), atlas.tasks, self.figure)
+            best = best_rates(atlas.tasks, atlas.runs, "validation")
+            atlas_figure(best, atlas.tasks, self.figure)
         if not self.json:
             _print(found, len(atlas.tasks))
         return [each._asdict() for each in found]

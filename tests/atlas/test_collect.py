@@ -13,8 +13,8 @@ from psi.atlas.data import Chances, arrays_of, rows_of
 from psi.atlas.description import Description
 from psi.atlas.look import spreads
 from psi.atlas.padding import Shape
-from psi.atlas.tables import KEYS, read_atlas, scorable, summarise
-from psi.fit.scale.table import read_atlas as read_for_fit
+from psi.atlas.tables import KEYS, scorable, summarise
+from psi.fit.scale.table import read_atlas
 from psi.fit.scale.tuned import tuned_tasks
 from psi.lab.data import store
 
@@ -125,11 +125,11 @@ def test_tables_are_what_a_fit_reads(quick, tmp_path):
     assert facts.weight_rms == pytest.approx(
         made.probes.weight_norm[made.probes.task == 1].iloc[0] / np.sqrt(5)
     )
-    tuned = tuned_tasks(read_for_fit(tmp_path), "sgd", "validation")
-    assert len(tuned.domain) == 2
     again = read_atlas(tmp_path)
+    tuned = tuned_tasks(again, "sgd", "validation")
+    assert len(tuned.domain) == 2
     pd.testing.assert_frame_equal(again.runs, made.runs)
-    for each in spreads(again):
+    for each in spreads(again.tasks, again.runs):
         assert each.constant + each.linear + each.cosine == pytest.approx(1)
         assert each.low <= each.middle <= each.high
         assert each.one_rate >= 0

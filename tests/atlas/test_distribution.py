@@ -5,7 +5,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from psi.atlas.distribution import BATCH, EPOCHS, PARAMETERS, STEPS, describe, fits
+from psi.atlas.distribution import BATCHES, EPOCHS, MANY, PARAMETERS, STEPS, describe, fits
 from psi.atlas.padding import SHAPES, VISITS, shape_of
 from psi.atlas.real import sizes, table
 from psi.lab.tasks.carried import CARRIED
@@ -31,7 +31,9 @@ def test_tasks_are_within_the_ranges():
         assert PARAMETERS[0] <= task.parameters <= PARAMETERS[1]
         assert STEPS[0] <= task.steps <= STEPS[1]
         assert EPOCHS[0] <= task.epochs <= EPOCHS[1]
-        assert BATCH[0] <= task.batch <= BATCH[1]
+        assert task.batch in BATCHES
+        assert task.steps * task.epochs >= MANY
+        assert shape.operations(task) <= shape.waste * task.operations
         assert task.rows * task.epochs <= VISITS
         assert len(task.to_json()) <= 1000
 

@@ -60,10 +60,12 @@ def tuned_tasks(atlas: Atlas, optimizer: str, target: Target) -> TunedTasks:
     Raises ValueError where a task has fewer than five rates of a schedule, a fact that is not
     positive, or a chance loss that is not above its floor, or rates are on no common grid.
     """
-    tasks = _with_floors(atlas)
-    runs = _scored(atlas.runs[atlas.runs.optimizer == optimizer], tasks, target)
+    tasks = with_floors(atlas)
+    runs = scored(atlas.runs[atlas.runs.optimizer == optimizer], tasks, target)
     grid = np.unique(runs.log_rate)
-    swept = {name: _swept(runs[runs.schedule == name], tasks, grid, name) for name in SCHEDULES}
+    swept = {
+        name: swept_scores(runs[runs.schedule == name], tasks, grid, name) for name in SCHEDULES
+    }
     best = {name: best_rates(grid, *each) for name, each in swept.items()}
     reference = np.min([each.score for each in best.values()], axis=0)
     regret = {name: curves(grid, y - reference[:, None]) for name, (y, *_) in swept.items()}
@@ -71,7 +73,7 @@ def tuned_tasks(atlas: Atlas, optimizer: str, target: Target) -> TunedTasks:
     return TunedTasks(facts_of(tasks), tasks.domain.to_numpy(object), regret, best, usual)
 
 
-def _with_floors(atlas: Atlas) -> pd.DataFrame:
+def with_floors(atlas: Atlas) -> pd.DataFrame:
     """The tasks with a floor each; ValueError where the chance loss is not above it."""
     tasks = atlas.tasks.reset_index(drop=True)
     least = atlas.runs.groupby("task").val_loss.min().reindex(tasks.task).to_numpy(float)
@@ -87,7 +89,7 @@ def _with_floors(atlas: Atlas) -> pd.DataFrame:
     return tasks
 
 
-def _scored(runs: pd.DataFrame, tasks: pd.DataFrame, target: Target) -> pd.DataFrame:
+def scored(runs: pd.DataFrame, tasks: pd.DataFrame, target: Target) -> pd.DataFrame:
     """Runs with log_rate, score and error, the score's standard error [nats]."""
     columns = ["task", "stream", "chance_loss", "train_chance_loss", "floor"]
     own = runs.merge(tasks[columns], on="task")
@@ -117,7 +119,7 @@ def _on_grid(log_rate: Float[np.ndarray, " run"]) -> Float[np.ndarray, " run"]:
     return values[first][np.cumsum(first) - 1][place]
 
 
-def _swept(
+def swept_scores(
     runs: pd.DataFrame, tasks: pd.DataFrame, grid: Float[np.ndarray, " rate"], schedule: str
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(scores, their errors, what was tried), each of shape=(task, rate).

@@ -1,0 +1,31 @@
+"""The parts of an atlas on many machines, through Ray (extra `ray`): the records of one machine."""
+
+from collections.abc import Iterator, Sequence
+
+import pandas as pd
+
+from psi.atlas.collect import Engine, Part, trained
+from psi.atlas.config import AtlasConfig
+from psi.lab.data.cluster import connect, spread
+from psi.lab.engine.devices import prepare
+
+
+def ray_engine(address: str | None = None) -> Engine:
+    """What trains parts on the Ray cluster at `address`, or on one of its own on this machine.
+
+    Raises ValueError where Ray is not installed or no cluster is there.
+    """
+    connect(address)
+    return _engine
+
+
+def _engine(config: AtlasConfig, wanted: Sequence[Part]) -> Iterator[tuple[Part, pd.DataFrame]]:
+    named = {part.name: part for part in wanted}
+    calls = {part.name: (part, config) for part in wanted}
+    return ((named[name], frame) for name, frame in spread(_train_part, calls))
+
+
+def _train_part(part: Part, config: AtlasConfig) -> pd.DataFrame:
+    """As a worker of one core does it."""
+    prepare(cores=1)
+    return trained(part, config)
