@@ -26,6 +26,6 @@ def _engine(config: AtlasConfig, wanted: Sequence[Part]) -> Iterator[tuple[Part,
 
 
 def _train_part(part: Part, config: AtlasConfig) -> pd.DataFrame:
-    """As a worker of one core does it."""
-    prepare(cores=1)
+    """As a worker of one core does it: on two devices, since XLA makes another program for one."""
+    prepare(cores=2)
     return trained(part, config)

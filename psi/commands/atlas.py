@@ -1,5 +1,6 @@
 """psi atlas: train plain schedules of every rate on a thousand small tasks, and look at them."""
 
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -77,7 +78,7 @@ class AtlasCommand:
         if self.dry_run:
             return self._plan()
         out = _given("an atlas needs a folder: --out", self.out)
-        prepare()
+        prepare(max(2, os.cpu_count() or 1))  # for one device XLA makes another program
         return self._make(out)
 
     def _plan(self) -> Any:
