@@ -1,7 +1,7 @@
 """Every test runs with two CPU devices, as on a laptop.
 
-XLA optimizes little but for slow tests, which train for longer: optimizing took a third of the time
-of the others that train networks. Where the slow ones are left out, jaxtyping's shapes are not
+XLA optimizes little but in files with slow tests, where these run: optimizing takes a third of the
+time of tests that train networks. Where the slow ones are left out, jaxtyping's shapes are not
 checked, which costs a quarter of the time.
 
 What one test, or a command that it starts, has compiled, the others read back.
@@ -26,6 +26,8 @@ from jaxtyping import install_import_hook
 jax.config.update("jax_num_cpu_devices", 2)
 jax.config.update("jax_numpy_rank_promotion", "raise")
 
+SLOW = pytest.StashKey[set[Path]]()
+"""Files with slow tests."""
 CHECKED = ("psi.lab", "psi.ideal", "psi.fit", "psi.bench")
 
 LONGEST = (
@@ -38,22 +40,28 @@ LONGEST = (
 )  # fmt: skip
 
 
+def is_quick(config):
+    return "not slow" in config.option.markexpr
+
+
 def pytest_configure(config):
-    if "not slow" not in config.option.markexpr:
+    if not is_quick(config):
         install_import_hook(CHECKED, "beartype.beartype")
 
 
 def pytest_runtest_setup(item):
-    slow = item.get_closest_marker("slow") or item.get_closest_marker("long")
     fit = item.path.is_relative_to(Path(__file__).parent / "fit")  # few programs that run long
-    little = not (slow or fit)
+    little = not (fit or item.path in item.session.stash.get(SLOW, set()))
     jax.config.update("jax_disable_most_optimizations", little)
     os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = str(int(little))  # for commands that tests start
 
 
-def pytest_collection_modifyitems(items):
+def pytest_collection_modifyitems(session, config, items):
     """The longest files first, so that two processes end together."""
     items.sort(key=lambda item: LONGEST.index(n) if (n := item.path.name) in LONGEST else 99)
+    if not is_quick(config):  # whole files: their tests share what was made
+        slow = {item.path for item in items if item.get_closest_marker("slow")}
+        session.stash[SLOW] = slow
 
 
 @pytest.fixture(scope="module")
