@@ -102,7 +102,10 @@ def test_a_stopped_suite_leaves_whole_parts_and_goes_on(tmp_path):
         _, err = process.communicate(timeout=30)
     assert process.returncode == 130
     assert "psi: interrupted; the same command goes on from here" in err
-    kept = {path: path.stat().st_mtime_ns for path in tmp_path.glob("records/part-*")}
+    whole = [path.stem for path in tmp_path.glob("manifest/part-*.json")]
+    parts = [tmp_path / "records" / f"{name}.parquet" for name in whole]  # not one without entry
+    kept = {path: path.stat().st_mtime_ns for path in parts}
+    assert kept
     code, _, err = run(*asked)
     assert code == 0, err
     assert {path: path.stat().st_mtime_ns for path in kept} == kept

@@ -74,16 +74,15 @@ def keras_model() -> Any:
 
 
 def torch_clock(law: Law, facts: psi.Facts) -> dict[str, float]:
-    import torch
-
+    torch = pytest.importorskip("torch")
     optimizer = torch.optim.SGD(torch_model().parameters(), lr=1.0)
     scheduler = psi.PsiLR(optimizer, law, 5, steps_per_epoch=4, facts=facts)
     return scheduler.state_dict()["clock"]
 
 
 def keras_clock(law: Law, facts: psi.Facts) -> dict[str, float]:
-    schedule = psi.PsiSchedule(law, facts=facts)
-    keras_model().fit(X, Y, batch_size=25, epochs=5, verbose=0, callbacks=[schedule])
+    model, schedule = keras_model(), psi.PsiSchedule(law, facts=facts)
+    model.fit(X, Y, batch_size=25, epochs=5, verbose=0, callbacks=[schedule])
     return schedule.state_dict()
 
 
@@ -188,8 +187,9 @@ def test_a_resumed_run_keeps_its_facts_and_takes_what_it_lacked(facts_law: Law) 
 
 def test_keras_goes_on_with_its_facts(facts_law: Law) -> None:
     law = replace(facts_law, domain=tuple(replace_p(facts_law)))
+    model = keras_model()
     half, again = (psi.PsiSchedule(law, 4, facts=each) for each in (KNOWN, psi.Facts()))
-    keras_model().fit(X, Y, epochs=2, batch_size=25, verbose=0, callbacks=[half])
+    model.fit(X, Y, epochs=2, batch_size=25, verbose=0, callbacks=[half])
     again.load_state_dict(half.state_dict())
     more = {"initial_epoch": 2, "epochs": 4, "batch_size": 25, "verbose": 0, "shuffle": False}
     for schedule in (half, again):
@@ -201,8 +201,8 @@ def test_keras_goes_on_with_its_facts(facts_law: Law) -> None:
 
 
 def test_keras_takes_t_from_fit_and_goes_on_to_more(formula: Law) -> None:
-    schedule = psi.PsiSchedule(formula, initial_loss=2.0)
     model = keras_model()
+    schedule = psi.PsiSchedule(formula, initial_loss=2.0)
     model.fit(X, Y, epochs=3, verbose=0, callbacks=[schedule])
     assert schedule.state_dict()["budget"] == 3
     model.fit(X, Y, initial_epoch=3, epochs=6, verbose=0, callbacks=[schedule])
