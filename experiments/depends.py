@@ -2,13 +2,13 @@
 
     python -m experiments.depends --out out/depends
 
-A file of labels a task and optimizer, `slopes.csv` (∂ log α* / ∂ log ε of each task, with its sign)
+A part of labels a task and optimizer, `slopes.csv` (∂ log α* / ∂ log ε of each task, with its sign)
 and `shares.csv` (of the variance of log α*: between tasks, by epoch, by loss, noise). The same
 command goes on where it was stopped. Text is left out: labels need its least loss.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -23,7 +23,6 @@ from psi.lab.data import store
 from psi.lab.engine.devices import beside, prepare
 from psi.lab.networks.table import OF_TOKENS
 from psi.lab.optimizers import bounds
-from psi.lab.tasks.names import Spec
 from psi.lab.tasks.table import spec_task
 from psi.law.file import write_atomic
 from psi.report.progress import bar
@@ -49,10 +48,15 @@ class Main:
     def run(self) -> None:
         """Do it."""
         prepare()
-        wanted = [pair for pair in self._pairs() if not self._file(*pair).exists()]
-        with bar("labels") as report:
-            for done, _ in enumerate(beside(self._label, wanted)):
-                report(done + 1, len(wanted), "")
+        identity = {"suite": suite("train").digest, "labelling": asdict(self.labelling)}
+        with store.locked(self.out):
+            store.open_config(self.out, identity)
+            kept = store.committed(self.out)
+            wanted = [pair for pair in self._pairs() if _part(*pair) not in kept]
+            with bar("labels") as report:
+                for done, (pair, labels) in enumerate(beside(self._labels, wanted)):
+                    store.write_part(self.out, _part(*pair), labels)
+                    report(done + 1, len(wanted), "")
         tables = [self._tables(optimizer) for optimizer in self.optimizers]
         for name, each in zip(("slopes", "shares"), zip(*tables, strict=True), strict=True):
             table = pd.concat(each, ignore_index=True)
@@ -64,25 +68,23 @@ class Main:
             if number % self.every == 0 and spec.hyper.network not in OF_TOKENS:
                 yield from ((optimizer, number) for optimizer in self.optimizers)
 
-    def _file(self, optimizer: str, number: int) -> Path:
-        return self.out / f"labels-{optimizer}-{number:03d}.parquet"
-
-    def _label(self, pair: tuple[str, int]) -> None:
+    def _labels(self, pair: tuple[str, int]) -> tuple[tuple[str, int], pd.DataFrame]:
         optimizer, number = pair
-        spec: Spec = suite("train").specs[number]
-        task = spec_task(spec, optimizer)
+        task = spec_task(suite("train").specs[number], optimizer)
         labels = label_task(task, self.labelling, jax.random.key(number))
-        made = labels.assign(task=number, domain=task.facts.domain)
-        self.out.mkdir(parents=True, exist_ok=True)
-        store.commit(self._file(optimizer, number), store.parquet(made))
+        return pair, labels.assign(task=number, domain=task.facts.domain)
 
     def _tables(self, optimizer: str) -> tuple[pd.DataFrame, pd.DataFrame]:
-        files = [self._file(*pair) for pair in self._pairs() if pair[0] == optimizer]
-        labels = [table for file in files if len(table := pd.read_parquet(file))]
+        names = [_part(*pair) for pair in self._pairs() if pair[0] == optimizer]
+        labels = [table for name in names if len(table := store.read_part(self.out, name))]
         every = pd.concat(labels, ignore_index=True)
         made = (slopes(every), state_shares(every))
         first, second = (table.assign(optimizer=optimizer) for table in made)
         return first, second
+
+
+def _part(optimizer: str, number: int) -> str:
+    return f"part-{optimizer}-{number:03d}"
 
 
 if __name__ == "__main__":

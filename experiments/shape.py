@@ -16,8 +16,9 @@ import tyro
 
 from psi.atlas.config import AtlasConfig
 from psi.atlas.forms import collect_forms
+from psi.atlas.tables import seed_means
 from psi.fit.scale.choice import candidates, choose
-from psi.fit.scale.forms import regret_by_form
+from psi.fit.scale.forms import FORM, regret_by_form
 from psi.fit.scale.table import Atlas, read_atlas
 from psi.fit.scale.tuned import Target, tuned_tasks
 from psi.lab.engine.devices import prepare
@@ -43,8 +44,10 @@ class Main:
         optimizers = tuple(sorted(set(atlas.runs.optimizer)))
         with bar("shapes") as report:
             runs = collect_forms(AtlasConfig(self.tasks, optimizers), atlas.runs, self.out, report)
+        runs = runs[runs.task.isin(atlas.tasks.task)]
+        means = seed_means(runs, atlas.tasks, ["task", "optimizer", *FORM, "rate"])
         pairs = [(name, target) for name in optimizers for target in get_args(Target)]
-        tables = [self._table(atlas, runs, *pair) for pair in pairs]
+        tables = [self._table(atlas, means, *pair) for pair in pairs]
         whole = pd.concat(tables, ignore_index=True)
         write_atomic(self.out / "forms.csv", whole.to_csv(index=False).encode())
         print(whole.groupby(["optimizer", "target"]).head(3).to_string(index=False))

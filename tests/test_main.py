@@ -183,7 +183,7 @@ def damaged(tmp_path, kind):
 
 
 @pytest.mark.slow
-def test_a_damaged_part_ends_in_exit_2_twenty_times_in_a_row(tmp_path):
+def test_a_damaged_part_ends_in_exit_2_every_time(tmp_path):
     asked = {
         "fit": ["--out", tmp_path / "law.json"],
         "ideal": ["--out", tmp_path / "i", "--cells=1", "--states=1", "--orders=2", "--rates=3"],
@@ -191,7 +191,7 @@ def test_a_damaged_part_ends_in_exit_2_twenty_times_in_a_row(tmp_path):
         "check": ["--check"],
     }
     for number, (kind, (command, more)) in enumerate(
-        [*itertools.product(("flip", "cut", "table"), asked.items())] * 2
+        itertools.product(("flip", "cut", "table"), asked.items())
     ):
         if (kind, command) == ("table", "check"):
             continue  # it reads the records alone

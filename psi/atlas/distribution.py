@@ -28,7 +28,7 @@ STREAM = 0  # rows of a stream
 MANY = 40  # minibatches of a training, at least
 CLASSES = 100
 SIDES = (8, 16, 28)  # of images
-QUICK, LONGER = 6e8, 6
+QUICK, LONGER = 3e8, 6
 """Operations of a quick shape; times as many of every tenth task on one."""
 LARGE = 448
 """The width of the shapes of large networks, which are about as wide."""

@@ -7,21 +7,18 @@ the task and at two rates of the atlas's sequence on either side, so that its ow
 or near.
 """
 
-from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 from jaxtyping import Array, Float
 
-from psi.atlas.collect import Part, Prepared, keys_of, parts
 from psi.atlas.config import RATIO, SEEDS, AtlasConfig
-from psi.atlas.data import arrays_of, order_of, rows_of
-from psi.atlas.training import Ends, Plan, program
+from psi.atlas.parts import Engine, Job, Part, frame_of, keep, parts, prepared, side_by_side
+from psi.atlas.training import Ends, Plan
 from psi.lab.data import store
 from psi.lab.engine.policy import Policy
 from psi.law.features import Observation
@@ -84,19 +81,10 @@ def collect_forms(
         part._replace(tasks=tuple(t for t in part.tasks if (t.number, part.optimizer) in known))
         for part in parts(config)
     ]
-    every = [part for part in every if part.tasks]
-    identity = {"tasks": config.tasks, "forms": [list(form) for form in FORMS], "seeds": SEEDS}
+    identity = {"forms": [list(form) for form in FORMS], "seeds": SEEDS}
     identity |= {"rates": store.digest(best.reset_index().to_numpy().tolist())}
-    with store.locked(folder):
-        store.open_config(folder, identity)
-        kept = store.committed(folder)
-        total = sum(part.operations for part in every)
-        done = 0.0
-        for part in every:
-            if part.name not in kept:
-                store.write_part(folder, part.name, _trained(part, best))
-            done += part.operations
-            report(int(done / 1e9), int(total / 1e9), f"{part.optimizer}, {part.shape.network}")
+    engine: Engine = lambda wanted: ((part, _trained(part, best)) for part in wanted)  # noqa: E731
+    keep([part for part in every if part.tasks], folder, identity, engine, report)
     return store.arrow_records(folder).to_pandas()
 
 
@@ -120,40 +108,13 @@ def lanes_of(rate: float) -> Formed:
 
 
 def _trained(part: Part, best: "pd.Series[float]") -> pd.DataFrame:
-    devices, frames = jax.local_device_count(), []
-    for first in range(0, len(part.tasks), devices):
-        few = part.tasks[first : first + devices]
-        padded = [*few, *[few[-1]] * (devices - len(few))]
-        ready = [Prepared(t, rows, arrays_of(t, rows, part.shape)) for t in padded
-                 for rows in [rows_of(t)]]  # fmt: skip
-        lanes = [lanes_of(best[task.number, part.optimizer]) for task in padded]
-        ends = _ends(part, ready, lanes)
-        for k, task in enumerate(few):
-            one = jax.tree.map(lambda a, k=k: np.asarray(a[k]), ends)
-            frames.append(_frame(part.optimizer, task.number, lanes[k], one))
-    return pd.concat(frames, ignore_index=True)
+    jobs = [
+        Job(each, lanes_of(best[each.task.number, part.optimizer]), range(SEEDS))
+        for each in prepared(part)
+    ]
+    found = side_by_side(part, Plan(part.optimizer, formed), jobs)
+    return pd.concat([_frame(part, *each) for each in found], ignore_index=True)
 
 
-def _ends(part: Part, ready: Sequence[Prepared], lanes: Sequence[Formed]) -> Ends:
-    orders = np.array([[order_of(each.task, seed) for seed in range(SEEDS)] for each in ready])
-    keys = jnp.stack([keys_of(each.task.number, range(SEEDS)) for each in ready])
-    arrays = jax.tree.map(lambda *a: np.stack(a), *[each.arrays for each in ready])
-    stacked = jax.tree.map(lambda *a: np.stack(a), *lanes)
-    probing = np.zeros((len(ready), SEEDS), bool)
-    train = program(jax.default_backend())
-    plan = Plan(part.optimizer, formed)
-    return train(part.shape, plan, len(ready), stacked, arrays, orders, keys, probing)
-
-
-def _frame(optimizer: str, task: int, lanes: Formed, ends: Ends) -> pd.DataFrame:
-    columns = {name: np.tile(values, SEEDS) for name, values in lanes._asdict().items()}
-    columns["rate"] = columns.pop("peak")
-    return pd.DataFrame(
-        {"task": task, "optimizer": optimizer}
-        | columns
-        | {
-            "seed": np.repeat(range(SEEDS), len(lanes.peak)),
-            "train_loss": ends.train.reshape(-1),
-            "val_loss": ends.validation.reshape(-1),
-        }
-    )
+def _frame(part: Part, job: Job, ends: Ends) -> pd.DataFrame:
+    return frame_of(part, job, job.lanes._asdict(), ends).rename(columns={"peak": "rate"})

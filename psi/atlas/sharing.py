@@ -1,22 +1,24 @@
 """The parts of an atlas on many machines, through Ray (extra `ray`): the records of one machine."""
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 import pandas as pd
 
-from psi.atlas.collect import Engine, Part, trained
+from psi.atlas.collect import trained
 from psi.atlas.config import AtlasConfig
+from psi.atlas.parts import Engine, Part
 from psi.lab.data.cluster import connect, spread
 from psi.lab.engine.devices import prepare
 
 
-def ray_engine(address: str | None = None) -> Engine:
+def ray_engine(config: AtlasConfig, address: str | None = None) -> Engine:
     """What trains parts on the Ray cluster at `address`, or on one of its own on this machine.
 
     Raises ValueError where Ray is not installed or no cluster is there.
     """
     connect(address)
-    return _engine
+    return partial(_engine, config)
 
 
 def _engine(config: AtlasConfig, wanted: Sequence[Part]) -> Iterator[tuple[Part, pd.DataFrame]]:
@@ -26,6 +28,5 @@ def _engine(config: AtlasConfig, wanted: Sequence[Part]) -> Iterator[tuple[Part,
 
 
 def _train_part(part: Part, config: AtlasConfig) -> pd.DataFrame:
-    """As a worker of one core does it: on two devices, since XLA makes another program for one."""
-    prepare(cores=2)
+    prepare(cores=1)  # Ray runs as many of these as there are cores
     return trained(part, config)

@@ -6,6 +6,7 @@ loss nobody knows, L* is NaN. Tasks that cannot be scored are left out: those wh
 are of one class, and those on which the best prediction is hardly better than a constant one.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -43,7 +44,7 @@ def summarise(config: AtlasConfig, folder: Path, report: Report = silent) -> Tab
     tasks = pd.DataFrame(rows)
     tasks = tasks[scorable(tasks.chance_loss, tasks.train_chance_loss, tasks.floor)]
     runs = runs[runs.task.isin(tasks.task)]
-    made = Tables(tasks, _means(runs, tasks), _probes(runs))
+    made = Tables(tasks, seed_means(runs, tasks), _probes(runs))
     made = made._replace(tasks=_weighed(made))
     for name, table in made._asdict().items():
         path = folder / f"{name}.parquet"
@@ -87,14 +88,17 @@ def task_row(task: Description) -> dict[str, object]:
     }
 
 
-def _means(runs: pd.DataFrame, tasks: pd.DataFrame) -> pd.DataFrame:
-    """A row a rate: means of capped losses, their standard errors, the share that diverged."""
+def seed_means(runs: pd.DataFrame, tasks: pd.DataFrame, keys: Sequence[str] = KEYS) -> pd.DataFrame:
+    """Means of capped losses over seeds, their standard errors, the share that diverged.
+
+    A row for each value of `keys`; `tasks` have the chance losses that cap.
+    """
     chances = tasks.set_index("task")
     columns: dict[str, Any] = {"diverged": ~np.isfinite(runs.val_loss)}
     for loss, chance in (("train_loss", "train_chance_loss"), ("val_loss", "chance_loss")):
         limits = chances.loc[runs.task, chance].to_numpy()
         columns[loss] = capped(runs[loss].to_numpy(), limits)
-    by_rate = runs.assign(**columns).groupby(KEYS, sort=True)
+    by_rate = runs.assign(**columns).groupby([*keys], sort=True)
     found = by_rate.agg(
         seeds=("seed", "size"),
         train_loss=("train_loss", "mean"),

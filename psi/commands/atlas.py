@@ -1,6 +1,5 @@
 """psi atlas: train plain schedules of every rate on a thousand small tasks, and look at them."""
 
-import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -78,12 +77,12 @@ class AtlasCommand:
         if self.dry_run:
             return self._plan()
         out = _given("an atlas needs a folder: --out", self.out)
-        prepare(max(2, os.cpu_count() or 1))  # for one device XLA makes another program
+        prepare()
         return self._make(out)
 
     def _plan(self) -> Any:
-        from psi.atlas.collect import parts
         from psi.atlas.padding import SHAPES
+        from psi.atlas.parts import parts
 
         every = parts(self.config)
         counts = {
@@ -100,15 +99,15 @@ class AtlasCommand:
         return {"tasks": counts, "trainings": self.config.trainings, "operations": total}
 
     def _make(self, out: Path) -> Any:
-        from psi.atlas.collect import collect, here
+        from psi.atlas.collect import collect
         from psi.atlas.tables import summarise
         from psi.report.progress import bar
 
-        engine = here
+        engine = None
         if self.engine == "ray":
             from psi.atlas.sharing import ray_engine
 
-            engine = ray_engine(self.address)
+            engine = ray_engine(self.config, self.address)
         with bar("atlas") as report:
             collect(self.config, out, report, engine)
         with bar("tables") as report:

@@ -6,13 +6,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from psi.atlas import collect as module
-from psi.atlas.collect import Prepared, beyond, collect, parts, rates, trained, uncertain
+from psi.atlas import parts as module
+from psi.atlas.collect import beyond, collect, rates, trained, uncertain
 from psi.atlas.config import AtlasConfig
 from psi.atlas.data import Chances, arrays_of, rows_of
 from psi.atlas.description import Description
 from psi.atlas.look import spreads
 from psi.atlas.padding import Shape
+from psi.atlas.parts import Prepared, parts
 from psi.atlas.tables import KEYS, scorable, summarise
 from psi.fit.scale.table import read_atlas
 from psi.fit.scale.tuned import tuned_tasks

@@ -17,7 +17,7 @@ QUICK = AtlasConfig(2, ("sgd",), extensions=1, more_seeds=0)
 def test_records_are_those_of_one_machine_bit_for_bit(address, tmp_path):
     collect(QUICK, tmp_path / "here")
     told = []
-    engine = sharing.ray_engine(address)
+    engine = sharing.ray_engine(QUICK, address)
     collect(QUICK, tmp_path / "there", lambda *given: told.append(given[:2]), engine)
     assert told[-1][0] == told[-1][1]
     here, there = (store.read_records(tmp_path / name) for name in ("here", "there"))

@@ -3,8 +3,9 @@
 from functools import partial
 from typing import Any
 
-from psi.atlas.collect import parts, trained
+from psi.atlas.collect import trained
 from psi.atlas.config import AtlasConfig
+from psi.atlas.parts import parts
 from psi.lab.engine.timing import seconds, timed
 from psi.progress import Report, silent
 

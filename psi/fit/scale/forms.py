@@ -16,6 +16,8 @@ from psi.fit.scale.table import Atlas
 from psi.fit.scale.tuned import Target, TunedTasks, scored, swept_scores, tuned_tasks, with_floors
 
 FORM = ["power", "bend", "loss"]
+Form = tuple[float, float, float]
+LINEAR: Form = (1.0, 0.0, 0.0)
 FACTORS = np.linspace(-2, 2, 81)
 """log of the factors that a shape may have"""
 
@@ -32,7 +34,8 @@ def regret_by_form(
 
     Args:
         atlas: the plain schedules, of these tasks and others.
-        runs: of `psi.atlas.forms.collect_forms`: a row a run.
+        runs: as an atlas's, a row a task, optimizer, shape and rate, with power, bend and loss in
+            the place of schedule.
         optimizer: one of both.
         target: the loss that counts.
         candidate: the facts of the scale, as chosen for the linear schedule.
@@ -50,36 +53,19 @@ def regret_by_form(
     own = runs[(runs.optimizer == optimizer) & runs.task.isin(every)]
     place = np.flatnonzero(np.isin(every, own.task.unique()))
     some = plain.take(place)
-    shapes = _curves(atlas, _means(own), every[place], target, _reference(some))
+    shapes = _curves(atlas, own, every[place], target, some.reference)
     if LINEAR not in shapes:
         raise ValueError(f"the shape {LINEAR} must be among them, got {sorted(shapes)}")
     fold = domain_folds(plain.domain, seed)
     rates = _left_out_rates(plain, candidate, fold)
-    found = {form: _regret(curve, rates[:, place], fold[place], some) for form, curve in
-             shapes.items()}  # fmt: skip
+    seen = rates[:, place], fold[place], some
+    found = {form: _regret(curve, *seen) for form, curve in shapes.items()}
     first, rows = domain_means(found[LINEAR][0], some.domain), []
     for form, (regret, factor) in found.items():
         means = domain_means(regret, some.domain)
         rows.append((*form, factor, *over_domains(means), *over_domains(means - first)))
     names = [*FORM, "factor", "regret", "low", "high", "more", "more_low", "more_high"]
     return pd.DataFrame(rows, columns=names).sort_values("regret", ignore_index=True)
-
-
-LINEAR = (1.0, 0.0, 0.0)
-Form = tuple[float, float, float]
-
-
-def _means(runs: pd.DataFrame) -> pd.DataFrame:
-    """A row a shape and rate: mean losses and standard errors over seeds."""
-    by_rate = runs.groupby(["task", "optimizer", *FORM, "rate"], sort=True)
-    return by_rate.agg(
-        train_loss=("train_loss", "mean"), val_loss=("val_loss", "mean"),
-        train_error=("train_loss", "sem"), val_error=("val_loss", "sem"),
-    ).reset_index()  # fmt: skip
-
-
-def _reference(tasks: TunedTasks) -> Float[np.ndarray, " task"]:
-    return np.min([each.score for each in tasks.best.values()], axis=0)
 
 
 def _curves(

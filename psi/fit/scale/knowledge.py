@@ -32,8 +32,6 @@ def regret_by_knowledge(tasks: TunedTasks, candidate: Candidate, seed: int = 0) 
         A row each: knowledge, regret, low, high [nats].
     """
     fold, schedule = domain_folds(tasks.domain, seed), candidate.schedule
-    best = tasks.best
-    reference = np.min([each.score for each in best.values()], axis=0)
     none = candidate._replace(facts=FactSet("one rate", ()))
     one, facts = (fit_linear(tasks, each).log_rates(tasks.facts) for each in (none, candidate))
     rows = {
@@ -41,7 +39,7 @@ def regret_by_knowledge(tasks: TunedTasks, candidate: Candidate, seed: int = 0) 
         "facts": left_out(tasks, linear(candidate), schedule, fold),
         "domain, in hindsight": _own_factor(tasks, one, schedule),
         "domain and facts, in hindsight": _own_factor(tasks, facts, schedule),
-        "its own sweep": best[schedule].score - reference,
+        "its own sweep": tasks.best[schedule].score - tasks.reference,
     }
     figures = [(name, *over_domains(domain_means(r, tasks.domain))) for name, r in rows.items()]
     return pd.DataFrame(figures, columns=["knowledge", "regret", "low", "high"])

@@ -43,6 +43,11 @@ class TunedTasks(NamedTuple):
     usual: np.ndarray
     """Which rates of the grid were tried on every task. shape=(rate,)"""
 
+    @property
+    def reference(self) -> Float[np.ndarray, " task"]:
+        """The score of the best of all schedules and rates."""
+        return _reference(self.best)
+
     def take(self, index: np.ndarray) -> "TunedTasks":
         """The tasks at `index` (a mask or positions)."""
         return TunedTasks(
@@ -67,10 +72,14 @@ def tuned_tasks(atlas: Atlas, optimizer: str, target: Target) -> TunedTasks:
         name: swept_scores(runs[runs.schedule == name], tasks, grid, name) for name in SCHEDULES
     }
     best = {name: best_rates(grid, *each) for name, each in swept.items()}
-    reference = np.min([each.score for each in best.values()], axis=0)
-    regret = {name: curves(grid, y - reference[:, None]) for name, (y, *_) in swept.items()}
+    reference = _reference(best)[:, None]
+    regret = {name: curves(grid, y - reference) for name, (y, *_) in swept.items()}
     usual = np.all([tried.all(axis=0) for *_, tried in swept.values()], axis=0)
     return TunedTasks(facts_of(tasks), tasks.domain.to_numpy(object), regret, best, usual)
+
+
+def _reference(best: Mapping[str, Best]) -> Float[np.ndarray, " task"]:
+    return np.min([each.score for each in best.values()], axis=0)
 
 
 def with_floors(atlas: Atlas) -> pd.DataFrame:

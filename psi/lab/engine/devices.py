@@ -20,10 +20,11 @@ R = TypeVar("R")
 def use_cores(count: int | None = None) -> None:
     """Make every core, or `count` of them, a JAX device. Call it before JAX is first used.
 
-    It changes nothing on an accelerator, and no bit of a program's results.
+    At least two: for one XLA makes other programs, whose results differ in their last bits. So it
+    changes no bit of a result, and nothing on an accelerator.
     """
     with contextlib.suppress(RuntimeError):  # JAX is in use: this worker has made a part before
-        jax.config.update("jax_num_cpu_devices", count or os.cpu_count() or 1)
+        jax.config.update("jax_num_cpu_devices", max(2, count or os.cpu_count() or 1))
 
 
 def prepare(cores: int | None = None) -> None:
@@ -50,7 +51,7 @@ def over_devices(unit: Callable[..., Any], devices: int, *work: Any) -> Any:
     """unit(*work[u]) for every u, in parallel over `devices` and one after the other on each.
 
     `devices` must divide the leading axis of every leaf of `work`. What a unit computes does not
-    depend on their number. Call it under jit.
+    depend on their number, from two on (`use_cores`). Call it under jit.
     """
     mesh = jax.make_mesh(
         (devices,), ("unit",), (jax.sharding.AxisType.Auto,), devices=jax.local_devices()[:devices]

@@ -30,10 +30,10 @@ def order_of(values: Float[Array, " row"]) -> Int[Array, " row"]:
 
 def stable_order(keys: UInt32[Array, " row"]) -> Int[Array, " row"]:
     """`jnp.argsort(keys)`, equal keys in the order of their places."""
-    count, half = len(keys), 32
+    count = len(keys)
     with jax.enable_x64(True):
         # `lax` and not operators, which would widen the arrays of the program around it.
         high = lax.convert_element_type(keys, jnp.uint64)
-        high = lax.shift_left(high, lax.full((count,), half, jnp.uint64))
+        high = lax.shift_left(high, lax.full((count,), 32, jnp.uint64))
         both = lax.sort(lax.bitwise_or(high, lax.iota(jnp.uint64, count)))
         return lax.convert_element_type(both, jnp.int32)

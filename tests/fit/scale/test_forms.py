@@ -7,8 +7,9 @@ import pandas as pd
 import pytest
 
 from psi.atlas.config import RATIO
+from psi.atlas.tables import seed_means
 from psi.fit.scale.facts import FactSet
-from psi.fit.scale.forms import LINEAR, regret_by_form
+from psi.fit.scale.forms import FORM, LINEAR, regret_by_form
 from psi.fit.scale.linear import Candidate
 from tests.fit.scale.planted import BEND, STEEPER, planted
 
@@ -46,8 +47,13 @@ def on_a_lattice():
     return made.assign(rate=np.exp(np.round(np.log(made.rate) / step) * step))
 
 
+def means():
+    keys = ["task", "optimizer", *FORM, "rate"]
+    return seed_means(on_a_lattice(), MADE.atlas.tasks, keys)
+
+
 def test_what_a_shape_gains_and_its_factor_are_found():
-    found = regret_by_form(MADE.atlas, on_a_lattice(), "adam", "validation", Candidate(FACTS))
+    found = regret_by_form(MADE.atlas, means(), "adam", "validation", Candidate(FACTS))
     forms = zip(found.power, found.bend, found.loss, strict=True)
     by_form = dict(zip(forms, found.itertuples(), strict=True))
     assert list(found[["power", "bend", "loss"]].iloc[0]) == [2.0, 0.0, 0.0]
@@ -60,6 +66,6 @@ def test_what_a_shape_gains_and_its_factor_are_found():
 
 
 def test_without_the_linear_schedule_there_is_nothing_to_compare_with():
-    made = on_a_lattice()
+    made = means()
     with pytest.raises(ValueError, match=r"the shape \(1.0, 0.0, 0.0\) must be among them"):
         regret_by_form(MADE.atlas, made[made.power != 1], "adam", "validation", Candidate(FACTS))

@@ -95,12 +95,12 @@ def test_nothing_outlives_a_killed_driver_by_more_than_ten_seconds():
 
 
 def test_ray_is_silent(tmp_path):
-    command = [sys.executable, "-m", "psi", "generate", "--engine", "ray"]
-    command += ["--out", str(tmp_path / "data")]
+    command = [sys.executable, "-m", "psi", "generate", "--engine", "ray", "--tasks", "wine"]
+    command += ["--trajectories", "4", "--cells", "4", "--out", str(tmp_path / "data")]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     first, *lines = done.stderr.splitlines()
-    assert first == "training networks 0/2146, ? min left, starting workers"
+    assert first == "training networks 0/385, ? min left, starting workers"
     assert all(line.startswith("training networks ") for line in lines)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import jax
 import pytest
 
-from psi.lab.engine.devices import BESIDE, beside, forget_programs
+from psi.lab.engine.devices import BESIDE, beside, forget_programs, use_cores
 
 
 def test_two_are_made_at_a_time_and_given_in_turn():
@@ -36,3 +36,15 @@ def test_programs_are_forgotten_where_they_take_many_mappings():
     assert forget_programs(most=0)
     assert double._cache_size() == 0
     assert double(1.0) == 2
+
+
+@pytest.mark.parametrize(
+    ("asked", "cores", "made"), [(1, 8, 2), (3, 8, 3), (None, 8, 8), (None, 1, 2)]
+)
+def test_there_are_always_two_devices_or_more(asked, cores, made, monkeypatch):
+    """For one XLA makes other programs."""
+    told = []
+    monkeypatch.setattr("os.cpu_count", lambda: cores)
+    monkeypatch.setattr(jax.config, "update", lambda *given: told.append(given))
+    use_cores(asked)
+    assert told == [("jax_num_cpu_devices", made)]
