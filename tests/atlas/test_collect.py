@@ -118,9 +118,10 @@ def test_tables_are_what_a_fit_reads(quick, tmp_path):
     runs = store.read_records(tmp_path)
     assert not made.runs.duplicated(KEYS).any()
     one: Any = made.runs.iloc[20]
-    same = runs[(runs.task == one.task) & (runs.schedule == one.schedule) & (runs.rate == one.rate)]
+    same = runs[(runs.task == one.task) & (runs.schedule == one.schedule)]
+    same = same[np.isclose(same.rate, one.rate, rtol=2e-5)]
     assert one.seeds == len(same)
-    assert one.val_loss == pytest.approx(same.val_loss.mean())
+    assert one.val_loss == pytest.approx(same.val_loss.mean(), rel=2e-5)
     facts: Any = made.tasks.set_index("task").loc[1]
     assert Description.from_json(facts.description) == drawn(1)
     assert facts.weight_rms == pytest.approx(
@@ -130,6 +131,7 @@ def test_tables_are_what_a_fit_reads(quick, tmp_path):
     tuned = tuned_tasks(again, "sgd", "validation")
     assert len(tuned.domain) == 2
     pd.testing.assert_frame_equal(again.runs, made.runs)
+    assert made.runs.val_loss.dtype == np.float32  # an atlas is published
     for each in spreads(again.tasks, again.runs):
         assert each.constant + each.linear + each.cosine == pytest.approx(1)
         assert each.low <= each.middle <= each.high
@@ -142,9 +144,9 @@ def test_a_run_that_diverges_counts_as_twice_chance(quick, tmp_path):
     collect(SMALL, tmp_path)
     made = summarise(SMALL, tmp_path)
     chance = made.tasks.set_index("task").chance_loss.loc[made.runs.task].to_numpy()
-    assert (made.runs.val_loss <= 2 * chance * (1 + 1e-6)).all()
+    assert (made.runs.val_loss <= 2 * chance * (1 + 2e-5)).all()
     assert made.runs.diverged.max() > 0 or made.runs.val_loss.max() == pytest.approx(
-        2 * chance.max()
+        2 * chance.max(), rel=2e-5
     )
 
 

@@ -1,11 +1,23 @@
 """The distribution: reproducible, within its ranges, and as wide as it says."""
 
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from psi.atlas.distribution import BATCHES, EPOCHS, MANY, PARAMETERS, STEPS, describe, fits
+from psi.atlas.distribution import (
+    BATCHES,
+    EPOCHS,
+    LARGE,
+    LONGER,
+    MANY,
+    PARAMETERS,
+    STEPS,
+    describe,
+    fits,
+    longest,
+)
 from psi.atlas.padding import SHAPES, VISITS, shape_of
 from psi.atlas.real import sizes, table
 from psi.lab.tasks.carried import CARRIED
@@ -60,6 +72,23 @@ def test_nothing_but_the_train_suite_is_in_it():
         assert CARRIED[source].suite == "train"
     made = {task.source for task in TASKS} - CARRIED.keys()
     assert made == {"mixture", "images", "markov"}
+
+
+def test_every_tenth_task_may_take_longer_but_on_large_networks():
+    for shape in SHAPES:
+        large = shape.width == LARGE or shape.network in ("lstm", "transformer", "gru", "cnn")
+        assert longest(shape, 11) == shape.most
+        assert longest(shape, 20) in (shape.most, LONGER * shape.most)
+        if not large:
+            assert longest(shape, 20) == LONGER * shape.most
+    assert all(longest(shape, 20) == shape.most for shape in SHAPES if shape.width == LARGE)
+
+
+def test_rows_are_not_visited_without_end():
+    task = next(t for t in TASKS if t.network == "linear" and t.rows > 60)
+    shape = shape_of(task)._replace(most=1e99, waste=1e99)
+    for epochs, fit in ((VISITS // task.rows, True), (VISITS // task.rows + 1, False)):
+        assert fits(replace(task, epochs=epochs), shape) == fit
 
 
 @pytest.mark.slow

@@ -4,6 +4,7 @@ from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
+import pandas as pd
 import pytest
 
 from psi.atlas.collect import collect
@@ -50,8 +51,17 @@ def test_shapes_are_trained_around_the_best_linear_rate(quick, tmp_path):
         same = runs[np.isclose(runs.rate, rate, rtol=1e-5) & (runs.seeds == 3)]
         if len(same) and value < 10:
             assert same.val_loss.iloc[0] == pytest.approx(value, rel=1e-4)
+    assert set(collect_forms(SMALL, plain.runs[plain.runs.task == 1], tmp_path / "one").task) == {1}
     kept = {path.name: path.read_bytes() for path in (tmp_path / "forms/records").iterdir()}
     name = min(kept)
     (tmp_path / "forms/records" / name).unlink()
     collect_forms(SMALL, plain.runs, tmp_path / "forms")
     assert (tmp_path / "forms/records" / name).read_bytes() == kept[name]
+
+
+def test_the_best_linear_rate_is_that_of_the_validation_loss():
+    runs = pd.DataFrame({
+        "task": 0, "optimizer": "sgd", "schedule": ["linear", "linear", "cosine"],
+        "rate": [0.1, 0.2, 0.3], "train_loss": [1.0, 0.5, 0.1], "val_loss": [1.0, 2.0, 0.1],
+    })  # fmt: skip
+    assert best_linear(runs).to_dict() == {(0, "sgd"): 0.1}

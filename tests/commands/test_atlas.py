@@ -39,6 +39,7 @@ def test_a_plan_is_printed_and_nothing_is_written(tmp_path, monkeypatch, capsys)
         (["--out", "a", "--tasks", "0"], "tasks must be >= 1, got 0"),
         (["--out", "a", "--optimizers", "lion"], "unknown optimizer 'lion'"),
         (["show", "a", "--figure", "a.txt"], ".png"),
+        (["--out", "a", "--address", "b:1"], "address is for --engine ray alone, got 'b:1'"),
     ],
 )
 def test_mistakes_are_a_line(options, message, capsys, tmp_path, monkeypatch):

@@ -68,3 +68,24 @@ def test_unsure_labels_and_short_tasks_do_not_count():
     with pytest.raises(ValueError, match="at least 3 tasks with 6 sure labels, got 2"):
         state_shares(made[made.task.isin([0, 1, 2, 3, 4])])
     assert list(state_shares(made).part) == list(PARTS)
+
+
+def test_few_cells_a_task_are_not_taken_for_what_tasks_differ_in():
+    none = {"between": 0.0, "time": 0.0, "loss": 0.0, "own": 0.0}
+    found = [state_shares(labels(seed, cells=8, **none)).set_index("part").share
+             for seed in range(6)]  # fmt: skip
+    means = sum(found) / 6
+    assert means["between tasks"] < 0.04
+    assert means["by loss, each task its own"] < 0.04
+
+
+def test_labels_that_say_they_are_noisier_than_they_are_leave_nothing_else():
+    found = state_shares(labels(6).assign(log_lr_error=9.0)).set_index("part").share
+    assert found["else"] == 0
+    assert found.sum() == pytest.approx(1)
+
+
+def test_without_several_epochs_a_task_has_no_slope_beside_them():
+    made = labels(7)
+    made.loc[made.task == 5, "epoch"] = 3.0
+    assert set(slopes(made).task) == {*range(60)} - {5}

@@ -8,9 +8,10 @@ import pytest
 
 from psi.atlas.config import RATIO
 from psi.atlas.tables import seed_means
+from psi.fit.scale import forms
 from psi.fit.scale.facts import FactSet
 from psi.fit.scale.forms import FORM, LINEAR, regret_by_form
-from psi.fit.scale.linear import Candidate
+from psi.fit.scale.linear import Candidate, fit_linear
 from tests.fit.scale.planted import BEND, STEEPER, planted
 
 FACTS = FactSet("planted", ("parameters", "stream", "batch", "steps", "budget"))
@@ -69,3 +70,17 @@ def test_without_the_linear_schedule_there_is_nothing_to_compare_with():
     made = means()
     with pytest.raises(ValueError, match=r"the shape \(1.0, 0.0, 0.0\) must be among them"):
         regret_by_form(MADE.atlas, made[made.power != 1], "adam", "validation", Candidate(FACTS))
+
+
+def test_no_scale_has_seen_the_domains_that_it_is_judged_on(monkeypatch):
+    seen = []
+
+    def spy(tasks, candidate):
+        seen.append(set(tasks.domain))
+        return fit_linear(tasks, candidate)
+
+    monkeypatch.setattr(forms, "fit_linear", spy)
+    regret_by_form(MADE.atlas, means(), "adam", "validation", Candidate(FACTS))
+    every = set(MADE.atlas.tasks.domain)
+    left_out = [domain for each in seen for domain in every - each]
+    assert sorted(left_out) == sorted(every)

@@ -17,3 +17,10 @@ def test_more_knowledge_loses_less():
         assert one > facts > both > own
         assert one > domain > both
         assert abs(own - EXTRA[schedule]) < 0.02
+
+
+def test_the_tuned_schedule_is_judged_beside_the_best_of_all(monkeypatch):
+    monkeypatch.setitem(EXTRA, "linear", 0.2)
+    tasks = tuned_tasks(planted(0).atlas, "adam", "validation")
+    table = regret_by_knowledge(tasks, Candidate(FactSet("", tuple(WEIGHTS))))
+    assert abs(table.set_index("knowledge").regret["its own sweep"] - 0.17) < 0.02
