@@ -23,7 +23,7 @@ from psi.lab.data import store
 from psi.progress import Report, silent
 
 LEAST = 0.02  # of the chance loss, and nats of that on the training rows
-BITS = 15  # a value to 1.5e-5 of itself, of scores at 0.01 nats a hundredth
+BITS = 15  # a value to 3e-5 of itself
 KEYS = ["task", "optimizer", "schedule", "rate"]
 
 

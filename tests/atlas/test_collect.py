@@ -119,9 +119,9 @@ def test_tables_are_what_a_fit_reads(quick, tmp_path):
     assert not made.runs.duplicated(KEYS).any()
     one: Any = made.runs.iloc[20]
     same = runs[(runs.task == one.task) & (runs.schedule == one.schedule)]
-    same = same[np.isclose(same.rate, one.rate, rtol=2e-5)]
+    same = same[np.isclose(same.rate, one.rate, rtol=4e-5)]
     assert one.seeds == len(same)
-    assert one.val_loss == pytest.approx(same.val_loss.mean(), rel=2e-5)
+    assert one.val_loss == pytest.approx(same.val_loss.mean(), rel=4e-5)
     facts: Any = made.tasks.set_index("task").loc[1]
     assert Description.from_json(facts.description) == drawn(1)
     assert facts.weight_rms == pytest.approx(
@@ -144,9 +144,9 @@ def test_a_run_that_diverges_counts_as_twice_chance(quick, tmp_path):
     collect(SMALL, tmp_path)
     made = summarise(SMALL, tmp_path)
     chance = made.tasks.set_index("task").chance_loss.loc[made.runs.task].to_numpy()
-    assert (made.runs.val_loss <= 2 * chance * (1 + 2e-5)).all()
+    assert (made.runs.val_loss <= 2 * chance * (1 + 4e-5)).all()
     assert made.runs.diverged.max() > 0 or made.runs.val_loss.max() == pytest.approx(
-        2 * chance.max(), rel=2e-5
+        2 * chance.max(), rel=4e-5
     )
 
 
