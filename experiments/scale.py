@@ -6,12 +6,14 @@
 A folder an optimizer and target: the law, what it was chosen from, its exponents beside published
 ones, what each fact is worth, the regret by what is known of a task, by the number of tasks and by
 the kind of fit, where the variance of the best rate comes from, what tuning by runs would have
-lost, and after how many tasks the atlas has paid. The same command goes on where it was stopped: a
-folder's law is written last.
+lost, and after how many tasks the atlas has paid; what the facts of the data and those of the
+training explain alone. The same command goes on where it was stopped: a folder's law is written
+last, and made again for another atlas.
 """
 
+import shlex
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import get_args
 
@@ -25,12 +27,14 @@ from psi.fit.scale.learning_curve import learning_curve
 from psi.fit.scale.left_out import Predictor, compared, linear
 from psi.fit.scale.network import network
 from psi.fit.scale.symbolic import symbolic
-from psi.fit.scale.table import Atlas, read_atlas
+from psi.fit.scale.table import Atlas, provenance, read_atlas
 from psi.fit.scale.tuned import Target, TunedTasks, tuned_tasks
 from psi.fit.scale.tuning import break_even, regret_by_runs, runs_saved
 from psi.fit.scale.variance import variance_shares
 from psi.fit.scale.worth import worth
 from psi.law.file import write_atomic
+from psi.law.law import Provenance
+from psi.law.load import load
 from psi.report.progress import bar
 
 
@@ -55,18 +59,28 @@ class Main:
         for optimizer in sorted(set(atlas.runs.optimizer)):
             for target in get_args(Target):
                 folder = self.out / f"{optimizer}-{target}"
-                if not (folder / "law.json").exists():
-                    self._one(atlas, optimizer, target, folder)
+                made_from = provenance(self.atlas, self._command(optimizer, target, folder))
+                if not _is_made(folder / "law.json", made_from):
+                    self._one(atlas, optimizer, target, folder, made_from)
 
-    def _one(self, atlas: Atlas, optimizer: str, target: Target, folder: Path) -> None:
+    def _command(self, optimizer: str, target: Target, folder: Path) -> str:
+        """What makes the same law again, without the tables about it."""
+        words = ["psi", "fit", str(self.atlas), "--kind", "scale", "--optimizer", optimizer]
+        words += ["--target", target, "--resamples", str(self.resamples)]
+        return shlex.join([*words, "--out", str(folder / "law.json")])
+
+    def _one(
+        self, atlas: Atlas, optimizer: str, target: Target, folder: Path, made_from: Provenance
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         with bar(f"{optimizer}, {target}") as report:
             made = fit_scale(atlas, optimizer, target, None, self.resamples, report=report)
         tasks = tuned_tasks(atlas, optimizer, target)
         for name, table in self._tables(atlas, tasks, made, optimizer):
             write_atomic(folder / f"{name}.csv", table.to_csv(index=False).encode())
-        made.law.save(folder / "law.json")
-        print(f"{folder / 'law.json'}: {made.law}")
+        law = replace(made.law, provenance=made_from)
+        law.save(folder / "law.json")
+        print(f"{folder / 'law.json'}: {law}")
 
     def _tables(
         self, atlas: Atlas, tasks: TunedTasks, made: ScaleFit, optimizer: str
@@ -83,13 +97,19 @@ class Main:
         yield "worth", worth(tasks, chosen)
         yield "knowledge", regret_by_knowledge(tasks, chosen)
         yield "learning_curve", learning_curve(tasks, chosen, draws=self.draws)
-        yield "variance", variance_shares(tasks, chosen.facts, chosen.schedule)
+        for name, part in self._parts(chosen.facts):
+            yield name, variance_shares(tasks, part, chosen.schedule)
         yield "contenders", compared(tasks, fits, chosen.schedule)
         by_runs = regret_by_runs(tasks, chosen.schedule)
         yield "runs", by_runs
         saved = runs_saved(by_runs, made.choice.table.regret[made.choice.table.chosen].iloc[0])
         row = {"runs_saved": saved, "tasks": break_even(atlas, optimizer, saved)}
         yield "break_even", pd.DataFrame([row])
+
+
+def _is_made(path: Path, made_from: Provenance) -> bool:
+    """Whether a law is there, and of this very atlas and command."""
+    return path.exists() and load(path).provenance == made_from
 
 
 if __name__ == "__main__":

@@ -178,7 +178,7 @@ def test_every_table_about_the_scale_and_its_laws_come_from_an_atlas(tmp_path, c
         law = psi.load(folder / "law.json")
         assert (law.optimizer, law.target) == ("adam", target)
         found = {path.stem: pd.read_csv(path) for path in folder.glob("*.csv")}
-        assert len(found) == 10
+        assert len(found) == 12
         assert set(found["contenders"].fit) == {"power law", "network"}
         assert found["choice"].chosen.sum() == 1
         assert len(found["exponents"]) == len(law.constants)

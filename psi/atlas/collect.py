@@ -14,7 +14,6 @@ import pandas as pd
 from jaxtyping import Float
 
 from psi.atlas.config import LOWEST, RATES, RATIO, SEEDS, AtlasConfig
-from psi.atlas.data import Rows
 from psi.atlas.parts import (
     Engine,
     Job,
@@ -28,6 +27,7 @@ from psi.atlas.parts import (
 )
 from psi.atlas.training import SCHEDULES, Ends, Lane, Plan, plain
 from psi.ideal.returns import RESOLUTION, capped
+from psi.lab.engine.devices import forget_programs
 from psi.progress import Report, silent
 
 LOSSES = ("train_loss", "val_loss")
@@ -58,7 +58,12 @@ def collect(
     trains the parts: on this machine, unless psi.atlas.sharing.ray_engine does. Raises
     store.RecordsError, a ValueError, where the folder cannot be written or holds another atlas.
     """
-    here: Engine = lambda wanted: ((part, trained(part, config)) for part in wanted)  # noqa: E731
+
+    def here(wanted: Sequence[Part]) -> Iterator[tuple[Part, pd.DataFrame]]:
+        for part in wanted:
+            yield part, trained(part, config)
+            forget_programs()
+
     identity = asdict(config) | {"optimizers": list(config.optimizers)}
     keep(parts(config), folder, identity, engine or here, report)
 
@@ -71,12 +76,10 @@ def trained(part: Part, config: AtlasConfig) -> pd.DataFrame:
         frames.append(_run(part, list(beyond(pd.concat(frames), ready, reach))))
     for number in range(1, config.more_seeds + 1):
         found = pd.concat(frames)
-        grids = found.groupby("task").grid.unique()
         sweeps = [
-            Sweep(each, int(grid), number)
+            Sweep(each, grid, number)
             for each in ready
-            if uncertain(found[found.task == each.task.number], each.rows)
-            for grid in grids[each.task.number]
+            for grid in uncertain(found[found.task == each.task.number], each)
         ]
         frames.append(_run(part, sweeps))
     return pd.concat(frames, ignore_index=True).drop(columns="grid")
@@ -86,34 +89,47 @@ def beyond(found: pd.DataFrame, ready: Sequence[Prepared], reach: int) -> Iterat
     """The grids beyond an edge at which a schedule is best, in either loss."""
     for each in ready:
         own = found[found.task == each.task.number]
-        best = {rate for name in LOSSES for rate in _means(own, each.rows, name).idxmin(axis=1)}
+        best = {rate for name in LOSSES for rate in _means(own, each, name).idxmin(axis=1)}
         if own.grid.min() == 1 - reach and own.rate.min() in best:
             yield Sweep(each, -reach, 0)
         if own.grid.max() == reach - 1 and own.rate.max() in best:
             yield Sweep(each, reach, 0)
 
 
-def _means(runs: pd.DataFrame, rows: Rows, loss: str) -> pd.DataFrame:
+def _means(runs: pd.DataFrame, ready: Prepared, loss: str) -> pd.DataFrame:
     """Mean capped losses, a row a schedule and a column a rate."""
-    values = capped(runs[loss].to_numpy(), getattr(rows.chances, loss))
+    values = capped(runs[loss].to_numpy(), getattr(ready.rows.chances, loss))
     return runs.assign(capped=values).pivot_table(index="schedule", columns="rate", values="capped")
 
 
-def uncertain(runs: pd.DataFrame, rows: Rows) -> bool:
-    """Whether the lowest score of some schedule has a standard error above NOISY.
+def uncertain(runs: pd.DataFrame, ready: Prepared) -> list[int]:
+    """The grids with the FEW best rates of a schedule whose order is uncertain, in either loss.
 
-    That of the mean is pooled over the FEW best rates: three seeds may agree by chance.
+    Lanes share seeds, so what a seed adds to all of them does not count: the standard error is of
+    what is left, pooled over the FEW rates, since three seeds may agree by chance.
     """
-    chance, floor = rows.chances.val_loss, np.nan_to_num(rows.floor)
-    values = capped(runs.val_loss.to_numpy(), chance)
-    by_rate = runs.assign(capped=values).groupby(["schedule", "rate"]).capped
-    for _, table in by_rate.agg(["mean", "sem"]).groupby("schedule"):
-        best = table.sort_values("mean").head(FEW)
-        error = np.sqrt(np.square(best["sem"]).mean())
-        excess = max(best["mean"].iloc[0] - floor, 0.0) + RESOLUTION * (chance - floor)
-        if error > NOISY * excess:
-            return True
-    return False
+    found: set[int] = set()
+    for loss in LOSSES:
+        chance = getattr(ready.rows.chances, loss)
+        values = capped(runs[loss].to_numpy(), chance)
+        floor = _floor(ready, loss, values, chance)
+        for _, own in runs.assign(capped=values).groupby("schedule"):
+            best = own.groupby("rate").capped.mean().nsmallest(FEW)
+            near = own[own.rate.isin(best.index)]
+            table = near.pivot_table(index="seed", columns="rate", values="capped").dropna()
+            apart = table.sub(table.mean(axis=1), axis=0) * np.sqrt(FEW / (FEW - 1))
+            error = np.sqrt(np.square(apart.sem()).mean())
+            if error > NOISY * (max(best.iloc[0] - floor, 0) + RESOLUTION * (chance - floor)):
+                found |= set(near.grid)
+    return sorted(found)
+
+
+def _floor(ready: Prepared, loss: str, values: Float[np.ndarray, " run"], chance: float) -> float:
+    """L* [nats]; where nobody knows it, a tenth below the lowest loss of what that gains."""
+    if loss == "train_loss" and not ready.task.stream:
+        return 0.0
+    least = values.min()
+    return ready.rows.floor if np.isfinite(ready.rows.floor) else least - 0.1 * (chance - least)
 
 
 def _run(part: Part, sweeps: Sequence[Sweep]) -> pd.DataFrame:

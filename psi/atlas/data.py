@@ -1,7 +1,7 @@
 """The arrays of a described task, made again bit by bit, padded as its program wants them."""
 
 import hashlib
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -60,6 +60,7 @@ class Arrays(NamedTuple):
     val_y: Any
     sizes: Sizes
     rows: Any
+    """Of a stream of text, its tokens."""
     val_rows: Any
     batch: Any
     steps: Any
@@ -70,6 +71,7 @@ class Arrays(NamedTuple):
     """By the names of an observation."""
 
 
+@lru_cache(8)  # a task is trained under one optimizer after the other
 def rows_of(task: Description) -> Rows:
     """The rows of a task. Raises ValueError where they lie in a package that is not installed."""
     if task.network in OF_TOKENS:
@@ -114,7 +116,10 @@ def _chances(y: np.ndarray, val_y: np.ndarray, classes: int) -> Chances:
 
 
 def _tokens(task: Description) -> Rows:
-    """A text as one row of tokens, and windows of another part; ValueError for what is no text."""
+    """A text as one row of tokens, and windows of another part; ValueError for what is no text.
+
+    Of fixed rows the text is as long as these, its windows, are side by side.
+    """
     rng = generator(VALID, task.number)
     if task.source == "markov":
         draw = sampler(task, generator(DRAW, task.number))
@@ -125,6 +130,7 @@ def _tokens(task: Description) -> Rows:
         least = np.full(len(tokens), np.nan)
     else:
         raise ValueError(unknown("source of tokens", task.source, ("markov", "licences")))
+    train = train[: task.rows * task.inputs + 1] if task.rows else train
     starts = rng.integers(len(tokens) - task.inputs, size=VALIDATION)
     spans = tokens[starts[:, None] + np.arange(task.inputs + 1)]
     # The least loss of the very tokens that are predicted: on 512 of them it is easily 0.04 nats
@@ -132,7 +138,7 @@ def _tokens(task: Description) -> Rows:
     val_y, floors = spans[:, 1:], least[starts[:, None] + np.arange(task.inputs)]
     if task.network == "embedding":
         val_y, floors = val_y[:, -1], floors[:, -1]
-    floor = float(floors.mean())
+    floor = 0.0 if task.rows and task.source == "markov" else float(floors.mean())
     chances = _chances(train, val_y, task.classes)
     return Rows(task.source, train[:-1], train[1:], spans[:, :-1], val_y, chances, floor)
 
@@ -162,7 +168,7 @@ def arrays_of(task: Description, rows: Rows, shape: Shape) -> Arrays:
         val_y=_padded(rows.val_y, widths).astype(kind),
         sizes=_sizes(task),
         # Of a longer text its beginning: a window from beyond would be one token, again and again.
-        rows=np.int32(min(len(rows.x), count)),
+        rows=np.int32(task.rows if text and task.rows else min(len(rows.x), count)),
         val_rows=np.int32(len(rows.val_x)),
         batch=np.int32(task.batch),
         steps=np.int32(task.steps),
@@ -206,12 +212,12 @@ def _sizes(task: Description) -> Sizes:
 
 
 def order_of(task: Description, seed: int) -> Int[np.ndarray, " visits"]:
-    """Which row each place of each epoch holds, epoch after epoch; of a text nothing.
+    """Which row each place of each epoch holds, epoch after epoch; of a stream of text nothing.
 
     A stream's rows come once each, in an order of the seed's own.
     """
     found = np.zeros(VISITS, np.uint16)
-    if task.network in OF_TOKENS:
+    if task.network in OF_TOKENS and task.stream:
         return found
     rng = generator(ORDER, task.number, seed)
     times = 1 if task.stream else task.epochs

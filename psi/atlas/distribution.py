@@ -25,11 +25,13 @@ BATCHES = (8, 16, 32, 48, 64, 96, 128, 192, 256)
 PARAMETERS = (50, 320_000)
 TRIES = 20  # lengths that are tried with a network and data
 STREAM = 0  # rows of a stream
+WINDOWS = 4096  # of a text that is fixed, at most
 MANY = 40  # minibatches of a training, at least
 CLASSES = 100
 SIDES = (8, 16, 28)  # of images
-QUICK, LONGER = 3e8, 6
-"""Operations of a quick shape; times as many of every tenth task on one."""
+LONGER = ((50, 20), (10, 6))
+"""(k, times the operations of others that every k-th task may take): else the large would be short,
+and what is due to size not be told from what is due to steps."""
 LARGE = 448
 """The width of the shapes of large networks, which are about as wide."""
 
@@ -49,7 +51,7 @@ def describe(number: int, seed: int = SEED) -> Description:
     while True:
         drawn = {"number": number} | _network(shape, rng) | _data(shape, rng)
         for _ in range(TRIES):
-            found = _described(drawn | _length(drawn, shape, rng))
+            found = _described(drawn | _length(drawn, rng))
             if found is not None and fits(found, shape) and fits(found, shape_of(found)):
                 return found
 
@@ -71,9 +73,8 @@ def fits(task: Description, shape: Shape) -> bool:
 
 
 def longest(shape: Shape, number: int) -> float:
-    """The most operations of a training: of every tenth task on a quick shape, more."""
-    longer = number % 10 == 0 and shape.most <= QUICK
-    return LONGER * shape.most if longer else shape.most
+    """The most operations of a training: of some tasks, more."""
+    return shape.most * next((times for every, times in LONGER if number % every == 0), 1)
 
 
 def between(rng: np.random.Generator, low: float, high: float) -> float:
@@ -96,7 +97,7 @@ def _described(drawn: Numbers) -> Description | None:
 
 def _network(shape: Shape, rng: np.random.Generator) -> Numbers:
     large = shape.width == LARGE
-    narrowest = shape.width / 1.2 if large else max(2, shape.width / 4)
+    narrowest = shape.width / 1.1 if large else max(2, shape.width / 4)
     two = 2 if shape.network == "transformer" else 1  # heads share the width
     shallow = shape.depth if large else max(1, shape.depth - 1)
     drawn = {
@@ -111,10 +112,10 @@ def _network(shape: Shape, rng: np.random.Generator) -> Numbers:
     return drawn | {"depth": 1} if shape.network == "cnn" else drawn
 
 
-def _length(drawn: Numbers, shape: Shape, rng: np.random.Generator) -> Numbers:
+def _length(drawn: Numbers, rng: np.random.Generator) -> Numbers:
     """Budget, and rows or a stream's steps; `drawn` has the rows that there are, or 0."""
     epochs = whole(rng, *EPOCHS)
-    if shape.network in OF_TOKENS or drawn["rows"] == STREAM:
+    if drawn["rows"] == STREAM:
         return {"epochs": epochs, "steps_per_epoch": whole(rng, *STEPS), "rows": STREAM}
     rows, least = drawn["rows"], max(ROWS[0], STEPS[0] * drawn["batch"])
     if drawn["source"] not in CARRIED or rng.random() < 0.5:
@@ -192,7 +193,7 @@ def _tokens(shape: Shape, rng: np.random.Generator) -> Numbers:
     markov = rng.random() < 0.5
     return {
         "source": "markov" if markov else "licences",
-        "rows": STREAM,
+        "rows": STREAM if rng.random() < 0.5 else WINDOWS,
         "inputs": whole(rng, shape.inputs // 2, shape.inputs),
         "classes": whole(rng, 4, VOCABULARY) if markov else VOCABULARY,
     }

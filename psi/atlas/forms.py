@@ -2,11 +2,12 @@
 
     α_i = α_0 (1 − t)^a (1 + b t) (ε_i/ε_0)^c,    t = i/T
 
-over a few a, b and c; ε_i/ε_0 is held within [0.01, 4]. Each is trained at the best linear rate of
-the task and at two rates of the atlas's sequence on either side, so that its own best is among them
-or near.
+over a few a, b and c; ε_i/ε_0 is held within [0.01, 4]. Each is trained at seven rates, evenly
+spread from two steps of the atlas's sequence below the best linear rates of the task, by training
+and by validation loss, to two above, so that its own best ones are among them or near.
 """
 
+import math
 from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -26,7 +27,7 @@ from psi.progress import Report, silent
 
 POWERS, BENDS, LOSSES = (0.5, 1.0, 1.5, 2.0, 3.0), (0.0, 2.0), (-0.25, 0.0, 0.25)
 HELD = (0.01, 4.0)
-AROUND = 2  # rates on either side
+AROUND, RATES = 2, 7  # steps on either side; rates in all
 
 
 class Form(NamedTuple):
@@ -41,7 +42,6 @@ class Form(NamedTuple):
 
 
 FORMS = tuple(Form(*each) for each in product(POWERS, BENDS, LOSSES))
-LINEAR = Form(1.0, 0.0, 0.0)
 
 
 class Formed(NamedTuple):
@@ -88,30 +88,43 @@ def collect_forms(
     return store.arrow_records(folder).to_pandas()
 
 
-def best_linear(runs: pd.DataFrame) -> "pd.Series[float]":
-    """The rate of the linear schedule with the lowest validation loss, by (task, optimizer)."""
+def best_linear(runs: pd.DataFrame) -> pd.DataFrame:
+    """The linear schedule's best rates by training and validation loss: `low` and `high` of both.
+
+    A row by (task, optimizer).
+    """
     linear = runs[runs.schedule == "linear"]
-    least = linear.loc[linear.groupby(["task", "optimizer"]).val_loss.idxmin()]
-    return least.set_index(["task", "optimizer"]).rate
+    keys = ["task", "optimizer"]
+    best = pd.DataFrame({
+        loss: linear.loc[linear.groupby(keys)[loss].idxmin()].set_index(keys).rate
+        for loss in ("train_loss", "val_loss")
+    })  # fmt: skip
+    return pd.DataFrame({"low": best.min(axis=1), "high": best.max(axis=1)})
 
 
-def around(rate: float) -> Float[np.ndarray, " rate"]:
-    """The rate and its neighbours in the atlas's sequence."""
-    return rate * RATIO ** np.arange(-AROUND, AROUND + 1.0)
+def around(low: float, high: float) -> Float[np.ndarray, " rate"]:
+    """RATES of the atlas's sequence, from AROUND steps below `low` to as many above `high`.
+
+    >>> np.log(around(1.0, 1.0)) / np.log(RATIO)
+    array([-3., -2., -1.,  0.,  1.,  2.,  3.])
+    """
+    steps = round(math.log(high / low, RATIO)) + 2 * AROUND
+    more = max(0, RATES - 1 - steps)
+    first = -AROUND - more // 2
+    return low * RATIO ** np.round(np.linspace(first, first + steps + more, RATES))
 
 
-def lanes_of(rate: float) -> Formed:
-    """Every shape at every rate around `rate`, as numpy arrays."""
-    forms, rates = np.array(FORMS, np.float32), around(rate).astype(np.float32)
-    power, bend, loss = np.repeat(forms, len(rates), axis=0).T
-    return Formed(power, bend, loss, np.tile(rates, len(forms)))
+def lanes_of(rates: Float[np.ndarray, " rate"]) -> Formed:
+    """Every shape at every rate, as numpy arrays."""
+    forms, peaks = np.array(FORMS, np.float32), rates.astype(np.float32)
+    power, bend, loss = np.repeat(forms, len(peaks), axis=0).T
+    return Formed(power, bend, loss, np.tile(peaks, len(forms)))
 
 
-def _trained(part: Part, best: "pd.Series[float]") -> pd.DataFrame:
-    jobs = [
-        Job(each, lanes_of(best[each.task.number, part.optimizer]), range(SEEDS))
-        for each in prepared(part)
-    ]
+def _trained(part: Part, best: pd.DataFrame) -> pd.DataFrame:
+    ready = prepared(part)
+    rates = [around(*best.loc[each.task.number, part.optimizer]) for each in ready]
+    jobs = [Job(e, lanes_of(own), range(SEEDS)) for e, own in zip(ready, rates, strict=True)]
     found = side_by_side(part, Plan(part.optimizer, formed), jobs)
     return pd.concat([_frame(part, *each) for each in found], ignore_index=True)
 

@@ -1,10 +1,11 @@
 """The loss of a padded network on padded rows, and which rows a minibatch has."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Key, Shaped
+from jaxtyping import Array, Bool, Float, Int, Key, Shaped
 
 from psi.atlas.data import Arrays
 from psi.atlas.description import OF_TOKENS
@@ -56,39 +57,48 @@ def block_of_rows(
 ) -> Chosen:
     """Block b of minibatch s of epoch i, (i, s, b) = `at`.
 
-    Rows come in the order of the seed; of a text, windows from anywhere.
+    Rows come in the order of the seed; of a stream of text, windows from anywhere.
     """
     i, s, b = at
     within = b * shape.block + jnp.arange(shape.block)
     real, place = within < arrays.batch, s * arrays.batch + within
-    if shape.network in OF_TOKENS:
-        draw = jax.random.fold_in(jax.random.fold_in(key, i * arrays.steps + s), b)
-        starts = jax.random.randint(draw, (shape.block,), 0, arrays.rows - shape.inputs)
-        return _windows(shape, arrays, starts, real)
     whole = jnp.where(arrays.stream, arrays.steps * arrays.batch, arrays.rows)
     row = order[jnp.minimum(i * whole + place, len(order) - 1)].astype(int)
-    return Chosen(arrays.x[row], arrays.y[row], real)
+    if shape.network not in OF_TOKENS:
+        return Chosen(*rows_at(shape, arrays, row), real)
+    draw = jax.random.fold_in(jax.random.fold_in(key, i * arrays.steps + s), b)
+    anywhere = jax.random.randint(draw, (shape.block,), 0, arrays.rows - shape.inputs)
+    starts = jnp.where(arrays.stream, anywhere, row * arrays.sizes.inputs)
+    return Chosen(*_windows(shape, arrays, starts), real)
 
 
-def _windows(shape: Shape, arrays: Arrays, starts: Array, real: Array) -> Chosen:
+def rows_at(shape: Shape, arrays: Arrays, row: Int[Array, " rows"]) -> tuple[Array, Array]:
+    """(x, y) of training rows by number; of a text, of its windows side by side."""
+    if shape.network in OF_TOKENS:
+        return _windows(shape, arrays, row * arrays.sizes.inputs)
+    return arrays.x[row], arrays.y[row]
+
+
+def _windows(shape: Shape, arrays: Arrays, starts: Array) -> tuple[Array, Array]:
     """The windows of a text that begin there, and what comes next."""
     at = starts[:, None] + jnp.arange(shape.inputs)[None]
     if shape.network == "embedding":
-        return Chosen(arrays.x[at], arrays.y[starts + arrays.sizes.inputs - 1], real)
-    return Chosen(arrays.x[at], arrays.y[at], real)
+        return arrays.x[at], arrays.y[starts + arrays.sizes.inputs - 1]
+    return arrays.x[at], arrays.y[at]
 
 
 def mean_loss(
-    shape: Shape, arrays: Arrays, params: Params, x: Array, y: Array, count: Array
+    shape: Shape,
+    arrays: Arrays,
+    params: Params,
+    rows: Callable[[Int[Array, " rows"]], tuple[Array, Array]],
+    count: Int[Array, ""],
 ) -> Float[Array, ""]:
-    """The mean loss over the first `count` rows, block after block."""
+    """The mean loss over rows 0 … count − 1, (x, y) = rows(numbers), block after block."""
 
     def add(block: Array, total: Array) -> Array:
-        # The last block may reach beyond the array: it then begins earlier, as slices do.
-        first = jnp.minimum(block * BLOCK, len(x) - BLOCK)
-        part = [jax.lax.dynamic_slice_in_dim(a, first, BLOCK) for a in (x, y)]
-        row = first + jnp.arange(BLOCK)
-        real = (row >= block * BLOCK) & (row < count)
-        return total + losses(shape, arrays, params, Chosen(part[0], part[1], real)).sum()
+        row = block * BLOCK + jnp.arange(BLOCK)
+        chosen = Chosen(*rows(row), row < count)  # beyond the array its last row is read
+        return total + losses(shape, arrays, params, chosen).sum()
 
     return jax.lax.fori_loop(0, -(-count // BLOCK), add, jnp.zeros(())) / count

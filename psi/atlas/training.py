@@ -15,8 +15,7 @@ from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Bool, Float, Int, Key
 
 from psi.atlas.data import Arrays
-from psi.atlas.description import OF_TOKENS
-from psi.atlas.losses import block_of_rows, losses, mean_loss
+from psi.atlas.losses import block_of_rows, losses, mean_loss, rows_at
 from psi.atlas.networks import KINDS
 from psi.atlas.padding import Shape
 from psi.atlas.probes import Probes, Weights, probed
@@ -198,10 +197,10 @@ def minibatch_gradient(
 def _evaluated(shape: Shape, arrays: Arrays, params: Params) -> tuple[Array, Array]:
     """(training loss, validation loss); of a stream the latter twice."""
     evaluate = partial(mean_loss, shape, arrays, params)
-    validation = evaluate(arrays.val_x, arrays.val_y, arrays.val_rows)
-    if shape.network in OF_TOKENS:
-        return validation, validation
-    train = evaluate(arrays.x, arrays.y, jnp.where(arrays.stream, 0, arrays.rows))
+    held = lambda row: (arrays.val_x[row], arrays.val_y[row])  # noqa: E731
+    validation = evaluate(held, arrays.val_rows)
+    own = partial(rows_at, shape, arrays)
+    train = evaluate(own, jnp.where(arrays.stream, 0, arrays.rows))
     return jnp.where(arrays.stream, validation, train), validation
 
 

@@ -13,7 +13,7 @@ from psi.commands.files import check_output
 from psi.commands.printing import print_table
 
 if TYPE_CHECKING:
-    from psi.atlas.look import Spread
+    from psi.fit.scale.look import Spread
 
 PRESET = "smoke"
 
@@ -118,15 +118,15 @@ class AtlasCommand:
         return counts
 
     def _show(self, folder: Path) -> Any:
-        from psi.atlas.look import best_rates, spreads
+        from psi.fit.scale.look import best_rates, spreads
         from psi.fit.scale.table import read_atlas
 
         atlas = read_atlas(folder)
-        found = spreads(atlas.tasks, atlas.runs)
+        found = spreads(atlas)
         if self.figure:
             from psi.report.atlas import atlas_figure
 
-            best = best_rates(atlas.tasks, atlas.runs, "validation")
+            best = best_rates(atlas, "validation")
             atlas_figure(best, atlas.tasks, self.figure)
         if not self.json:
             _print(found, len(atlas.tasks))

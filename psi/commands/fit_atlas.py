@@ -1,9 +1,7 @@
 """psi fit ATLAS --kind scale: the rate's level as a function of facts, from an atlas."""
 
-import hashlib
 import shlex
 from dataclasses import dataclass, replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,7 +9,6 @@ import tyro
 
 from psi.commands.files import check_output
 from psi.commands.printing import print_law, print_table
-from psi.law.law import Provenance
 
 
 @dataclass(frozen=True)
@@ -49,7 +46,7 @@ class FitAtlasCommand:
     def run(self) -> Any:
         """Do it; what --json prints."""
         from psi.fit.scale.fit import fit_scale
-        from psi.fit.scale.table import read_atlas
+        from psi.fit.scale.table import provenance, read_atlas
         from psi.report.progress import bar
 
         with bar("candidates") as report:
@@ -57,7 +54,7 @@ class FitAtlasCommand:
                 read_atlas(self.atlas), self.optimizer, self.target, None, self.resamples,
                 self.seed, report,
             )  # fmt: skip
-        law = replace(made.law, provenance=self._provenance())
+        law = replace(made.law, provenance=provenance(self.atlas, self._command()))
         law.save(self.out)
         if not self.json:
             rows = [tuple(map(_shown, row)) for row in made.exponents.itertuples(index=False)]
@@ -66,19 +63,12 @@ class FitAtlasCommand:
             print_law(law)
         return law.document() | {"exponents": made.exponents.to_dict("records")}
 
-    def _provenance(self) -> Provenance:
-        """The atlas, and what would have to be typed to make the law again."""
+    def _command(self) -> str:
         words = ["psi", "fit", str(self.atlas), "--kind", "scale", "--optimizer", self.optimizer]
         words += ["--target", self.target] if self.target != "validation" else []
         words += ["--resamples", str(self.resamples)] if self.resamples != 200 else []
         words += ["--seed", str(self.seed)] if self.seed else []
-        command = shlex.join([*words, "--out", str(self.out)])
-        content = hashlib.sha256()
-        for name in ("tasks", "runs"):
-            content.update((self.atlas / f"{name}.parquet").read_bytes())
-        packages = tuple(f"{name}=={version(name)}" for name in ("psi-lr", "numpy", "scipy"))
-        hashed = hashlib.sha256(command.encode()).hexdigest()
-        return Provenance(content.hexdigest(), hashed, packages, command)
+        return shlex.join([*words, "--out", str(self.out)])
 
 
 def _shown(value: Any) -> str:

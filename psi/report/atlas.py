@@ -13,7 +13,7 @@ from psi.report.figures import WIDTH, save
 def atlas_figure(best: Any, tasks: Any, path: Path) -> None:
     """The linear schedule's best rate on each task against its number of weights.
 
-    `best`: rows of `psi.atlas.look.best_rates`; `tasks`: the atlas's tasks. A panel an optimizer.
+    `best`: of `psi.fit.scale.look.best_rates`; `tasks`: the atlas's tasks. A panel an optimizer.
     """
     names = sorted(set(best.optimizer))
     figure = Figure(figsize=(max(WIDTH, 3.0 * len(names)), 3.4), layout="constrained")

@@ -11,10 +11,10 @@ from psi.atlas.collect import beyond, collect, rates, trained, uncertain
 from psi.atlas.config import AtlasConfig
 from psi.atlas.data import Chances, arrays_of, rows_of
 from psi.atlas.description import Description
-from psi.atlas.look import spreads
 from psi.atlas.padding import Shape
 from psi.atlas.parts import Prepared, parts
 from psi.atlas.tables import KEYS, scorable, summarise
+from psi.fit.scale.look import spreads
 from psi.fit.scale.table import read_atlas
 from psi.fit.scale.tuned import tuned_tasks
 from psi.lab.data import store
@@ -85,13 +85,36 @@ def test_a_grid_is_added_where_either_loss_is_least_at_an_edge(train, validation
     assert sorted(job.grid for job in found) == grids
 
 
-def test_seeds_are_added_where_the_lowest_score_is_uncertain():
-    """Seeds at L, L + s, L + 2s: a standard error of s/√3 against 0.05 of the excess L + s."""
-    rows = prepared().rows
-    limit = 0.05 * np.sqrt(3) / (1 - 0.05 * np.sqrt(3))
-    losses = (1.5, 1.0, 1.5)
-    assert not uncertain(runs_of(losses, losses, 0.9 * limit), rows)
-    assert uncertain(runs_of(losses, losses, 1.2 * limit), rows)
+def noisy(column, noise, shared=0.0):
+    """Runs whose loss at the best rate rises with the seed by `noise`, at all rates by `shared`."""
+    made = runs_of((1.5, 1.0, 1.5), (1.5, 1.0, 1.5), shared)
+    made.loc[made.rate == 0.2, column] += noise * made.seed[made.rate == 0.2]
+    return made
+
+
+@pytest.mark.parametrize("column", ["train_loss", "val_loss"])
+def test_seeds_are_added_where_the_best_rate_is_uncertain(column):
+    """Beside the seeds' own means the pooled error is s/3, against 0.05 of the excess 1 + s."""
+    limit = 3 * 0.05 * 1.02 / (1 - 3 * 0.05)
+    assert uncertain(noisy(column, 0.95 * limit), prepared()) == []
+    assert uncertain(noisy(column, 1.05 * limit), prepared()) == [0]
+    assert uncertain(noisy(column, 0.0, shared=0.5), prepared()) == []
+
+
+def test_seeds_are_added_on_the_grids_that_hold_the_best_rates():
+    far = noisy("val_loss", 0.0).assign(grid=1)
+    far = far.assign(rate=far.rate * 8, val_loss=9.0, train_loss=9.0)
+    assert uncertain(pd.concat([noisy("val_loss", 0.5), far]), prepared()) == [0]
+    near = far[far.rate == 0.8].assign(rate=0.3, val_loss=1.1, train_loss=1.1)
+    assert uncertain(pd.concat([noisy("val_loss", 0.5), near]), prepared()) == [0, 1]
+
+
+def test_a_text_whose_floor_nobody_knows_is_held_to_what_its_runs_gain():
+    """Chance 2, lowest 1: the floor is taken at 0.9, the excess is 0.1 and not 1."""
+    each = prepared()
+    text = each._replace(rows=each.rows._replace(floor=np.nan))
+    assert uncertain(noisy("val_loss", 0.1), each) == []
+    assert uncertain(noisy("val_loss", 0.1), text) == [0]
 
 
 def test_an_atlas_is_gone_on_with_to_the_same_bits(quick, tmp_path):
@@ -132,7 +155,7 @@ def test_tables_are_what_a_fit_reads(quick, tmp_path):
     assert len(tuned.domain) == 2
     pd.testing.assert_frame_equal(again.runs, made.runs)
     assert made.runs.val_loss.dtype == np.float32  # an atlas is published
-    for each in spreads(again.tasks, again.runs):
+    for each in spreads(again):
         assert each.constant + each.linear + each.cosine == pytest.approx(1)
         assert each.low <= each.middle <= each.high
         assert each.one_rate >= 0

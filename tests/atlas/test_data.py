@@ -133,6 +133,19 @@ def test_the_floor_of_a_text_is_that_of_the_windows_that_are_evaluated(kind):
     assert rows.floor == pytest.approx(-np.log(chances[given, rows.val_y]).mean(), abs=0.005)
 
 
+def test_a_fixed_text_is_as_long_as_its_windows():
+    """Of fixed rows L* is 0, of the licences' unknown all the same."""
+    task = Description("markov", 5, rows=40, inputs=4, classes=6, network="gru", batch=4)
+    rows = rows_of(task)
+    assert len(rows.x) == 160
+    assert rows.floor == 0
+    assert int(arrays_of(task, rows, SHAPE["gru"]).rows) == 40
+    assert facts_of(task, rows).rows == 40
+    order = order_of(task, 0)[: 40 * task.epochs].reshape(-1, 40)
+    np.testing.assert_array_equal(np.sort(order)[-1], np.arange(40))
+    assert np.isnan(rows_of(replace(task, source="licences", classes=57)).floor)
+
+
 def test_images_of_little_noise_can_be_told_apart():
     task = Description("images", 6, rows=50, inputs=64, classes=4, network="cnn")
     sample = sampler(task, generator(1, 6))(300, generator(6))

@@ -8,8 +8,10 @@ import pandas as pd
 import pytest
 
 from psi.atlas.collect import collect
-from psi.atlas.forms import FORMS, LINEAR, Formed, around, best_linear, collect_forms, formed
+from psi.atlas.config import RATIO
+from psi.atlas.forms import FORMS, RATES, Formed, around, best_linear, collect_forms, formed
 from psi.atlas.tables import summarise
+from psi.fit.scale.forms import LINEAR
 from psi.law.features import Observation
 from tests.atlas.test_collect import SMALL, quick
 
@@ -40,9 +42,9 @@ def test_shapes_are_trained_around_the_best_linear_rate(quick, tmp_path):
     best = best_linear(plain.runs)
     for task in (0, 1):
         own = made[made.task == task]
-        assert len(own) == len(FORMS) * 5 * 3
+        assert len(own) == len(FORMS) * RATES * 3
         rates = np.unique(own.rate.to_numpy(np.float32))
-        np.testing.assert_allclose(rates, around(best[task, "sgd"]), rtol=1e-6)
+        np.testing.assert_allclose(rates, around(*best.loc[task, "sgd"]), rtol=1e-6)
     # (1 − t) is the linear schedule of the atlas, from the same seeds.
     linear = made[(made[["power", "bend", "loss"]] == [*LINEAR]).all(axis=1)]
     means = linear.groupby(["task", "rate"]).val_loss.mean().reset_index()
@@ -59,9 +61,20 @@ def test_shapes_are_trained_around_the_best_linear_rate(quick, tmp_path):
     assert (tmp_path / "forms/records" / name).read_bytes() == kept[name]
 
 
-def test_the_best_linear_rate_is_that_of_the_validation_loss():
+def test_best_linear_rates_are_those_of_both_losses():
     runs = pd.DataFrame({
         "task": 0, "optimizer": "sgd", "schedule": ["linear", "linear", "cosine"],
         "rate": [0.1, 0.2, 0.3], "train_loss": [1.0, 0.5, 0.1], "val_loss": [1.0, 2.0, 0.1],
     })  # fmt: skip
-    assert best_linear(runs).to_dict() == {(0, "sgd"): 0.1}
+    assert [tuple(best_linear(runs).loc[0, "sgd"])] == [(0.1, 0.2)]
+
+
+@pytest.mark.parametrize("apart", range(12))
+def test_rates_reach_two_steps_beyond_the_best_ones(apart):
+    rates = around(0.1, 0.1 * RATIO**apart)
+    steps = np.log(rates / 0.1) / np.log(RATIO)
+    assert len(set(steps.round(6))) == RATES
+    np.testing.assert_allclose(steps, steps.round(), atol=1e-6)
+    assert steps[0] <= -2
+    assert steps[-1] >= apart + 2
+    assert steps[-1] - steps[0] <= max(apart + 4, 6) + 1e-6

@@ -1,5 +1,6 @@
 """Losses of padded rows against the lab's losses of the rows alone."""
 
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 
 from psi.atlas.data import arrays_of, order_of, rows_of
 from psi.atlas.description import OF_TOKENS
-from psi.atlas.losses import Chosen, block_of_rows, cross_entropies, losses, mean_loss
+from psi.atlas.losses import Chosen, block_of_rows, cross_entropies, losses, mean_loss, rows_at
 from psi.atlas.networks import KINDS
 from psi.lab.tasks import losses as plain
 from tests.atlas.conftest import TASKS
@@ -47,7 +48,8 @@ def test_the_mean_loss_is_that_of_all_rows_at_once(kind):
     loss = plain.cross_entropy if task.classes else plain.squared_error
     want = float(loss(out, y.astype(int) if task.classes else y))
     mean = jax.jit(partial(mean_loss, shape))
-    got = mean(arrays, params, arrays.val_x, arrays.val_y, arrays.val_rows)
+    held = jax.tree_util.Partial(lambda a, row: (a.val_x[row], a.val_y[row]), arrays)
+    got = mean(arrays, params, held, arrays.val_rows)
     assert float(got) == pytest.approx(want, rel=1e-5)
 
 
@@ -101,5 +103,24 @@ def test_rows_that_fill_no_last_block_count_once():
     x, y = arrays.val_x[:100], arrays.val_y[:100]
     out = KINDS["linear"].apply(shape, arrays.sizes, params, x)
     want = float(plain.squared_error(out, y))
-    got = mean_loss(shape, arrays, params, x, y, jnp.asarray(100))
+    got = mean_loss(shape, arrays, params, lambda row: (x[row], y[row]), jnp.asarray(100))
     assert float(got) == pytest.approx(want, rel=1e-5)
+
+
+@pytest.mark.parametrize("kind", OF_TOKENS)
+def test_a_fixed_text_s_windows_stand_side_by_side_and_come_once_an_epoch(kind):
+    task = replace(TASKS[kind], rows=12, batch=6, steps_per_epoch=0)
+    shape, rows = SHAPE[kind], rows_of(task)
+    arrays = jax.tree.map(jnp.asarray, arrays_of(task, rows, shape))
+    assert len(rows.x) == 12 * task.inputs
+    windows = rows.x.reshape(12, task.inputs)
+    follows = rows.y.reshape(12, task.inputs)
+    x, y = map(np.asarray, rows_at(shape, arrays, jnp.arange(12)))
+    np.testing.assert_array_equal(x[:, : task.inputs], windows)
+    last = y if kind == "embedding" else y[:, task.inputs - 1]
+    np.testing.assert_array_equal(last, follows[:, -1])
+    order, seen = jnp.asarray(order_of(task, 1)), []
+    for s in range(task.steps):
+        block = block_of_rows(shape, arrays, order, jax.random.key(3), at(1, s, 0))
+        seen += np.asarray(block.x)[np.asarray(block.real)][:, : task.inputs].tolist()
+    assert sorted(seen) == sorted(windows.tolist())

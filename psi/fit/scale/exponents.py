@@ -4,6 +4,9 @@ Intervals are Student's t, one degree less than domains, times the standard erro
 that draws whole domains: tasks of one domain are not independent of each other, and percentiles are
 too narrow where domains are few. Published exponents are of other tasks, mostly language models
 thousands of times larger, so they are a comparison and no test.
+
+Rules of the batch hold rows and epochs fixed, so that there are fewer steps in an epoch: what they
+say is the exponent of the batch less that of the steps, `batch − steps`.
 """
 
 from typing import NamedTuple
@@ -15,6 +18,8 @@ from psi.fit.scale.linear import Candidate, fit_linear, task_weights
 from psi.fit.scale.tuned import TunedTasks
 from psi.ideal.resampling import bootstrap_counts, bootstrap_error, numbered, student_width
 from psi.progress import Report, silent
+
+BY_ROWS = "batch − steps"
 
 
 class Published(NamedTuple):
@@ -71,7 +76,7 @@ def exponents(
 
     Returns:
         A row a constant: name, value, low, high. The first is `rate`, the factor in front, whose
-        interval is that of its logarithm.
+        interval is that of its logarithm. Where both are among them, the last is `batch − steps`.
 
     Raises:
         ValueError: there are fewer than two domains.
@@ -81,17 +86,19 @@ def exponents(
     if groups < 2:
         raise ValueError(f"intervals over domains need at least 2 of them, got {groups}")
     drawn = bootstrap_counts(groups, resamples, np.random.default_rng(seed))
-    values = []
+    names, values = ["rate", *candidate.facts.columns], []
+    both = {"batch", "steps"} <= {*names}
     for counts in (np.ones(groups), *drawn):
         fit = fit_linear(tasks, candidate, weight * counts[number])
-        values.append([fit.intercept, *fit.exponents])
+        own = dict(zip(names, (fit.intercept, *fit.exponents), strict=True))
+        values.append([*own.values(), *([own["batch"] - own["steps"]] if both else [])])
         report(len(values) - 1, resamples, "")
     whole = np.array(values[0])
     width = student_width(groups) * bootstrap_error(np.array(values[1:]), groups)
     table = np.stack([whole, whole - width, whole + width], axis=1)
     table[0] = np.exp(table[0])
     made = pd.DataFrame(table, columns=["value", "low", "high"])
-    made.insert(0, "name", ("rate", *candidate.facts.columns))
+    made.insert(0, "name", [*names, *([BY_ROWS] if both else [])])
     return made
 
 
@@ -104,7 +111,7 @@ def beside_published(table: pd.DataFrame, optimizer: str) -> pd.DataFrame:
     """
     rows = pd.DataFrame(PUBLISHED).rename(columns={"exponent": "published"})
     rows = rows[rows.optimizer == optimizer].drop(columns="optimizer")
-    alike = {"parameters": ["parameters"], "batch": ["batch"], "data": ["steps", "budget"]}
+    alike = {"parameters": ["parameters"], "batch": [BY_ROWS], "data": ["steps", "budget"]}
     rows = rows.assign(name=rows.fact.map(alike)).explode("name")
     rows = rows.merge(table, on="name", how="inner")
     return rows.assign(within=(rows.low <= rows.published) & (rows.published <= rows.high))

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from psi.fit.scale.choice import Choice, candidates, choose, nested_regret
-from psi.fit.scale.exponents import exponents
+from psi.fit.scale.exponents import BY_ROWS, exponents
 from psi.fit.scale.law import scale_law
 from psi.fit.scale.linear import Candidate, fit_linear
 from psi.fit.scale.table import Atlas
@@ -65,5 +65,6 @@ def fit_scale(
     chosen = choice.candidate
     table = exponents(tasks, chosen, resamples, seed)
     fit, regret = fit_linear(tasks, chosen), nested_regret(choice, tried)
-    law = scale_law(fit, chosen, tasks, optimizer, target, table, regret)
+    constants = table[table.name != BY_ROWS]
+    law = scale_law(fit, chosen, tasks, optimizer, target, constants, regret)
     return ScaleFit(law, choice, table)

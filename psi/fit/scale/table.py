@@ -4,10 +4,14 @@
 peak rate with the mean final losses over seeds, in nats where these are cross-entropies.
 """
 
+import hashlib
+from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
 
 import pandas as pd
+
+from psi.law.law import Provenance
 
 RUNS = (
     "task", "optimizer", "schedule", "rate", "seeds", "train_loss", "val_loss", "train_error",
@@ -50,3 +54,13 @@ def read_atlas(folder: str | Path) -> Atlas:
                 f"{', '.join(key)} must make one row, got {row[[*key]].to_dict()} twice"
             )
     return made
+
+
+def provenance(folder: Path, command: str) -> Provenance:
+    """The hash of an atlas, and what would have to be typed to make a law from it again."""
+    content = hashlib.sha256()
+    for name in Atlas._fields:
+        content.update((folder / f"{name}.parquet").read_bytes())
+    packages = tuple(f"{name}=={version(name)}" for name in ("psi-lr", "numpy", "scipy"))
+    hashed = hashlib.sha256(command.encode()).hexdigest()
+    return Provenance(content.hexdigest(), hashed, packages, command)

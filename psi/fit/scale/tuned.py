@@ -2,8 +2,9 @@
 
 Scores are those of `psi.ideal.returns`. For the target `train` the loss is that of the training
 rows, and so is the reference; a stream has one loss alone, in the column of validation.
-Where the floor L* is not known (NaN, as of texts) it is the lowest loss of all the task's runs less
-a tenth of what that is below the chance loss: as if more training could still win so much.
+Where the floor L* is not known (NaN, as of texts) it is the lowest loss of all runs on its domain
+less a tenth of what that is below the chance loss: as if more training could still win so much. On
+the training rows of fixed data it is 0.
 
 The *reference* of a task is the best of all schedules and rates, estimated by parabolas
 (`psi.fit.scale.minimum`), since the lowest of some fifty noisy scores is too low. A fit does not
@@ -85,7 +86,8 @@ def _reference(best: Mapping[str, Best]) -> Float[np.ndarray, " task"]:
 def with_floors(atlas: Atlas) -> pd.DataFrame:
     """The tasks with a floor each; ValueError where the chance loss is not above it."""
     tasks = atlas.tasks.reset_index(drop=True)
-    least = atlas.runs.groupby("task").val_loss.min().reindex(tasks.task).to_numpy(float)
+    least = atlas.runs.groupby("task").val_loss.min().reindex(tasks.task)
+    least = least.groupby(tasks.domain.to_numpy()).transform("min").to_numpy(float)
     guess = least - UNKNOWN * (tasks.chance_loss - least)
     tasks["floor"] = tasks.floor.where(np.isfinite(tasks.floor), guess)
     below = ~(tasks.chance_loss > tasks.floor)
@@ -106,7 +108,7 @@ def scored(runs: pd.DataFrame, tasks: pd.DataFrame, target: Target) -> pd.DataFr
     loss = np.where(by_train, own.train_loss, own.val_loss)
     error = np.nan_to_num(np.where(by_train, own.train_error, own.val_error), posinf=0.0)
     loss = np.where(np.isfinite(loss), loss, np.inf)
-    floor = own.floor.to_numpy(float)
+    floor = np.where(by_train, 0.0, own.floor.to_numpy(float))
     chance = np.where(by_train, own.train_chance_loss, own.chance_loss).astype(float)
     y = score(loss, floor, chance)
     resolved = np.where(loss - floor < 2 * (chance - floor), error, 0.0)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from psi.fit.scale.exponents import PUBLISHED, beside_published, exponents
+from psi.fit.scale.exponents import BY_ROWS, PUBLISHED, beside_published, exponents
 from psi.fit.scale.facts import FACTS, FactSet
 from psi.fit.scale.linear import Candidate
 from psi.fit.scale.tuned import tuned_tasks
@@ -50,11 +50,20 @@ def test_kind_of_power_laws(weights):
 def test_published_exponents_stand_beside_those_of_the_same_facts():
     table = table_of(0, resamples=5)
     beside = beside_published(table, "adam")
-    assert {*beside.name} == {"parameters", "batch", "steps", "budget"}
+    assert {*beside.name} == {"parameters", BY_ROWS, "steps", "budget"}
     mup = beside[beside.rule.str.startswith("muP")].iloc[0]
     assert mup.published == -0.5
     assert mup.within == (mup.low <= -0.5 <= mup.high)
     assert len(beside_published(table, "sgd")) == 2
+
+
+def test_a_rule_of_the_batch_is_held_to_what_fewer_steps_do_as_well():
+    table = table_of(1).set_index("name")
+    row = table.loc[BY_ROWS]
+    assert row.value == pytest.approx(table.value["batch"] - table.value["steps"])
+    assert row.low < WEIGHTS["batch"] - WEIGHTS["steps"] < row.high
+    square_root = beside_published(table.reset_index(), "adam").set_index("fact").loc["batch"]
+    assert (square_root["name"], square_root.published) == (BY_ROWS, 0.5)
 
 
 def test_every_published_exponent_has_a_source():

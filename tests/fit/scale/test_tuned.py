@@ -145,15 +145,26 @@ def test_a_task_with_too_few_rates_is_refused():
         tuned_tasks(SMALL.atlas, "sgd", "validation")
 
 
-def test_a_floor_that_nobody_knows_lies_below_the_best_run():
+def test_a_floor_that_nobody_knows_lies_below_the_best_run_of_the_domain():
     tasks = SMALL.atlas.tasks.copy()
     tasks.loc[1, "floor"] = np.nan
     made = tuned_tasks(Atlas(tasks, SMALL.atlas.runs), "adam", "validation")
-    least = SMALL.atlas.runs[SMALL.atlas.runs.task == 101].val_loss.min()
+    alike = SMALL.atlas.runs.task.isin([100, 101, 102, 103])
+    least = SMALL.atlas.runs[alike].val_loss.min()
+    assert least < SMALL.atlas.runs[SMALL.atlas.runs.task == 101].val_loss.min()
     floor = least - 0.1 * (tasks.chance_loss[1] - least)
     span = tasks.chance_loss[1] - floor
     best = min(each.score[1] for each in made.best.values())
     assert best == pytest.approx(np.log(least - floor + 0.01 * span), abs=0.1)
+
+
+def test_fixed_rows_can_be_learnt_by_heart_whatever_the_floor_of_others():
+    tasks = SMALL.atlas.tasks.copy()
+    tasks.loc[5, "floor"] = np.nan
+    made = tuned_tasks(Atlas(tasks, SMALL.atlas.runs), "adam", "train")
+    same = tuned_tasks(SMALL.atlas, "adam", "train")
+    assert tasks.stream[5] == 0
+    np.testing.assert_array_equal(made.best["linear"].score, same.best["linear"].score)
 
 
 def test_a_chance_loss_below_the_floor_is_refused():
