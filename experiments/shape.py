@@ -2,7 +2,7 @@
 
     python -m experiments.shape out/atlas --out out/shape
 
-Trains thirty shapes at five rates each on the first tasks of an atlas and writes `forms.csv`: what
+Trains thirty shapes at seven rates each on the first tasks of an atlas and writes `forms.csv`: what
 each loses on left-out domains at the scale that facts give, beside the linear schedule. The same
 command goes on where it was stopped.
 """
