@@ -17,7 +17,7 @@ from psi.cli import run
 ROOT = Path(__file__).parents[1]
 PAGES = ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "paper/README.md",
          "paper/diagnosis.md", "paper/closed_forms/README.md", "paper/demo/README.md",
-         "paper/ideal/README.md", "experiments/README.md")  # fmt: skip
+         "paper/ideal/README.md", "paper/judge/README.md", "experiments/README.md")  # fmt: skip
 FOLDERS = ("psi", "tests", "experiments", "data", "paper", "scripts")
 MOST_LINES = {"README.md": 150, "ARCHITECTURE.md": 200}
 LAWS = ("sgd", "momentum", "adam", "sgd-scaled", "momentum-scaled", "adam-scaled")
@@ -241,3 +241,55 @@ def test_what_the_pages_say_of_headroom():
     assert len(rows) == 12
     assert headroom[3] < 0.1
     assert (headroom[4], headroom[-1]) == pytest.approx((0.29, 0.86), abs=0.00501)
+
+
+JUDGE = "paper/judge/README.md"
+OPTIMIZERS = ("sgd", "momentum", "adam")
+
+
+def judged() -> dict[tuple[str, str], dict[str, str]]:
+    """The rows of the sealed suite, by optimizer and method."""
+    with (ROOT / "paper/judge/sealed.csv").open(encoding="utf-8") as file:
+        return {(row["optimizer"], row["method"]): row for row in csv.DictReader(file)}
+
+
+def test_the_table_of_the_judge_is_that_of_its_file():
+    found, shown = judged(), 0
+    laws = {"**Ψ, shipped law**": "", "**Ψ, shipped law without a unit (`-scaled`)**": "-scaled"}
+    for line in re.findall(r"^\| (.+?) \|((?: .+? \|){3})$", text(JUDGE), re.M)[1:]:
+        label, cells = line[0], line[1].replace("*", "").split("|")
+        for optimizer, cell in zip(OPTIMIZERS, cells, strict=False):
+            name = f"Ψ {optimizer}{laws[label]}" if label in laws else label
+            row = found[optimizer, name]
+            numbers = [float(each) for each in re.findall(r"[+-]\d+\.\d\d", cell)]
+            wanted = [float(row[key]) for key in ("regret", "low", "high")]
+            assert numbers == pytest.approx(wanted, abs=0.00501), (optimizer, label)
+            shown += 1
+    assert shown >= 100
+
+
+def test_what_the_pages_say_of_the_sealed_suite():
+    found = judged()
+    regret = {key: float(row["regret"]) for key, row in found.items()}
+    laws = [regret[name, f"Ψ {name}"] for name in OPTIMIZERS]
+    assert laws == pytest.approx([0.33, 0.32, 0.16], abs=0.00501)
+    plain = [regret[o, s] for o in OPTIMIZERS for s in ("constant", "linear", "cosine")]
+    assert (round(min(plain), 1), round(max(plain), 1)) == (0.6, 1.4)
+    calibrated = [regret[name, "nadamw, cosine, calibrated"] for name in OPTIMIZERS]
+    assert (min(calibrated), max(calibrated)) == pytest.approx((0.10, 0.15), abs=0.00501)
+    assert regret["adam", "linear × P^u, calibrated"] == pytest.approx(0.08, abs=0.00501)
+    free = ("cocob", "polyak", "d_adaptation", "momo", "schedule_free_sgd")
+    of_free = [regret[o, name] for o in OPTIMIZERS for name in free]
+    assert (min(of_free), max(of_free)) == pytest.approx((0.20, 0.30), abs=0.00501)
+    oracle = [-regret[name, "oracle"] for name in OPTIMIZERS]
+    assert (min(oracle), max(oracle)) == pytest.approx((0.06, 0.09), abs=0.00501)
+    middle = [float(found[name, f"Ψ {name}"]["middle"]) for name in OPTIMIZERS]
+    assert middle == pytest.approx([0.20, 0.24, 0.12], abs=0.00501)
+    for optimizer, law in zip(OPTIMIZERS, laws, strict=True):
+        worse = (
+            "bold_driver", "reduce_on_plateau", "greedy", "hypergradient", "hypergradient_adam",
+            "lbfgs", "range_test", "range_test_cosine", "curvature_1", "curvature_2", "momentum",
+            "nesterov", "adagrad", "adadelta", "rmsprop", "adam", "adamw", "nadamw", "ftrl", "ogr",
+            "dowg", "prodigy", "mechanic_sgd", "dog",
+        )  # fmt: skip
+        assert all(regret[optimizer, name] > law for name in worse)
