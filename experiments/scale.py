@@ -97,8 +97,9 @@ class Main:
         yield "worth", worth(tasks, chosen)
         yield "knowledge", regret_by_knowledge(tasks, chosen)
         yield "learning_curve", learning_curve(tasks, chosen, draws=self.draws)
-        for name, part in self._parts(chosen.facts):
-            yield name, variance_shares(tasks, part, chosen.schedule)
+        for name, kept in (("", FACTS), ("_data", OF_DATA), ("_training", OF_TRAINING)):
+            table = variance_shares(tasks, chosen.facts.of(kept), chosen.schedule)
+            yield f"variance{name}", table
         yield "contenders", compared(tasks, fits, chosen.schedule)
         by_runs = regret_by_runs(tasks, chosen.schedule)
         yield "runs", by_runs

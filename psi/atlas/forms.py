@@ -8,6 +8,7 @@ and by validation loss, to two above, so that its own best ones are among them o
 """
 
 import math
+from collections.abc import Mapping
 from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -76,22 +77,21 @@ def collect_forms(
     bend, loss, rate, seed, train_loss, val_loss.
     """
     best = best_linear(runs)
-    known = set(best.index)
     every = [
-        part._replace(tasks=tuple(t for t in part.tasks if (t.number, part.optimizer) in known))
+        part._replace(tasks=tuple(t for t in part.tasks if (t.number, part.optimizer) in best))
         for part in parts(config)
     ]
     identity = {"forms": [list(form) for form in FORMS], "seeds": SEEDS}
-    identity |= {"rates": store.digest(best.reset_index().to_numpy().tolist())}
+    identity |= {"rates": store.digest([[*key, *best[key]] for key in sorted(best)])}
     engine: Engine = lambda wanted: ((part, _trained(part, best)) for part in wanted)  # noqa: E731
     keep([part for part in every if part.tasks], folder, identity, engine, report)
     return store.arrow_records(folder).to_pandas()
 
 
-def best_linear(runs: pd.DataFrame) -> pd.DataFrame:
-    """The linear schedule's best rates by training and validation loss: `low` and `high` of both.
+def best_linear(runs: pd.DataFrame) -> dict[tuple[int, str], tuple[float, float]]:
+    """The linear schedule's best rates by training and validation loss, the lower one first.
 
-    A row by (task, optimizer).
+    By (task, optimizer).
     """
     linear = runs[runs.schedule == "linear"]
     keys = ["task", "optimizer"]
@@ -99,7 +99,8 @@ def best_linear(runs: pd.DataFrame) -> pd.DataFrame:
         loss: linear.loc[linear.groupby(keys)[loss].idxmin()].set_index(keys).rate
         for loss in ("train_loss", "val_loss")
     })  # fmt: skip
-    return pd.DataFrame({"low": best.min(axis=1), "high": best.max(axis=1)})
+    pairs = zip(best.index.tolist(), np.sort(best.to_numpy(float), axis=1).tolist(), strict=True)
+    return {(int(task), str(name)): (low, high) for (task, name), (low, high) in pairs}
 
 
 def around(low: float, high: float) -> Float[np.ndarray, " rate"]:
@@ -121,9 +122,9 @@ def lanes_of(rates: Float[np.ndarray, " rate"]) -> Formed:
     return Formed(power, bend, loss, np.tile(peaks, len(forms)))
 
 
-def _trained(part: Part, best: pd.DataFrame) -> pd.DataFrame:
+def _trained(part: Part, best: Mapping[tuple[int, str], tuple[float, float]]) -> pd.DataFrame:
     ready = prepared(part)
-    rates = [around(*best.loc[each.task.number, part.optimizer]) for each in ready]
+    rates = [around(*best[each.task.number, part.optimizer]) for each in ready]
     jobs = [Job(e, lanes_of(own), range(SEEDS)) for e, own in zip(ready, rates, strict=True)]
     found = side_by_side(part, Plan(part.optimizer, formed), jobs)
     return pd.concat([_frame(part, *each) for each in found], ignore_index=True)

@@ -117,7 +117,7 @@ def rounded(runs: pd.DataFrame) -> pd.DataFrame:
     >>> rounded(pd.DataFrame({"rate": [1 / 3]})).rate[0].item() * 2**17
     43690.0
     """
-    floats = runs.select_dtypes("floating")
+    floats = runs.select_dtypes(np.floating)
     part, power = np.frexp(floats.to_numpy(float))
     kept = np.ldexp(np.round(np.ldexp(part, BITS)), power - BITS).astype(np.float32)
     return runs.assign(**{name: kept[:, k] for k, name in enumerate(floats)})

@@ -44,7 +44,7 @@ def test_shapes_are_trained_around_the_best_linear_rate(quick, tmp_path):
         own = made[made.task == task]
         assert len(own) == len(FORMS) * RATES * 3
         rates = np.unique(own.rate.to_numpy(np.float32))
-        np.testing.assert_allclose(rates, around(*best.loc[task, "sgd"]), rtol=1e-6)
+        np.testing.assert_allclose(rates, around(*best[task, "sgd"]), rtol=1e-6)
     # (1 − t) is the linear schedule of the atlas, from the same seeds.
     linear = made[(made[["power", "bend", "loss"]] == [*LINEAR]).all(axis=1)]
     means = linear.groupby(["task", "rate"]).val_loss.mean().reset_index()
@@ -66,7 +66,7 @@ def test_best_linear_rates_are_those_of_both_losses():
         "task": 0, "optimizer": "sgd", "schedule": ["linear", "linear", "cosine"],
         "rate": [0.1, 0.2, 0.3], "train_loss": [1.0, 0.5, 0.1], "val_loss": [1.0, 2.0, 0.1],
     })  # fmt: skip
-    assert [tuple(best_linear(runs).loc[0, "sgd"])] == [(0.1, 0.2)]
+    assert best_linear(runs) == {(0, "sgd"): (0.1, 0.2)}
 
 
 @pytest.mark.parametrize("apart", range(12))

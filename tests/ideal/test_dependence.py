@@ -71,10 +71,11 @@ def test_unsure_labels_and_short_tasks_do_not_count():
 
 
 def test_few_cells_a_task_are_not_taken_for_what_tasks_differ_in():
-    none = {"between": 0.0, "time": 0.0, "loss": 0.0, "own": 0.0}
-    found = [state_shares(labels(seed, cells=8, **none)).set_index("part").share
-             for seed in range(6)]  # fmt: skip
-    means = sum(found) / 6
+    found = [
+        state_shares(labels(seed, cells=8, between=0.0, time=0.0, loss=0.0, own=0.0)).share
+        for seed in range(6)
+    ]
+    means = dict(zip(PARTS, np.mean(found, axis=0), strict=True))
     assert means["between tasks"] < 0.04
     assert means["by loss, each task its own"] < 0.04
 

@@ -1,5 +1,7 @@
 """Intervals of the exponents, and their place beside published ones."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -59,10 +61,11 @@ def test_published_exponents_stand_beside_those_of_the_same_facts():
 
 def test_a_rule_of_the_batch_is_held_to_what_fewer_steps_do_as_well():
     table = table_of(1).set_index("name")
-    row = table.loc[BY_ROWS]
+    row: Any = table.loc[BY_ROWS]
     assert row.value == pytest.approx(table.value["batch"] - table.value["steps"])
     assert row.low < WEIGHTS["batch"] - WEIGHTS["steps"] < row.high
-    square_root = beside_published(table.reset_index(), "adam").set_index("fact").loc["batch"]
+    beside = beside_published(table.reset_index(), "adam")
+    square_root: Any = beside[beside.fact == "batch"].iloc[0]
     assert (square_root["name"], square_root.published) == (BY_ROWS, 0.5)
 
 
