@@ -21,6 +21,7 @@ import pandas as pd
 import tyro
 
 from psi.fit.scale.exponents import beside_published
+from psi.fit.scale.facts import FACTS, OF_DATA, OF_TRAINING
 from psi.fit.scale.fit import ScaleFit, fit_scale
 from psi.fit.scale.knowledge import regret_by_knowledge
 from psi.fit.scale.learning_curve import learning_curve

@@ -120,7 +120,7 @@ def rounded(runs: pd.DataFrame) -> pd.DataFrame:
     floats = runs.select_dtypes(np.floating)
     part, power = np.frexp(floats.to_numpy(float))
     kept = np.ldexp(np.round(np.ldexp(part, BITS)), power - BITS).astype(np.float32)
-    return runs.assign(**{name: kept[:, k] for k, name in enumerate(floats)})
+    return runs.assign(**{str(name): kept[:, k] for k, name in enumerate(floats)})
 
 
 def _probes(runs: pd.DataFrame) -> pd.DataFrame:
