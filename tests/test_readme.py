@@ -255,7 +255,10 @@ def judged() -> dict[tuple[str, str], dict[str, str]]:
 
 def test_the_table_of_the_judge_is_that_of_its_file():
     found, shown = judged(), 0
-    laws = {"**Ψ, shipped law**": "", "**Ψ, shipped law without a unit (`-scaled`)**": "-scaled"}
+    laws = {
+        "**Ψ, shipped law**": "",
+        "**Ψ, shipped law times a probed rate (`-scaled`)**": "-scaled",
+    }
     for line in re.findall(r"^\| (.+?) \|((?: .+? \|){3})$", text(JUDGE), re.M)[1:]:
         label, cells = line[0], line[1].replace("*", "").split("|")
         for optimizer, cell in zip(OPTIMIZERS, cells, strict=False):
