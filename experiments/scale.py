@@ -21,7 +21,7 @@ import pandas as pd
 import tyro
 
 from psi.fit.scale.exponents import beside_published
-from psi.fit.scale.facts import FACTS, OF_DATA, OF_TRAINING
+from psi.fit.scale.facts import FACTS, OF_DATA, OF_TRAINING, FactSet
 from psi.fit.scale.fit import ScaleFit, fit_scale
 from psi.fit.scale.knowledge import regret_by_knowledge
 from psi.fit.scale.learning_curve import learning_curve
@@ -98,9 +98,10 @@ class Main:
         yield "worth", worth(tasks, chosen)
         yield "knowledge", regret_by_knowledge(tasks, chosen)
         yield "learning_curve", learning_curve(tasks, chosen, draws=self.draws)
-        for name, kept in (("", FACTS), ("_data", OF_DATA), ("_training", OF_TRAINING)):
-            table = variance_shares(tasks, chosen.facts.of(kept), chosen.schedule)
-            yield f"variance{name}", table
+        every = FactSet("all", FACTS)
+        parts = {"": chosen.facts, "_data": every.of(OF_DATA), "_training": every.of(OF_TRAINING)}
+        for name, facts in parts.items():
+            yield f"variance{name}", variance_shares(tasks, facts, chosen.schedule)
         yield "contenders", compared(tasks, fits, chosen.schedule)
         by_runs = regret_by_runs(tasks, chosen.schedule)
         yield "runs", by_runs

@@ -27,12 +27,11 @@ from psi.atlas.parts import (
 )
 from psi.atlas.training import SCHEDULES, Ends, Lane, Plan, plain
 from psi.ideal.returns import RESOLUTION, capped
-from psi.lab.engine.devices import forget_programs
 from psi.progress import Report, silent
 
 LOSSES = ("train_loss", "val_loss")
 FEW = 3  # rates
-NOISY = 0.05  # nats: a standard error of the lowest score above which more seeds are taken
+NOISY = 0.05  # nats: a standard error of scores, beside the seeds' own means, for more seeds
 
 
 class Sweep(NamedTuple):
@@ -58,12 +57,7 @@ def collect(
     trains the parts: on this machine, unless psi.atlas.sharing.ray_engine does. Raises
     store.RecordsError, a ValueError, where the folder cannot be written or holds another atlas.
     """
-
-    def here(wanted: Sequence[Part]) -> Iterator[tuple[Part, pd.DataFrame]]:
-        for part in wanted:
-            yield part, trained(part, config)
-            forget_programs()
-
+    here: Engine = lambda wanted: ((part, trained(part, config)) for part in wanted)  # noqa: E731
     identity = asdict(config) | {"optimizers": list(config.optimizers)}
     keep(parts(config), folder, identity, engine or here, report)
 
@@ -76,10 +70,12 @@ def trained(part: Part, config: AtlasConfig) -> pd.DataFrame:
         frames.append(_run(part, list(beyond(pd.concat(frames), ready, reach))))
     for number in range(1, config.more_seeds + 1):
         found = pd.concat(frames)
+        grids = found.groupby("task").grid.unique()
         sweeps = [
-            Sweep(each, grid, number)
+            Sweep(each, int(grid), number)
             for each in ready
-            for grid in uncertain(found[found.task == each.task.number], each)
+            if uncertain(found[found.task == each.task.number], each)
+            for grid in grids[each.task.number]  # else neighbours would differ by their seeds
         ]
         frames.append(_run(part, sweeps))
     return pd.concat(frames, ignore_index=True).drop(columns="grid")
@@ -102,13 +98,12 @@ def _means(runs: pd.DataFrame, ready: Prepared, loss: str) -> pd.DataFrame:
     return runs.assign(capped=values).pivot_table(index="schedule", columns="rate", values="capped")
 
 
-def uncertain(runs: pd.DataFrame, ready: Prepared) -> list[int]:
-    """The grids with the FEW best rates of a schedule whose order is uncertain, in either loss.
+def uncertain(runs: pd.DataFrame, ready: Prepared) -> bool:
+    """Whether the order of a schedule's FEW best rates is uncertain, in either loss.
 
     Lanes share seeds, so what a seed adds to all of them does not count: the standard error is of
     what is left, pooled over the FEW rates, since three seeds may agree by chance.
     """
-    found: set[int] = set()
     for loss in LOSSES:
         chance = getattr(ready.rows.chances, loss)
         values = capped(runs[loss].to_numpy(), chance)
@@ -116,19 +111,22 @@ def uncertain(runs: pd.DataFrame, ready: Prepared) -> list[int]:
         for _, own in runs.assign(capped=values).groupby("schedule"):
             best = own.groupby("rate").capped.mean().nsmallest(FEW)
             near = own[own.rate.isin(best.index)]
-            table = near.pivot_table(index="seed", columns="rate", values="capped").dropna()
+            table = near.pivot_table(index="seed", columns="rate", values="capped")
             apart = table.sub(table.mean(axis=1), axis=0) * np.sqrt(FEW / (FEW - 1))
             error = np.sqrt(np.square(apart.sem()).mean())
             if error > NOISY * (max(best.iloc[0] - floor, 0) + RESOLUTION * (chance - floor)):
-                found |= set(near.grid)
-    return sorted(found)
+                return True
+    return False
 
 
 def _floor(ready: Prepared, loss: str, values: Float[np.ndarray, " run"], chance: float) -> float:
-    """L* [nats]; where nobody knows it, a tenth below the lowest loss of what that gains."""
+    """L* [nats]; where nobody knows it, a tenth below the lowest loss of what that gains.
+
+    Whoever has gained nothing yet could still gain a tenth of the chance loss.
+    """
     if loss == "train_loss" and not ready.task.stream:
         return 0.0
-    least = values.min()
+    least = min(values.min(), 0.9 * chance)
     return ready.rows.floor if np.isfinite(ready.rows.floor) else least - 0.1 * (chance - least)
 
 

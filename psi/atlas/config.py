@@ -27,7 +27,8 @@ class AtlasConfig:
     extensions: int = 2
     """Grids that are added where the best rate is at an edge, at most."""
     more_seeds: int = 2
-    """Rounds of three further seeds where the lowest loss is uncertain, at most."""
+    """Rounds of three further seeds where the order of the best rates is uncertain, at
+    most."""
 
     def __post_init__(self) -> None:
         at_least(self, tasks=1, first=0, extensions=0, more_seeds=0)

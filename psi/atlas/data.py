@@ -118,7 +118,7 @@ def _chances(y: np.ndarray, val_y: np.ndarray, classes: int) -> Chances:
 def _tokens(task: Description) -> Rows:
     """A text as one row of tokens, and windows of another part; ValueError for what is no text.
 
-    Of fixed rows the text is as long as these, its windows, are side by side.
+    Of fixed rows the text is a piece of it, as long as these, its windows, are side by side.
     """
     rng = generator(VALID, task.number)
     if task.source == "markov":
@@ -130,16 +130,21 @@ def _tokens(task: Description) -> Rows:
         least = np.full(len(tokens), np.nan)
     else:
         raise ValueError(unknown("source of tokens", task.source, ("markov", "licences")))
-    train = train[: task.rows * task.inputs + 1] if task.rows else train
+    if task.rows:
+        length = task.rows * task.inputs + 1
+        first = generator(DRAW, task.number, 2).integers(len(train) - length + 1)
+        train = train[first : first + length]
     starts = rng.integers(len(tokens) - task.inputs, size=VALIDATION)
     spans = tokens[starts[:, None] + np.arange(task.inputs + 1)]
     # The least loss of the very tokens that are predicted: on 512 of them it is easily 0.04 nats
     # off that of the whole text.
     val_y, floors = spans[:, 1:], least[starts[:, None] + np.arange(task.inputs)]
+    seen = train
     if task.network == "embedding":
         val_y, floors = val_y[:, -1], floors[:, -1]
+        seen = train[1:][task.inputs - 1 :: task.inputs] if task.rows else train
     floor = 0.0 if task.rows and task.source == "markov" else float(floors.mean())
-    chances = _chances(train, val_y, task.classes)
+    chances = _chances(seen, val_y, task.classes)
     return Rows(task.source, train[:-1], train[1:], spans[:, :-1], val_y, chances, floor)
 
 

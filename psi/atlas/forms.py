@@ -2,9 +2,10 @@
 
     α_i = α_0 (1 − t)^a (1 + b t) (ε_i/ε_0)^c,    t = i/T
 
-over a few a, b and c; ε_i/ε_0 is held within [0.01, 4]. Each is trained at seven rates, evenly
-spread from two steps of the atlas's sequence below the best linear rates of the task, by training
-and by validation loss, to two above, so that its own best ones are among them or near.
+over a few a, b and c; ε_i/ε_0 is held within [0.01, 4]. Each is trained at seven rates of the
+atlas's sequence: neighbours around the best linear rate, or, where the best by training and by
+validation loss lie far apart, spread evenly from two steps below the one to two above the other. The
+wider the spread, the higher are regrets, since they are interpolated; of all shapes alike.
 """
 
 import math

@@ -21,6 +21,7 @@ from psi.atlas.distribution import SEED, describe
 from psi.atlas.padding import SHAPES, Shape, shape_of
 from psi.atlas.training import Ends, Plan, program
 from psi.lab.data import store
+from psi.lab.engine.devices import forget_programs
 from psi.lab.tasks.text import text_sha256
 from psi.progress import Report
 
@@ -102,6 +103,7 @@ def keep(
         report(int(done / 1e9), int(total / 1e9), "compiling")
         for part, frame in engine([part for part in every if part.name not in kept]):
             store.write_part(folder, part.name, frame)
+            forget_programs()
             done += part.operations
             last = f"{part.optimizer}, {part.shape.network} {part.shape.width}"
             report(int(done / 1e9), int(total / 1e9), last)

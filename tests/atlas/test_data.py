@@ -143,7 +143,13 @@ def test_a_fixed_text_is_as_long_as_its_windows():
     assert facts_of(task, rows).rows == 40
     order = order_of(task, 0)[: 40 * task.epochs].reshape(-1, 40)
     np.testing.assert_array_equal(np.sort(order)[-1], np.arange(40))
-    assert np.isnan(rows_of(replace(task, source="licences", classes=57)).floor)
+    text = replace(task, source="licences", classes=57)
+    assert np.isnan(rows_of(text).floor)
+    assert (rows_of(text).x != rows_of(replace(text, number=6)).x).any()
+    last = rows_of(replace(text, network="embedding", width=3))
+    counts = 1 + np.bincount(last.y[3::4], minlength=57)  # of what its windows are followed by
+    expected = -np.log(counts / counts.sum())[last.y[3::4]].mean()
+    assert last.chances.train_loss == pytest.approx(expected)
 
 
 def test_images_of_little_noise_can_be_told_apart():

@@ -48,11 +48,14 @@ def test_shapes_are_trained_around_the_best_linear_rate(quick, tmp_path):
     # (1 − t) is the linear schedule of the atlas, from the same seeds.
     linear = made[(made[["power", "bend", "loss"]] == [*LINEAR]).all(axis=1)]
     means = linear.groupby(["task", "rate"]).val_loss.mean().reset_index()
+    matched = 0
     for task, rate, value in means.itertuples(index=False):
         runs = plain.runs[(plain.runs.task == task) & (plain.runs.schedule == "linear")]
-        same = runs[np.isclose(runs.rate, rate, rtol=1e-5) & (runs.seeds == 3)]
+        same = runs[np.isclose(runs.rate, rate, rtol=1e-4) & (runs.seeds == 3)]
         if len(same) and value < 10:
             assert same.val_loss.iloc[0] == pytest.approx(value, rel=1e-4)
+            matched += 1
+    assert matched >= 4
     assert set(collect_forms(SMALL, plain.runs[plain.runs.task == 1], tmp_path / "one").task) == {1}
     kept = {path.name: path.read_bytes() for path in (tmp_path / "forms/records").iterdir()}
     name = min(kept)
