@@ -4,8 +4,8 @@
 
 over a few a, b and c; ε_i/ε_0 is held within [0.01, 4]. Each is trained at seven rates of the
 atlas's sequence: neighbours around the best linear rate, or, where the best by training and by
-validation loss lie far apart, spread evenly from two steps below the one to two above the other. The
-wider the spread, the higher are regrets, since they are interpolated; of all shapes alike.
+validation loss lie far apart, spread evenly from two steps below the one to two above the other.
+The wider the spread, the higher are regrets, since they are interpolated; of all shapes alike.
 """
 
 import math
