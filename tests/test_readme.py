@@ -288,7 +288,11 @@ def test_what_the_pages_say_of_the_sealed_suite():
     assert (min(oracle), max(oracle)) == pytest.approx((0.06, 0.09), abs=0.00501)
     middle = [float(found[name, f"Ψ {name}"]["middle"]) for name in OPTIMIZERS]
     assert middle == pytest.approx([0.20, 0.24, 0.12], abs=0.00501)
+    # Differences of means are those that psi bench table --against prints.
+    prose = " ".join(text(JUDGE).split())
     for optimizer, law in zip(OPTIMIZERS, laws, strict=True):
+        for row in ("nadamw, cosine, calibrated", "linear × P^u, calibrated"):
+            assert f" {abs(law - regret[optimizer, row]):.2f} [" in prose
         worse = (
             "bold_driver", "reduce_on_plateau", "greedy", "hypergradient", "hypergradient_adam",
             "lbfgs", "range_test", "range_test_cosine", "curvature_1", "curvature_2", "momentum",

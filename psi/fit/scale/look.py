@@ -29,16 +29,15 @@ class Spread(NamedTuple):
 
 def best_rates(atlas: Atlas, target: Target) -> pd.DataFrame:
     """The best run of each task, optimizer and schedule, with its `score`."""
-    runs = scored(atlas.runs, with_floors(atlas), target)
-    return runs.loc[runs.groupby(["task", "optimizer", "schedule"]).score.idxmin()]
+    return _best(scored(atlas.runs, with_floors(atlas), target))
 
 
 def spreads(atlas: Atlas) -> list[Spread]:
     """A row an optimizer and target, of an atlas's tables."""
-    found = []
+    tasks, found = with_floors(atlas), []
     for target in get_args(Target):
-        every, best = scored(atlas.runs, with_floors(atlas), target), best_rates(atlas, target)
-        for optimizer, own in best.groupby("optimizer"):
+        every = scored(atlas.runs, tasks, target)
+        for optimizer, own in _best(every).groupby("optimizer"):
             linear = own[own.schedule == "linear"]
             low, middle, high = np.quantile(linear.rate, (0.1, 0.5, 0.9))
             winner = own.loc[own.groupby("task").score.idxmin()].schedule
@@ -50,3 +49,7 @@ def spreads(atlas: Atlas) -> list[Spread]:
             row = (str(optimizer), target, middle, low, high, *shares, one)
             found.append(Spread(*row[:2], *map(float, row[2:])))
     return found
+
+
+def _best(runs: pd.DataFrame) -> pd.DataFrame:
+    return runs.loc[runs.groupby(["task", "optimizer", "schedule"]).score.idxmin()]
