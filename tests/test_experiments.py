@@ -20,6 +20,7 @@ from psi.fit.scale.facts import FactSet
 from psi.fit.scale.fit import fit_scale
 from psi.fit.scale.left_out import linear
 from psi.fit.scale.linear import Candidate
+from psi.fit.scale.table import provenance
 from psi.fit.search.evolution import PolishConfig
 from psi.fit.search.finalists import Rounds
 from psi.fit.symbolic.config import SymbolicConfig
@@ -186,6 +187,18 @@ def test_every_table_about_the_scale_and_its_laws_come_from_an_atlas(tmp_path, c
     main.run()  # all is there
     assert not capsys.readouterr().out
     assert told == 2
+
+
+def test_a_law_is_made_again_for_another_atlas_or_command(tmp_path):
+    for name, table in planted(0, domains=3, each=4).atlas._asdict().items():
+        table.to_parquet(tmp_path / f"{name}.parquet")
+    made_from = provenance(tmp_path, "psi fit")
+    assert not scale._is_made(tmp_path / "law.json", made_from)
+    replace(psi.load("adam"), provenance=made_from).save(tmp_path / "law.json")
+    assert scale._is_made(tmp_path / "law.json", provenance(tmp_path, "psi fit"))
+    assert not scale._is_made(tmp_path / "law.json", provenance(tmp_path, "psi fit --seed 1"))
+    planted(1, domains=3, each=4).atlas.runs.to_parquet(tmp_path / "runs.parquet")
+    assert not scale._is_made(tmp_path / "law.json", provenance(tmp_path, "psi fit"))
 
 
 def compared_shapes(tmp_path, monkeypatch, runs):

@@ -6,7 +6,7 @@ psi.atlas.forms other shapes.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -26,7 +26,6 @@ from psi.lab.tasks.text import text_sha256
 from psi.progress import Report
 
 CHUNK = 8  # tasks of a part
-T = TypeVar("T")
 
 
 class Part(NamedTuple):
