@@ -29,7 +29,7 @@ WINDOWS = 4096  # of a text that is fixed, at most
 MANY = 40  # minibatches of a training, at least
 CLASSES = 100
 SIDES = (8, 16, 28)  # of images
-LONGER = ((50, 20), (10, 6))
+LONGER = ((50, 8), (10, 3))
 """(k, times the operations of others that every k-th task may take): else the large would be short,
 and what is due to size not be told from what is due to steps."""
 LARGE = 448

@@ -69,24 +69,24 @@ class Shape(NamedTuple):
 
 
 SHAPES: tuple[Shape, ...] = (
-    Shape("linear", 64, 32, 1, 1, 0.06, 2e8, waste=8),
-    Shape("mlp", 16, 8, 16, 2, 0.22, 2e8, waste=8),
-    Shape("mlp", 16, 8, 64, 1, 0.17, 2e8, waste=4),
-    Shape("mlp", 64, 8, 32, 4, 0.1, 2e8, True),
-    Shape("mlp", 16, 32, 64, 2, 0.06, 2e8),
-    Shape("mlp", 128, 104, 32, 1, 0.05, 2e8),
-    Shape("mlp", 64, 8, 192, 2, 0.05, 3e8, True, lanes=7),
+    Shape("linear", 64, 32, 1, 1, 0.06, 1.2e8, waste=8),
+    Shape("mlp", 16, 8, 16, 2, 0.22, 1.5e8, waste=8),
+    Shape("mlp", 16, 8, 64, 1, 0.17, 1.5e8, waste=4),
+    Shape("mlp", 64, 8, 32, 4, 0.1, 1.5e8, True),
+    Shape("mlp", 16, 32, 64, 2, 0.06, 1.5e8),
+    Shape("mlp", 128, 104, 32, 1, 0.05, 1.5e8),
+    Shape("mlp", 64, 8, 192, 2, 0.05, 2.5e8, True, lanes=7),
     Shape("mlp", 784, 40, 64, 1, 0.03, 3e8, lanes=17),
-    Shape("mlp", 64, 40, 448, 2, 0.025, 1.4e9, lanes=3),
-    Shape("cnn", 64, 16, 8, 2, 0.05, 2e8, True, lanes=17),
+    Shape("mlp", 64, 40, 448, 2, 0.025, 1.25e9, lanes=3),
+    Shape("cnn", 64, 16, 8, 2, 0.05, 1.5e8, True, lanes=17),
     Shape("cnn", 784, 16, 4, 2, 0.02, 4e8, lanes=17),
-    Shape("embedding", 4, 64, 64, 1, 0.04, 3e8),
-    Shape("embedding", 8, 64, 448, 2, 0.015, 1.4e9, lanes=3),
-    Shape("gru", 12, 64, 24, 1, 0.05, 4e8, lanes=17),
-    Shape("lstm", 12, 64, 24, 2, 0.03, 9e8, lanes=17),
-    Shape("transformer", 12, 64, 24, 2, 0.03, 9e8, lanes=17),
+    Shape("embedding", 4, 64, 64, 1, 0.04, 2e8),
+    Shape("embedding", 8, 64, 448, 2, 0.018, 1.35e9, lanes=3),
+    Shape("gru", 12, 64, 24, 1, 0.04, 3.8e8, lanes=17),
+    Shape("lstm", 12, 64, 24, 2, 0.022, 7.5e8, lanes=17),
+    Shape("transformer", 12, 64, 24, 2, 0.022, 9e8, lanes=17),
 )
-"""Networks of a few hundred weights to 300,000, most of them small as most tables are."""
+"""Networks of 50 to 300,000 weights, most of them small as most tables are."""
 
 
 def shape_of(task: Description) -> Shape:
