@@ -31,7 +31,7 @@ from psi.progress import Report, silent
 
 LOSSES = ("train_loss", "val_loss")
 FEW = 3  # rates
-NOISY = 0.05  # nats: a standard error of scores, beside the seeds' own means, for more seeds
+NOISY = 0.3  # nats: a standard error of scores, beside the seeds' own means, for more seeds
 
 
 class Sweep(NamedTuple):

@@ -26,7 +26,7 @@ class AtlasConfig:
     """Number of the first task."""
     extensions: int = 2
     """Grids that are added where the best rate is at an edge, at most."""
-    more_seeds: int = 2
+    more_seeds: int = 1
     """Rounds of three further seeds where the order of the best rates is uncertain, at
     most."""
 
