@@ -1,6 +1,7 @@
 """What an atlas is of, checked before anything is compiled; imports no JAX."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from psi.law.checks import at_least, unknown
 
@@ -8,6 +9,7 @@ OPTIMIZERS = ("sgd", "momentum", "adam")
 LOWEST = {"sgd": 1.2e-3, "momentum": 1.2e-4, "adam": 3e-5}
 """The lowest rate of the usual grid."""
 RATES, RATIO = 17, 1.8
+REACHES = ("near", "far")
 LANES, SEEDS = 3 * RATES, 3
 """Constant, linear and cosine at each rate of a grid, from so many seeds in a round."""
 
@@ -24,6 +26,9 @@ class AtlasConfig:
     optimizers: tuple[str, ...] = OPTIMIZERS
     first: int = 0
     """Number of the first task."""
+    reach: Literal["near", "far"] = "near"
+    """far: trainings as long as in practice, and networks of up to 6,000,000 weights; for
+    accelerators."""
     extensions: int = 2
     """Grids that are added where the best rate is at an edge, at most."""
     more_seeds: int = 1
@@ -34,6 +39,8 @@ class AtlasConfig:
         at_least(self, tasks=1, first=0, extensions=0, more_seeds=0)
         if not self.optimizers or len(set(self.optimizers)) < len(self.optimizers):
             raise ValueError(f"optimizers must be distinct, at least one; got {self.optimizers}")
+        if self.reach not in REACHES:
+            raise ValueError(unknown("reach", self.reach, REACHES))
         for name in self.optimizers:
             if name not in OPTIMIZERS:
                 raise ValueError(unknown("optimizer", name, OPTIMIZERS))
@@ -52,5 +59,5 @@ class AtlasConfig:
 PRESETS: tuple[tuple[str, AtlasConfig], ...] = (
     ("smoke", AtlasConfig(16, extensions=0, more_seeds=0)),
     ("laptop", AtlasConfig()),
-    ("full", AtlasConfig(10_000)),
+    ("full", AtlasConfig(10_000, reach="far")),
 )

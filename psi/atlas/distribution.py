@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from psi.atlas.description import COLUMNS, OF_TOKENS, Description
-from psi.atlas.padding import SHAPES, VISITS, Shape, shape_of
+from psi.atlas.padding import REACHES, VISITS, WIDE, Shape, shape_of
 from psi.atlas.randomness import generator
 from psi.atlas.real import Size, sizes
 from psi.lab.tasks.carried import CARRIED
@@ -22,7 +22,7 @@ SEED = 20261126
 STEPS, EPOCHS, ROWS = (3, 400), (5, 100), (60, 20_000)
 BATCHES = (8, 16, 32, 48, 64, 96, 128, 192, 256)
 """Whole blocks of rows but for the first; powers of two, as most people take, and between them."""
-PARAMETERS = (50, 320_000)
+PARAMETERS = 50  # at least
 TRIES = 20  # lengths that are tried with a network and data
 STREAM = 0  # rows of a stream
 WINDOWS = 4096  # of a text that is fixed, at most
@@ -32,27 +32,25 @@ SIDES = (8, 16, 28)  # of images
 LONGER = ((50, 8), (10, 3))
 """(k, times the operations of others that every k-th task may take): else the large would be short,
 and what is due to size not be told from what is due to steps."""
-LARGE = 448
-"""The width of the shapes of large networks, which are about as wide."""
 
 Numbers = dict[str, Any]
 """Fields of a description."""
 
 
-def describe(number: int, seed: int = SEED) -> Description:
-    """Task `number` of the distribution, whatever others are drawn.
+def describe(number: int, seed: int = SEED, reach: str = "near") -> Description:
+    """Task `number` of the distribution, whatever others are drawn; `reach` is a name of REACHES.
 
     >>> describe(3) == describe(3)
     True
     """
-    rng = generator(seed, number)
-    shares = np.array([shape.share for shape in SHAPES])
-    shape = SHAPES[int(rng.choice(len(SHAPES), p=shares / shares.sum()))]
+    rng, shapes = generator(seed, number), REACHES[reach]
+    shares = np.array([shape.share for shape in shapes])
+    shape = shapes[int(rng.choice(len(shapes), p=shares / shares.sum()))]
     while True:
         drawn = {"number": number} | _network(shape, rng) | _data(shape, rng)
         for _ in range(TRIES):
             found = _described(drawn | _length(drawn, rng))
-            if found is not None and fits(found, shape) and fits(found, shape_of(found)):
+            if found is not None and fits(found, shape) and fits(found, shape_of(found, shapes)):
                 return found
 
 
@@ -62,7 +60,7 @@ def fits(task: Description, shape: Shape) -> bool:
     held = 0 if task.network in OF_TOKENS else rows
     return (
         shape.holds(task)
-        and PARAMETERS[0] <= task.parameters <= PARAMETERS[1]
+        and task.parameters >= PARAMETERS
         and STEPS[0] <= task.steps <= STEPS[1]
         and task.steps * task.epochs >= MANY
         and shape.operations(task) <= longest(shape, task.number)
@@ -96,7 +94,7 @@ def _described(drawn: Numbers) -> Description | None:
 
 
 def _network(shape: Shape, rng: np.random.Generator) -> Numbers:
-    large = shape.width == LARGE
+    large = shape.width >= WIDE
     narrowest = shape.width / 1.1 if large else max(2, shape.width / 4)
     two = 2 if shape.network == "transformer" else 1  # heads share the width
     shallow = shape.depth if large else max(1, shape.depth - 1)

@@ -6,6 +6,7 @@ of 0 and activation 0, so that no gradient reaches it. Rows are taken in blocks,
 minibatch needs.
 """
 
+import math
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -17,6 +18,9 @@ CELLS = 1 << 22
 """Numbers that its rows may hold."""
 VISITS = 1 << 20
 """Rows × epochs of a task on fixed rows."""
+LARGEST = 256  # rows of a minibatch
+WIDE = 448
+"""The width from which on a shape is of large networks, which are about as wide."""
 
 
 class Shape(NamedTuple):
@@ -28,7 +32,7 @@ class Shape(NamedTuple):
     width: int
     depth: int
     share: float
-    """Of the tasks."""
+    """Of the tasks, beside the others' shares."""
     most: float
     """Operations of a training, those of the padding included."""
     normalised: bool = False
@@ -39,6 +43,8 @@ class Shape(NamedTuple):
     """Trained at once: as many as a core's cache holds."""
     block: int = 16
     """Rows that a gradient is taken of at once."""
+    group: int = 8
+    """Tasks of a part; on an accelerator they are trained together."""
 
     def holds(self, task: Description) -> bool:
         """Whether the program can train a task."""
@@ -58,14 +64,22 @@ class Shape(NamedTuple):
         """Rows that its arrays hold."""
         return min(POOL, CELLS // self.inputs)
 
+    @property
+    def parameters(self) -> int:
+        """Weights of a network as large as the shape."""
+        return self.padded(Description("images", self.inputs, batch=1, rows=1)).parameters
+
+    def padded(self, task: Description) -> Description:
+        """A task as large as the shape."""
+        return replace(
+            task, inputs=self.inputs, classes=max(self.outputs, 2), width=self.width,
+            depth=self.depth, network=self.network,
+        )  # fmt: skip
+
     def operations(self, task: Description) -> float:
         """Of training a task in this shape, those of the padding included."""
         blocks = -(-task.batch // self.block)
-        padded = replace(
-            task, inputs=self.inputs, classes=max(self.outputs, 2), width=self.width,
-            depth=self.depth,
-        )  # fmt: skip
-        return padded.operations * blocks * self.block / task.batch
+        return self.padded(task).operations * blocks * self.block / task.batch
 
 
 SHAPES: tuple[Shape, ...] = (
@@ -88,10 +102,42 @@ SHAPES: tuple[Shape, ...] = (
 )
 """Networks of 50 to 300,000 weights, most of them small as most tables are."""
 
+LONGER = 60
+"""Times as long as on a laptop are trainings on an accelerator."""
+TOGETHER, HELD = 32, 5e8
+"""Tasks that an accelerator trains together, at most, and numbers that they hold of one kind."""
+LANES = 153  # of a task, from all seeds
 
-def shape_of(task: Description) -> Shape:
+
+def grouped(shape: Shape) -> Shape:
+    """With as many tasks of a part as an accelerator holds: their weights, and a layer of each."""
+    values = shape.inputs if shape.network not in ("linear", "mlp", "embedding") else 1
+    gates = 4 if values > 1 else 1
+    held = max(LARGEST * values * (gates * shape.width + shape.outputs), shape.parameters)
+    count = max(1.0, HELD / (held * LANES * min(1, shape.lanes / 51)))
+    return shape._replace(group=min(TOGETHER, 1 << int(math.log2(count))))
+
+
+FAR: tuple[Shape, ...] = tuple(
+    grouped(shape)
+    for shape in (
+        *(shape._replace(most=LONGER * shape.most, lanes=51) for shape in SHAPES),
+        Shape("mlp", 128, 104, 1024, 3, 0.015, 3e11, True, lanes=51),
+        Shape("mlp", 784, 104, 2048, 2, 0.01, 6e11, lanes=17),
+        Shape("cnn", 784, 16, 32, 2, 0.01, 3e11, True, lanes=17),
+        Shape("embedding", 8, 64, 2048, 2, 0.01, 6e11, lanes=17),
+        Shape("lstm", 32, 64, 128, 2, 0.01, 3e11, lanes=17),
+        Shape("transformer", 32, 64, 128, 4, 0.01, 6e11, lanes=17),
+    )
+)
+"""The same for an accelerator, where trainings are as long as in practice, and networks of up to
+6,000,000 weights."""
+REACHES: dict[str, tuple[Shape, ...]] = {"near": SHAPES, "far": FAR}
+
+
+def shape_of(task: Description, shapes: tuple[Shape, ...] = SHAPES) -> Shape:
     """The shape that costs least. Raises ValueError for a task that none holds."""
-    fitting = [shape for shape in SHAPES if shape.holds(task)]
+    fitting = [shape for shape in shapes if shape.holds(task)]
     if not fitting:
         raise ValueError(f"no shape of the atlas holds {task.to_json()}")
     return min(fitting, key=lambda shape: shape.operations(task))

@@ -18,14 +18,13 @@ from psi.atlas.config import LANES, SEEDS, AtlasConfig
 from psi.atlas.data import Arrays, Rows, arrays_of, order_of, rows_of
 from psi.atlas.description import Description
 from psi.atlas.distribution import SEED, describe
-from psi.atlas.padding import SHAPES, Shape, shape_of
+from psi.atlas.padding import REACHES, Shape, shape_of
+from psi.atlas.together import blocked, group_program
 from psi.atlas.training import Ends, Plan, program
 from psi.lab.data import store
 from psi.lab.engine.devices import forget_programs
 from psi.lab.tasks.text import text_sha256
 from psi.progress import Report
-
-CHUNK = 8  # tasks of a part
 
 
 class Part(NamedTuple):
@@ -67,17 +66,18 @@ Engine = Callable[[Sequence[Part]], Iterator[tuple[Part, pd.DataFrame]]]
 
 def parts(config: AtlasConfig) -> list[Part]:
     """The parts of an atlas, the cheaper shapes first."""
+    shapes = REACHES[config.reach]
     by_shape: dict[Shape, list[Description]] = {}
     for number in config.numbers:
-        task = describe(number)
-        by_shape.setdefault(shape_of(task), []).append(task)
+        task = describe(number, reach=config.reach)
+        by_shape.setdefault(shape_of(task, shapes), []).append(task)
     return [
-        Part(f"part-{name}-{SHAPES.index(shape):02d}-{chunk[0].number:05d}", shape, name, chunk)
-        for shape in sorted(by_shape, key=SHAPES.index)
+        Part(f"part-{name}-{shapes.index(shape):02d}-{chunk[0].number:05d}", shape, name, chunk)
+        for shape in sorted(by_shape, key=shapes.index)
         # Tasks of a part are trained side by side, so those that take equally long.
         for tasks in [sorted(by_shape[shape], key=shape.operations)]
-        for first in range(0, len(tasks), CHUNK)
-        for chunk in [tuple(tasks[first : first + CHUNK])]
+        for first in range(0, len(tasks), shape.group)
+        for chunk in [tuple(tasks[first : first + shape.group])]
         for name in config.optimizers
     ]
 
@@ -123,6 +123,8 @@ def side_by_side(part: Part, plan: Plan, jobs: Sequence[Job]) -> Iterator[tuple[
     As many at once as there are devices; the last ones are padded with the last job.
     """
     devices = jax.local_device_count()
+    if jax.default_backend() != "cpu":
+        devices = part.shape.group
     for first in range(0, len(jobs), devices):
         few = jobs[first : first + devices]
         ends = _ends(part, plan, [*few, *[few[-1]] * (devices - len(few))])
@@ -149,7 +151,11 @@ def _ends(part: Part, plan: Plan, jobs: Sequence[Job]) -> Ends:
     lanes = jax.tree.map(lambda *a: np.stack(a), *[job.lanes for job in jobs])
     arrays = jax.tree.map(lambda *a: np.stack(a), *[job.ready.arrays for job in jobs])
     probing = np.array([[job.probed and k == 0 for k in range(len(job.seeds))] for job in jobs])
-    train = program(jax.default_backend())
+    backend = jax.default_backend()
+    if backend != "cpu":
+        shape = blocked(part.shape, [task.batch for task in part.tasks])
+        return group_program()(shape, plan, lanes, arrays, orders, keys, probing)
+    train = program(backend)
     return train(part.shape, plan, len(jobs), lanes, arrays, orders, keys, probing)
 
 

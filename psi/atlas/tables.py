@@ -41,7 +41,7 @@ def summarise(config: AtlasConfig, folder: Path, report: Report = silent) -> Tab
     rows = []
     for done, number in enumerate(config.numbers):
         report(done, config.tasks, "facts")
-        rows.append(task_row(describe(number)))
+        rows.append(task_row(describe(number, reach=config.reach)))
     tasks = pd.DataFrame(rows)
     tasks = tasks[scorable(tasks.chance_loss, tasks.train_chance_loss, tasks.floor)]
     runs = runs[runs.task.isin(tasks.task)]

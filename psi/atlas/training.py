@@ -124,7 +124,7 @@ def train_unit(
     transform = optimizer(plan.optimizer)
     # One vector, so that an update is one loop over memory and not one for each matrix.
     initial, tree = ravel_pytree(KINDS[shape.network].init(shape, arrays.sizes, draw))
-    evaluate = lambda weights: _evaluated(shape, arrays, tree(weights))  # noqa: E731
+    evaluate = lambda weights: evaluated(shape, arrays, tree(weights))  # noqa: E731
     gradient = partial(minibatch_gradient, shape, tree, arrays, order, rows)
     rms = jnp.linalg.norm(initial) / jnp.sqrt(arrays.facts["parameters"])
     start = Start(*evaluate(initial), rms)
@@ -194,7 +194,7 @@ def minibatch_gradient(
     return loss / arrays.batch, whole / arrays.batch
 
 
-def _evaluated(shape: Shape, arrays: Arrays, params: Params) -> tuple[Array, Array]:
+def evaluated(shape: Shape, arrays: Arrays, params: Params) -> tuple[Array, Array]:
     """(training loss, validation loss); of a stream the latter twice."""
     evaluate = partial(mean_loss, shape, arrays, params)
     held = lambda row: (arrays.val_x[row], arrays.val_y[row])  # noqa: E731

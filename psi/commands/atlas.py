@@ -81,7 +81,7 @@ class AtlasCommand:
         return self._make(out)
 
     def _plan(self) -> Any:
-        from psi.atlas.padding import SHAPES
+        from psi.atlas.padding import REACHES
         from psi.atlas.parts import parts
 
         every = parts(self.config)
@@ -89,7 +89,7 @@ class AtlasCommand:
             f"{number:02d} {shape.network} {shape.width}": sum(
                 len(part.tasks) for part in every if part.shape == shape
             )
-            for number, shape in enumerate(SHAPES)
+            for number, shape in enumerate(REACHES[self.config.reach])
         }
         total = sum(part.operations for part in every)
         if not self.json:

@@ -16,7 +16,7 @@ from psi.atlas.distribution import (
     fits,
     longest,
 )
-from psi.atlas.padding import SHAPES, VISITS, shape_of
+from psi.atlas.padding import FAR, SHAPES, VISITS, shape_of
 from psi.atlas.real import sizes, table
 from psi.lab.tasks.carried import CARRIED
 
@@ -25,7 +25,7 @@ TASKS = [describe(number) for number in range(300)]
 
 def test_sixteen_programs_an_optimizer():
     assert len(SHAPES) == len(set(SHAPES)) == 16
-    assert sum(shape.share for shape in SHAPES) == pytest.approx(1)
+    assert all(shape.share > 0 for shape in FAR)
 
 
 def test_a_task_does_not_depend_on_the_others():
