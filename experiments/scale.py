@@ -7,8 +7,8 @@ A folder an optimizer and target: the law, what it was chosen from, its exponent
 ones, what each fact is worth, the regret by what is known of a task, by the number of tasks and by
 the kind of fit, where the variance of the best rate comes from, what tuning by runs would have
 lost, and after how many tasks the atlas has paid; what the facts of the data and those of the
-training explain alone. The same command goes on where it was stopped: a folder's law is written
-last, and made again for another atlas.
+training explain alone; what a fit to smaller networks loses on the large ones. The same command
+goes on where it was stopped: a folder's law is written last, and made again for another atlas.
 """
 
 import shlex
@@ -21,6 +21,7 @@ import pandas as pd
 import tyro
 
 from psi.fit.scale.exponents import beside_published
+from psi.fit.scale.extrapolation import LARGE, on_larger
 from psi.fit.scale.facts import FACTS, OF_DATA, OF_TRAINING, FactSet
 from psi.fit.scale.fit import ScaleFit, fit_scale
 from psi.fit.scale.knowledge import regret_by_knowledge
@@ -102,6 +103,8 @@ class Main:
         parts = {"": chosen.facts, "_data": every.of(OF_DATA), "_training": every.of(OF_TRAINING)}
         for name, facts in parts.items():
             yield f"variance{name}", variance_shares(tasks, facts, chosen.schedule)
+        if (tasks.facts["parameters"] >= LARGE).any():
+            yield "larger", on_larger(tasks, chosen)
         yield "contenders", compared(tasks, fits, chosen.schedule)
         by_runs = regret_by_runs(tasks, chosen.schedule)
         yield "runs", by_runs

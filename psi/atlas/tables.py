@@ -45,13 +45,36 @@ def summarise(config: AtlasConfig, folder: Path, report: Report = silent) -> Tab
     tasks = pd.DataFrame(rows)
     tasks = tasks[scorable(tasks.chance_loss, tasks.train_chance_loss, tasks.floor)]
     runs = runs[runs.task.isin(tasks.task)]
-    made = Tables(tasks, seed_means(runs, tasks), _probes(runs))
+    made = Tables(tasks.assign(reach=config.reach), seed_means(runs, tasks), _probes(runs))
     made = made._replace(tasks=_weighed(made), runs=rounded(made.runs))
+    _write(made, folder)
+    return made
+
+
+def joined(folders: Sequence[Path], out: Path) -> Tables:
+    """The tables of several atlases as those of one, written to `out`.
+
+    Raises ValueError where a task's number is in two of them, and FileNotFoundError where a table
+    is missing.
+    """
+    every = [
+        Tables(*(pd.read_parquet(folder / f"{name}.parquet") for name in Tables._fields))
+        for folder in folders
+    ]
+    made = Tables(*(pd.concat(parts, ignore_index=True) for parts in zip(*every, strict=True)))
+    twice = made.tasks.task[made.tasks.task.duplicated()]
+    if len(twice):
+        raise ValueError(f"a task must be in one atlas alone, got {twice.iloc[0]} in two")
+    out.mkdir(parents=True, exist_ok=True)
+    _write(made, out)
+    return made
+
+
+def _write(made: Tables, folder: Path) -> None:
     for name, table in made._asdict().items():
         path = folder / f"{name}.parquet"
         path.unlink(missing_ok=True)
         store.commit(path, store.parquet(table))
-    return made
 
 
 def scorable(chance: Any, train_chance: Any, floor: Any) -> Any:

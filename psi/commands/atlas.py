@@ -13,6 +13,7 @@ from psi.commands.files import check_output
 from psi.commands.printing import print_table
 
 if TYPE_CHECKING:
+    from psi.atlas.tables import Tables
     from psi.fit.scale.look import Spread
 
 PRESET = "smoke"
@@ -24,18 +25,19 @@ class AtlasCommand:
 
     The folder then holds three tables: tasks with their facts, losses by rate, and what was probed
     before training. Rerun the same command to go on after an interruption. `show` prints how the
-    best rates spread, and draws them.
+    best rates spread, and draws them; `join` makes one atlas of several.
     Example: psi atlas --preset smoke --out out/atlas
     Example: psi atlas --preset laptop --out out/atlas
     Example: psi atlas --preset full --out out/full --engine ray --address 10.0.0.1:6379
     Example: psi atlas --tasks 300 --optimizers adam --out out/small --dry-run
     Example: psi atlas show out/atlas --figure atlas.png
+    Example: psi atlas join out/atlas out/full --out out/both
     """
 
-    action: tyro.conf.Positional[Literal["make", "show"]] = "make"
-    """make, which goes without saying, or show."""
-    folder: tyro.conf.Positional[Path | None] = None
-    """Of `show`: an atlas."""
+    action: tyro.conf.Positional[Literal["make", "show", "join"]] = "make"
+    """make, which goes without saying, show or join."""
+    folders: tyro.conf.Positional[tuple[Path, ...]] = ()
+    """Of `show`: an atlas; of `join`: two or more."""
     out: Path | None = None
     """Folder of the atlas; an unfinished one of the same config is gone on with."""
     preset: Literal["smoke", "laptop", "full"] = PRESET
@@ -71,7 +73,11 @@ class AtlasCommand:
     def run(self) -> Any:
         """Do it; what --json prints."""
         if self.action == "show":
-            return self._show(_given("show needs the folder of an atlas", self.folder))
+            return self._show(
+                _given("show needs the folder of an atlas", next(iter(self.folders), None))
+            )
+        if self.action == "join":
+            return self._join(_given("atlases that are joined need a folder: --out", self.out))
         from psi.lab.engine.devices import prepare
 
         if self.dry_run:
@@ -112,6 +118,16 @@ class AtlasCommand:
             collect(self.config, out, report, engine)
         with bar("tables") as report:
             made = summarise(self.config, out, report)
+        return self._counted(made, out)
+
+    def _join(self, out: Path) -> Any:
+        from psi.atlas.tables import joined
+
+        if len(self.folders) < 2:
+            raise ValueError(f"join needs two atlases or more, got {len(self.folders)}")
+        return self._counted(joined(self.folders, out), out)
+
+    def _counted(self, made: "Tables", out: Path) -> dict[str, int]:
         counts = {name: len(table) for name, table in made._asdict().items()}
         if not self.json:
             print(f"{out}: {', '.join(f'{n:,} rows of {name}' for name, n in counts.items())}")

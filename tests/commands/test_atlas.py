@@ -36,6 +36,8 @@ def test_a_plan_is_printed_and_nothing_is_written(tmp_path, monkeypatch, capsys)
         ([], "needs a folder: --out"),
         (["show"], "show needs the folder"),
         (["show", "nowhere"], "nowhere"),
+        (["join", "a", "--out", "b"], "two atlases or more, got 1"),
+        (["join", "a", "b"], "need a folder: --out"),
         (["--out", "a", "--tasks", "0"], "tasks must be >= 1, got 0"),
         (["--out", "a", "--optimizers", "lion"], "unknown optimizer 'lion'"),
         (["show", "a", "--figure", "a.txt"], ".png"),

@@ -11,7 +11,6 @@ from psi.fit.scale.law import scale_law
 from psi.fit.scale.linear import Candidate, fit_linear
 from psi.fit.scale.table import Atlas
 from psi.fit.scale.tuned import Target, tuned_tasks
-from psi.law.checks import unknown
 from psi.law.law import Law
 from psi.progress import Report, silent
 
@@ -54,9 +53,6 @@ def fit_scale(
     Raises:
         ValueError: the atlas does not hold what a fit needs.
     """
-    known = sorted(set(atlas.runs.optimizer))
-    if optimizer not in known:
-        raise ValueError(unknown("optimizer", optimizer, known))
     tasks = tuned_tasks(atlas, optimizer, target)
     if (domains := len(set(tasks.domain))) < LEAST:
         raise ValueError(f"a scale needs tasks of at least {LEAST} domains, got {domains}")

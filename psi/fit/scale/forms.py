@@ -12,7 +12,7 @@ from jaxtyping import Float, Int
 from psi.fit.scale.left_out import domain_folds, domain_means, over_domains
 from psi.fit.scale.linear import Candidate, fit_linear, task_weights
 from psi.fit.scale.regret import Curves, curves, regret_at
-from psi.fit.scale.table import Atlas
+from psi.fit.scale.table import Atlas, under
 from psi.fit.scale.tuned import Target, TunedTasks, scored, swept_scores, tuned_tasks, with_floors
 
 FORM = ["power", "bend", "loss"]
@@ -49,7 +49,7 @@ def regret_by_form(
         ValueError: a shape lacks runs on a task, or (1 − t) is not among them.
     """
     plain = tuned_tasks(atlas, optimizer, target)
-    every = atlas.tasks.task.to_numpy()
+    every = under(atlas, optimizer).tasks.task.to_numpy()
     own = runs[(runs.optimizer == optimizer) & runs.task.isin(every)]
     place = np.flatnonzero(np.isin(every, own.task.unique()))
     some = plain.take(place)

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from psi.law.checks import unknown
 from psi.law.law import Provenance
 
 RUNS = (
@@ -54,6 +55,15 @@ def read_atlas(folder: str | Path) -> Atlas:
                 f"{', '.join(key)} must make one row, got {row[[*key]].to_dict()} twice"
             )
     return made
+
+
+def under(atlas: Atlas, optimizer: str) -> Atlas:
+    """The runs of an optimizer, and the tasks that have any. Raises ValueError where none have."""
+    runs = atlas.runs[atlas.runs.optimizer == optimizer]
+    if not len(runs):
+        raise ValueError(unknown("optimizer", optimizer, sorted(set(atlas.runs.optimizer))))
+    tasks = atlas.tasks[atlas.tasks.task.isin(runs.task)]
+    return Atlas(tasks.reset_index(drop=True), runs)
 
 
 def provenance(folder: Path, command: str) -> Provenance:

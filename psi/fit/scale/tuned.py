@@ -21,7 +21,7 @@ from jaxtyping import Float
 from psi.fit.scale.facts import facts_of
 from psi.fit.scale.minimum import AROUND, Best, best_rates
 from psi.fit.scale.regret import Curves, curves
-from psi.fit.scale.table import Atlas
+from psi.fit.scale.table import Atlas, under
 from psi.ideal.returns import RESOLUTION, score
 
 Target = Literal["train", "validation"]
@@ -66,7 +66,7 @@ def tuned_tasks(atlas: Atlas, optimizer: str, target: Target) -> TunedTasks:
     Raises ValueError where a task has fewer than five rates of a schedule, a fact that is not
     positive, or a chance loss that is not above its floor, or rates are on no common grid.
     """
-    tasks = with_floors(atlas)
+    tasks = under(Atlas(with_floors(atlas), atlas.runs), optimizer).tasks
     runs = scored(atlas.runs[atlas.runs.optimizer == optimizer], tasks, target)
     grid = np.unique(runs.log_rate)
     swept = {

@@ -141,7 +141,20 @@ def test_a_task_with_too_few_rates_is_refused():
     few = runs[(runs.task != 105) | (runs.schedule != "cosine") | (runs.rate < RATES[4])]
     with pytest.raises(ValueError, match="task 105 has 4 of cosine"):
         tuned_tasks(Atlas(SMALL.atlas.tasks, few), "adam", "validation")
+    without = runs[(runs.task != 105) | (runs.schedule != "linear")]
     with pytest.raises(ValueError, match="has 0 of linear"):
+        tuned_tasks(Atlas(SMALL.atlas.tasks, without), "adam", "validation")
+
+
+def test_tasks_without_runs_of_an_optimizer_are_not_among_its_tasks():
+    """Which leaves the others as they are; an optimizer that no task has is unknown."""
+    runs = SMALL.atlas.runs
+    fewer = tuned_tasks(Atlas(SMALL.atlas.tasks, runs[runs.task != 105]), "adam", "train")
+    whole = tuned_tasks(SMALL.atlas, "adam", "train")
+    kept = SMALL.atlas.tasks.task.to_numpy() != 105
+    np.testing.assert_array_equal(fewer.reference, whole.reference[kept])
+    assert len(fewer.facts) == kept.sum() < len(kept)
+    with pytest.raises(ValueError, match="unknown optimizer 'sgd'"):
         tuned_tasks(SMALL.atlas, "sgd", "validation")
 
 
