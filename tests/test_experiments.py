@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 import psi
-from experiments import depends, scale, shape, your_own
+from experiments import depends, scale, scale_pages, shape, your_own
 from experiments.closed_forms import plot, scores
 from experiments.closed_forms.compute import StudyConfig
 from experiments.closed_forms.laws import of_family, tidied
@@ -179,10 +179,15 @@ def test_every_table_about_the_scale_and_its_laws_come_from_an_atlas(tmp_path, c
         law = psi.load(folder / "law.json")
         assert (law.optimizer, law.target) == ("adam", target)
         found = {path.stem: pd.read_csv(path) for path in folder.glob("*.csv")}
-        assert len(found) == 12
+        assert len(found) == 13
         assert set(found["contenders"].fit) == {"power law", "network"}
         assert found["choice"].chosen.sum() == 1
         assert len(found["exponents"]) == len(law.constants)
+    scale_pages.Main(tmp_path / "out", tmp_path / "pages").run()
+    pages = tmp_path / "pages"
+    for name in scale_pages.TABLES:
+        assert set(pd.read_csv(pages / f"{name}.csv").target) == {"validation", "train"}
+    assert {path.stem for path in pages.glob("*.png")} == {"variance", "learning_curve"}
     told = len(capsys.readouterr().out.splitlines())
     main.run()  # all is there
     assert not capsys.readouterr().out
