@@ -20,8 +20,9 @@ from typing import get_args
 import pandas as pd
 import tyro
 
+from psi.fit.scale.choice import choose
 from psi.fit.scale.exponents import beside_published
-from psi.fit.scale.extrapolation import LARGE, on_larger
+from psi.fit.scale.extrapolation import LARGE, on_larger, smaller
 from psi.fit.scale.facts import FACTS, OF_DATA, OF_TRAINING, FactSet
 from psi.fit.scale.fit import ScaleFit, fit_scale
 from psi.fit.scale.knowledge import regret_by_knowledge
@@ -104,7 +105,7 @@ class Main:
         for name, facts in parts.items():
             yield f"variance{name}", variance_shares(tasks, facts, chosen.schedule)
         if (tasks.facts["parameters"] >= LARGE).any():
-            yield "larger", on_larger(tasks, chosen)
+            yield "larger", on_larger(tasks, choose(smaller(tasks)).candidate)
         yield "contenders", compared(tasks, fits, chosen.schedule)
         by_runs = regret_by_runs(tasks, chosen.schedule)
         yield "runs", by_runs

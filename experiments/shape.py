@@ -15,6 +15,7 @@ import pandas as pd
 import tyro
 
 from psi.atlas.config import AtlasConfig
+from psi.atlas.distribution import describe
 from psi.atlas.forms import collect_forms
 from psi.atlas.tables import seed_means
 from psi.fit.scale.choice import candidates, choose
@@ -43,7 +44,7 @@ class Main:
         atlas = read_atlas(self.atlas)
         optimizers = tuple(sorted(set(atlas.runs.optimizer)))
         with bar("shapes") as report:
-            runs = collect_forms(AtlasConfig(self.tasks, optimizers), atlas.runs, self.out, report)
+            runs = collect_forms(self._config(atlas, optimizers), atlas.runs, self.out, report)
         runs = runs[runs.task.isin(atlas.tasks.task)]
         means = seed_means(runs, atlas.tasks, ["task", "optimizer", *FORM, "rate"])
         pairs = [(name, target) for name in optimizers for target in get_args(Target)]
@@ -51,6 +52,16 @@ class Main:
         whole = pd.concat(tables, ignore_index=True)
         write_atomic(self.out / "forms.csv", whole.to_csv(index=False).encode())
         print(whole.groupby(["optimizer", "target"]).head(3).to_string(index=False))
+
+    def _config(self, atlas: Atlas, optimizers: tuple[str, ...]) -> AtlasConfig:
+        """What the first tasks were drawn by; ValueError where they would be others now."""
+        few = atlas.tasks.sort_values("task").head(self.tasks)
+        first, last = int(few.task.iloc[0]), int(few.task.iloc[-1])
+        config = AtlasConfig(last - first + 1, optimizers, first, reach=few.reach.iloc[0])
+        for row in few.itertuples():
+            if describe(int(row.task), reach=config.reach).to_json() != row.description:  # type: ignore[arg-type]
+                raise ValueError(f"task {row.task} of {self.atlas} is not drawn by this version")
+        return config
 
     def _table(
         self, atlas: Atlas, runs: pd.DataFrame, optimizer: str, target: Target

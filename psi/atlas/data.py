@@ -15,7 +15,7 @@ from psi.atlas.description import (
 )
 from psi.atlas.generators import SAMPLERS, VALIDATION, noisy, sampler
 from psi.atlas.layers import Sizes
-from psi.atlas.padding import VISITS, Shape
+from psi.atlas.padding import TOGETHER, VISITS, Shape
 from psi.atlas.randomness import generator
 from psi.atlas.real import table
 from psi.lab.tasks.build import chance_loss
@@ -71,7 +71,7 @@ class Arrays(NamedTuple):
     """By the names of an observation."""
 
 
-@lru_cache(8)  # a task is trained under one optimizer after the other
+@lru_cache(TOGETHER)  # a task is trained under one optimizer after the other
 def rows_of(task: Description) -> Rows:
     """The rows of a task. Raises ValueError where they lie in a package that is not installed."""
     if task.network in OF_TOKENS:

@@ -1,6 +1,7 @@
 """The loss of a padded network on padded rows, and which rows a minibatch has."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -16,6 +17,7 @@ from psi.lab.engine.training import BLOCK
 from psi.lab.networks.network import Params
 from psi.lab.tasks.losses import Outputs
 
+PIECE = 16  # windows of a stream of text that are drawn at once
 AWAY = -1e9  # added to the logit of a class that is padding
 
 
@@ -66,8 +68,11 @@ def block_of_rows(
     row = order[jnp.minimum(i * whole + place, len(order) - 1)].astype(int)
     if shape.network not in OF_TOKENS:
         return Chosen(*rows_at(shape, arrays, row), real)
-    draw = jax.random.fold_in(jax.random.fold_in(key, i * arrays.steps + s), b)
-    anywhere = jax.random.randint(draw, (shape.block,), 0, arrays.rows - shape.inputs)
+    # In pieces, so that the windows are the same whatever the block.
+    pieces = b * (shape.block // PIECE) + jnp.arange(shape.block // PIECE)
+    draw = partial(jax.random.fold_in, jax.random.fold_in(key, i * arrays.steps + s))
+    some = lambda k: jax.random.randint(draw(k), (PIECE,), 0, arrays.rows - shape.inputs)  # noqa: E731
+    anywhere = jax.vmap(some)(pieces).reshape(-1)
     starts = jnp.where(arrays.stream, anywhere, row * arrays.sizes.inputs)
     return Chosen(*_windows(shape, arrays, starts), real)
 

@@ -1,4 +1,4 @@
-"""The sixteen padded shapes that all tasks of the atlas are trained in.
+"""The padded shapes that the tasks of the atlas are trained in: sixteen, and more on accelerators.
 
 Sizes, activation, initialisation, minibatch, steps and budget are numbers that a program is given;
 what it is compiled for is the kind of network and the most of each size. A padding unit has weights
@@ -10,6 +10,7 @@ import math
 from dataclasses import replace
 from typing import NamedTuple
 
+from psi.atlas.config import LANES, SEEDS
 from psi.atlas.description import Description
 
 POOL = 32_768
@@ -40,7 +41,7 @@ class Shape(NamedTuple):
     waste: float = 2.5
     """Times a task's own operations that those with padding may be: what is padded is paid for."""
     lanes: int = 51
-    """Trained at once: as many as a core's cache holds."""
+    """Trained at once: as many as a core's cache, or an accelerator's memory, holds."""
     block: int = 16
     """Rows that a gradient is taken of at once."""
     group: int = 8
@@ -67,7 +68,7 @@ class Shape(NamedTuple):
     @property
     def parameters(self) -> int:
         """Weights of a network as large as the shape."""
-        return self.padded(Description("images", self.inputs, batch=1, rows=1)).parameters
+        return self.padded(Description("images", 0, batch=1, rows=1)).parameters
 
     def padded(self, task: Description) -> Description:
         """A task as large as the shape."""
@@ -102,11 +103,10 @@ SHAPES: tuple[Shape, ...] = (
 )
 """Networks of 50 to 300,000 weights, most of them small as most tables are."""
 
-LONGER = 60
-"""Times as long as on a laptop are trainings on an accelerator."""
+TIMES = 60
+"""How many operations a training may take on an accelerator, times those of a laptop's."""
 TOGETHER, HELD = 32, 5e8
 """Tasks that an accelerator trains together, at most, and numbers that they hold of one kind."""
-LANES = 153  # of a task, from all seeds
 
 
 def grouped(shape: Shape) -> Shape:
@@ -114,14 +114,14 @@ def grouped(shape: Shape) -> Shape:
     values = shape.inputs if shape.network not in ("linear", "mlp", "embedding") else 1
     gates = 4 if values > 1 else 1
     held = max(LARGEST * values * (gates * shape.width + shape.outputs), shape.parameters)
-    count = max(1.0, HELD / (held * LANES * min(1, shape.lanes / 51)))
+    count = max(1.0, HELD / (held * LANES * SEEDS * min(1, shape.lanes / LANES)))
     return shape._replace(group=min(TOGETHER, 1 << int(math.log2(count))))
 
 
 FAR: tuple[Shape, ...] = tuple(
     grouped(shape)
     for shape in (
-        *(shape._replace(most=LONGER * shape.most, lanes=51) for shape in SHAPES),
+        *(shape._replace(most=TIMES * shape.most, lanes=51) for shape in SHAPES),
         Shape("mlp", 128, 104, 1024, 3, 0.015, 3e11, True, lanes=51),
         Shape("mlp", 784, 104, 2048, 2, 0.01, 6e11, lanes=17),
         Shape("cnn", 784, 16, 32, 2, 0.01, 3e11, True, lanes=17),
@@ -130,8 +130,9 @@ FAR: tuple[Shape, ...] = tuple(
         Shape("transformer", 32, 64, 128, 4, 0.01, 6e11, lanes=17),
     )
 )
-"""The same for an accelerator, where trainings are as long as in practice, and networks of up to
-6,000,000 weights."""
+"""The same for an accelerator: trainings on fixed rows are as long as in practice, of up to VISITS
+rows × epochs, and networks have up to 6,000,000 weights. Streams have no more rows than POOL and
+CELLS let them."""
 REACHES: dict[str, tuple[Shape, ...]] = {"near": SHAPES, "far": FAR}
 
 

@@ -22,9 +22,13 @@ def ray_engine(config: AtlasConfig, address: str | None = None) -> Engine:
 
 
 def _engine(config: AtlasConfig, wanted: Sequence[Part]) -> Iterator[tuple[Part, pd.DataFrame]]:
+    import ray
+
     named = {part.name: part for part in wanted}
     calls = {part.name: (part, config) for part in wanted}
-    return ((named[name], frame) for name, frame in spread(_train_part, calls))
+    # Without a card far tasks are trained on cores, which takes long.
+    gpus = int(config.reach == "far" and "GPU" in ray.cluster_resources())
+    return ((named[name], frame) for name, frame in spread(_train_part, calls, gpus))
 
 
 def _train_part(part: Part, config: AtlasConfig) -> pd.DataFrame:

@@ -54,9 +54,11 @@ def summarise(config: AtlasConfig, folder: Path, report: Report = silent) -> Tab
 def joined(folders: Sequence[Path], out: Path) -> Tables:
     """The tables of several atlases as those of one, written to `out`.
 
-    Raises ValueError where a task's number is in two of them, and FileNotFoundError where a table
-    is missing.
+    Raises ValueError where a task's number is in two of them or `out` is one of them, and
+    FileNotFoundError where a table is missing.
     """
+    if out.resolve() in {folder.resolve() for folder in folders}:
+        raise ValueError(f"the joined atlas needs a folder of its own, got {out}")
     every = [
         Tables(*(pd.read_parquet(folder / f"{name}.parquet") for name in Tables._fields))
         for folder in folders

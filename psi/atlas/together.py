@@ -10,18 +10,27 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Bool, Float, Int, Key
 
 from psi.atlas.data import Arrays
 from psi.atlas.losses import block_of_rows, losses
-from psi.atlas.networks import KINDS
-from psi.atlas.padding import Shape
-from psi.atlas.probes import Weights, probed
-from psi.atlas.training import Ends, Plan, Start, Training, evaluated, in_blocks, observe
-from psi.lab.optimizers import optimizer
+from psi.atlas.padding import LARGEST, Shape
+from psi.atlas.probes import Gradient, Weights
+from psi.atlas.training import (
+    Ends,
+    Plan,
+    Start,
+    Training,
+    evaluated,
+    in_blocks,
+    observe,
+    probes_of,
+    started,
+    untrained,
+)
+from psi.lab.engine.policy import Policy
 
-BLOCKS = (64, 256)
+BLOCKS = (64, LARGEST)
 """Rows of a block: the first that holds a minibatch."""
 AT_ONCE = 32
 """Steps between two questions whether there are more."""
@@ -48,7 +57,8 @@ def train_group(
 ) -> Ends:
     """Lanes of several tasks, each from its seeds; leaves of shape=(task, seed, …).
 
-    As `training.train_tasks`, but for the rounding of sums. Minibatches have at most shape.block
+    As `training.train_tasks`, but for the rounding of sums, and of products where JAX's default
+    precision is less than float32 (TF32, on recent cards). Minibatches have at most shape.block
     rows. Raises ValueError where policies see validation losses, which it does not measure.
     """
     if plan.validates:
@@ -72,57 +82,68 @@ def _unit(
     probing: Bool[Array, ""],
 ) -> Ends:
     """The lanes of one task from one seed, beside others that take up to `most` steps."""
-    draw, rows = jax.random.fold_in(key, 0), jax.random.fold_in(key, 1)
-    transform = optimizer(plan.optimizer)
-    initial, tree = ravel_pytree(KINDS[shape.network].init(shape, arrays.sizes, draw))
-    rms = jnp.linalg.norm(initial) / jnp.sqrt(arrays.facts["parameters"])
-    start = Start(*evaluated(shape, arrays, tree(initial)), rms)
-
-    def gradient(weights: Weights, i: Array, s: Array) -> tuple[Array, Weights]:
-        chosen = block_of_rows(shape, arrays, order, rows, (i, s, jnp.asarray(0)))
-        mean = lambda w: losses(shape, arrays, tree(w), chosen).sum() / arrays.batch  # noqa: E731
-        return jax.value_and_grad(mean)(weights)
+    start = started(shape, plan, arrays, key)
+    gradient = partial(_gradient, shape, arrays, order, start)
 
     def of_lane(lane: Any) -> tuple[Array, Array]:
         policy = plan.make_policy(lane)
-
-        def step(n: Array, run: Running) -> Running:
-            i, s = n // arrays.steps, n % arrays.steps
-            state, rate = policy.step(run.now.policy, observe(arrays, start, run.now, i))
-            begun = s == 0
-            state = jax.tree.map(partial(jnp.where, begun), state, run.now.policy)
-            rate = jnp.where(begun, rate, run.rate)
-            loss, slope = gradient(run.now.weights, i, s)
-            updates: Any
-            updates, own = transform.update(slope, run.now.optimizer, run.now.weights)
-            going = i < arrays.epochs
-            weights = jnp.where(going, run.now.weights - rate * updates, run.now.weights)
-            total = jnp.where(begun, 0.0, run.total) + loss
-            over = s == arrays.steps - 1
-            mean = jnp.where(over, total / arrays.steps, run.now.loss)
-            best = jnp.fmin(run.now.best, mean)
-            now = Training(weights, own, state, mean, best, run.now.validation)
-            return Running(now, rate, total)
-
-        fresh, zero = transform.init(initial), jnp.zeros(())
-        begin = Training(initial, fresh, (), start.loss, start.loss, start.validation)
-        begin = begin._replace(policy=policy.init(observe(arrays, start, begin, jnp.asarray(0))))
+        step = partial(_step, arrays, start, gradient, policy)
         # An inner loop of known length goes on without a question to the host.
         few = lambda k, run: jax.lax.fori_loop(  # noqa: E731
             0, AT_ONCE, lambda s, run: step(k * AT_ONCE + s, run), run
         )
-        ended = jax.lax.fori_loop(0, -(-most // AT_ONCE), few, Running(begin, zero, zero))
-        return evaluated(shape, arrays, tree(ended.now.weights))
+        zero = jnp.zeros(())
+        begin = Running(untrained(arrays, start, policy), zero, zero)
+        ended = jax.lax.fori_loop(0, -(-most // AT_ONCE), few, begin)
+        return evaluated(shape, arrays, start.tree(ended.now.weights))
 
     train, validation = in_blocks(of_lane, lanes, shape.lanes)
-    again = lambda weights, i, s: gradient(weights, i % arrays.epochs, s)  # noqa: E731
-    probes = probed(again, transform, initial, arrays.steps, arrays.batch, probing)
-    return Ends(train, validation, probes)
+    return Ends(train, validation, probes_of(gradient, arrays, start, probing))
+
+
+def _gradient(
+    shape: Shape, arrays: Arrays, order: Array, start: Start, weights: Weights, i: Array, s: Array
+) -> tuple[Array, Weights]:
+    """Mean loss and gradient of minibatch s of epoch i, which is one block."""
+    chosen = block_of_rows(shape, arrays, order, start.rows, (i, s, jnp.asarray(0)))
+    mean = lambda w: losses(shape, arrays, start.tree(w), chosen).sum() / arrays.batch  # noqa: E731
+    return jax.value_and_grad(mean)(weights)
+
+
+def _step(
+    arrays: Arrays, start: Start, gradient: Gradient, policy: Policy, n: Array, run: Running
+) -> Running:
+    """Step n of all, s of epoch i; none after the last epoch."""
+    now, i, s = run.now, n // arrays.steps, n % arrays.steps
+    begun, over, going = s == 0, s == arrays.steps - 1, i < arrays.epochs
+    state, rate = policy.step(now.policy, observe(arrays, start, now, i))
+    state = jax.tree.map(partial(jnp.where, begun), state, now.policy)
+    rate = jnp.where(begun, rate, run.rate)
+    loss, slope = gradient(now.weights, i, s)
+    updates: Any
+    updates, own = start.transform.update(slope, now.optimizer, now.weights)
+    weights = jnp.where(going, now.weights - rate * updates, now.weights)
+    total = jnp.where(begun, 0.0, run.total) + loss
+    mean = jnp.where(over, total / arrays.steps, now.loss)
+    # Within an epoch the mean is that of the one before, which the best has seen.
+    best = jnp.fmin(now.best, mean)
+    return Running(Training(weights, own, state, mean, best, now.validation), rate, total)
 
 
 def blocked(shape: Shape, batches: Any) -> Shape:
-    """The shape with blocks that hold each of these minibatches."""
-    return shape._replace(block=next(block for block in BLOCKS if block >= max(batches)))
+    """The shape with blocks that hold each of these minibatches.
+
+    Raises ValueError where one is larger than all blocks.
+    """
+    return shape._replace(block=max(blocked_rows(batch) for batch in batches))
+
+
+def blocked_rows(batch: int) -> int:
+    """The rows of the block that holds a minibatch; ValueError where none does."""
+    fitting = [block for block in BLOCKS if block >= batch]
+    if not fitting:
+        raise ValueError(f"batch must be <= {BLOCKS[-1]} on an accelerator, got {batch}")
+    return fitting[0]
 
 
 @cache

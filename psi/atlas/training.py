@@ -18,7 +18,7 @@ from psi.atlas.data import Arrays
 from psi.atlas.losses import block_of_rows, losses, mean_loss, rows_at
 from psi.atlas.networks import KINDS
 from psi.atlas.padding import Shape
-from psi.atlas.probes import Probes, Weights, probed
+from psi.atlas.probes import Gradient, Probes, Weights, probed
 from psi.lab.engine.devices import one_core_options, over_devices
 from psi.lab.engine.policy import Policy
 from psi.lab.networks.network import Params
@@ -78,6 +78,13 @@ class Start(NamedTuple):
     """ε_0"""
     validation: Float[Array, ""]
     weight_rms: Float[Array, ""]
+    initial: Weights
+    tree: Callable[[Weights], Params]
+    """The weights as the network's parameters."""
+    transform: Any
+    """Of the optimizer."""
+    rows: Key[Array, ""]
+    """What minibatches of a stream are drawn from."""
 
 
 class Training(NamedTuple):
@@ -120,14 +127,9 @@ def train_unit(
     probing: Bool[Array, ""],
 ) -> Ends:
     """The lanes of one task from one seed."""
-    draw, rows = jax.random.fold_in(key, 0), jax.random.fold_in(key, 1)
-    transform = optimizer(plan.optimizer)
-    # One vector, so that an update is one loop over memory and not one for each matrix.
-    initial, tree = ravel_pytree(KINDS[shape.network].init(shape, arrays.sizes, draw))
-    evaluate = lambda weights: evaluated(shape, arrays, tree(weights))  # noqa: E731
-    gradient = partial(minibatch_gradient, shape, tree, arrays, order, rows)
-    rms = jnp.linalg.norm(initial) / jnp.sqrt(arrays.facts["parameters"])
-    start = Start(*evaluate(initial), rms)
+    start = started(shape, plan, arrays, key)
+    evaluate = lambda weights: evaluated(shape, arrays, start.tree(weights))  # noqa: E731
+    gradient = partial(minibatch_gradient, shape, start.tree, arrays, order, start.rows)
 
     def of_lane(lane: Any) -> tuple[Array, Array]:
         policy = plan.make_policy(lane)
@@ -139,7 +141,7 @@ def train_unit(
                 weights, own, total = carry
                 loss, slope = gradient(weights, i, s)
                 updates: Any
-                updates, own = transform.update(slope, own, weights)
+                updates, own = start.transform.update(slope, own, weights)
                 return weights - rate * updates, own, total + loss
 
             begin = now.weights, now.optimizer, jnp.zeros(())
@@ -148,17 +150,35 @@ def train_unit(
             loss = total / arrays.steps
             return Training(weights, own, state, loss, jnp.fmin(now.best, loss), seen)
 
-        fresh = transform.init(initial)
-        begin = Training(initial, fresh, (), start.loss, start.loss, start.validation)
-        first = observe(arrays, start, begin, jnp.asarray(0))
-        begin = begin._replace(policy=policy.init(first))
+        begin = untrained(arrays, start, policy)
         return evaluate(jax.lax.fori_loop(0, arrays.epochs, epoch, begin).weights)
 
     train, validation = in_blocks(of_lane, lanes, shape.lanes)
+    return Ends(train, validation, probes_of(gradient, arrays, start, probing))
+
+
+def started(shape: Shape, plan: Plan, arrays: Arrays, key: Key[Array, ""]) -> Start:
+    """A seed's initial weights, with what is known of them."""
+    draw, rows = jax.random.fold_in(key, 0), jax.random.fold_in(key, 1)
+    # One vector, so that an update is one loop over memory and not one for each matrix.
+    initial, tree = ravel_pytree(KINDS[shape.network].init(shape, arrays.sizes, draw))
+    rms = jnp.linalg.norm(initial) / jnp.sqrt(arrays.facts["parameters"])
+    known = evaluated(shape, arrays, tree(initial))
+    return Start(*known, rms, initial, tree, optimizer(plan.optimizer), rows)
+
+
+def untrained(arrays: Arrays, start: Start, policy: Policy) -> Training:
+    """The network before its first epoch."""
+    fresh = start.transform.init(start.initial)
+    begin = Training(start.initial, fresh, (), start.loss, start.loss, start.validation)
+    return begin._replace(policy=policy.init(observe(arrays, start, begin, jnp.asarray(0))))
+
+
+def probes_of(gradient: Gradient, arrays: Arrays, start: Start, probing: Bool[Array, ""]) -> Probes:
+    """The probes of a seed."""
     # Short trainings have fewer minibatches than a ramp has steps: it begins with them again.
     again = lambda weights, i, s: gradient(weights, i % arrays.epochs, s)  # noqa: E731
-    probes = probed(again, transform, initial, arrays.steps, arrays.batch, probing)
-    return Ends(train, validation, probes)
+    return probed(again, start.transform, start.initial, arrays.steps, arrays.batch, probing)
 
 
 def in_blocks(one: Callable[[Any], Any], lanes: Any, most: int) -> Any:

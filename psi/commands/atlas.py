@@ -41,7 +41,8 @@ class AtlasCommand:
     out: Path | None = None
     """Folder of the atlas; an unfinished one of the same config is gone on with."""
     preset: Literal["smoke", "laptop", "full"] = PRESET
-    """Where the other options' defaults come from: 16, 1,000 or 10,000 tasks."""
+    """Where the other options' defaults come from: 16, 1,000 or 10,000 tasks; the last are longer
+    and larger, for accelerators."""
     config: Annotated[AtlasConfig, tyro.conf.arg(name=""), tyro.conf.OmitArgPrefixes] = field(
         default_factory=lambda: dict(PRESETS)[PRESET]
     )
@@ -57,6 +58,11 @@ class AtlasCommand:
     """Print one JSON object."""
 
     def __post_init__(self) -> None:
+        most = {"make": 0, "show": 1}.get(self.action, len(self.folders))
+        if len(self.folders) > most:
+            raise ValueError(
+                f"{self.action} takes {most} folders without a name, got {len(self.folders)}"
+            )
         if self.figure:
             check_output("figure", self.figure, ".png")
         if self.address is not None and self.engine != "ray":

@@ -3,7 +3,7 @@
 A figure is drawn by a function of (table, path): of a demo and of laws in psi.report.figures, of
 what `psi ideal` makes in psi.report.ideal, of fits in psi.report.front, of data sets in
 psi.report.records, of logs in psi.report.diagnosis, of range tests in psi.report.range_test, of
-a user's own runs in psi.report.sweep.
+a user's own runs in psi.report.sweep, of what the ideal rate depends on in psi.report.scale.
 """
 
 from typing import TYPE_CHECKING, Any

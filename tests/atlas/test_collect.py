@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from psi.atlas import parts as module
-from psi.atlas.collect import beyond, collect, rates, trained, uncertain
+from psi.atlas.collect import NOISY, beyond, collect, rates, trained, uncertain
 from psi.atlas.config import AtlasConfig
 from psi.atlas.data import Chances, arrays_of, rows_of
 from psi.atlas.description import Description
@@ -17,13 +17,14 @@ from psi.atlas.tables import KEYS, scorable, summarise
 from psi.fit.scale.look import spreads
 from psi.fit.scale.table import read_atlas
 from psi.fit.scale.tuned import tuned_tasks
+from psi.ideal.returns import RESOLUTION
 from psi.lab.data import store
 
 SHAPE = Shape("linear", 8, 4, 1, 1, 1.0, 1e9)
 SMALL = AtlasConfig(2, ("sgd",), extensions=1, more_seeds=1)
 
 
-def drawn(number):
+def drawn(number, reach="near"):
     """Quick tasks in place of those of the distribution."""
     return Description(
         "ill_conditioned", number, rows=40, inputs=4, network="linear", batch=10, epochs=3,
@@ -35,8 +36,8 @@ def drawn(number):
 def quick(monkeypatch):
     monkeypatch.setattr(module, "describe", drawn)
     monkeypatch.setattr("psi.atlas.tables.describe", drawn)
-    monkeypatch.setattr(module, "shape_of", lambda _: SHAPE)
-    monkeypatch.setattr(module, "SHAPES", (SHAPE,))
+    monkeypatch.setattr(module, "shape_of", lambda *_: SHAPE)
+    monkeypatch.setattr(module, "REACHES", {"near": (SHAPE,)})
 
 
 def test_grids_are_pieces_of_one_sequence():
@@ -94,19 +95,20 @@ def noisy(column, noise, shared=0.0):
 
 @pytest.mark.parametrize("column", ["train_loss", "val_loss"])
 def test_seeds_are_added_where_the_best_rate_is_uncertain(column):
-    """Beside the seeds' own means the pooled error is s/3, against 0.05 of the excess 1 + s."""
-    limit = 3 * 0.05 * 1.02 / (1 - 3 * 0.05)
-    assert not uncertain(noisy(column, 0.95 * limit), prepared())
-    assert uncertain(noisy(column, 1.05 * limit), prepared())
-    assert not uncertain(noisy(column, 0.0, shared=0.5), prepared())
+    """Beside the seeds' own means the pooled error is s/3, against NOISY of the excess 1 + s."""
+    each = prepared(30.0)
+    limit = 3 * NOISY * (1 + RESOLUTION * 30) / (1 - 3 * NOISY)
+    assert not uncertain(noisy(column, 0.95 * limit), each)
+    assert uncertain(noisy(column, 1.05 * limit), each)
+    assert not uncertain(noisy(column, 0.0, shared=0.5), each)
 
 
 def test_a_text_whose_floor_nobody_knows_is_held_to_what_its_runs_gain():
     """Chance 2, lowest 1: the floor is taken at 0.9, the excess is 0.1 and not 1."""
     each = prepared()
     text = each._replace(rows=each.rows._replace(floor=np.nan))
-    assert not uncertain(noisy("val_loss", 0.1), each)
-    assert uncertain(noisy("val_loss", 0.1), text)
+    assert not uncertain(noisy("val_loss", 0.5), each)
+    assert uncertain(noisy("val_loss", 0.5), text)
     hard = noisy("val_loss", 0.001).assign(val_loss=lambda runs: runs.val_loss + 0.99)
     assert not uncertain(hard, text)  # chance is 2: nothing has been gained
 

@@ -38,7 +38,7 @@ def test_tasks_are_within_the_ranges():
     for task in TASKS:
         shape = shape_of(task)
         assert fits(task, shape)
-        assert PARAMETERS[0] <= task.parameters <= PARAMETERS[1]
+        assert PARAMETERS <= task.parameters <= 320_000
         assert STEPS[0] <= task.steps <= STEPS[1]
         assert EPOCHS[0] <= task.epochs <= EPOCHS[1]
         assert task.batch in BATCHES

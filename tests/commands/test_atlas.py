@@ -10,6 +10,7 @@ from psi.commands.atlas import AtlasCommand
 from psi.commands.fit import FitCommand
 from psi.commands.fit_atlas import FitAtlasCommand
 from psi.law.load import load
+from tests.atlas.test_tables import atlas
 from tests.fit.scale.planted import planted
 
 
@@ -38,6 +39,9 @@ def test_a_plan_is_printed_and_nothing_is_written(tmp_path, monkeypatch, capsys)
         (["show", "nowhere"], "nowhere"),
         (["join", "a", "--out", "b"], "two atlases or more, got 1"),
         (["join", "a", "b"], "need a folder: --out"),
+        (["make", "a", "--out", "b"], "make takes 0 folders without a name, got 1"),
+        (["show", "a", "b"], "show takes 1 folders without a name, got 2"),
+        (["--out", "a", "--reach", "middle"], "reach"),
         (["--out", "a", "--tasks", "0"], "tasks must be >= 1, got 0"),
         (["--out", "a", "--optimizers", "lion"], "unknown optimizer 'lion'"),
         (["show", "a", "--figure", "a.txt"], ".png"),
@@ -50,6 +54,22 @@ def test_mistakes_are_a_line(options, message, capsys, tmp_path, monkeypatch):
     error = capsys.readouterr().err
     assert message in error
     assert error.count("\n") == 1
+
+
+def test_two_atlases_are_joined(tmp_path, capsys):
+    folders = [str(atlas(tmp_path / name, [number])) for number, name in enumerate("ab")]
+    out = tmp_path / "both"
+    assert run(["atlas", "join", *folders, "--out", str(out), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"tasks": 2, "runs": 2, "probes": 2}
+    assert {path.stem for path in out.iterdir()} == {"tasks", "runs", "probes"}
+
+
+def test_the_full_preset_reaches_far(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert run(["atlas", "--preset", "full", "--tasks", "8", "--dry-run", "--json"]) == 0
+    plan = json.loads(capsys.readouterr().out)
+    assert sum(plan["tasks"].values()) == 8
+    assert len(plan["tasks"]) == 22
 
 
 @pytest.mark.slow

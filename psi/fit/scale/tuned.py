@@ -63,8 +63,9 @@ class TunedTasks(NamedTuple):
 def tuned_tasks(atlas: Atlas, optimizer: str, target: Target) -> TunedTasks:
     """What a fit for an optimizer sees of an atlas.
 
-    Raises ValueError where a task has fewer than five rates of a schedule, a fact that is not
-    positive, or a chance loss that is not above its floor, or rates are on no common grid.
+    Raises ValueError where no task has runs of the optimizer, or one has fewer than five rates of a
+    schedule, a fact that is not positive, or a chance loss that is not above its floor, or rates
+    are on no common grid.
     """
     tasks = under(Atlas(with_floors(atlas), atlas.runs), optimizer).tasks
     runs = scored(atlas.runs[atlas.runs.optimizer == optimizer], tasks, target)

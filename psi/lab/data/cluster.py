@@ -109,19 +109,22 @@ def _engine(
     return ((named[name], frame) for name, frame in spread(make_one, calls))
 
 
-def spread(make: Callable[..., T], calls: Mapping[str, tuple[Any, ...]]) -> Iterator[tuple[str, T]]:
+def spread(
+    make: Callable[..., T], calls: Mapping[str, tuple[Any, ...]], gpus: int = 0
+) -> Iterator[tuple[str, T]]:
     """(name, make(*arguments)) of every call, in the order in which the workers are done.
 
-    After `connect`. Raises RecordsError, at the end, where calls failed three times.
+    After `connect`; a call takes a core and so many `gpus`. Raises RecordsError, at the end, where
+    calls failed three times.
     """
     import ray
     from ray.exceptions import RayError
 
-    remote: Any = ray.remote(num_cpus=1, max_retries=0)(make)
+    remote: Any = ray.remote(num_cpus=1, num_gpus=gpus, max_retries=0)(make)
     waiting, failures = [*calls][::-1], Counter[str]()
     under_way: dict[Any, str] = {}
     lost: dict[str, str] = {}
-    most = AHEAD * max(int(ray.cluster_resources().get("CPU", 1)), 1)
+    most = AHEAD * max(int(ray.cluster_resources().get("GPU" if gpus else "CPU", 1)), 1)
     while waiting or under_way:
         while waiting and len(under_way) < most:
             name = waiting.pop()
