@@ -29,14 +29,14 @@ class Spread(NamedTuple):
 
 def best_rates(atlas: Atlas, target: Target) -> pd.DataFrame:
     """The best run of each task, optimizer and schedule, with its `score`."""
-    return _best(scored(atlas.runs, with_floors(atlas), target))
+    return _best(_scored(atlas, with_floors(atlas), target))
 
 
 def spreads(atlas: Atlas) -> list[Spread]:
     """A row an optimizer and target, of an atlas's tables."""
     tasks, found = with_floors(atlas), []
     for target in get_args(Target):
-        every = scored(atlas.runs, tasks, target)
+        every = _scored(atlas, tasks, target)
         for optimizer, own in _best(every).groupby("optimizer"):
             linear = own[own.schedule == "linear"]
             low, middle, high = np.quantile(linear.rate, (0.1, 0.5, 0.9))
@@ -49,6 +49,12 @@ def spreads(atlas: Atlas) -> list[Spread]:
             row = (str(optimizer), target, middle, low, high, *shares, one)
             found.append(Spread(*row[:2], *map(float, row[2:])))
     return found
+
+
+def _scored(atlas: Atlas, tasks: pd.DataFrame, target: Target) -> pd.DataFrame:
+    """All runs with their scores; each optimizer has a grid of its own."""
+    each = [scored(own, tasks, target) for _, own in atlas.runs.groupby("optimizer")]
+    return pd.concat(each, ignore_index=True)
 
 
 def _best(runs: pd.DataFrame) -> pd.DataFrame:

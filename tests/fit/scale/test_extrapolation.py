@@ -25,7 +25,7 @@ def test_what_goes_on_as_a_power_law_is_near_the_best_rate_of_larger_networks():
     one = on_larger(tasks, Candidate(FactSet("one rate", ()), 1e-3), large)
     assert (one.log_rate - one.log_best).mean() > 0.3
     assert found.regret.mean() < one.regret.mean() - 0.1
-    below = (tasks.facts["parameters"] < large).to_numpy()
+    below = (tasks.facts["parameters"] < large).to_numpy(copy=True)
     below[int(tasks.facts["parameters"].argmax())] = True
     assert on_larger(tasks.take(below), EVERY, large).log_rate.tolist() == [found.log_rate.iloc[-1]]
     for none in (1.0, 1e99):

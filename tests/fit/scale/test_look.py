@@ -1,9 +1,11 @@
 """How the best rates of an atlas spread."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from psi.fit.scale.look import best_rates, spreads
+from psi.fit.scale.tuned import MOST_RATES
 from tests.fit.scale.planted import RATES, planted
 
 MADE = planted(1, domains=6, each=20, noise=1e-3)
@@ -28,3 +30,18 @@ def test_the_spread_is_that_of_the_planted_rates(unknown):
         assert each.one_rate > 0.2
     best = best_rates(atlas, "validation")
     assert len(best) == 3 * len(tasks)
+
+
+def test_each_optimizer_has_a_grid_of_its_own():
+    """Together these have more rates than a grid may have."""
+    runs = [
+        MADE.atlas.runs.assign(optimizer=f"number {k}", rate=lambda r, k=k: r.rate * 1.02**k)
+        for k in range(13)
+    ]
+    atlas = MADE.atlas._replace(runs=pd.concat(runs, ignore_index=True))
+    assert atlas.runs.rate.nunique() > MOST_RATES
+    found = {(each.optimizer, each.target): each for each in spreads(atlas)}
+    assert len(found) == 26
+    first, last = (found[f"number {k}", "train"] for k in (0, 12))
+    assert last.middle == pytest.approx(1.02**12 * first.middle)
+    assert len(best_rates(atlas, "validation")) == 13 * 3 * len(atlas.tasks)
