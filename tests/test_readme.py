@@ -8,16 +8,21 @@ import re
 from pathlib import Path
 from statistics import fmean, stdev
 
+import pandas as pd
 import pytest
 from scipy.stats import t as student
 
 import psi
+from psi.atlas.description import Description
+from psi.atlas.distribution import describe
 from psi.cli import run
+from psi.lab.tasks.carried import CARRIED
 
 ROOT = Path(__file__).parents[1]
 PAGES = ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "paper/README.md",
          "paper/diagnosis.md", "paper/closed_forms/README.md", "paper/demo/README.md",
-         "paper/ideal/README.md", "paper/judge/README.md", "experiments/README.md")  # fmt: skip
+         "paper/ideal/README.md", "paper/judge/README.md", "paper/scale/README.md",
+         "data/README.md", "data/atlas/README.md", "experiments/README.md")  # fmt: skip
 FOLDERS = ("psi", "tests", "experiments", "data", "paper", "scripts")
 MOST_LINES = {"README.md": 150, "ARCHITECTURE.md": 200}
 LAWS = ("sgd", "momentum", "adam", "sgd-scaled", "momentum-scaled", "adam-scaled")
@@ -300,3 +305,58 @@ def test_what_the_pages_say_of_the_sealed_suite():
             "dowg", "prodigy", "mechanic_sgd", "dog",
         )  # fmt: skip
         assert all(regret[optimizer, name] > law for name in worse)
+
+
+def test_what_the_page_of_the_scale_says_is_in_its_tables():
+    """The table of regrets, the ends of the learning curves, the networks and the large ones."""
+    page = text("paper/scale/README.md")
+    rows = {row[:2]: row[2:] for row in re.findall(
+        r"^\| `(\w+)`, (\w+) \| ([\d.]+) \| ([\d.]+) \[([\d.]+), ([\d.]+)\]"
+        r" \| ([\d.]+) \| ([\d.]+) ",
+        page, re.M,
+    )}  # fmt: skip
+    known: dict[tuple[str, str], dict[str, dict[str, str]]] = {}
+    for row in table_of("knowledge"):
+        known.setdefault((row["optimizer"], row["target"]), {})[row["knowledge"]] = row
+    assert rows.keys() == known.keys()
+    for law, said in rows.items():
+        one, facts, domain, both, _ = known[law].values()
+        ends = facts["low"], facts["high"]
+        due = (one["regret"], facts["regret"], *ends, domain["regret"], both["regret"])
+        for got, wanted in zip(said, due, strict=True):
+            assert abs(float(got) - float(wanted)) <= 0.0051, (law, said)
+    falls = {
+        (row["optimizer"], row["target"]): float(row["fall"])
+        for row in table_of("learning_curve")
+        if int(row["tasks"]) > 300
+    }
+    assert [round(falls[name, "validation"], 3) for name in ("adam", "momentum", "sgd")] == [
+        0.012, 0.012, 0.016,
+    ]  # fmt: skip
+    near = [row for row in table_of("larger") if row["target"] == "validation"]
+    within = [sum(float(r["regret"]) <= 0.3 for r in near if r["optimizer"] == name)
+              for name in ("adam", "momentum", "sgd")]  # fmt: skip
+    assert within == [27, 29, 28]
+    assert len(near) == 3 * 33
+    assert "on 27 (`adam`), 29 (`momentum`) and 28 (`sgd`) of the 33 others" in page
+
+
+def test_the_card_of_the_atlas_counts_its_tables():
+    counts = {name: len(pd.read_parquet(ROOT / f"data/atlas/{name}.parquet"))
+              for name in ("tasks", "runs", "probes")}  # fmt: skip
+    card = text("data/atlas/README.md")
+    for name, count in counts.items():
+        assert f"`{name}.parquet` ({count:,})" in card
+    tasks = pd.read_parquet(ROOT / "data/atlas/tasks.parquet")
+    assert f"{len(tasks)} tasks, {tasks.domain.nunique()} domains" in card
+    assert sum(path.stat().st_size for path in (ROOT / "data/atlas").iterdir()) < 3e6
+    made = [Description.from_json(line) for line in tasks.description]
+    assert [task.parameters for task in made] == tasks.parameters.tolist()
+    near = tasks[tasks.reach == "near"].sample(20, random_state=0)
+    assert [describe(int(number)).to_json() for number in near.task] == near.description.tolist()
+    assert not {CARRIED[name].suite for name in {*tasks.name} & CARRIED.keys()} - {"train"}
+
+
+def table_of(name: str) -> list[dict[str, str]]:
+    with (ROOT / f"paper/scale/{name}.csv").open(encoding="utf-8") as file:
+        return list(csv.DictReader(file))
