@@ -105,7 +105,7 @@ class Main:
         for name, facts in parts.items():
             yield f"variance{name}", variance_shares(tasks, facts, chosen.schedule)
         if (tasks.facts["parameters"] >= LARGE).any():
-            yield "larger", on_larger(tasks, choose(smaller(tasks)).candidate)
+            yield "larger", on_larger(tasks, choose(smaller(tasks, LARGE)).candidate, LARGE)
         yield "contenders", compared(tasks, fits, chosen.schedule)
         by_runs = regret_by_runs(tasks, chosen.schedule)
         yield "runs", by_runs

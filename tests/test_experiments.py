@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +15,9 @@ from experiments.closed_forms import plot, scores
 from experiments.closed_forms.compute import StudyConfig
 from experiments.closed_forms.laws import of_family, tidied
 from experiments.closed_forms.main import Main
+from psi.atlas.distribution import describe
 from psi.fit.formula.families import SIZED, family
-from psi.fit.scale.choice import candidates
+from psi.fit.scale.choice import candidates, choose
 from psi.fit.scale.facts import FactSet
 from psi.fit.scale.fit import fit_scale
 from psi.fit.scale.left_out import linear
@@ -170,6 +172,8 @@ def test_every_table_about_the_scale_and_its_laws_come_from_an_atlas(tmp_path, c
     # Tested where it stands; here it would take longer than all else.
     quick = lambda facts, schedule: linear(Candidate(facts, 0.1, schedule))  # noqa: E731
     monkeypatch.setattr(scale, "network", quick)
+    monkeypatch.setattr(scale, "LARGE", 20_000.0)
+    monkeypatch.setattr(scale, "choose", partial(choose, tried=few))
     for name, table in planted(0, domains=6, each=8).atlas._asdict().items():
         table.to_parquet(tmp_path / f"{name}.parquet")
     main = scale.Main(tmp_path, tmp_path / "out", resamples=20, draws=2)
@@ -208,7 +212,10 @@ def test_a_law_is_made_again_for_another_atlas_or_command(tmp_path):
 
 def compared_shapes(tmp_path, monkeypatch, runs):
     """What experiments.shape says of these runs of shapes."""
-    for name, table in shapes.MADE.atlas._asdict().items():
+    tasks = shapes.MADE.atlas.tasks
+    drawn = [describe(int(number)).to_json() for number in tasks.task]
+    tasks = tasks.assign(reach="near", description=drawn)
+    for name, table in shapes.MADE.atlas._replace(tasks=tasks)._asdict().items():
         table.to_parquet(tmp_path / f"{name}.parquet")
     (tmp_path / "out").mkdir()
     monkeypatch.setattr(shape, "collect_forms", lambda *_: runs)
@@ -226,6 +233,20 @@ def test_shapes_are_compared_for_every_optimizer_and_target(tmp_path, monkeypatc
     assert set(found.target) == {"validation", "train"}
     assert found.power[0] == 2.0
     assert "adam" in capsys.readouterr().out
+
+
+def test_shapes_are_trained_on_the_very_tasks_of_the_atlas(tmp_path):
+    """Those of another distribution would be others of the same number."""
+    tasks = pd.DataFrame({
+        "task": [1001, 1000, 1002], "reach": "far",
+        "description": [describe(k, reach="far").to_json() for k in (1001, 1000, 1002)],
+    })  # fmt: skip
+    atlas = shapes.MADE.atlas._replace(tasks=tasks)
+    config = shape.Main(tmp_path, tmp_path, tasks=2)._config(atlas, ("adam",))
+    assert (config.first, config.tasks, config.reach) == (1000, 2, "far")
+    other = atlas._replace(tasks=tasks.assign(description="{}"))
+    with pytest.raises(ValueError, match=r"task 1000 of .+ is not drawn"):
+        shape.Main(tmp_path, tmp_path, tasks=2)._config(other, ("adam",))
 
 
 def test_a_shape_under_which_a_seed_diverges_is_not_the_best(tmp_path, monkeypatch):

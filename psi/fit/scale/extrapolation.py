@@ -6,7 +6,7 @@ from psi.fit.scale.linear import Candidate, fit_linear
 from psi.fit.scale.regret import regret_at
 from psi.fit.scale.tuned import TunedTasks
 
-LARGE = 150_000
+LARGE = 150_000.0
 """Weights from which on a network is left out."""
 
 
