@@ -60,8 +60,7 @@ def probed(
 ) -> Probes:
     """The probes of one seed, `steps` an epoch; NaN, and quick, where they are not wanted."""
     # A difference of gradients would drown in the rounding of a card's short products.
-    exact = jax.default_matmul_precision("highest")
-    gradient = exact(gradient)
+    gradient = jax.default_matmul_precision("highest")(gradient)
     fresh, zero = transform.init(params), jnp.zeros(())
 
     def add(k: Array, sums: Sums) -> Sums:

@@ -79,9 +79,8 @@ class AtlasCommand:
     def run(self) -> Any:
         """Do it; what --json prints."""
         if self.action == "show":
-            return self._show(
-                _given("show needs the folder of an atlas", next(iter(self.folders), None))
-            )
+            folder = self.folders[0] if self.folders else None
+            return self._show(_given("show needs the folder of an atlas", folder))
         if self.action == "join":
             return self._join(_given("atlases that are joined need a folder: --out", self.out))
         from psi.lab.engine.devices import prepare

@@ -67,8 +67,8 @@ def tuned_tasks(atlas: Atlas, optimizer: str, target: Target) -> TunedTasks:
     schedule, a fact that is not positive, or a chance loss that is not above its floor, or rates
     are on no common grid.
     """
-    tasks = under(Atlas(with_floors(atlas), atlas.runs), optimizer).tasks
-    runs = scored(atlas.runs[atlas.runs.optimizer == optimizer], tasks, target)
+    tasks, own = under(Atlas(with_floors(atlas), atlas.runs), optimizer)
+    runs = scored(own, tasks, target)
     grid = np.unique(runs.log_rate)
     swept = {
         name: swept_scores(runs[runs.schedule == name], tasks, grid, name) for name in SCHEDULES
