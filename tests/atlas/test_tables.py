@@ -26,5 +26,7 @@ def test_atlases_are_joined_and_a_task_is_in_one_alone(tmp_path):
     with pytest.raises(ValueError, match="in one atlas alone, got 7 in two"):
         joined([near, far, far], tmp_path / "other")
     assert not (tmp_path / "other").exists()
+    with pytest.raises(ValueError, match="needs a folder of its own"):
+        joined([near, far], far)
     with pytest.raises(FileNotFoundError):
         joined([near, tmp_path / "nowhere"], tmp_path / "other")
