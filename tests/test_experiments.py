@@ -1,6 +1,7 @@
 """The studies at tiny size: the same code that made what is shipped."""
 
 import json
+import re
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -10,7 +11,8 @@ import pandas as pd
 import pytest
 
 import psi
-from experiments import depends, scale, scale_pages, shape, your_own
+import psi.pretrained
+from experiments import depends, scale, scale_pages, shape, ship, your_own
 from experiments.closed_forms import plot, scores
 from experiments.closed_forms.compute import StudyConfig
 from experiments.closed_forms.laws import of_family, tidied
@@ -32,7 +34,6 @@ from psi.lab.hyper import Hyper
 from psi.lab.tasks.names import Spec
 from psi.law.expression import evaluate
 from psi.law.law import Law, Range, Score
-from psi.law.load import shipped
 from psi.law.parsing import parse
 from tests.fit.scale import test_forms as shapes
 from tests.fit.scale.planted import planted
@@ -129,17 +130,54 @@ def test_scores_on_held_out_tasks_are_written_into_laws(tmp_path):
     )
 
 
-def test_shipped_laws_are_the_ones_the_study_made():
+@pytest.mark.parametrize("name", psi.pretrained.laws())
+def test_shipped_laws_are_the_ones_the_studies_made(name):
     """Their provenance names the command, their constants carry intervals."""
-    optimizers = ("sgd", "momentum", "adam")
-    assert {name for name, _ in shipped()} == {o + s for o in optimizers for s in ("", "-scaled")}
-    for name, law in shipped():
-        assert name.removesuffix("-scaled") == law.optimizer
-        assert law.provenance is not None
-        assert Path("experiments").name in law.provenance.command
-        assert 1 <= len(law.constants) <= 6
-        assert all(each.low <= each.value <= each.high for each in law.constants)
-        assert len(law.scores) >= 2
+    law, former = psi.load(name), "@" in name or name.endswith("-scaled")
+    assert re.split("[-@]", name)[0] == law.optimizer
+    assert law.provenance is not None
+    made_by = "experiments.closed_forms" if former else "psi fit data/atlas --kind scale"
+    assert made_by in law.provenance.command
+    assert 1 <= len(law.constants) <= (6 if former else 14)
+    assert all(each.low <= each.value <= each.high for each in law.constants)
+    assert len(law.scores) >= 2
+    assert law.target == (None if former else "train" if name.endswith("-train") else "validation")
+    assert len(law.typical) == (0 if former else len(law.facts))
+
+
+def test_an_optimizer_has_a_law_for_each_loss_the_former_one_and_a_scaled_one():
+    ends = ("", "-train", "-scaled", "@0.1.0")
+    assert {*psi.pretrained.laws()} == {o + s for o in ("sgd", "momentum", "adam") for s in ends}
+
+
+def test_shipped_laws_come_from_an_atlas(tmp_path, monkeypatch, capsys):
+    """At tiny size: both targets, nothing made twice, a suite's figures into the files."""
+    few = candidates((FactSet("one rate", ()), FactSet("P", ("parameters",))), (1e-2,), ("linear",))
+    monkeypatch.setattr("psi.fit.scale.fit.candidates", lambda: few)
+    for name, table in planted(0, domains=6, each=8).atlas._asdict().items():
+        table.to_parquet(tmp_path / f"{name}.parquet")
+    main = ship.Main(tmp_path, tmp_path, resamples=20)
+    main.run()
+    assert {path.stem for path in tmp_path.glob("*.json")} == {"adam", "adam-train"}
+    laws = {name: psi.load(tmp_path / f"{name}.json") for name in ("adam", "adam-train")}
+    assert [law.target for law in laws.values()] == ["validation", "train"]
+    capsys.readouterr()
+    table = {
+        "method": ["Ψ adam", "Ψ adam-train", "linear"], "optimizer": "adam", "suite": "smoke",
+        "tasks": 3, "regret": [0.1, 0.2, 0.3], "low": 0.0, "high": 0.5,
+        "regret_train": [0.6, 0.7, 0.8], "regret_train_low": 0.4, "regret_train_high": 0.9,
+    }  # fmt: skip
+    pd.DataFrame(table).to_csv(tmp_path / "table.csv")
+    for _ in range(2):  # what stands there is replaced
+        replace(main, judged=tmp_path / "table.csv").run()
+    assert not capsys.readouterr().out
+    for name, values in (("adam", [0.1, 0.0, 0.5]), ("adam-train", [0.7, 0.4, 0.9])):
+        law = psi.load(tmp_path / f"{name}.json")
+        assert replace(law, scores=laws[name].scores) == laws[name]
+        assert [score.value for score in law.scores[3:]] == values
+        assert law.scores[3].name == "regret to tuned schedules on 3 smoke tasks, mean"
+    with pytest.raises(ValueError, match="one row of Ψ other, got 0"):
+        ship.judged("other", laws["adam"], pd.DataFrame(table))
 
 
 @pytest.mark.slow

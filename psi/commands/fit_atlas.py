@@ -9,6 +9,7 @@ import tyro
 
 from psi.commands.files import check_output
 from psi.commands.printing import print_law, print_table
+from psi.law.law import Provenance
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class FitAtlasCommand:
     def run(self) -> Any:
         """Do it; what --json prints."""
         from psi.fit.scale.fit import fit_scale
-        from psi.fit.scale.table import provenance, read_atlas
+        from psi.fit.scale.table import read_atlas
         from psi.report.progress import bar
 
         with bar("candidates") as report:
@@ -54,7 +55,7 @@ class FitAtlasCommand:
                 read_atlas(self.atlas), self.optimizer, self.target, None, self.resamples,
                 self.seed, report,
             )  # fmt: skip
-        law = replace(made.law, provenance=provenance(self.atlas, self._command()))
+        law = replace(made.law, provenance=self.provenance())
         law.save(self.out)
         if not self.json:
             rows = [tuple(map(_shown, row)) for row in made.exponents.itertuples(index=False)]
@@ -62,6 +63,12 @@ class FitAtlasCommand:
             print_table("Exponents", names, rows, names[:1])
             print_law(law)
         return law.document() | {"exponents": made.exponents.to_dict("records")}
+
+    def provenance(self) -> Provenance:
+        """The atlas's hash, versions, and what would have to be typed to make the law again."""
+        from psi.fit.scale.table import provenance
+
+        return provenance(self.atlas, self._command())
 
     def _command(self) -> str:
         words = ["psi", "fit", str(self.atlas), "--kind", "scale", "--optimizer", self.optimizer]

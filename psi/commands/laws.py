@@ -1,15 +1,20 @@
 """psi laws: the laws that come with the package."""
 
+import re
 from dataclasses import dataclass
 from textwrap import TextWrapper
 from typing import Any
 
 import psi
+import psi.pretrained
 from psi.commands.printing import target_of
 from psi.law.load import shipped
 
-SCORE = "regret to tuned linear"
-HEAD = f"Name, formula, domain, {SCORE} in nats. psi show NAME has more."
+HEAD = "Name, formula, facts, regret to tuned schedules in nats. psi show NAME has more."
+REGRET = re.compile(
+    r"regret (?:to tuned [a-z]+ )?(on (?:left-out|\d+) .*?)(?:, mean)?(?<!, low)(?<!, high)"
+)
+"""The scores that are listed: not those to schedules at one rate, nor the ends of intervals."""
 
 
 @dataclass(frozen=True)
@@ -26,11 +31,9 @@ class LawsCommand:
         """Do it; what --json prints."""
         laws = dict(shipped())
         if not self.json:
-            print(
-                "\n".join(
-                    [HEAD, *(_text(*each) for each in laws.items())] if laws else ["none yet"]
-                )
-            )
+            former = ", ".join(name for name in psi.pretrained.laws() if name not in laws)
+            shown = [HEAD, *(_text(*each) for each in laws.items())] if laws else ["none yet"]
+            print("\n".join([*shown, *[f"Of former versions: {former}"] * bool(former)]))
         return {"laws": [_row(name, law) for name, law in laws.items()]}
 
 
@@ -45,15 +48,12 @@ def _row(name: str, law: psi.Law) -> dict[str, Any]:
 
 
 def _text(name: str, law: psi.Law) -> str:
-    """Name and formula, domain, and scores, 80 columns wide."""
+    """Name and formula, facts, and scores, 80 columns wide."""
     scaled = "α_0 · " if law.scale else ""
-    ranges = zip(law.features, law.domain, strict=True)
-    seen = {each: f"{each} {low:.3g} to {high:.3g}" for each, (low, high) in ranges}
-    facts = ", ".join(seen.pop(each) for each in law.facts)
-    judged = [score for score in law.scores if score.name.startswith(SCORE)]
-    scores = [f"{score.value:+.3f} {score.name.split(', ')[-1]}" for score in judged]
-    lines = [f"{name}: α = {scaled}{law}", f"    {', '.join(seen.values())}"]
-    lines += [f"    facts: {facts}"] * bool(facts)
+    found = [(REGRET.fullmatch(score.name), score.value) for score in law.scores]
+    scores = [f"{value:+.3f} {match[1]}" for match, value in found if match]
+    lines = [f"{name}: α = {scaled}{law}".replace("*", " * ")]  # lines break at blanks
+    lines += [f"    facts: {', '.join(law.facts)}"] * bool(law.facts)
     lines += [f"    best for the {target_of(law)}"] * bool(law.target)
     lines += [f"    {law.optimizer}: {', '.join(scores)}"] if scores else []
     fill = TextWrapper(80, subsequent_indent="    ", break_on_hyphens=False).fill

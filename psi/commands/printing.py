@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 import psi
+from psi.law.evaluation import stand_in
 
 
 def target_of(law: psi.Law) -> str:
@@ -43,7 +44,8 @@ def print_domain(law: psi.Law) -> None:
         print(f"target     {target_of(law)}")
     for name, (low, high) in zip(law.features, law.domain, strict=True):
         beyond = ", a power law that goes on beyond" if name in law.extrapolates else ""
-        fact = f", a fact{beyond}" if name in law.facts else ""
+        usual = f", typically {stand_in(law, name):.3g}" if name in law.facts else ""
+        fact = f", a fact{usual}{beyond}" if name in law.facts else ""
         print(f"domain     {name} in [{low:.3g}, {high:.3g}]{fact}")
 
 

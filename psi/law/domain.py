@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from psi.law.clock import ClockState
-from psi.law.evaluation import middle
+from psi.law.evaluation import stand_in
 from psi.law.law import Law, Range
 from psi.law.namespace import Array
 
@@ -69,7 +69,7 @@ def outside_run(law: Law, facts: Mapping[str, Array]) -> tuple[Outside, ...]:
 def _outside_fact(law: Law, name: str, value: float, seen: Range) -> list[Outside]:
     if math.isnan(value):
         field = "steps_per_epoch" if name == "steps" else name
-        known, taken = f"psi.Facts({field}=…) says it", f"taken as {_number(middle(law, name))}"
+        known, taken = f"psi.Facts({field}=…) says it", f"taken as {_number(stand_in(law, name))}"
         return [Outside(name, f"{name} not known", known, taken)]
     if seen.low / FAR <= value <= seen.high * FAR:
         return []

@@ -1,6 +1,6 @@
 """Ψ at an observation of a run: what is not known, and what lies beyond the law's domain.
 
-A fact that is not known is the geometric middle of the law's domain of it. Each feature is clipped
+A fact that is not known is the law's typical one. Each feature is clipped
 to its domain, and Ψ there to the law's rates. Where the law extrapolates a fact, that is multiplied
 by the ratio of Ψ at the fact to Ψ at the nearest end of its domain: a power law goes on, whatever
 the law's rates, and within the domain nothing changes.
@@ -25,7 +25,7 @@ def psi_of(law: Law, seen: Observation, xp: Namespace, psi: Psi | None = None) -
         if name in FACTS:
             # No weight and no row is nothing to take a power of; only `stream` may be 0.
             known = value >= 0 if name == "stream" else value > 0
-            value = xp.where(known, value, middle(law, name))
+            value = xp.where(known, value, stand_in(law, name))
         within.append(clip(value, domain, xp))
         beyond.append(value if name in law.extrapolates else within[-1])
     near = psi(xp.asarray(within), xp)
@@ -35,8 +35,13 @@ def psi_of(law: Law, seen: Observation, xp: Namespace, psi: Psi | None = None) -
     return rate * xp.where(near > 0, psi(xp.asarray(beyond), xp) / near, 1.0)
 
 
-def middle(law: Law, name: str) -> float:
-    """The geometric middle of a law's domain of a fact, which stands in where it is not known."""
+def stand_in(law: Law, name: str) -> float:
+    """What a law takes for a fact that is not known: its typical one.
+
+    That is the geometric middle of the domain where the law declares none.
+    """
+    if law.typical:
+        return law.typical[law.facts.index(name)]
     low, high = law.domain[law.features.index(name)]
     return math.sqrt(low) * math.sqrt(high)
 

@@ -20,7 +20,7 @@ class Facts:
     """What is known of a training before it begins: of its data, its network, its minibatches.
 
     Args:
-        rows: training rows; None where unknown, and on a stream.
+        rows: training rows; None: those that `batch` and `steps_per_epoch` make, and on a stream.
         batch: rows of an update, over all processes and accumulated minibatches.
         steps_per_epoch: updates of an epoch, or of a decision period that is none; None: those
             that `rows` and `batch` make, the last minibatch not full.
@@ -31,8 +31,8 @@ class Facts:
         stream: whether every minibatch is a fresh sample, so that no row is seen twice.
         parameters: P, how many numbers the optimizer moves.
 
-    What is None is not known. Where a law sees it, the geometric middle of the law's domain stands
-    in, which a scheduler says once.
+    What is None is not known. Where a law sees it, what is typical of the law's tasks stands in,
+    which a scheduler says once.
 
     Raises:
         ValueError: a fact makes no sense; the message gives the rule and the value.
@@ -119,16 +119,18 @@ class Facts:
 
         A stream has one row and a regression one class, so that a power of them is 1 there.
         """
-        steps, chance_loss = self.steps_per_epoch, self.chance_loss
+        rows, steps, chance_loss = self.rows, self.steps_per_epoch, self.chance_loss
         if steps is None and self.rows and self.batch:
             steps = math.ceil(self.rows / self.batch)
+        if rows is None and self.steps_per_epoch and self.batch:
+            rows = self.steps_per_epoch * self.batch
         if chance_loss is None and self.classes:
             chance_loss = math.log(self.classes)
         found = {
             "parameters": self.parameters,
             "batch": self.batch,
             "steps": steps,
-            "rows": 1 if self.stream else self.rows,
+            "rows": 1 if self.stream else rows,
             "stream": self.stream,
             "chance_loss": chance_loss,
             "classes": 1 if self.classes == 0 else self.classes,

@@ -79,10 +79,12 @@ class Law:
         scale: the typical α_0 of a law that is scale × shape, α = α_0 · Ψ; None: Ψ is the rate.
         target: the loss that its rates are best for, "train" or "validation"; None: not declared.
         extrapolates: facts whose law goes on beyond their domain, as a power law does.
+        typical: of each of its facts, in their order, what stands in where that is not known; ():
+            the geometric middle of the domain.
 
     Raises:
         ValueError: a feature is unknown, the model does not fit the features, or a range, the
-            optimizer, initial_loss, scale, target or extrapolates makes no sense.
+            optimizer, initial_loss, scale, target, extrapolates or typical makes no sense.
 
     Example:
         >>> import psi
@@ -113,6 +115,7 @@ class Law:
     scale: float | None = None
     target: str | None = None
     extrapolates: tuple[str, ...] = ()
+    typical: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         features_.check_names(self.features)
@@ -144,11 +147,21 @@ class Law:
         if not named <= set(self.facts) or len(named) < len(self.extrapolates):
             rule = f"extrapolates must be distinct facts that the law sees, of {self.facts}"
             raise ValueError(f"{rule}; got {self.extrapolates}")
+        self._check_typical()
         if not re.fullmatch(OPTIMIZER, self.optimizer):
             raise ValueError(
                 "optimizer must be a name such as sgd, momentum or adam (a letter, then letters, "
                 f"digits, - and _; 64 at most), got {self.optimizer!r:.60}"
             )
+
+    def _check_typical(self) -> None:
+        ranges = dict(zip(self.features, self.domain, strict=True))
+        within = [ranges[name] for name in self.facts] if self.typical else []
+        if len(within) != len(self.typical) or not all(
+            low <= value <= high for value, (low, high) in zip(self.typical, within, strict=True)
+        ):
+            rule = f"typical must be a number within the domain for each of {self.facts}, or ()"
+            raise ValueError(f"{rule}; got {self.typical}")
 
     @property
     def facts(self) -> tuple[str, ...]:
@@ -249,6 +262,7 @@ class Law:
             "scale": self.scale,
             "target": self.target,
             "extrapolates": list(self.extrapolates),
+            "typical": list(self.typical),
             "provenance": made and asdict(made) | {"versions": list(made.versions)},
             "model": model,
         }

@@ -15,16 +15,21 @@ from psi.law.network import Layer, Network
 
 KEYS = frozenset((
     "format", "version", "kind", "features", "domain", "rates", "optimizer", "initial_loss",
-    "constants", "scores", "provenance", "scale", "target", "extrapolates", "model",
+    "constants", "scores", "provenance", "scale", "target", "extrapolates", "typical",
+    "model",
 ))  # fmt: skip
+ADDED: Document = {"target": None, "extrapolates": [], "typical": []}
+"""By version 3: a law of an older one holds what it sees in its domain."""
+VERSIONED = "@"  # sgd@0.1.0: the law sgd as that version shipped it
 
 
 def load(name_or_path: str | Path) -> Law:
     """Load a law Ψ from a file, or one that comes with the package by its name.
 
     Args:
-        name_or_path: "sgd", "momentum", "adam" or another name that `psi laws` lists; or the path
-            of a law file, JSON for a formula and safetensors for a network.
+        name_or_path: "sgd", "momentum", "adam" or another name that `psi laws` lists ("sgd-train"
+            for the training loss, "sgd@0.1.0" as that version shipped it); or the path of a law
+            file, JSON for a formula and safetensors for a network.
 
     Returns:
         The law, a pure function of its features.
@@ -50,8 +55,9 @@ def load(name_or_path: str | Path) -> Law:
 
 
 def shipped() -> tuple[tuple[str, Law], ...]:
-    """(name, law) of every law that comes with the package, sorted by name."""
-    return tuple((name, load(path)) for name, path in psi.pretrained.laws().items())
+    """(name, law) of every law that comes with the package, but for former versions; sorted."""
+    laws = psi.pretrained.laws().items()
+    return tuple((name, load(path)) for name, path in laws if VERSIONED not in name)
 
 
 def located(name_or_path: str | Path) -> Path:
@@ -61,11 +67,13 @@ def located(name_or_path: str | Path) -> Path:
     """
     path = Path(name_or_path)
     # Path.exists would raise for a name that is too long or in a folder that may not be read.
-    if path.suffix or os.path.exists(path) or len(path.parts) != 1:
+    if os.path.exists(path) or len(path.parts) != 1:
         return path
     shipped = psi.pretrained.laws()
     if path.name in shipped:
         return shipped[path.name]
+    if path.suffix and VERSIONED not in path.name:
+        return path
     listed = ", ".join(shipped) or "none yet"
     raise LawFileError(f"{path}: no such file, nor a shipped law (shipped: {listed})")
 
@@ -98,20 +106,21 @@ def _law(document: Document, arrays: dict[str, np.ndarray]) -> Law:
         scale=None if (scale := document["scale"]) is None else _number(scale, "scale"),
         target=None if (target := document["target"]) is None else _text(target, "target"),
         extrapolates=_texts(document["extrapolates"], "extrapolates"),
+        typical=_numbers(document["typical"], None, "typical"),
     )
 
 
 def _upgraded(document: Document) -> Document:
     """A document as one of version 3.
 
-    Version 2 adds `scale` and `command` to version 1, version 3 `target` and `extrapolates`.
+    Version 2 adds `scale` and `command` to version 1, version 3 what `ADDED` has.
     """
     if document["version"] == 1 and "scale" not in document:
         document = document | {"scale": None}
         if isinstance(old := document.get("provenance"), dict) and "command" not in old:
             document["provenance"] = old | {"command": ""}
-    if document["version"] < 3 and not {"target", "extrapolates"} & document.keys():
-        document = document | {"target": None, "extrapolates": []}
+    if document["version"] < 3 and not ADDED.keys() & document.keys():
+        document = document | ADDED
     return document
 
 
@@ -173,8 +182,8 @@ def _number(data: Any, what: str) -> float:
     return float(data)
 
 
-def _numbers(data: Any, count: int, what: str) -> tuple[float, ...]:
+def _numbers(data: Any, count: int | None, what: str) -> tuple[float, ...]:
     numbers = tuple(_number(each, what) for each in _list(data))
-    if len(numbers) != count:
+    if count is not None and len(numbers) != count:
         raise ValueError(f"{what} must be {count} numbers, got {data!r:.60}")
     return numbers

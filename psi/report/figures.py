@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from psi.law.clock import Clock, rates_over
-from psi.law.evaluation import middle
+from psi.law.evaluation import stand_in
 from psi.law.facts import Facts
 from psi.law.law import Law
 from psi.report.axes import (
@@ -169,7 +169,7 @@ def psi_figure(
 def law_figure(law: Law, epochs: int, path: Path, parameters: int | None = None) -> None:
     """Ψ over epoch and loss, up to the law's typical ε_0, of a budget T and P parameters."""
     sees = "parameters" in law.features
-    size = f", P = {parameters or middle(law, 'parameters'):.0f}" if sees else ""
+    size = f", P = {parameters or stand_in(law, 'parameters'):.0f}" if sees else ""
     clock = Clock(law, epochs, facts=Facts(parameters=parameters))
     surface = Surface(f"Ψ: {law}{size}", partial(rates_over, clock))
     unvisited = pd.DataFrame({"epoch": [], "loss": []})

@@ -11,7 +11,7 @@ import pytest
 import psi
 from psi.law.clock import Clock, observe, rates_over, start, tick
 from psi.law.domain import outside_run
-from psi.law.evaluation import middle, psi_of
+from psi.law.evaluation import psi_of, stand_in
 from psi.law.facts import UNKNOWN
 from psi.law.features import FACTS, Observation
 from psi.law.law import Law, Range
@@ -88,12 +88,15 @@ def test_a_law_that_is_zero_or_overflows_gives_a_rate_all_the_same(xp: ModuleTyp
 
 @pytest.mark.parametrize("value", [math.nan, 0.0, -1.0])
 @pytest.mark.parametrize("extrapolates", [(), ("batch",)])
-def test_a_missing_fact_is_the_geometric_middle(
+def test_a_missing_fact_is_the_typical_one_or_the_geometric_middle(
     value: float, extrapolates: tuple[str, ...], xp: ModuleType
 ) -> None:
     law = power("batch*(1 - progress)", (1e-3, 1e9), extrapolates, batch=(8.0, 128.0))
-    assert middle(law, "batch") == pytest.approx(32.0)
+    assert stand_in(law, "batch") == pytest.approx(32.0)
     assert rate(law, xp, batch=value) == pytest.approx(32.0)
+    told = replace(law, typical=(700.0, 20.0))
+    assert stand_in(told, "batch") == 20.0
+    assert rate(told, xp, batch=value) == pytest.approx(20.0)
 
 
 def test_a_stream_is_a_stream_and_nothing_is_none(xp: ModuleType) -> None:
@@ -135,6 +138,8 @@ def test_a_run_is_told_what_goes_on_what_is_held_and_what_is_missing() -> None:
         ({"extrapolates": ("progress",)}, "extrapolates must be distinct facts"),
         ({"extrapolates": ("batch",)}, r"of \('parameters',\); got \('batch',\)"),
         ({"extrapolates": ("parameters", "parameters")}, "extrapolates must be distinct facts"),
+        ({"typical": (99.0,)}, r"within the domain for each of \('parameters',\), or \(\); got"),
+        ({"typical": (1e4, 1.0)}, "typical must be a number within the domain"),
         ({"domain": (Range(0, 1), Range(0.0, 9.0))}, "parameters must begin at 1 or more, got 0"),
     ],
 )

@@ -14,6 +14,7 @@ import psi.pretrained
 from psi.law.clock import Clock, rates_over
 from psi.law.expression import from_json
 from psi.law.law import FittedConstant, Law, Provenance, Range, Score
+from psi.law.load import shipped
 from psi.law.network import Layer, Network
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -75,13 +76,14 @@ def test_the_golden_formula_of_facts_means_what_it_meant() -> None:
         provenance=replace(PROVENANCE, command="psi fit atlas --kind scale --out law.json"),
         target="validation",
         extrapolates=("parameters",),
+        typical=(1200.0, 0.0),
     )
 
 
 @pytest.mark.parametrize("name", GOLDEN_FILES[:3])
 def test_a_law_of_an_older_format_holds_what_it_sees_in_its_domain(name: str) -> None:
     law = psi.load(GOLDEN / name)
-    assert (law.target, law.extrapolates) == (None, ())
+    assert (law.target, law.extrapolates, law.typical) == (None, (), ())
 
 
 def test_the_golden_network_means_what_it_meant() -> None:
@@ -173,6 +175,16 @@ def test_an_unknown_name_is_refused_and_the_known_ones_told(
     with pytest.raises(psi.LawFileError, match=r"no-such-law: no such file.*shipped: small"):
         psi.load("no-such-law")
     assert psi.load("small") == formula_law
+
+
+def test_a_law_of_a_former_version_is_loaded_by_name_and_version() -> None:
+    old, new = psi.load("adam@0.1.0"), psi.load("adam")
+    assert (old.optimizer, new.optimizer) == ("adam", "adam")
+    assert old.features == ("loss_ratio", "progress", "parameters") != new.features
+    assert {"adam@0.1.0", "adam"} <= psi.pretrained.laws().keys()
+    assert "adam@0.1.0" not in dict(shipped())
+    with pytest.raises(psi.LawFileError, match=r"adam@9.1.0: no such file.*adam@0.1.0"):
+        psi.load("adam@9.1.0")
 
 
 def test_a_file_goes_before_a_shipped_law_of_its_name(

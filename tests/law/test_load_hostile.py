@@ -100,7 +100,13 @@ def test_every_key_has_its_type(bad: Any, formula_law: Law, refuse: Callable[[by
     good += [("model", 0.1), ("initial_loss", 0.1)]
     # Any name is that of an optimizer. A law may have a scale, or none.
     good += [("optimizer", "x")]
-    good += [("scale", None), ("scale", 0.1), ("target", None), ("extrapolates", [])]
+    good += [
+        ("scale", None),
+        ("scale", 0.1),
+        ("target", None),
+        ("extrapolates", []),
+        ("typical", []),
+    ]
     for key in formula_law.document():
         if not any(
             key == name and type(bad) is type(value) and bad == value for name, value in good
@@ -136,6 +142,8 @@ CHANGES: Mapping[str, tuple[dict[str, Any], str]] = {
     "a target that is no text": ({"target": ["train"]}, "target must be text"),
     "a feature that is no fact": ({"extrapolates": ["progress"]}, "facts that the law sees, of ()"),
     "a fact that is not seen": ({"extrapolates": ["rows"]}, "facts that the law sees"),
+    "typical of no fact": ({"typical": [1.0]}, "within the domain for each of (), or ()"),
+    "a typical fact in text": ({"typical": ["1"]}, "typical must be a finite number"),
     "loss zero": ({"initial_loss": 0}, "initial_loss must be positive"),
     "an optimizer that is no name": ({"optimizer": "li on"}, "optimizer must be"),
     "a long optimizer": ({"optimizer": "a" * 65}, "optimizer must be"),

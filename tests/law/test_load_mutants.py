@@ -18,7 +18,7 @@ PARTS = 3  # of which the first is not slow
 ROOT = Path(__file__).parents[2]
 FILES = (
     *sorted((ROOT / "tests" / "law" / "golden").iterdir()),
-    ROOT / "psi" / "pretrained" / "sgd.json",
+    ROOT / "psi" / "pretrained" / "sgd@0.1.0.json",
     ROOT / "psi" / "pretrained" / "adam-scaled.json",
 )
 LOW, HIGH = 1e-4, 2.0

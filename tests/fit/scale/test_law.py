@@ -1,13 +1,14 @@
 """A fitted scale written as a law."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from psi.fit.scale.exponents import exponents
 from psi.fit.scale.facts import FACTS, SETS, FactSet
-from psi.fit.scale.law import SHAPES, formula, scale_law, template
+from psi.fit.scale.law import SHAPES, formula, scale_law, template, typical
 from psi.fit.scale.left_out import Interval
-from psi.fit.scale.linear import Candidate, fit_linear
+from psi.fit.scale.linear import Candidate, fit_linear, task_weights
 from psi.fit.scale.tuned import tuned_tasks
 from psi.lab.data.trajectories import PLAIN
 from psi.law.expression import evaluate
@@ -59,6 +60,26 @@ def test_one_rate_is_a_law_of_features_that_are_there():
     longest = TASKS.facts.budget.max()
     lowest = np.exp(TASKS.best["linear"].log_rate.min()) / longest
     assert law.rates.low == pytest.approx(lowest)
+
+
+def test_where_no_fact_is_known_the_level_is_the_mean_level():
+    """Σ ω log α over tasks is log α at the typical facts, of exponents that ignore rows."""
+    candidate = Candidate(SETS[-1]._replace(by_stream=()))
+    fit, usual = fit_linear(TASKS, candidate), typical(TASKS)
+    shares = task_weights(TASKS.domain)
+    of_stream = float(shares @ TASKS.facts["stream"])  # which is taken for fixed data
+    exponent = fit.exponents[candidate.facts.facts.index("stream")]
+    wanted = float(shares @ fit.log_rates(TASKS.facts)) - of_stream * exponent
+    assert float(fit.log_rates(pd.DataFrame([usual]))[0]) == pytest.approx(wanted)
+    law = scale_law(fit, candidate, TASKS, "adam", "validation")
+    assert law.typical == tuple(usual[name] for name in law.facts)
+
+
+def test_typical_rows_are_those_of_fixed_data():
+    assert (TASKS.facts["stream"] == 1).any()
+    fixed = TASKS.facts["rows"][TASKS.facts["stream"] == 0]
+    assert fixed.min() <= typical(TASKS)["rows"] <= fixed.max()
+    assert typical(TASKS.take(TASKS.facts["stream"].to_numpy() == 1))["rows"] == 1.0
 
 
 @pytest.mark.skipif(bool(MISSING), reason=f"no features of laws yet: {MISSING}")
