@@ -79,7 +79,7 @@ def test_figures_are_drawn_from_a_table(tmp_path):
     columns = ["linear_tuned", *(f"{s}_single" for s in ("constant", "linear", "cosine"))]
     rows = [
         {"law": law, "task": task, **{f"regret_{name}": 0.1 * k for k, name in enumerate(columns)}}
-        for law in ("sgd", "sgd-scaled")
+        for law in ("sgd@0.1.0", "sgd-scaled")
         for task in ("digits, network=cnn", "moons-0")
     ]
     plot.tasks_figure(pd.DataFrame(rows), tmp_path / "tasks.png")

@@ -1,9 +1,9 @@
-"""Make the shipped closed forms: python -m experiments.closed_forms.main --ship.
+"""Make the closed forms of version 0.1.0: python -m experiments.closed_forms.main --ship.
 
 Writes OUT/laws/*.json, the tables OUT/*.csv and the single rates of the plain schedules; with
---ship also psi/pretrained and psi/bench/single_rates.json. An optimizer whose laws are there is
-not done again, so that the same command goes on where it was stopped. It does not look at a
-held-out task: `psi bench fit --only shipped` does.
+--ship also psi/pretrained (NAME@0.1.0 and NAME-scaled) and psi/bench/single_rates.json. An
+optimizer whose laws are there is not done again, so that the same command goes on where it was
+stopped. It does not look at a held-out task: `psi bench fit --only shipped` does.
 """
 
 import json
@@ -69,8 +69,13 @@ class Main:
         write_atomic(self.out / "single_rates.json", json.dumps(rates, indent=1).encode())
         if self.ship:
             for path in sorted((self.out / "laws").glob("*.json")):
-                shutil.copy(path, ROOT / "psi" / "pretrained" / path.name)
+                shutil.copy(path, ROOT / "psi" / "pretrained" / f"{shipped_as(path.stem)}.json")
             shutil.copy(self.out / "single_rates.json", ROOT / "psi" / "bench")
+
+
+def shipped_as(name: str) -> str:
+    """The name of a law in the package: pure ones have made room for laws of facts."""
+    return name if name.endswith("-scaled") else f"{name}@0.1.0"
 
 
 def _open(out: Path, config: StudyConfig) -> None:

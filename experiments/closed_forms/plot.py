@@ -1,4 +1,4 @@
-"""Figures of the shipped closed forms, from tables and law files alone.
+"""Figures of the closed forms of version 0.1.0, from tables and law files alone.
 
 python -m experiments.closed_forms.plot --table paper/closed_forms/held_out.csv
 """
@@ -33,6 +33,7 @@ class Main:
     def run(self) -> None:
         """Do it."""
         table = pd.read_csv(self.table)
+        table = table[[name.endswith(("@0.1.0", "-scaled")) for name in table.law]]
         tasks_figure(table, self.out / "held_out.png")
         shapes_figure(sorted(table.law.unique()), self.out / "shapes.png")
 
@@ -104,7 +105,7 @@ def _grid(laws: list[str]) -> tuple[int, int]:
 
 
 def _place(law: str) -> tuple[int, int]:
-    return int(law.endswith("-scaled")), OPTIMIZERS.index(law.removesuffix("-scaled"))
+    return int(law.endswith("-scaled")), OPTIMIZERS.index(law.split("@")[0].removesuffix("-scaled"))
 
 
 def _short(task: str) -> str:

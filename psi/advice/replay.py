@@ -10,7 +10,7 @@ from psi.advice.log import Log
 from psi.advice.table import Values
 from psi.law.checks import whole_number
 from psi.law.clock import Clock, start
-from psi.law.facts import Facts
+from psi.law.facts import UNKNOWN, Facts
 from psi.law.law import Law
 from psi.schedulers import host
 
@@ -38,7 +38,7 @@ def replay_log(
     steps_per_epoch: int | None = None,
     initial_loss: float | None = None,
     scale: float | None = None,
-    parameters: int | None = None,
+    facts: Facts = UNKNOWN,
 ) -> Replay:
     """Ask a law for its rates along a log. The losses stay: under other rates they would differ.
 
@@ -54,7 +54,7 @@ def replay_log(
         initial_loss: ε_0 in nats; None: the log's first loss, or the law's typical one where a
             period is a single line.
         scale: α_0 of a law that is scale × shape; None: its typical one.
-        parameters: P, for a law that sees it; None: the middle of its domain.
+        facts: what is known of the training, for a law that sees it.
 
     Returns:
         The rates of each period.
@@ -77,7 +77,7 @@ def replay_log(
     budget = most if epochs is None else epochs
     joined = -(-len(np.unique(period)) // MOST_PERIODS)  # epochs of a period
     periods = -(-budget // joined) if joined > 1 else budget
-    clock = Clock(law, periods, initial_loss, scale=scale, facts=Facts(parameters=parameters))
+    clock = Clock(law, periods, initial_loss, scale=scale, facts=facts)
     if budget < most:
         raise ValueError(f"epochs must be those of the log, {most}, or more, got {epochs}")
     period = period // joined

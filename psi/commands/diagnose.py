@@ -18,7 +18,9 @@ from psi.advice.optimizer_named import law_for
 from psi.advice.replay import Replay, comparison, replay_log
 from psi.advice.smoothing import trend
 from psi.advice.table import count
+from psi.commands.facts import facts_of
 from psi.commands.printing import as_json
+from psi.law.evaluation import stand_in
 from psi.progress import Report
 
 
@@ -32,6 +34,7 @@ class DiagnoseCommand:
     losses; under its rates they would have been others.
     Example: psi diagnose training.csv
     Example: psi diagnose trainer_state.json --law momentum --epochs 100 --out diagnosis.png
+    Example: psi diagnose training.csv --law adam --facts rows=50000 batch=128 classes=10
     Example: psi diagnose loss.csv --rate rate.csv
     Example: psi diagnose run.csv --loss train/nll --rate opt/lr --steps-per-epoch 390 --json
     """
@@ -53,8 +56,9 @@ class DiagnoseCommand:
     """ε_0, log(classes) for cross-entropy. None: the log's first line, or the law's typical one."""
     scale: float | None = None
     """α_0 of a law that has a scale. None: its typical one."""
-    parameters: int | None = None
-    """How many parameters the network has. None: a typical number."""
+    facts: tuple[str, ...] = ()
+    """What the law is to know of the training, NAME=VALUE: parameters, rows, batch, classes, …
+    (psi.Facts). What is not told is taken as typical."""
     json: bool = False
     """Print what was found as one JSON object."""
 
@@ -62,6 +66,7 @@ class DiagnoseCommand:
         """Do it; what --json prints."""
         if self.out is not None and self.out.suffix.lower() != ".png":
             raise ValueError(f"the picture is a PNG: its name must end in .png, got {self.out}")
+        facts = facts_of(self.facts)
         if self.law is not None:
             psi.load(self.law)  # a wrong name is told before a long log is read
         with _late_bar("reading") as report:
@@ -70,8 +75,11 @@ class DiagnoseCommand:
         found = diagnose(log, self.initial_loss)
         along, words = None, "Ψ is not asked: it knows no loss without a floor."
         if not any(each.name == NO_FLOOR for each in found):
-            along = self._replayed(log, psi.load(name))
+            law = psi.load(name)
+            along = self._replayed(log, law, facts)
             words = f"Ψ ({name}, T = {along.epochs}) along these losses: {comparison(along)}."
+            if unsaid := _unsaid(law, facts):
+                words += f" What nobody told it (--facts) it takes as typical: {unsaid}."
             if (log.loss <= 0).any():
                 words += " Ψ knows positive losses only: it takes others as the lowest it has seen."
         if self.out is not None:
@@ -95,9 +103,15 @@ class DiagnoseCommand:
             "picture": None if self.out is None else str(self.out),
         }  # fmt: skip
 
-    def _replayed(self, log: Log, law: psi.Law) -> Replay:
+    def _replayed(self, log: Log, law: psi.Law, facts: psi.Facts) -> Replay:
         periods = self.epochs, self.steps_per_epoch
-        return replay_log(log, law, *periods, self.initial_loss, self.scale, self.parameters)
+        return replay_log(log, law, *periods, self.initial_loss, self.scale, facts)
+
+
+def _unsaid(law: psi.Law, facts: psi.Facts) -> str:
+    """The facts that the law sees and nobody gave, with what stands in for them."""
+    missing = [name for name, value in facts.values().items() if value != value]
+    return ", ".join(f"{name} {stand_in(law, name):.3g}" for name in law.facts if name in missing)
 
 
 @contextlib.contextmanager

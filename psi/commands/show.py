@@ -7,6 +7,7 @@ from typing import Any
 import tyro
 
 import psi
+from psi.commands.facts import facts_of
 from psi.commands.files import check_output
 from psi.commands.printing import print_law
 from psi.law.network import Network
@@ -21,6 +22,7 @@ class ShowCommand:
 
     Example: psi show out/demo/laws/curve.json --png law.png
     Example: psi show law.json --latex --python
+    Example: psi show adam --png adam.png --facts parameters=5000 rows=2000 batch=32
     """
 
     law: tyro.conf.Positional[str]
@@ -33,8 +35,8 @@ class ShowCommand:
     """Draw Ψ over loss and epoch into this file."""
     epochs: int | None = None
     """The budget T of the drawing. None: 20; where Ψ sees the epoch itself, what it has seen."""
-    parameters: int | None = None
-    """P of the drawing, where Ψ sees it. None: the middle of what it has seen."""
+    facts: tuple[str, ...] = ()
+    """Facts of the drawing, NAME=VALUE: parameters, rows, batch, … (psi.Facts). None: typical."""
     json: bool = False
     """Print the law file's JSON object."""
 
@@ -45,8 +47,10 @@ class ShowCommand:
         law = psi.load(self.law)
         if self.epochs is not None and self.epochs < 1:
             raise ValueError(f"epochs must be >= 1, got {self.epochs}")
-        if self.parameters is not None and "parameters" not in law.features:
-            raise ValueError(f"this law does not see the number of parameters: {law}")
+        facts = facts_of(self.facts)
+        told = {word.partition("=")[0] for word in self.facts}
+        if unseen := sorted(told - {"steps_per_epoch", *law.facts}):
+            raise ValueError(f"this law does not see {', '.join(unseen)}: {law}")
         forms = []
         if self.latex or self.python:
             if isinstance(law.model, Network):
@@ -58,7 +62,7 @@ class ShowCommand:
 
             seen = dict(zip(law.features, law.domain, strict=True)).get("epoch")
             epochs = self.epochs or (int(seen.high) + 1 if seen else EPOCHS)
-            law_figure(law, epochs, self.png, self.parameters)
+            law_figure(law, epochs, self.png, facts)
         if not self.json:
             print_law(law, forms)
         return law.document()

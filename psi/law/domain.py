@@ -67,10 +67,12 @@ def outside_run(law: Law, facts: Mapping[str, Array]) -> tuple[Outside, ...]:
 
 
 def _outside_fact(law: Law, name: str, value: float, seen: Range) -> list[Outside]:
-    if math.isnan(value):
+    # As in `psi_of`: of all facts only `stream` may be 0.
+    if not (value >= 0 if name == "stream" else value > 0):
         field = "steps_per_epoch" if name == "steps" else name
         known, taken = f"psi.Facts({field}=…) says it", f"taken as {_number(stand_in(law, name))}"
-        return [Outside(name, f"{name} not known", known, taken)]
+        what = f"{name} not known" if math.isnan(value) else f"{name} of {value:g}"
+        return [Outside(name, what, known, taken)]
     if seen.low / FAR <= value <= seen.high * FAR:
         return []
     goes_on = "the power law goes on" if name in law.extrapolates else ""

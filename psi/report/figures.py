@@ -16,7 +16,7 @@ from matplotlib.lines import Line2D
 
 from psi.law.clock import Clock, rates_over
 from psi.law.evaluation import stand_in
-from psi.law.facts import Facts
+from psi.law.facts import UNKNOWN, Facts
 from psi.law.law import Law
 from psi.report.axes import (
     BLOWN_UP,
@@ -166,12 +166,15 @@ def psi_figure(
     save(figure, path)
 
 
-def law_figure(law: Law, epochs: int, path: Path, parameters: int | None = None) -> None:
-    """Ψ over epoch and loss, up to the law's typical ε_0, of a budget T and P parameters."""
-    sees = "parameters" in law.features
-    size = f", P = {parameters or stand_in(law, 'parameters'):.0f}" if sees else ""
-    clock = Clock(law, epochs, facts=Facts(parameters=parameters))
-    surface = Surface(f"Ψ: {law}{size}", partial(rates_over, clock))
+def law_figure(law: Law, epochs: int, path: Path, facts: Facts = UNKNOWN) -> None:
+    """Ψ over epoch and loss, up to the typical ε_0, of a budget T; facts not known are typical."""
+    given = facts.values() | {"budget": float(epochs)}
+    seen = {name: given[name] for name in law.facts}
+    at = [f"{n} = {stand_in(law, n) if v != v else v:.4g}" for n, v in seen.items()]
+    formula = str(law).replace("*", " * ")  # so that a title breaks at blanks
+    surface = Surface(
+        ", ".join([f"Ψ: {formula}", *at]), partial(rates_over, Clock(law, epochs, facts=facts))
+    )
     unvisited = pd.DataFrame({"epoch": [], "loss": []})
     losses = (law.initial_loss / 100, law.initial_loss)
     psi_figure([surface], losses, epochs, unvisited, path)

@@ -33,8 +33,8 @@ def test_the_longest_budget_is_read_from_the_domain(longest: int) -> None:
     assert known_epochs(law_of(loss=Range(0.1, 1.0))) == math.inf
 
 
-def test_the_shipped_laws_have_seen_40_epochs_and_18_691_parameters() -> None:
-    law = psi.load("adam")
+def test_the_first_laws_have_seen_40_epochs_and_18_691_parameters() -> None:
+    law = psi.load("adam@0.1.0")
     assert outside_run(law, {"budget": 40, "parameters": 18_691}) == ()
     assert outside_run(law, {"budget": math.nan, "parameters": 11}) == ()
     found = outside_run(law, {"budget": 100, "parameters": 1_100_000})

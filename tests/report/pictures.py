@@ -179,7 +179,11 @@ def headroom(s: Spread) -> pd.DataFrame:
 
 
 def held_out(s: Spread) -> pd.DataFrame:
-    rows = [(law, t) for law in ("sgd", "adam", "sgd-scaled", "adam-scaled") for t in names(s)]
+    rows = [
+        (law, t)
+        for law in ("sgd@0.1.0", "adam@0.1.0", "sgd-scaled", "adam-scaled")
+        for t in names(s)
+    ]
     table = pd.DataFrame(rows, columns=["law", "task"])
     for k, name in enumerate(
         ("linear_tuned", *(f"{n}_single" for n in ("constant", "linear", "cosine")))
@@ -258,5 +262,5 @@ PICTURES = {
     "front": lambda s, path: front_figure(front(s), path),
     "sweep": lambda s, path: sweep_figure(*swept(s), path),
     "held_out": lambda s, path: tasks_figure(held_out(s), path),
-    "shapes": lambda _, path: shapes_figure(["sgd", "adam", "sgd-scaled"], path),
+    "shapes": lambda _, path: shapes_figure(["sgd@0.1.0", "adam@0.1.0", "sgd-scaled"], path),
 }  # fmt: skip

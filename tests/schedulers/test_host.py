@@ -83,7 +83,7 @@ OLD = {
 
 
 def test_a_state_of_version_0_1_goes_on_bit_by_bit() -> None:
-    clock = Clock(psi.load("momentum"), 10)
+    clock = Clock(psi.load("momentum@0.1.0"), 10)
     state = from_state_dict(OLD)
     assert state.budget == 10
     assert host.end_epoch(clock, state, 1.0).learning_rate == 0.04356014745952952

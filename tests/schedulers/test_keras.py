@@ -131,7 +131,7 @@ def test_a_loss_that_is_no_number_keeps_the_rate_and_warns_once(formula: Law) ->
 
 
 def test_parameters_are_counted() -> None:
-    law = psi.load("sgd")
+    law = psi.load("sgd@0.1.0")
     exponent = next(c.value for c in law.constants if c.name == "u")
     rates = []
     for inputs in (29, 1199):
@@ -195,7 +195,7 @@ def test_case_keras_initial_epoch() -> None:
     model = keras.Sequential([keras.Input((8,)), keras.layers.Dense(2)])
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(optimizer="adam", loss=loss)
-    new = PsiSchedule(psi.load("adam"), epochs=10)
+    new = PsiSchedule(psi.load("adam@0.1.0"), epochs=10)
     with psi_says("psi: fit begins at epoch 6, the schedule is at 0: it go"):
         history = model.fit(x, y, initial_epoch=6, epochs=10, verbose=0, callbacks=[new]).history
     assert history["learning_rate"] == pytest.approx([0.047, 0.032, 0.019, 0.008], rel=0.06)
@@ -287,12 +287,12 @@ def test_a_model_of_another_size_is_counted_anew() -> None:
         schedule.on_epoch_begin(0)
         return schedule
 
-    schedule, wide = PsiSchedule(psi.load("sgd"), 2, initial_loss=6.0), model(40)
+    schedule, wide = PsiSchedule(psi.load("sgd@0.1.0"), 2, initial_loss=6.0), model(40)
     begun(schedule, model(10)).on_epoch_end(0, {"loss": 1.0})
     with psi_says("of another model's training: it begins anew"):
         begun(schedule, wide)
     assert schedule.state_dict()["parameters"] == wide.count_params() == 201
-    alone = begun(PsiSchedule(psi.load("sgd"), 2, initial_loss=6.0), wide)
+    alone = begun(PsiSchedule(psi.load("sgd@0.1.0"), 2, initial_loss=6.0), wide)
     assert schedule.state_dict() == alone.state_dict()
 
 

@@ -262,7 +262,7 @@ def test_flax_s_train_state_is_told_what_to_call(formula: Law) -> None:
 
 
 def test_outside_is_told_from_the_whole_state() -> None:
-    law = psi.load("adam")
+    law = psi.load("adam@0.1.0")
     params = {"w": jnp.ones((1000, 1100))}
     tx: Any = optax.chain(optax.trace(0.9), scale_by_psi(law, 1, epochs=100))
     with pytest.warns(UserWarning, match="psi: outside .*: 100 epochs .*; 1,100,000 parameters"):
@@ -290,7 +290,7 @@ def test_outside_is_told_from_the_whole_state() -> None:
 )  # fmt: skip
 def test_the_law_of_a_chain_is_known_by_its_states(rule: Any, fits: str | None) -> None:
     for name in ("sgd", "momentum", "adam"):
-        law = psi.load(name)
+        law = psi.load(f"{name}@0.1.0")
         tx = optax.chain(optax.clip(1.0), rule(), _scale_by_psi(law, 1, epochs=10))
         found = outside(law, tx.init(jnp.ones(100)))
         assert bool(found) == (fits != name)
@@ -303,7 +303,7 @@ def test_the_law_of_a_chain_is_known_by_its_states(rule: Any, fits: str | None) 
      (lambda: optax.contrib.madgrad(1.0), "Madgrad")],
 )  # fmt: skip
 def test_kind_a_rule_of_its_own_is_not_taken_for_sgd(rule: Any, name: str) -> None:
-    law = psi.load("sgd")
+    law = psi.load("sgd@0.1.0")
     tx = optax.chain(rule(), _scale_by_psi(law, 1, epochs=10))
     found = outside(law, tx.init({"w": jnp.ones((10, 10))}))
     assert [str(each) for each in found] == [
@@ -331,7 +331,7 @@ def test_a_multi_steps_around_it_is_outside(formula: Law) -> None:
 
 
 def test_outside_is_asked_of_one_run_and_one_law() -> None:
-    laws = {"adam": psi.load("adam"), "sgd": psi.load("sgd")}
+    laws = {"adam": psi.load("adam@0.1.0"), "sgd": psi.load("sgd@0.1.0")}
     rules: Any = {"adam": optax.scale_by_adam(), "sgd": optax.identity()}
     parts: Any = {k: optax.chain(rules[k], _scale_by_psi(laws[k], 1, 10)) for k in laws}
     tx = optax.multi_transform(parts, {"adam": "adam", "sgd": "sgd"})

@@ -175,9 +175,9 @@ def test_parameters_are_counted() -> None:
     rates = []
     for shape in ((30, 40), (110, 100)):
         optimizer = torch.optim.SGD([weights(*shape)], lr=1.0, momentum=0.9)
-        PsiLR(optimizer, psi.load("momentum"), EPOCHS, 2.0)
+        PsiLR(optimizer, psi.load("momentum@0.1.0"), EPOCHS, 2.0)
         rates.append(rate(optimizer))
-    exponent = next(c.value for c in psi.load("momentum").constants if c.name == "u")
+    exponent = next(c.value for c in psi.load("momentum@0.1.0").constants if c.name == "u")
     assert rates[1] / rates[0] == pytest.approx((11_000 / 1_200) ** exponent)
 
 
@@ -353,7 +353,7 @@ from psi.schedulers.torch import PsiLR
 rank, store = int(sys.argv[1]), sys.argv[2]
 dist.init_process_group("gloo", init_method=f"file://{store}", rank=rank, world_size=2)
 optimizer = torch.optim.SGD([torch.zeros(9, requires_grad=True)], lr=1.0)
-scheduler = PsiLR(optimizer, psi.load("momentum"), epochs=5, initial_loss=2.0)
+scheduler = PsiLR(optimizer, psi.load("momentum@0.1.0"), epochs=5, initial_loss=2.0)
 for epoch in range(5):
     loss = torch.tensor(2.0 / (1 + epoch + rank))
     dist.all_reduce(loss)

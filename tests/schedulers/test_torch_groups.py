@@ -37,7 +37,7 @@ def run(scheduler: Any, optimizer: Any, epochs: int, first: int = 0) -> None:
 
 def test_case_torch_group_joins_late() -> None:
     optimizer = torch.optim.SGD([weights()], lr=1e-3, momentum=0.9)
-    scheduler = PsiLR(optimizer, psi.load("momentum"), epochs=10)
+    scheduler = PsiLR(optimizer, psi.load("momentum@0.1.0"), epochs=10)
     run(scheduler, optimizer, 3)
     optimizer.add_param_group({"params": [weights()], "lr": rates_of(optimizer)[0] / 10})
     run(scheduler, optimizer, 1, first=3)
@@ -50,12 +50,12 @@ def test_case_torch_resume_order() -> None:
         return torch.optim.SGD([weights()], lr=1.0, momentum=0.9)
 
     optimizer = fresh()
-    scheduler = PsiLR(optimizer, psi.load("momentum"), epochs=10)
+    scheduler = PsiLR(optimizer, psi.load("momentum@0.1.0"), epochs=10)
     run(scheduler, optimizer, 8)
     saved = copy.deepcopy((optimizer.state_dict(), scheduler.state_dict()))
     other = fresh()
     other.load_state_dict(saved[0])
-    again = PsiLR(other, psi.load("momentum"), epochs=10)  # sets α_0
+    again = PsiLR(other, psi.load("momentum@0.1.0"), epochs=10)  # sets α_0
     again.load_state_dict(saved[1])
     assert rates_of(optimizer) == rates_of(other) == again.get_last_lr()
 
@@ -209,7 +209,7 @@ def test_optimizers_are_recognised_inside_of_what_wraps_them() -> None:
 def test_a_run_outside_is_said_once_and_held(formula: Law) -> None:
     optimizer = torch.optim.Adam([weights(10**6 + 10**5)], lr=1e-3)
     with pytest.warns(UserWarning, match="psi: outside") as said:
-        scheduler = PsiLR(optimizer, psi.load("adam"), epochs=100)
+        scheduler = PsiLR(optimizer, psi.load("adam@0.1.0"), epochs=100)
     assert len(said) == 1
     assert said[0].filename == __file__
     assert [each.what for each in scheduler.outside] == ["epochs", "parameters"]
@@ -226,7 +226,7 @@ def test_a_run_outside_is_said_once_and_held(formula: Law) -> None:
 def test_strict_refuses_what_else_is_warned_of(epochs: int, count: int, optimizer: Any) -> None:
     def scheduler() -> Any:
         made = optimizer([weights(count)], lr=1e-3)
-        return PsiLR(made, psi.load("adam"), epochs, 2.3, strict=True)
+        return PsiLR(made, psi.load("adam@0.1.0"), epochs, 2.3, strict=True)
 
     if (epochs, count, optimizer) == (20, 1000, torch.optim.Adam):
         with pytest.raises(ValueError, match="a loss of 10 × the initial loss"):

@@ -1,0 +1,35 @@
+"""Facts of a training as a command's words: rows=1000 batch=32 classes=10."""
+
+from collections.abc import Sequence
+from dataclasses import fields
+
+from psi.law.checks import unknown
+from psi.law.facts import Facts
+
+MEASURED = ("chance_loss", "weight_rms")
+TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+
+
+def facts_of(words: Sequence[str]) -> Facts:
+    """NAME=VALUE words as facts. Raises ValueError for what is no fact, or no number.
+
+    Example:
+        >>> facts_of(["rows=1000", "chance_loss=0.69", "stream=no"]).rows
+        1000
+    """
+    found: dict[str, object] = {}
+    for word in words:
+        name, told, value = word.partition("=")
+        if name not in (names := [each.name for each in fields(Facts)]):
+            raise ValueError(unknown("fact", name, names))
+        if not told or name in found:
+            raise ValueError(f"facts must be NAME=VALUE, each once, got {word!r:.60}")
+        try:
+            if name == "stream":
+                found[name] = TRUTH[value.lower()]
+            else:
+                found[name] = float(value) if name in MEASURED else int(value.replace(",", ""))
+        except (KeyError, ValueError):
+            kind = "yes or no" if name == "stream" else "a number"
+            raise ValueError(f"the fact {name} must be {kind}, got {value!r:.60}") from None
+    return Facts(**found)  # type: ignore[arg-type]
