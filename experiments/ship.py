@@ -48,10 +48,10 @@ class Main:
         command = FitAtlasCommand(
             self.atlas, optimizer, path, target=target, resamples=self.resamples
         )
-        if not path.exists() or load(path).provenance != command.provenance():
-            command.run()
-        if self.judged:
+        if self.judged:  # the very law that was judged, never one made anew
             judged(name, load(path), pd.read_csv(self.judged)).save(path)
+        elif not path.exists() or load(path).provenance != command.provenance():
+            command.run()
 
 
 def judged(name: str, law: Law, table: pd.DataFrame) -> Law:

@@ -115,13 +115,14 @@ def test_a_tidied_law_has_the_same_rates(end, name):
 def test_scores_on_held_out_tasks_are_written_into_laws(tmp_path):
     table = tmp_path / "held_out.csv"
     columns = "law,task,measure,regret_linear_tuned,regret_linear_single\n"
-    table.write_text(columns + "a,x,stream,0.1,-0.3\na,y,stream,0.3,-0.1\na,z,validation,0.5,0\n")
+    rows = ["x,stream,0.1,-0.3", "y,stream,0.3,-0.1", "z,validation,0.5,0"]
+    table.write_text(columns + "".join(f"a@0.1.0,{row}\n" for row in rows) + "a,x,stream,9,9\n")
     law = Law(parse("0.1"), ("loss",), (Range(0.1, 1.0),), Range(0.1, 0.1), "sgd", 1.0)
     own = Score("its own", 1.0)
-    replace(law, scores=(own,)).save(tmp_path / "a.json")
+    replace(law, scores=(own,)).save(tmp_path / "a@0.1.0.json")
     for _ in range(2):  # those of an earlier table are replaced
         scores.Main(table, tmp_path).run()
-    assert psi.load(tmp_path / "a.json").scores == (
+    assert psi.load(tmp_path / "a@0.1.0.json").scores == (
         own,
         Score("regret to tuned linear on 2 held-out tasks, stream loss", 0.2),
         Score("regret to linear at one rate on 2 held-out tasks, stream loss", -0.2),

@@ -13,6 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 import psi
+from experiments.closed_forms.laws import of_study
 from psi.report.axes import legend_below, panel_title
 from psi.report.figures import save
 
@@ -33,7 +34,7 @@ class Main:
     def run(self) -> None:
         """Do it."""
         table = pd.read_csv(self.table)
-        table = table[[name.endswith(("@0.1.0", "-scaled")) for name in table.law]]
+        table = table[table.law.map(of_study)]
         tasks_figure(table, self.out / "held_out.png")
         shapes_figure(sorted(table.law.unique()), self.out / "shapes.png")
 

@@ -1,4 +1,4 @@
-"""Write what the shipped laws are worth on held-out tasks into their files.
+"""Write what the laws of version 0.1.0 are worth on held-out tasks into their files.
 
 python -m experiments.closed_forms.scores
 
@@ -13,6 +13,7 @@ import pandas as pd
 import tyro
 
 import psi
+from experiments.closed_forms.laws import of_study
 from psi.law.law import Score
 
 ROOT = Path(__file__).parents[2]
@@ -30,7 +31,8 @@ class Main:
 
     def run(self) -> None:
         """Do it."""
-        for name, rows in pd.read_csv(self.table).groupby("law"):
+        table = pd.read_csv(self.table)
+        for name, rows in table[table.law.map(of_study)].groupby("law"):
             path = self.laws / f"{name}.json"
             law = psi.load(path)
             kept = tuple(score for score in law.scores if HELD_OUT not in score.name)

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -29,6 +30,8 @@ class Replay(NamedTuple):
     """The log's rate at the period's beginning; NaN where it has none."""
     epochs: int
     """T, the budget in epochs."""
+    facts: Facts
+    """What the law was told: the facts that were given, and the log's steps."""
 
 
 def replay_log(
@@ -77,7 +80,8 @@ def replay_log(
     budget = most if epochs is None else epochs
     joined = -(-len(np.unique(period)) // MOST_PERIODS)  # epochs of a period
     periods = -(-budget // joined) if joined > 1 else budget
-    clock = Clock(law, periods, initial_loss, scale=scale, facts=facts)
+    known = _of_periods(facts, log, steps_per_epoch, periods, joined)
+    clock = Clock(law, periods, initial_loss, scale=scale, facts=known)
     if budget < most:
         raise ValueError(f"epochs must be those of the log, {most}, or more, got {epochs}")
     period = period // joined
@@ -85,7 +89,19 @@ def replay_log(
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "psi: epoch", UserWarning)  # the diagnosis reports it
         rates = _rates(clock, np.split(log.loss, begins[1:]), period[begins])
-    return Replay(log.at[begins], rates, log.rate[begins], budget)
+    return Replay(log.at[begins], rates, log.rate[begins], budget, known)
+
+
+def _of_periods(
+    facts: Facts, log: Log, steps_per_epoch: int | None, periods: int, joined: int
+) -> Facts:
+    """The facts, with the updates of a period as its steps: of several epochs, or of a part."""
+    steps = facts.steps_per_epoch
+    if log.epoch is None and log.unit == "step":
+        steps = steps_per_epoch or max(1, round((log.at[-1] - log.at[0] + 1) / periods))
+    elif steps is None and facts.rows and facts.batch:
+        steps = -(-facts.rows // facts.batch)
+    return replace(facts, steps_per_epoch=steps and steps * joined)
 
 
 def _rates(clock: Clock, periods: Sequence[Values], numbers: Values) -> Values:

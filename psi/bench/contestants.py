@@ -92,13 +92,15 @@ def row_of(name: str) -> Baseline:
 def named_laws(names: Sequence[str], optimizers: Sequence[str]) -> tuple[tuple[str, Law], ...]:
     """(name, law) of laws by name or file; without names, the shipped ones of the optimizers.
 
+    Those for the training loss run where they are named: validation losses are compared.
+
     `Ψ adam` is a shipped law: there is a baseline `adam`. A file's name ends in the beginning of
     its SHA-256, so that in a folder of runs it never stands for another law. Raises ValueError for
     a law that cannot be read, or whose optimizer is not among `optimizers`.
     """
     if not names:
         own = (pair for pair in shipped() if pair[1].optimizer in optimizers)
-        return tuple((PSI + name, law) for name, law in own)
+        return tuple((PSI + name, law) for name, law in own if law.target != "train")
     house, found = psi.pretrained.laws(), []
     for name in dict.fromkeys(names):
         law, path = load(name), located(name)

@@ -59,7 +59,7 @@ def with_schedule(
 def with_law(law: Law, task: Task) -> optax.GradientTransformationExtraArgs:
     """The task's optimizer under a law, as a user would chain it."""
     facts = task.facts
-    rule = scale_by_psi(law, facts.steps, facts.epochs)
+    rule = scale_by_psi(law, facts.steps, facts.epochs, facts=facts.known())
     return optax.with_extra_args_support(optax.chain(task.functions.optimizer, rule))
 
 

@@ -78,7 +78,7 @@ class DiagnoseCommand:
             law = psi.load(name)
             along = self._replayed(log, law, facts)
             words = f"Ψ ({name}, T = {along.epochs}) along these losses: {comparison(along)}."
-            if unsaid := _unsaid(law, facts):
+            if unsaid := _unsaid(law, along.facts):
                 words += f" What nobody told it (--facts) it takes as typical: {unsaid}."
             if (log.loss <= 0).any():
                 words += " Ψ knows positive losses only: it takes others as the lowest it has seen."

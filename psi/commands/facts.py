@@ -28,8 +28,17 @@ def facts_of(words: Sequence[str]) -> Facts:
             if name == "stream":
                 found[name] = TRUTH[value.lower()]
             else:
-                found[name] = float(value) if name in MEASURED else int(value.replace(",", ""))
-        except (KeyError, ValueError):
-            kind = "yes or no" if name == "stream" else "a number"
+                number = float(value.replace(",", ""))
+                found[name] = number if name in MEASURED else _whole(number)
+        except (KeyError, ValueError, OverflowError):
+            kinds = {"stream": "yes or no"} | dict.fromkeys(MEASURED, "a number")
+            kind = kinds.get(name, "a whole number")
             raise ValueError(f"the fact {name} must be {kind}, got {value!r:.60}") from None
     return Facts(**found)  # type: ignore[arg-type]
+
+
+def _whole(number: float) -> int:
+    """A whole number, also as 1e5. Raises ValueError for others."""
+    if number != int(number):
+        raise ValueError
+    return int(number)

@@ -48,9 +48,6 @@ class ShowCommand:
         if self.epochs is not None and self.epochs < 1:
             raise ValueError(f"epochs must be >= 1, got {self.epochs}")
         facts = facts_of(self.facts)
-        told = {word.partition("=")[0] for word in self.facts}
-        if unseen := sorted(told - {"steps_per_epoch", *law.facts}):
-            raise ValueError(f"this law does not see {', '.join(unseen)}: {law}")
         forms = []
         if self.latex or self.python:
             if isinstance(law.model, Network):

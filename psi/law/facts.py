@@ -20,7 +20,7 @@ class Facts:
     """What is known of a training before it begins: of its data, its network, its minibatches.
 
     Args:
-        rows: training rows; None: those that `batch` and `steps_per_epoch` make, and on a stream.
+        rows: training rows; None where unknown, and on a stream.
         batch: rows of an update, over all processes and accumulated minibatches.
         steps_per_epoch: updates of an epoch, or of a decision period that is none; None: those
             that `rows` and `batch` make, the last minibatch not full.
@@ -119,18 +119,16 @@ class Facts:
 
         A stream has one row and a regression one class, so that a power of them is 1 there.
         """
-        rows, steps, chance_loss = self.rows, self.steps_per_epoch, self.chance_loss
+        steps, chance_loss = self.steps_per_epoch, self.chance_loss
         if steps is None and self.rows and self.batch:
             steps = math.ceil(self.rows / self.batch)
-        if rows is None and self.steps_per_epoch and self.batch:
-            rows = self.steps_per_epoch * self.batch
         if chance_loss is None and self.classes:
             chance_loss = math.log(self.classes)
         found = {
             "parameters": self.parameters,
             "batch": self.batch,
             "steps": steps,
-            "rows": 1 if self.stream else rows,
+            "rows": 1 if self.stream else self.rows,
             "stream": self.stream,
             "chance_loss": chance_loss,
             "classes": 1 if self.classes == 0 else self.classes,

@@ -185,7 +185,7 @@ class Law:
         Example:
             >>> import numpy as np
             >>> import psi
-            >>> law = psi.load("sgd")
+            >>> law = psi.load("sgd@0.1.0")
             >>> ratio, progress, parameters = np.linspace(1.0, 0.1, 5), np.linspace(0, 0.8, 5), 1e4
             >>> law(np.stack(np.broadcast_arrays(ratio, progress, parameters))).shape
             (5,)

@@ -40,6 +40,9 @@ def load(name_or_path: str | Path) -> Law:
     Example:
         >>> import psi
         >>> law = psi.load("momentum")
+        >>> law.facts[:4]
+        ('parameters', 'stream', 'rows', 'batch')
+        >>> law = psi.load("momentum@0.1.0")
         >>> law.features
         ('loss_ratio', 'progress', 'parameters')
         >>> rate = law([0.5, 0.25, 10_000])  # ε/ε_0 = 0.5, i/T = 0.25, P = 10,000
@@ -55,7 +58,7 @@ def load(name_or_path: str | Path) -> Law:
 
 
 def shipped() -> tuple[tuple[str, Law], ...]:
-    """(name, law) of every law that comes with the package, but for former versions; sorted."""
+    """(name, law) of every law that comes with the package, but for former versions; by name."""
     laws = psi.pretrained.laws().items()
     return tuple((name, load(path)) for name, path in laws if VERSIONED not in name)
 

@@ -172,10 +172,14 @@ def extend_now(clock: Clock, state: ClockState, epochs: int) -> ClockState:
 def resumed(clock: Clock, found: object, epochs: int | None) -> ClockState:
     """The state of `found` in a run by `clock`; T is `epochs` if that is given.
 
-    Facts are those of the saved run, and the clock's where it knew none. Raises ValueError as
+    Facts are those of the saved run, and the clock's where it knew none. A state of version 0.1.0
+    that a law of other facts than P is to go on with is warned of. Raises ValueError as
     `from_state_dict` does.
     """
     state = from_state_dict(found)
+    if "horizon" in dict(found) and {*clock.law.facts} - {"parameters"}:
+        name = f"{clock.law.optimizer}@0.1.0"
+        warn(f'the saved run is of version 0.1.0; psi.load("{name}") is the law that it had')
     own = {k: np.asarray(v) for k, v in clock.facts.values().items() if np.isnan(getattr(state, k))}
     state = state._replace(**own)
     if epochs is None or epochs == state.budget:

@@ -67,11 +67,12 @@ class PsiSchedule(keras.callbacks.Callback):
         >>> import keras, numpy as np, psi
         >>> from psi.schedulers import PsiSchedule
         >>> dense = keras.layers.Dense(1, activation="sigmoid")
-        >>> model = keras.Sequential([keras.Input((20,)), dense])
+        >>> model = keras.Sequential([keras.Input((99,)), dense])
         >>> rate = 1.0  # Ψ replaces it
         >>> model.compile(optimizer=keras.optimizers.SGD(rate), loss="binary_crossentropy")
-        >>> x = np.random.default_rng(0).normal(size=(64, 20))
-        >>> schedule = PsiSchedule(psi.load("sgd"), epochs=5, initial_loss=0.69)
+        >>> x = np.random.default_rng(0).normal(size=(640, 99))
+        >>> facts = psi.Facts.of(model, (x, x.sum(1) > 0))
+        >>> schedule = PsiSchedule(psi.load("sgd"), epochs=5, initial_loss=0.69, facts=facts)
         >>> history = model.fit(x, x.sum(1) > 0, epochs=5, verbose=0, callbacks=[schedule]).history
         >>> len(history["learning_rate"]), schedule.skipped, bool(history["loss"][-1] < 0.5)
         (5, 0, True)

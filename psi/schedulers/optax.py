@@ -78,15 +78,15 @@ def scale_by_psi(
     Example:
         >>> import jax.numpy as jnp, optax, psi
         >>> from psi.schedulers import scale_by_psi
-        >>> law = psi.load("momentum")
-        >>> tx = optax.chain(optax.trace(0.9), scale_by_psi(law, steps_per_epoch=4, epochs=5))
-        >>> w = jnp.ones(30)
+        >>> law, facts = psi.load("momentum"), psi.Facts(rows=32, batch=8, classes=2)
+        >>> rule = scale_by_psi(law, steps_per_epoch=4, epochs=5, facts=facts)
+        >>> tx, w = optax.chain(optax.trace(0.9), rule), jnp.full(100, 0.2)
         >>> state = tx.init(w)
         >>> for step in range(5 * 4):
         ...     loss, gradient = jnp.sum(w**2), 2 * w
         ...     updates, state = tx.update(gradient, state, w, value=loss)
         ...     w = optax.apply_updates(w, updates)
-        >>> bool(loss < 3), int(optax.tree.get(state, "epoch"))
+        >>> bool(loss < 0.5), int(optax.tree.get(state, "epoch"))
         (True, 4)
     """
     clock = Clock(law, epochs, initial_loss, min_lr, max_lr, scale, facts, warmup, max_change)
@@ -150,7 +150,7 @@ def outside(law: Law, state: optax.OptState) -> tuple[Outside, ...]:
     Example:
         >>> import jax.numpy as jnp, optax, psi
         >>> from psi.schedulers.optax import outside, scale_by_psi
-        >>> law = psi.load("adam")
+        >>> law = psi.load("adam@0.1.0")
         >>> tx = optax.chain(optax.trace(0.9), scale_by_psi(law, steps_per_epoch=4, epochs=5))
         >>> [each.known for each in outside(law, tx.init(jnp.ones(12)))]
         ['the law is for adam, psi.load("momentum") fits it']

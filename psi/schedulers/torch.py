@@ -73,16 +73,17 @@ class PsiLR(LRScheduler):
     Example:
         >>> import psi, torch
         >>> from psi.schedulers import PsiLR
-        >>> w = torch.ones(30, requires_grad=True)
+        >>> w = torch.full((100,), 0.2, requires_grad=True)
+        >>> facts = psi.Facts(rows=800, batch=8, steps_per_epoch=100, classes=2)
         >>> optimizer = torch.optim.SGD([w], lr=1.0, momentum=0.9)  # the scheduler replaces 1.0
-        >>> scheduler = PsiLR(optimizer, psi.load("momentum"), epochs=5, initial_loss=30.0)
+        >>> scheduler = PsiLR(optimizer, psi.load("momentum"), 5, initial_loss=4.0, facts=facts)
         >>> for epoch in range(5):
         ...     loss = (w**2).sum()
         ...     optimizer.zero_grad()
         ...     loss.backward()
         ...     optimizer.step()
         ...     scheduler.step(loss)
-        >>> scheduler.last_epoch, scheduler.skipped, bool(loss < 30)
+        >>> scheduler.last_epoch, scheduler.skipped, bool(loss < 4)
         (5, 0, True)
     """
 

@@ -5,8 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+import psi
 from psi.advice.log import Log
 from psi.advice.replay import MOST_PERIODS, comparison, replay_log
+from psi.law.facts import Facts
 from psi.law.law import Law
 from tests.advice.logs import log_of
 from tests.schedulers.drivers import clock_rates
@@ -29,6 +31,21 @@ def test_of_very_many_epochs_several_are_a_period(formula: Law) -> None:
     alone = replay_log(log_of(losses), formula, initial_loss=2.5)
     np.testing.assert_allclose(along.law_rate, alone.law_rate, rtol=1e-12)
     assert (along.epochs, along.at.tolist()) == (3 * MOST_PERIODS, [*range(0, 3 * MOST_PERIODS, 3)])
+
+
+def test_a_law_of_steps_is_told_those_of_the_log() -> None:
+    facts_law = psi.load("momentum")
+    losses = np.linspace(2.0, 1.0, 60)
+    known = Facts(rows=100, batch=10)
+    along = replay_log(log_of(losses), facts_law, facts=known)
+    assert along.facts.steps_per_epoch == 10
+    assert along.law_rate[0] == clock_rates(facts_law, losses, 60, facts=along.facts)[0]
+    long = replay_log(log_of(np.ones(3 * MOST_PERIODS)), facts_law, facts=known)
+    assert long.facts.steps_per_epoch == 30  # of three epochs
+    at = np.arange(0.0, 600, 10)
+    counted = Log("step", at, losses, at + 1, at)
+    assert replay_log(counted, facts_law, steps_per_epoch=40).facts.steps_per_epoch == 40
+    assert replay_log(counted, facts_law).facts.steps_per_epoch == round(591 / 50)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import jax
 import numpy as np
 import pytest
 
+import psi
 from psi.bench.baselines import BASELINES, SCHEDULES
 from psi.bench.training import Peak, train, with_law, with_schedule
 from psi.lab.engine.policy import law_policy, trajectory
@@ -58,3 +59,12 @@ def test_the_loop_and_the_engine_train_alike(wine, plain):
     fixed = population(wine, trajectory, np.full((1, EPOCHS), 0.1, np.float32), SEEDS, KEY)
     constant = SCHEDULES.index("constant")
     np.testing.assert_allclose(plain(0.1).train_loss[constant], fixed.loss_next[0], rtol=2e-4)
+
+
+@pytest.mark.parametrize("name", ["wine", "moons-0"])
+def test_a_law_of_facts_is_told_the_same_by_both_roads(name):
+    """Of fixed rows, and of a stream."""
+    task, facts_law = make_task(name, Hyper(EPOCHS)), psi.load("sgd")
+    loop = train(task, lambda _: with_law(facts_law, task), np.zeros(1), SEEDS, KEY)
+    policy = population(task, lambda _: law_policy(facts_law, EPOCHS), np.zeros(1), SEEDS, KEY)
+    np.testing.assert_allclose(loop.rate, policy.lr, rtol=1e-5)

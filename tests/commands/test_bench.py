@@ -37,11 +37,11 @@ def test_a_dry_run_says_what_a_suite_would_train(run, tmp_path):
     lines = out.splitlines()
     tuned = "step; constant, tuned; linear, tuned; cosine, tuned"
     assert lines[:4] == [
-        f"adam: {tuned}; Ψ adam-scaled; Ψ adam-train; Ψ adam",
+        f"adam: {tuned}; Ψ adam-scaled; Ψ adam",
         "  on wine, teacher-0, breast_cancer",
-        f"sgd: {tuned}; Ψ sgd-scaled; Ψ sgd-train; Ψ sgd", "  on wine, teacher-0, breast_cancer",
+        f"sgd: {tuned}; Ψ sgd-scaled; Ψ sgd", "  on wine, teacher-0, breast_cancer",
     ]  # fmt: skip
-    runs = 3 * (2 * (7 * 10 + 3 * 17 * 20) + 10)
+    runs = 3 * (2 * (6 * 10 + 3 * 17 * 20) + 10)
     assert lines[6] == (
         f"jobs: 9, of which done: 0; networks to train: {runs:,} or more; nothing was written"
     )

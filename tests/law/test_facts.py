@@ -55,10 +55,7 @@ def test_whole_numbers_of_numpy_are_whole_numbers() -> None:
         (Facts(stream=True), "stream", 1.0),
         (Facts(), "stream", 0.0),
         (Facts(), "rows", math.nan),
-        (Facts(steps_per_epoch=5), "rows", math.nan),
-        (Facts(steps_per_epoch=5, batch=8), "rows", 40.0),
-        (Facts(steps_per_epoch=5, batch=8, rows=37), "rows", 37.0),
-        (Facts(steps_per_epoch=5, batch=8, stream=True), "rows", 1.0),
+        (Facts(steps_per_epoch=5, batch=8), "rows", math.nan),  # the steps may be of a period
     ],
 )
 def test_what_can_be_derived_is(facts: Facts, feature: str, value: float) -> None:

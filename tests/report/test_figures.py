@@ -6,6 +6,7 @@ import pytest
 from matplotlib.colors import to_hex
 
 import psi
+from psi.law.clock import Clock, rates_over
 from psi.law.evaluation import stand_in
 from psi.report.figures import (
     Line,
@@ -86,10 +87,13 @@ def test_psi_over_loss_and_epoch_has_the_states_that_were_visited(drawn, tmp_pat
 
 def test_a_law_s_figure_names_its_formula_and_size(drawn, tmp_path):
     law = psi.load("momentum")
-    law_figure(law, 10, tmp_path / "law.png", psi.Facts(parameters=700, classes=10))
+    facts = psi.Facts(parameters=700, classes=10)
+    law_figure(law, 10, tmp_path / "law.png", facts)
     axis = drawn().axes[0]
     title = axis.get_title().replace("\n", " ")
     assert title.startswith(f"Ψ: {law}, parameters = 700, stream = 0, rows = ".replace("*", " * "))
+    first = rates_over(Clock(law, 10, facts=facts), np.ones(1), np.zeros(1))
+    assert axis.collections[0].get_array().max() == pytest.approx(first[0])
     assert f", batch = {stand_in(law, 'batch'):.4g}, steps = " in title
     assert ", budget = 10, chance_loss = 2.303, classes = 10, weight_rms = 0.19" in title
     assert axis.get_ylim() == pytest.approx((law.initial_loss / 100, law.initial_loss))

@@ -74,10 +74,10 @@ def test_a_trainer_of_the_other_package_has_the_same(formula: Law) -> None:
 
 def test_a_law_by_its_name_takes_settings() -> None:
     model = Regression()
-    fit(model, PsiCallback("momentum", initial_loss=3.0, warmup=1, max_lr=0.05))
+    fit(model, PsiCallback("momentum@0.1.0", initial_loss=3.0, warmup=1, max_lr=0.05))
     means = np.array(model.seen)[:, 0].reshape(EPOCHS, STEPS).mean(1)
     more = {"initial_loss": 3.0, "warmup": 1, "max_lr": 0.05, "facts": psi.Facts(parameters=4)}
-    wanted = clock_rates(psi.load("momentum"), means, EPOCHS, **more)
+    wanted = clock_rates(psi.load("momentum@0.1.0"), means, EPOCHS, **more)
     np.testing.assert_allclose([rate for _, rate in model.seen[::STEPS]], wanted[:-1], rtol=1e-6)
 
 

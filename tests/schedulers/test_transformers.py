@@ -62,7 +62,7 @@ def test_the_trainer_logs_its_rate(formula: Law, tmp_path: Path) -> None:
 
 
 def test_a_law_by_its_name_takes_settings(tmp_path: Path) -> None:
-    callback = PsiCallback("adam", initial_loss=math.log(2), warmup=1, max_lr=0.05)
+    callback = PsiCallback("adam@0.1.0", initial_loss=math.log(2), warmup=1, max_lr=0.05)
     trainer = train(tmp_path, callback)
     means = np.array(trainer.seen)[:, 0].reshape(EPOCHS, STEPS).mean(1)
     more = {
@@ -71,7 +71,7 @@ def test_a_law_by_its_name_takes_settings(tmp_path: Path) -> None:
         "max_lr": 0.05,
         "facts": psi.Facts(parameters=8),
     }
-    wanted = clock_rates(psi.load("adam"), means, EPOCHS, **more)
+    wanted = clock_rates(psi.load("adam@0.1.0"), means, EPOCHS, **more)
     np.testing.assert_allclose([r for _, r in trainer.seen[::STEPS]], wanted[:-1], rtol=1e-6)
     assert trainer.state.log_history[0]["step"] == STEPS  # ε_0 is given: no log for it
 

@@ -109,4 +109,4 @@ def test_a_law_loads_in_an_environment_of_its_own(tmp_path: Path) -> None:
     for golden in ("formula-v2.json", "network-v1.safetensors"):
         copy = tmp_path / f"copy{Path(golden).suffix}"
         path = str(ROOT / "tests" / "law" / "golden" / golden)
-        assert output(python, BARE, path, str(copy), PYTHONPATH="") == ["6", "True", "True"]
+        assert output(python, BARE, path, str(copy), PYTHONPATH="") == ["9", "True", "True"]

@@ -1,6 +1,6 @@
 """The regret by what is known of a task: one rate for all, its facts, its domain, its own sweep.
 
-The first two rows are of domains left out whole. Those that know the domain are chosen on it in
+The first three rows are of domains left out whole. Those that know the domain are chosen on it in
 hindsight, so they are bounds: no law of facts can be expected to do better. The last is the tuned
 schedule itself, whose regret is what the best of the three schedules gains on it.
 """
@@ -14,6 +14,7 @@ from psi.fit.scale.left_out import domain_folds, domain_means, left_out, linear,
 from psi.fit.scale.linear import Candidate, fit_linear
 from psi.fit.scale.regret import regret_at
 from psi.fit.scale.tuned import TunedTasks
+from psi.fit.scale.typical import COUNTED, told
 
 Values = Float[np.ndarray, " task"]
 FACTORS = np.linspace(-4, 4, 161)
@@ -36,6 +37,9 @@ def regret_by_knowledge(tasks: TunedTasks, candidate: Candidate, seed: int = 0) 
     one, facts = (fit_linear(tasks, each).log_rates(tasks.facts) for each in (none, candidate))
     rows = {
         "one rate for all": left_out(tasks, linear(none), schedule, fold),
+        "what is counted without the data": left_out(
+            tasks, told(candidate, COUNTED), schedule, fold
+        ),
         "facts": left_out(tasks, linear(candidate), schedule, fold),
         "domain, in hindsight": _own_factor(tasks, one, schedule),
         "domain and facts, in hindsight": _own_factor(tasks, facts, schedule),

@@ -6,8 +6,9 @@ import pandas as pd
 from psi.fit.formula.formula import candidate
 from psi.fit.scale.facts import MOST, FactSet
 from psi.fit.scale.left_out import Interval
-from psi.fit.scale.linear import Candidate, Fit, task_weights
+from psi.fit.scale.linear import Candidate, Fit
 from psi.fit.scale.tuned import Target, TunedTasks
+from psi.fit.scale.typical import typical
 from psi.lab.data.trajectories import PLAIN
 from psi.law.expression import Expression
 from psi.law.law import FittedConstant, Law, Range, Score
@@ -47,21 +48,6 @@ def formula(fit: Fit, schedule: str) -> Expression:
     return made.formula.bound(made.start)
 
 
-def typical(tasks: TunedTasks) -> dict[str, float]:
-    """exp(Σ ω log f) of each fact f, ω as in the fit: where none is known, α is of average level.
-
-    Rows are those of fixed data: a stream, which has none, is said to be one. So `stream` is 0.
-    """
-    weight = task_weights(tasks.domain)
-    fixed = weight * (tasks.facts["stream"].to_numpy() == 0)
-    found = {"stream": 0.0}
-    for name in tasks.facts.columns.drop("stream"):
-        share = fixed if name == "rows" and fixed.any() else weight
-        log = np.log(tasks.facts[name].to_numpy(float))
-        found[name] = float(np.exp(np.clip(share @ log / share.sum(), log.min(), log.max())))
-    return found
-
-
 def scale_law(
     fit: Fit,
     chosen: Candidate,
@@ -99,6 +85,7 @@ def scale_law(
     ]
     made = [] if exponents is None else exponents.to_dict("records")
     seen = {} if regret is None else regret._asdict()
+    usual = typical(tasks)
     powers = tuple(name for name in fit.facts.facts if name != "stream")
     return Law(
         model=formula(fit, chosen.schedule),
@@ -111,5 +98,5 @@ def scale_law(
         scores=tuple(Score(f"regret on left-out domains, {n}", v) for n, v in seen.items()),
         target=target,
         extrapolates=powers,
-        typical=tuple(typical(tasks)[name] for name in fit.facts.facts),
+        typical=tuple(usual[name] for name in fit.facts.facts),
     )

@@ -6,10 +6,11 @@ import pytest
 
 from psi.fit.scale.exponents import exponents
 from psi.fit.scale.facts import FACTS, SETS, FactSet
-from psi.fit.scale.law import SHAPES, formula, scale_law, template, typical
+from psi.fit.scale.law import SHAPES, formula, scale_law, template
 from psi.fit.scale.left_out import Interval
 from psi.fit.scale.linear import Candidate, fit_linear, task_weights
 from psi.fit.scale.tuned import tuned_tasks
+from psi.fit.scale.typical import typical
 from psi.lab.data.trajectories import PLAIN
 from psi.law.expression import evaluate
 from psi.law.features import FEATURES
@@ -79,7 +80,11 @@ def test_typical_rows_are_those_of_fixed_data():
     assert (TASKS.facts["stream"] == 1).any()
     fixed = TASKS.facts["rows"][TASKS.facts["stream"] == 0]
     assert fixed.min() <= typical(TASKS)["rows"] <= fixed.max()
-    assert typical(TASKS.take(TASKS.facts["stream"].to_numpy() == 1))["rows"] == 1.0
+    streams = TASKS.take(TASKS.facts["stream"].to_numpy() == 1)
+    assert (typical(streams)["rows"], typical(streams)["stream"]) == (1.0, 1.0)
+    candidate = Candidate(SETS[2])
+    law = scale_law(fit_linear(streams, candidate), candidate, streams, "adam", "train")
+    assert law.typical[1] == 1.0
 
 
 @pytest.mark.skipif(bool(MISSING), reason=f"no features of laws yet: {MISSING}")
