@@ -12,15 +12,16 @@ import pytest
 
 import psi
 import psi.pretrained
-from experiments import depends, scale, scale_pages, shape, ship, your_own
+from experiments import depends, scale, scale_pages, shape, ship, transfer, your_own
 from experiments.closed_forms import plot, scores
 from experiments.closed_forms.compute import StudyConfig
 from experiments.closed_forms.laws import of_family, tidied
 from experiments.closed_forms.main import Main
 from psi.atlas.distribution import describe
+from psi.bench.suites import suite
 from psi.fit.formula.families import SIZED, family
 from psi.fit.scale.choice import candidates, choose
-from psi.fit.scale.facts import FactSet
+from psi.fit.scale.facts import FactSet, facts_of
 from psi.fit.scale.fit import fit_scale
 from psi.fit.scale.left_out import linear
 from psi.fit.scale.linear import Candidate
@@ -329,3 +330,26 @@ def test_a_task_is_labelled(tmp_path):
     _, made = main._labels(("sgd", 0))
     assert set(made.task) == {0}
     assert made.sure.any()
+
+
+def test_fits_to_an_atlas_and_to_the_suite_are_compared_on_the_suite(tmp_path, monkeypatch):
+    made, train = planted(0, domains=6, each=8), suite("train")
+    for name, table in made.atlas._asdict().items():
+        table.to_parquet(tmp_path / f"{name}.parquet")
+    rng, count = np.random.default_rng(0), len(train.specs)
+    drawn = made.atlas.tasks.sample(count, replace=True, random_state=0)
+    facts = facts_of(drawn).assign(
+        domain=[f"d{k % 7}" for k in range(count)], network=rng.choice(["mlp", "gru"], count)
+    )
+    monkeypatch.setattr(transfer, "facts_of_suite", lambda: facts)
+    transfer.Main(tmp_path, tmp_path / "transfer.csv").run()
+    table = pd.read_csv(tmp_path / "transfer.csv")
+    assert len(table) == 6 * 3  # what was fitted, over all and by two networks
+    whole, parts = table[table.network == "all"], table[table.network != "all"]
+    assert (whole.low < whole.regret).all()
+    assert (whole.regret < whole.high).all()
+    assert (parts.groupby("fitted_to").tasks.sum() == count).all()
+    # These facts were drawn at random: the less a law has of the atlas's exponents, the better.
+    regret = whole.set_index("fitted_to").regret
+    names = ["atlas", *(f"atlas + {times} × suite" for times in transfer.WEIGHTS)]
+    assert regret[names].is_monotonic_decreasing

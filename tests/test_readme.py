@@ -5,6 +5,7 @@ README.md, ARCHITECTURE.md, CONTRIBUTING.md, and the pages of paper/ and experim
 
 import csv
 import re
+from itertools import product
 from pathlib import Path
 from statistics import fmean, stdev
 
@@ -218,21 +219,52 @@ def test_what_the_pages_say_of_the_held_out_tasks():
     assert lost == 7
 
 
-def test_what_the_readme_says_of_when_a_law_helps():
-    pure = LAWS[:3]
-    on = {(law, m): held_out(law, m) for law in pure for m in ("stream", "validation")}
-    tuned = {key: mean(rows, "regret_linear_tuned") for key, rows in on.items()}
-    against = [-mean(on[law, "stream"], "regret_constant_single") for law in pure]
-    assert (min(against), max(against)) == pytest.approx((0.38, 0.40), abs=0.00501)
-    for measure, low, high in (("stream", 0.06, 0.43), ("validation", 0.12, 0.19)):
-        found = [tuned[law, measure] for law in pure]
-        assert (min(found), max(found)) == pytest.approx((low, high), abs=0.00501)
-    misjudged = [mean(on["sgd", "stream"], f"{who}_told_{by}")
+def test_what_the_page_of_closed_forms_says_of_a_wrong_budget():
+    misjudged = [mean(held_out("sgd@0.1.0", "stream"), f"{who}_told_{by}")
             for who in ("regret", "linear") for by in ("0.5", "2")]  # fmt: skip
     assert misjudged == pytest.approx([0.49, 1.08, 0.42, 0.53], abs=0.00501)
-    for task, low, high in ((5, 0.24, 0.47), (3, 0.33, 0.74)):  # the text; iris
-        found = [on[law, "validation"][task]["regret_linear_tuned"] for law in pure]
-        assert (min(found), max(found)) == pytest.approx((low, high), abs=0.00501)
+
+
+def test_the_table_of_shipped_laws_says_what_the_files_hold():
+    found = {(row["optimizer"], row["method"]): row for row in table_of("sealed")}
+    names = ("rate", "parameters", "stream", "rows", "batch", "steps", "budget", "chance_loss",
+             "classes", "weight_rms")  # fmt: skip
+    for optimizer, end in product(OPTIMIZERS, ("", "-train")):
+        law, cells = psi.load(optimizer + end), row_of("README.md", optimizer + end)
+        *shown, shape, regret = (cell.strip() for cell in cells)
+        own = {constant.name: constant.value for constant in law.constants}
+        for name, cell in zip(names, shown, strict=True):
+            assert (name in own) == bool(cell)
+            if cell:
+                assert float(cell) == pytest.approx(own[name], abs=0.00501)
+        assert ("progress" in str(law)) == (shape == "(1 − t)".replace("−", "-"))
+        measure = "regret_train" if end else "regret"
+        row = found[optimizer, f"Ψ {optimizer}{end}"]
+        assert float(regret) == pytest.approx(float(row[measure]), abs=0.00501)
+
+
+def test_what_the_readme_says_of_when_a_law_helps():
+    found = {(row["optimizer"], row["method"]): row for row in table_of("sealed")}
+    regret = {key: float(row["regret"]) for key, row in found.items()}
+    laws = [regret[name, f"Ψ {name}"] for name in OPTIMIZERS]
+    assert laws == pytest.approx([0.30, 0.23, 0.21], abs=0.00501)
+    cheap = [regret[name, "nadamw, cosine, calibrated"] for name in OPTIMIZERS]
+    assert (min(cheap), max(cheap)) == pytest.approx((0.10, 0.11), abs=0.00501)
+    lines = [regret[name, "linear × P^u, calibrated"] for name in OPTIMIZERS]
+    assert sorted(lines) == pytest.approx([0.08, 0.40, 0.45], abs=0.00501)
+    by_train = [float(found["adam", name]["regret_train"]) for name in ("Ψ adam-train", "Ψ adam")]
+    assert by_train == pytest.approx([0.01, 0.30], abs=0.00501)
+    streams = [float(found[name, f"Ψ {name}"]["regret_streams"]) for name in OPTIMIZERS]
+    assert (min(streams), max(streams)) == pytest.approx((0.5, 0.8), abs=0.0501)
+    known = {(row["optimizer"], row["knowledge"]): float(row["regret"])
+             for row in table_of("knowledge") if row["target"] == "validation"}  # fmt: skip
+    counted = {name: known[name, "what is counted without the data"] for name in OPTIMIZERS}
+    assert counted["sgd"] == pytest.approx(known["sgd", "one rate for all"], abs=0.00501)
+    more = [counted[name] - known[name, "facts"] for name in ("adam", "momentum")]
+    assert more == pytest.approx([0.02, 0.04], abs=0.00501)
+    domain = dict(zip((law := psi.load("adam")).features, law.domain, strict=True))
+    assert domain["parameters"] == pytest.approx((85, 4.7e6), rel=0.01)
+    assert (domain["budget"], domain["rows"].high) == ((5, 100), 20_000)
 
 
 def test_what_the_pages_say_of_headroom():
@@ -335,6 +367,49 @@ def test_what_the_page_of_the_scale_says_is_in_its_tables():
     assert within == [27, 29, 28]
     assert len(near) == 3 * 33
     assert "on 27 (`adam`), 29 (`momentum`) and 28 (`sgd`) of the 33 others" in page
+
+
+def test_the_page_of_the_scale_says_what_the_sealed_run_found():
+    found = {(row["optimizer"], row["method"]): row for row in table_of("sealed")}
+    assert {row["entry"] for row in found.values()} == {"3"}
+    page = text("paper/scale/README.md")
+    columns = ("regret", "low", "high")
+    by_train = tuple(f"regret_train{end}" for end in ("", "_low", "_high"))
+    rows = {"Ψ": ("Ψ {}", columns), "Ψ `-train`": ("Ψ {}-train", columns),
+            "linear × P^u, calibrated": ("linear × P^u, calibrated", columns),
+            "nadamw, cosine, calibrated": ("nadamw, cosine, calibrated", columns),
+            "Ψ `-train`, training loss": ("Ψ {}-train", by_train)}  # fmt: skip
+    for label, (name, keys) in rows.items():
+        (line,) = re.findall(rf"^\| {re.escape(label)} \|(.*)\|$", page, re.M)
+        for optimizer, cell in zip(OPTIMIZERS, line.split("|"), strict=True):
+            row = found[optimizer, name.format(optimizer)]
+            shown = [float(each) for each in re.findall(r"[+-]\d\.\d\d", cell)]
+            assert shown == pytest.approx([float(row[key]) for key in keys], abs=0.00501)
+    laws = [found[name, f"Ψ {name}"] for name in OPTIMIZERS]
+    for key, said in (("middle", (0.20, 0.20, 0.15)), ("regret_streams", (0.83, 0.70, 0.49)),
+                      ("regret_fixed", (0.24, 0.18, 0.18))):  # fmt: skip
+        assert [float(law[key]) for law in laws] == pytest.approx(said, abs=0.00501)
+    for name, law in zip(OPTIMIZERS, laws, strict=True):
+        scores = {score.name: score.value for score in psi.load(name).scores}
+        assert scores["regret to tuned schedules on 44 sealed tasks, mean"] == float(law["regret"])
+
+
+def test_the_page_of_the_scale_says_what_the_suite_found():
+    found = {(r["fitted_to"], r["network"], r["optimizer"]): float(r["regret"])
+             for r in table_of("transfer")}  # fmt: skip
+    names = {"a line c P^u, chosen on these very tasks": ("the line c P^u, chosen here", "all"),
+             "the atlas": ("atlas", "all"), "these tasks alone": ("suite", "all"),
+             "the atlas, residual networks alone (19 tasks)": ("atlas", "residual"),
+             "the atlas, perceptrons alone (76)": ("atlas", "mlp"),
+             "the line, perceptrons alone (76)": ("the line c P^u, chosen here", "mlp"),
+    }  # fmt: skip
+    names |= {f"the atlas + {m} × these tasks": (f"atlas + {m} × suite", "all") for m in (1, 4, 16)}
+    for label, key in names.items():
+        (line,) = re.findall(
+            rf"^\| {re.escape(label)} \|(.*)\|$", text("paper/scale/README.md"), re.M
+        )
+        shown = [float(cell) for cell in line.split("|")]
+        assert shown == pytest.approx([found[*key, name] for name in OPTIMIZERS], abs=0.00501)
 
 
 def test_the_card_of_the_atlas_counts_its_tables():

@@ -1,1 +1,1 @@
-"""The shipped closed forms."""
+"""The closed forms of version 0.1.0."""

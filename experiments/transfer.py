@@ -1,0 +1,161 @@
+"""What a law of facts is worth on the suite `train`, by what it was fitted to.
+
+    python -m experiments.transfer data/atlas --out paper/scale/transfer.csv
+
+The suite's tasks have real tables, residual networks and other initial weights than an atlas's;
+data/calibration.parquet has the score of every rate on them, for the validation loss. The law of an
+optimizer is fitted to the atlas, to the suite, and to both with the suite's tasks weighing 1, 4 and
+16 times as much; a domain is left out of whatever is fitted. Beside these the one line that
+experiments.calibrate chose on this very suite. Regrets are against the best plain schedule of each
+task [nats]; of a mean over tasks per network and over domains.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import jax
+import numpy as np
+import pandas as pd
+import tyro
+from jaxtyping import Float
+
+from experiments.calibrate import kept
+from psi.bench.baselines.calibrated import calibration
+from psi.bench.suites import suite
+from psi.fit.scale.facts import FACTS, SETS
+from psi.fit.scale.left_out import domain_folds, domain_means, over_domains
+from psi.fit.scale.linear import Candidate, fit_linear, task_weights
+from psi.fit.scale.minimum import Best, best_rates
+from psi.fit.scale.regret import Curves, curves, regret_at
+from psi.fit.scale.table import Atlas, read_atlas
+from psi.fit.scale.tuned import SCHEDULES, TunedTasks, tuned_tasks
+from psi.lab.engine.training import norm
+from psi.lab.tasks.table import spec_task
+from psi.law.file import write_atomic
+from psi.report.progress import bar
+
+ERROR = 0.02  # of a score over four seeds, nats
+WEIGHTS = (1, 4, 16)
+CHOSEN = Candidate(next(each for each in SETS if each.name == "all"))
+
+
+@dataclass(frozen=True)
+class Main:
+    """Compare fits to an atlas and to the suite on the suite's domains."""
+
+    atlas: tyro.conf.Positional[Path]
+    """The folder that psi atlas made."""
+    out: Path
+    """A CSV: optimizer, fitted_to, network, tasks, regret, low, high."""
+
+    def run(self) -> None:
+        """Do it."""
+        atlas, facts = read_atlas(self.atlas), facts_of_suite()
+        rows = [
+            row
+            for optimizer in sorted(set(atlas.runs.optimizer))
+            for row in compared(atlas, facts, optimizer)
+        ]
+        names = ["optimizer", "fitted_to", "network", "tasks", "regret", "low", "high"]
+        table = pd.DataFrame(rows, columns=names)
+        write_atomic(self.out, table.round(4).to_csv(index=False).encode())
+        print(table[table.network == "all"].to_string(index=False))
+
+
+def facts_of_suite() -> pd.DataFrame:
+    """A row a task of the suite: what a law sees, its domain and its network."""
+    train, rows = suite("train"), []
+    with bar("tasks") as report:
+        for number, spec in enumerate(train.specs):
+            task = spec_task(spec, "adam", train.data)
+            size = float(norm(task.init(jax.random.key(0)))) / task.facts.parameters**0.5
+            own = {"domain": task.facts.domain, "network": task.facts.network}
+            known = task.facts.known().values() | {"weight_rms": size}
+            rows.append(own | known | {"budget": task.facts.epochs})
+            report(number + 1, len(train.specs), task.name)
+    return pd.DataFrame(rows)
+
+
+def tuned_suite(
+    facts: pd.DataFrame, optimizer: str, grid: Float[np.ndarray, " rate"]
+) -> TunedTasks:
+    """The suite's tasks as those of an atlas, on its grid of log rates."""
+    table = kept(suite("train"))
+    table, found, best = table[table.optimizer == optimizer], {}, {}
+    for name in SCHEDULES:
+        wide = table[table.schedule == name].pivot(index="task", columns="rate", values="score")
+        own, scores = np.log(wide.columns.to_numpy(float)), wide.loc[facts.index].to_numpy()
+        held = np.clip(grid, own[0], own[-1])
+        found[name] = np.array([np.interp(held, own, y) for y in scores]) + np.abs(grid - held)
+        tried = np.ones_like(found[name], bool)
+        best[name] = best_rates(grid, found[name], np.full_like(found[name], ERROR), tried)
+    reference = np.min([each.score for each in best.values()], axis=0)[:, None]
+    regret = {name: curves(grid, y - reference) for name, y in found.items()}
+    seen = facts[list(FACTS)].astype(float)
+    return TunedTasks(seen, facts.domain.to_numpy(object), regret, best, np.ones(len(grid), bool))
+
+
+def both(one: TunedTasks, other: TunedTasks) -> TunedTasks:
+    """The tasks of two tables on one grid."""
+    pairs = {name: (one.curves[name], other.curves[name]) for name in SCHEDULES}
+    return TunedTasks(
+        pd.concat([one.facts, other.facts], ignore_index=True),
+        np.concatenate([one.domain, other.domain]),
+        {
+            name: Curves(a.knots, np.concatenate([a.coefficients, b.coefficients], axis=2))
+            for name, (a, b) in pairs.items()
+        },
+        {
+            name: Best(*map(np.concatenate, zip(one.best[name], other.best[name], strict=True)))
+            for name in SCHEDULES
+        },
+        one.usual,
+    )
+
+
+def compared(atlas: Atlas, facts: pd.DataFrame, optimizer: str) -> Iterator[tuple[object, ...]]:
+    """Rows of the table for an optimizer."""
+    from_atlas = tuned_tasks(atlas, optimizer, "validation")
+    grid = from_atlas.curves[CHOSEN.schedule].knots[2:-2]
+    own = tuned_suite(facts, optimizer, grid)
+    level, exponent = calibration().power[optimizer]
+    line = np.log(level) + exponent * np.log(own.facts["parameters"].to_numpy(float) / 1000)
+    fits = {"the line c P^u, chosen here": regret_at(own.curves[CHOSEN.schedule], line)}
+    fits |= {
+        "atlas": left_out_of(from_atlas, own, (1, 0)),
+        "suite": left_out_of(from_atlas, own, (0, 1)),
+    }
+    fits |= {f"atlas + {m} × suite": left_out_of(from_atlas, own, (1, m)) for m in WEIGHTS}
+    for name, regret in fits.items():
+        yield (
+            optimizer,
+            name,
+            "all",
+            len(own.domain),
+            *over_domains(domain_means(regret, own.domain)),
+        )
+        for network in np.unique(facts.network):
+            some = regret[facts.network == network]
+            yield optimizer, name, network, len(some), some.mean(), np.nan, np.nan
+
+
+def left_out_of(
+    atlas: TunedTasks, own: TunedTasks, share: tuple[float, float]
+) -> Float[np.ndarray, " task"]:
+    """The regret on the suite's tasks of fits that saw no task of their domain's fold."""
+    every = both(atlas, own)
+    of_suite = np.arange(len(every.domain)) >= len(atlas.domain)
+    weight = task_weights(every.domain) * np.where(of_suite, share[1], share[0])
+    fold, regret = domain_folds(every.domain), np.empty(len(every.domain))
+    for k in np.unique(fold):
+        out = fold == k
+        seen = ~out & (weight > 0)
+        fit = fit_linear(every.take(seen), CHOSEN, weight[seen])
+        lost = regret_at(every.curves[CHOSEN.schedule].take(out), fit.log_rates(every.facts[out]))
+        regret[out] = lost
+    return regret[of_suite]
+
+
+if __name__ == "__main__":
+    tyro.cli(Main).run()
