@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-import psi.pretrained
 from psi.bench.baselines import BASELINES, SCHEDULES, Baseline
 from psi.bench.baselines.calibrated import CALIBRATED, FILE, calibrated_rates
 from psi.bench.suites import Suite
@@ -101,7 +100,7 @@ def named_laws(names: Sequence[str], optimizers: Sequence[str]) -> tuple[tuple[s
     if not names:
         own = (pair for pair in shipped() if pair[1].optimizer in optimizers)
         return tuple((PSI + name, law) for name, law in own if law.target != "train")
-    house, found = psi.pretrained.laws(), []
+    house, found = dict(shipped(former=True)), []
     for name in dict.fromkeys(names):
         law, path = load(name), located(name)
         if law.optimizer not in optimizers:

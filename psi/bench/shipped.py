@@ -9,7 +9,6 @@ import jax
 import pandas as pd
 from jaxtyping import Array, Key
 
-import psi.pretrained
 from psi.bench.baselines import SCHEDULES
 from psi.bench.cohorts import policies
 from psi.bench.judging import OTHER_RESOLUTIONS, Judged, gain, judge
@@ -19,7 +18,7 @@ from psi.lab.engine.devices import beside
 from psi.lab.tasks.names import Spec
 from psi.lab.tasks.table import spec_task
 from psi.law.law import Law
-from psi.law.load import load
+from psi.law.load import shipped
 from psi.progress import Report, silent
 from psi.verify.rows import Row, at_least
 
@@ -35,8 +34,7 @@ def single_rates(optimizer: str) -> dict[str, float]:
 
 def by_optimizer() -> list[list[tuple[str, Law]]]:
     """The shipped laws with their names, former ones too, those of one optimizer together."""
-    every = [(name, load(path)) for name, path in psi.pretrained.laws().items()]
-    laws = sorted(every, key=lambda pair: (pair[1].optimizer, pair[0]))
+    laws = sorted(shipped(former=True), key=lambda pair: (pair[1].optimizer, pair[0]))
     return [list(some) for _, some in groupby(laws, key=lambda pair: pair[1].optimizer)]
 
 

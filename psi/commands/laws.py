@@ -6,7 +6,6 @@ from textwrap import TextWrapper
 from typing import Any
 
 import psi
-import psi.pretrained
 from psi.commands.printing import target_of
 from psi.law.load import shipped
 
@@ -31,7 +30,7 @@ class LawsCommand:
         """Do it; what --json prints."""
         laws = dict(shipped())
         if not self.json:
-            former = ", ".join(name for name in psi.pretrained.laws() if name not in laws)
+            former = ", ".join(name for name, _ in shipped(former=True) if name not in laws)
             shown = [HEAD, *(_text(*each) for each in laws.items())] if laws else ["none yet"]
             print("\n".join([*shown, *[f"Of former versions: {former}"] * bool(former)]))
         return {"laws": [_row(name, law) for name, law in laws.items()]}

@@ -57,10 +57,13 @@ def load(name_or_path: str | Path) -> Law:
         raise LawFileError(f"{path}: not a law file: {error}") from None
 
 
-def shipped() -> tuple[tuple[str, Law], ...]:
-    """(name, law) of every law that comes with the package, but for former versions; by name."""
+def shipped(former: bool = False) -> tuple[tuple[str, Law], ...]:
+    """(name, law) of every law that comes with the package, with those of `former` versions or not.
+
+    They are in the order of their names.
+    """
     laws = psi.pretrained.laws().items()
-    return tuple((name, load(path)) for name, path in laws if VERSIONED not in name)
+    return tuple((name, load(path)) for name, path in laws if former or VERSIONED not in name)
 
 
 def located(name_or_path: str | Path) -> Path:

@@ -43,7 +43,7 @@ def test_a_law_of_steps_is_told_those_of_the_log() -> None:
     long = replay_log(log_of(np.ones(3 * MOST_PERIODS)), facts_law, facts=known)
     assert long.facts.steps_per_epoch == 30  # of three epochs
     at = np.arange(0.0, 600, 10)
-    counted = Log("step", at, losses, at + 1, at)
+    counted = Log("step", at, losses, at + 1, at, None)
     assert replay_log(counted, facts_law, steps_per_epoch=40).facts.steps_per_epoch == 40
     assert replay_log(counted, facts_law).facts.steps_per_epoch == round(591 / 50)
 
