@@ -177,7 +177,8 @@ def resumed(clock: Clock, found: object, epochs: int | None) -> ClockState:
     `from_state_dict` does.
     """
     state = from_state_dict(found)
-    if "horizon" in dict(found) and {*clock.law.facts} - {"parameters"}:
+    old = isinstance(found, Mapping) and "horizon" in found
+    if old and {*clock.law.facts} - {"parameters"}:
         name = f"{clock.law.optimizer}@0.1.0"
         warn(f'the saved run is of version 0.1.0; psi.load("{name}") is the law that it had')
     own = {k: np.asarray(v) for k, v in clock.facts.values().items() if np.isnan(getattr(state, k))}
