@@ -8,8 +8,8 @@ from typing import Any
 
 from psi.law.checks import at_least, unknown
 
-NETWORKS = ("linear", "mlp", "cnn", "embedding", "gru", "lstm", "transformer")
-OF_TOKENS = NETWORKS[3:]
+NETWORKS = ("linear", "mlp", "residual", "cnn", "embedding", "gru", "lstm", "transformer")
+OF_TOKENS = NETWORKS[4:]
 EMBEDDED = 16  # size of the embedding before a perceptron
 STAGES = 2  # of a CNN
 ACTIVATIONS = ("relu", "tanh", "gelu")
@@ -52,7 +52,8 @@ class Description:
     width: int = 16
     """Units a hidden layer, channels of a CNN's first stage, or size of an embedding."""
     depth: int = 1
-    """Hidden layers, levels or blocks; a CNN has two stages."""
+    """Hidden layers, levels or blocks (of a residual network, two layers each); a CNN has two
+    stages."""
     activation: str = "relu"
     normalised: bool = False
     """Layer normalisation before activations."""
@@ -152,6 +153,8 @@ def _layers(task: Description) -> list[int]:
         return [w * out, w * task.inputs, *[block] * depth, dense(out, w)]
     if task.network == "linear":
         return [dense(out, task.inputs)]
+    if task.network == "residual":
+        return [dense(w, task.inputs), *[dense(w, w)] * (2 * depth), dense(out, w)]
     inputs, table = task.inputs, []
     if task.network == "embedding":
         table, inputs = [EMBEDDED * out], EMBEDDED * task.inputs

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Key
 
-from psi.atlas.description import EMBEDDED, STAGES
+from psi.atlas.description import EMBEDDED, INITIALISATIONS, STAGES
 from psi.atlas.layers import (
     Axis,
     Sizes,
@@ -20,12 +20,15 @@ from psi.atlas.layers import (
     axis,
     init_dense,
     init_embedding,
+    is_level,
+    normalise,
     perceptron,
     perceptron_init,
 )
 from psi.atlas.padding import Shape
 from psi.atlas.sequences import columns, recurrent, recurrent_init, transformer, transformer_init
 from psi.lab.networks.convolution import patches
+from psi.lab.networks.initialisation import DRAWS
 from psi.lab.networks.mlp import dense
 from psi.lab.networks.network import Params
 
@@ -58,6 +61,39 @@ def _mlp_init(shape: Shape, sizes: Sizes, key: Key[Array, ""]) -> Params:
 
 def _mlp(shape: Shape, sizes: Sizes, params: Params, x: Float[Array, "rows inputs"]) -> Array:
     return perceptron(shape, sizes, params, x.T)
+
+
+def _residual_init(shape: Shape, sizes: Sizes, key: Key[Array, ""]) -> Params:
+    """(first layer, (W_1, W_2) of each block, last layer).
+
+    As the lab draws them: the W_2 of B blocks are 1/√B smaller, but for frameworks' own draws.
+    """
+    units, outputs = axis(shape.width, sizes.width), axis(shape.outputs, sizes.outputs)
+    kind = sizes.initialisation
+    one, *keys, two = jax.random.split(key, 2 * shape.depth + 2)
+    own = jnp.array([name not in DRAWS for name in INITIALISATIONS])[kind]
+    smaller = jnp.where(own, 1 / jnp.sqrt(sizes.depth), 1.0)
+    blocks = []
+    for level, (inward, outward) in enumerate(zip(keys[::2], keys[1::2], strict=True)):
+        real = units * is_level(sizes, level)
+        weights, bias = init_dense(kind, real, units, outward)
+        blocks.append((init_dense(kind, real, units, inward), (smaller * weights, bias)))
+    first = init_dense(kind, units, _row_inputs(shape, sizes), one)
+    return first, blocks, init_dense(kind, outputs, units, two, last=True)
+
+
+def _residual(shape: Shape, sizes: Sizes, params: Params, x: Float[Array, "rows inputs"]) -> Array:
+    """As `psi.lab.networks.residual`: h ← h + W_2 act(W_1 norm(h) + b_1) + b_2 in each block."""
+    units = axis(shape.width, sizes.width)
+    first, blocks, last = params
+    h = dense(*first, x.T)
+    plain = shape._replace(normalised=False)  # it is the block's input that is normalised
+    for level, (inward, outward) in enumerate(blocks):
+        seen = normalise(units, h, sizes.normalised) if shape.normalised else h
+        # A block beyond the depth has weights of 0, and no gradient may reach them.
+        inner = activated(plain, sizes, units, dense(*inward, seen))
+        h = h + is_level(sizes, level) * dense(*outward, inner)
+    return dense(*last, h)
 
 
 def _channels(shape: Shape, sizes: Sizes) -> tuple[Axis, Axis, Axis]:
@@ -109,6 +145,7 @@ def _embedding(shape: Shape, sizes: Sizes, params: Params, x: Int[Array, "rows w
 KINDS: dict[str, Padded] = {
     "linear": Padded(_linear_init, _linear),
     "mlp": Padded(_mlp_init, _mlp),
+    "residual": Padded(_residual_init, _residual),
     "cnn": Padded(_cnn_init, _cnn),
     "embedding": Padded(_embedding_init, _embedding),
     "gru": Padded(recurrent_init, recurrent),

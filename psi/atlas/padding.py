@@ -1,4 +1,6 @@
-"""The padded shapes that the tasks of the atlas are trained in: sixteen, and more on accelerators.
+"""The padded shapes that tasks of the atlas are trained in: sixteen, more on accelerators.
+
+Residual networks have four of their own.
 
 Sizes, activation, initialisation, minibatch, steps and budget are numbers that a program is given;
 what it is compiled for is the kind of network and the most of each size. A padding unit has weights
@@ -133,7 +135,14 @@ FAR: tuple[Shape, ...] = tuple(
 """The same for an accelerator: trainings on fixed rows are as long as in practice, of up to VISITS
 rows × epochs, and networks have up to 6,000,000 weights. Streams have no more rows than POOL and
 CELLS let them."""
-REACHES: dict[str, tuple[Shape, ...]] = {"near": SHAPES, "far": FAR}
+RESIDUAL: tuple[Shape, ...] = (
+    Shape("residual", 16, 8, 32, 3, 0.4, 1.5e8, True, waste=8),
+    Shape("residual", 64, 32, 64, 3, 0.35, 2.5e8, True, waste=4),
+    Shape("residual", 64, 8, 192, 2, 0.15, 1.5e9, True, lanes=7),
+    Shape("residual", 784, 40, 64, 2, 0.1, 4e8, True, lanes=17),
+)
+"""Residual networks of dense layers, which take lower rates than perceptrons of their size."""
+REACHES: dict[str, tuple[Shape, ...]] = {"near": SHAPES, "far": FAR, "residual": RESIDUAL}
 
 
 def shape_of(task: Description, shapes: tuple[Shape, ...] = SHAPES) -> Shape:

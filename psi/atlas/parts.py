@@ -84,7 +84,7 @@ def parts(config: AtlasConfig) -> list[Part]:
 
 def _length(config: AtlasConfig, shape: Shape) -> Callable[[Description], Any]:
     """What a task's time beside others goes by: operations; steps, where all take each together."""
-    if config.reach == "near":
+    if config.reach != "far":
         return shape.operations
     return lambda task: (blocked_rows(task.batch), task.steps * task.epochs)
 

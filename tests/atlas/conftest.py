@@ -10,6 +10,10 @@ TASKS = {
         "teacher", 2, rows=70, inputs=5, classes=3, width=7, depth=3, batch=20, epochs=3,
         activation="gelu", normalised=True,
     ),
+    "residual": Description(
+        "teacher", 8, rows=70, inputs=5, classes=3, network="residual", width=7, depth=2, batch=20,
+        epochs=3, activation="gelu", normalised=True,
+    ),
     "cnn": Description(
         "images", 3, rows=60, inputs=64, classes=3, network="cnn", width=3, batch=20, epochs=2,
         activation="tanh", normalised=True,

@@ -16,7 +16,7 @@ from psi.atlas.distribution import (
     fits,
     longest,
 )
-from psi.atlas.padding import FAR, SHAPES, VISITS, shape_of
+from psi.atlas.padding import FAR, RESIDUAL, SHAPES, VISITS, shape_of
 from psi.atlas.real import sizes, table
 from psi.lab.tasks.carried import CARRIED
 
@@ -63,6 +63,14 @@ def test_all_that_it_promises_is_there():
     assert share(lambda task: task.classes > 30) > 0.02
     assert share(lambda task: task.normalised) > 0.02
     assert share(lambda task: task.noise == 0) > 0.2
+
+
+def test_residual_networks_have_a_reach_of_their_own():
+    tasks = [describe(number, reach="residual") for number in range(20_000, 20_015)]
+    assert {task.network for task in tasks} == {"residual"}
+    assert {task.depth for task in tasks} == {1, 2, 3}
+    assert all(fits(task, shape_of(task, RESIDUAL)) for task in tasks)
+    assert len({task.source for task in tasks}) > 5
 
 
 def test_nothing_but_the_train_suite_is_in_it():

@@ -1,5 +1,6 @@
 """Padded networks against the lab's own without padding, or a loop over positions in numpy."""
 
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -16,12 +17,14 @@ from psi.atlas.padding import Shape
 from psi.atlas.sequences import columns
 from psi.lab.networks.convolution import cnn_apply
 from psi.lab.networks.mlp import mlp_apply
+from psi.lab.networks.residual import residual_apply
 from psi.lab.networks.sequence import gru_apply, transformer_apply
 from tests.atlas.conftest import TASKS
 
 SHAPE = {
     "linear": Shape("linear", 8, 4, 1, 1, 0, 0),
     "mlp": Shape("mlp", 8, 4, 16, 4, 0, 0, True),
+    "residual": Shape("residual", 8, 4, 16, 3, 0, 0, True),
     "cnn": Shape("cnn", 64, 4, 8, 2, 0, 0, True),
     "embedding": Shape("embedding", 4, 16, 16, 2, 0, 0),
     "gru": Shape("gru", 12, 8, 8, 2, 0, 0),
@@ -37,7 +40,7 @@ def padded(kind) -> Any:
     sizes = _sizes(task)
     params = KINDS[kind].init(shape, sizes, jax.random.key(1))
     rng = np.random.default_rng(0)
-    if kind in ("linear", "mlp", "cnn"):
+    if kind in ("linear", "mlp", "residual", "cnn"):
         x = rng.normal(size=(ROWS, task.inputs)).astype(np.float32)
     else:
         x = rng.integers(task.classes, size=(ROWS, task.inputs)).astype(np.int32)
@@ -69,6 +72,27 @@ def test_mlp():
     want = mlp_apply(task.activation, True, [*layers, cropped(last, out, w)], jnp.asarray(x))
     got = apply((one, more, last), jnp.asarray(wide))
     np.testing.assert_allclose(got[: task.classes], want, rtol=1e-4, atol=1e-5)
+
+
+def test_residual():
+    apply, (one, blocks, last), x, wide = padded("residual")
+    task = TASKS["residual"]
+    w, out = first(task.width), first(task.classes)
+    own = [tuple(cropped(layer, w, w) for layer in block) for block in blocks[: task.depth]]
+    layers = cropped(one, w, first(task.inputs)), own, cropped(last, out, w)
+    want = residual_apply(task.activation, True, layers, jnp.asarray(x))
+    got = apply((one, blocks, last), jnp.asarray(wide))
+    np.testing.assert_allclose(got[: task.classes], want, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(("name", "ratio"), [("he", 0.5), ("mup", 0.5), ("keras", 1.0)])
+def test_blocks_of_residual_networks_start_as_the_lab_s(name, ratio):
+    """Of four blocks the second layers are half as large as the first, but by a framework."""
+    task = replace(TASKS["residual"], width=60, depth=4, initialisation=name)
+    shape = Shape("residual", 8, 4, 64, 4, 0, 0, True)
+    _, blocks, _ = KINDS["residual"].init(shape, _sizes(task), jax.random.key(0))
+    inward, outward = (np.std([block[k][0] for block in blocks]) for k in (0, 1))
+    assert outward / inward == pytest.approx(ratio, rel=0.05)
 
 
 def test_cnn():
