@@ -1,5 +1,6 @@
 """The rates that a law would have chosen, given the losses of a training log."""
 
+import math
 import warnings
 from collections.abc import Sequence
 from dataclasses import replace
@@ -80,7 +81,7 @@ def replay_log(
     budget = most if epochs is None else epochs
     joined = -(-len(np.unique(period)) // MOST_PERIODS)  # epochs of a period
     periods = -(-budget // joined) if joined > 1 else budget
-    known = _of_periods(facts, log, steps_per_epoch, periods, joined)
+    known = _of_periods(facts, log, steps_per_epoch, most, joined)
     clock = Clock(law, periods, initial_loss, scale=scale, facts=known)
     if budget < most:
         raise ValueError(f"epochs must be those of the log, {most}, or more, got {epochs}")
@@ -95,13 +96,14 @@ def replay_log(
 def _of_periods(
     facts: Facts, log: Log, steps_per_epoch: int | None, periods: int, joined: int
 ) -> Facts:
-    """The facts, with the updates of a period as its steps: of several epochs, or of a part."""
-    steps = facts.steps_per_epoch
+    """The facts, with the updates of a decision period as its steps.
+
+    A log of steps alone has so many `periods`; in others one is `joined` epochs.
+    """
+    steps = facts.values()["steps"]
     if log.epoch is None and log.unit == "step":
         steps = steps_per_epoch or max(1, round((log.at[-1] - log.at[0] + 1) / periods))
-    elif steps is None and facts.rows and facts.batch:
-        steps = -(-facts.rows // facts.batch)
-    return replace(facts, steps_per_epoch=steps and steps * joined)
+    return replace(facts, steps_per_epoch=None if math.isnan(steps) else int(steps) * joined)
 
 
 def _rates(clock: Clock, periods: Sequence[Values], numbers: Values) -> Values:

@@ -46,6 +46,10 @@ def test_a_law_of_steps_is_told_those_of_the_log() -> None:
     counted = Log("step", at, losses, at + 1, at, None)
     assert replay_log(counted, facts_law, steps_per_epoch=40).facts.steps_per_epoch == 40
     assert replay_log(counted, facts_law).facts.steps_per_epoch == round(591 / 50)
+    assert replay_log(counted, facts_law, 200).facts.steps_per_epoch == round(591 / 50)
+    with pytest.raises(ValueError, match="got 0"):
+        replay_log(counted, facts_law, 0)
+    assert replay_log(log_of(losses), facts_law).facts == Facts()
 
 
 @pytest.mark.parametrize(
