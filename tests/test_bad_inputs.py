@@ -6,13 +6,10 @@ Tables and logs have tests of their own. Every row is a command; words in capita
 
 import shutil
 
+import jax
 import pytest
 
 from psi import cli
-from psi.commands.demo import DemoCommand
-from psi.commands.fit import FitCommand
-from psi.commands.generate import GenerateCommand
-from psi.commands.ideal import IdealCommand
 from tests.commands.conftest import SAMPLE, law_file
 
 __all__ = ["law_file"]
@@ -238,17 +235,18 @@ fit DATA --out OUT.json --ideal EMPTY
 """.strip().splitlines()
 
 
+ROWS_DRAWN = "generate --out OUT --network transformer"
+"""Whether a network can take rows is seen when these are drawn, by small programs of JAX."""
+COMPILED = []
+"""What JAX has compiled in this process, an event each."""
+
+
 @pytest.fixture(scope="module", autouse=True)
-def imported():
-    """What a first command would import: seconds on a busy machine, and not what is measured."""
-    for command in (DemoCommand, FitCommand, GenerateCommand, IdealCommand):
-        assert command.__doc__
-    import psi.demo
-    import psi.fit.dataset
-    import psi.ideal.estimate
-    import psi.lab.data.cluster
-    import psi.report.figures
-    import psi.verify.table  # noqa: F401
+def compilations():
+    def note(event, *_, **__):
+        COMPILED.extend([event] * ("backend_compile" in event))
+
+    jax.monitoring.register_event_duration_secs_listener(note)
 
 
 def files(folder):
@@ -269,7 +267,9 @@ def test_kind_a_mistake_is_one_line_exit_2_and_leaves_nothing(
     words = [SAMPLE if word == "DATA" else word for word in row.split()]
     before, folders = files(tmp_path), sorted(tmp_path.rglob("*"))
     capsys.readouterr()
+    compiled = len(COMPILED)
     code = cli.run(words)
+    assert len(COMPILED) == compiled or row == ROWS_DRAWN  # a mistake is told before
     out, err = capsys.readouterr()
     assert (code, out) == (2, ""), out
     assert err.startswith("psi: ")
