@@ -97,8 +97,3 @@ def _provenance(config: StudyConfig, data: Data) -> Provenance:
         tuple(f"{name}=={version(name)}" for name in PACKAGES),
         COMMAND,
     )
-
-
-def of_study(name: str) -> bool:
-    """Whether a shipped law is one of this study's: pure ones have the version in their names."""
-    return name.endswith(("@0.1.0", "-scaled"))

@@ -27,6 +27,7 @@ from experiments.closed_forms.compute import (
     study_arena,
 )
 from experiments.closed_forms.laws import law_of
+from experiments.closed_forms.names import shipped_as
 from psi.fit.formula.families import SIZED
 from psi.fit.formula.points import points_of
 from psi.fit.search.finalists import Finalist, compete
@@ -71,11 +72,6 @@ class Main:
             for path in sorted((self.out / "laws").glob("*.json")):
                 shutil.copy(path, ROOT / "psi" / "pretrained" / f"{shipped_as(path.stem)}.json")
             shutil.copy(self.out / "single_rates.json", ROOT / "psi" / "bench")
-
-
-def shipped_as(name: str) -> str:
-    """The name of a law in the package: pure ones have made room for laws of facts."""
-    return name if name.endswith("-scaled") else f"{name}@0.1.0"
 
 
 def _open(out: Path, config: StudyConfig) -> None:

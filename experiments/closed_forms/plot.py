@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 import psi
-from experiments.closed_forms.laws import of_study
+from experiments.closed_forms.names import SCALED, VERSION, of_study
 from psi.report.axes import legend_below, panel_title
 from psi.report.figures import save
 
@@ -106,7 +106,8 @@ def _grid(laws: list[str]) -> tuple[int, int]:
 
 
 def _place(law: str) -> tuple[int, int]:
-    return int(law.endswith("-scaled")), OPTIMIZERS.index(law.split("@")[0].removesuffix("-scaled"))
+    optimizer = law.removesuffix(SCALED).removesuffix(VERSION)
+    return int(law.endswith(SCALED)), OPTIMIZERS.index(optimizer)
 
 
 def _short(task: str) -> str:

@@ -13,7 +13,7 @@ import pandas as pd
 import tyro
 
 import psi
-from experiments.closed_forms.laws import of_study
+from experiments.closed_forms.names import of_study
 from psi.law.law import Score
 
 ROOT = Path(__file__).parents[2]
