@@ -97,8 +97,8 @@ def _network(shape: Shape, rng: np.random.Generator) -> Numbers:
     large = shape.width >= WIDE
     narrowest = shape.width / 1.1 if large else max(2, shape.width / 4)
     two = 2 if shape.network == "transformer" else 1  # heads share the width
-    shallow = shape.depth if large else max(1, shape.depth - 1)
-    shallow = 1 if shape.network == "residual" else shallow
+    least = 1 if shape.network == "residual" else max(1, shape.depth - 1)
+    shallow = shape.depth if large else least
     drawn = {
         "network": shape.network,
         "width": two * whole(rng, int(min(narrowest, shape.width) / two), shape.width // two),

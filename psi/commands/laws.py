@@ -7,7 +7,7 @@ from typing import Any
 
 import psi
 from psi.commands.printing import target_of
-from psi.law.load import shipped
+from psi.law.load import VERSIONED, shipped
 
 HEAD = "Name, formula, facts, regret to tuned schedules in nats. psi show NAME has more."
 REGRET = re.compile(
@@ -28,9 +28,10 @@ class LawsCommand:
 
     def run(self) -> Any:
         """Do it; what --json prints."""
-        laws = dict(shipped())
+        every = dict(shipped(former=True))
+        laws = {name: law for name, law in every.items() if VERSIONED not in name}
         if not self.json:
-            former = ", ".join(name for name, _ in shipped(former=True) if name not in laws)
+            former = ", ".join(name for name in every if name not in laws)
             shown = [HEAD, *(_text(*each) for each in laws.items())] if laws else ["none yet"]
             print("\n".join([*shown, *[f"Of former versions: {former}"] * bool(former)]))
         return {"laws": [_row(name, law) for name, law in laws.items()]}
