@@ -13,7 +13,7 @@ import pytest
 import psi
 import psi.pretrained
 from experiments import depends, scale, scale_pages, shape, ship, transfer, your_own
-from experiments.closed_forms import plot, scores
+from experiments.closed_forms import names, plot, scores
 from experiments.closed_forms.compute import StudyConfig
 from experiments.closed_forms.laws import of_family, tidied
 from experiments.closed_forms.main import Main
@@ -24,8 +24,9 @@ from psi.fit.scale.choice import candidates, choose
 from psi.fit.scale.facts import FactSet, facts_of
 from psi.fit.scale.fit import fit_scale
 from psi.fit.scale.left_out import linear
-from psi.fit.scale.linear import Candidate
+from psi.fit.scale.linear import Candidate, fit_linear
 from psi.fit.scale.table import provenance
+from psi.fit.scale.tuned import tuned_tasks
 from psi.fit.search.evolution import PolishConfig
 from psi.fit.search.finalists import Rounds
 from psi.fit.symbolic.config import SymbolicConfig
@@ -248,6 +249,28 @@ def test_a_law_is_made_again_for_another_atlas_or_command(tmp_path):
     assert not scale._is_made(tmp_path / "law.json", provenance(tmp_path, "psi fit --seed 1"))
     planted(1, domains=3, each=4).atlas.runs.to_parquet(tmp_path / "runs.parquet")
     assert not scale._is_made(tmp_path / "law.json", provenance(tmp_path, "psi fit"))
+
+
+def test_no_fit_to_both_sees_a_domain_that_is_left_out(monkeypatch):
+    tasks, seen = tuned_tasks(planted(0, domains=6, each=8).atlas, "adam", "validation"), []
+
+    def fit(own, *more):
+        seen.append(own.domain)
+        return fit_linear(own, *more)
+
+    monkeypatch.setattr(transfer, "fit_linear", fit)
+    for share, copies in (((1, 1), 2), ((0, 1), 1)):
+        seen.clear()
+        transfer.left_out_of(tasks, tasks, share)
+        left = [set(tasks.domain) - set(domains) for domains in seen]
+        assert sorted(map(tuple, left)) == sorted((name,) for name in set(tasks.domain))
+        assert all(len(domains) == copies * 8 * 5 for domains in seen)
+
+
+def test_laws_of_the_study_are_found_in_the_package():
+    plain = [o + end for o in ("sgd", "momentum", "adam") for end in ("", "-scaled")]
+    shipped = {name for name in psi.pretrained.laws() if names.of_study(name)}
+    assert {names.shipped_as(name) for name in plain} == shipped
 
 
 def compared_shapes(tmp_path, monkeypatch, runs):

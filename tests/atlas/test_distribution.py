@@ -69,6 +69,7 @@ def test_residual_networks_have_a_reach_of_their_own():
     tasks = [describe(number, reach="residual") for number in range(20_000, 20_015)]
     assert {task.network for task in tasks} == {"residual"}
     assert {task.depth for task in tasks} == {1, 2, 3}
+    assert any(task.depth == 1 and shape_of(task, RESIDUAL).depth == 3 for task in tasks)
     assert all(fits(task, shape_of(task, RESIDUAL)) for task in tasks)
     assert len({task.source for task in tasks}) > 5
 

@@ -7,8 +7,9 @@ from psi.bench import shipped
 from psi.bench.baselines import SCHEDULES
 from psi.bench.judging import Judged
 from psi.bench.references import reference
-from psi.bench.shipped import rows_of
+from psi.bench.shipped import by_optimizer, rows_of
 from psi.bench.suites.held_out import HELD_OUT, STREAMS
+from psi.law import load
 from tests.bench.cases import judged, law
 
 
@@ -33,3 +34,12 @@ def test_a_law_that_gains_too_little_is_not_ok():
     even = judged(law=[0.5, 0.51], **{name: [0.5, 0.51] for name in names})
     assert all(row.ok for row in rows_of("law", [(False, good), (True, good)]))
     assert not any(row.ok for row in rows_of("law", [(False, even), (True, even)]))
+
+
+def test_former_laws_are_judged_beside_those_of_today():
+    found = {name: law.optimizer for laws in by_optimizer() for name, law in laws}
+    assert found.keys() == {name for name, _ in load.shipped(former=True)}
+    assert {"sgd", "sgd@0.1.0", "sgd-train"} <= found.keys()
+    assert [{law.optimizer for _, law in laws} for laws in by_optimizer()] == [
+        {"adam"}, {"momentum"}, {"sgd"},
+    ]  # fmt: skip

@@ -129,6 +129,10 @@ def test_a_run_is_told_what_goes_on_what_is_held_and_what_is_missing() -> None:
         "400 epochs (the law has seen 5 to 100: the power law goes on)",
     ]
     assert outside_run(law, {"budget": 20.0}) == ()  # what is absent is not looked at
+    zeros = power("weight_rms", weight_rms=(0.1, 0.4))
+    (weights,) = outside_run(zeros, {"budget": 20.0, "weight_rms": 0.0})
+    known = "psi.Facts(weight_rms=…) says it: taken as 0.2"
+    assert str(weights) == f"weight_rms of 0 ({known})"
 
 
 @pytest.mark.parametrize(
