@@ -9,7 +9,7 @@ OPTIMIZERS = ("sgd", "momentum", "adam")
 LOWEST = {"sgd": 1.2e-3, "momentum": 1.2e-4, "adam": 3e-5}
 """The lowest rate of the usual grid."""
 RATES, RATIO = 17, 1.8
-REACHES = ("near", "far", "residual")
+REACHES = ("near", "far", "practice")
 LANES, SEEDS = 3 * RATES, 3
 """Constant, linear and cosine at each rate of a grid, from so many seeds in a round."""
 
@@ -26,9 +26,9 @@ class AtlasConfig:
     optimizers: tuple[str, ...] = OPTIMIZERS
     first: int = 0
     """Number of the first task."""
-    reach: Literal["near", "far", "residual"] = "near"
-    """far, for accelerators: trainings on fixed rows are as long as in practice, and networks have
-    up to 6,000,000 weights. residual: residual networks alone."""
+    reach: Literal["near", "far", "practice"] = "near"
+    """far and practice are for accelerators: trainings on fixed rows are as long as in practice.
+    far has networks of up to 6,000,000 weights; practice small ones, residual ones among them."""
     extensions: int = 2
     """Grids that are added where the best rate is at an edge, at most."""
     more_seeds: int = 1

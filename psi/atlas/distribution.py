@@ -12,17 +12,16 @@ from typing import Any
 import numpy as np
 
 from psi.atlas.description import COLUMNS, OF_TOKENS, Description
-from psi.atlas.padding import REACHES, VISITS, WIDE, Shape, shape_of
+from psi.atlas.padding import REACHES, VISITS, WIDE, Reach, Shape, shape_of
 from psi.atlas.randomness import generator
 from psi.atlas.real import Size, sizes
 from psi.lab.tasks.carried import CARRIED
 from psi.lab.tasks.text import VOCABULARY
 
 SEED = 20261126
-STEPS, EPOCHS, ROWS = (3, 400), (5, 100), (60, 20_000)
+STEPS, ROWS = (3, 400), (60, 20_000)
 BATCHES = (8, 16, 32, 48, 64, 96, 128, 192, 256)
 """Whole blocks of rows but for the first; powers of two, as most people take, and between them."""
-PARAMETERS = 50  # at least
 TRIES = 20  # lengths that are tried with a network and data
 STREAM = 0  # rows of a stream
 WINDOWS = 4096  # of a text that is fixed, at most
@@ -43,26 +42,29 @@ def describe(number: int, seed: int = SEED, reach: str = "near") -> Description:
     >>> describe(3) == describe(3)
     True
     """
-    rng, shapes = generator(seed, number), REACHES[reach]
+    rng, within = generator(seed, number), REACHES[reach]
+    shapes = within.shapes
     shares = np.array([shape.share for shape in shapes])
     shape = shapes[int(rng.choice(len(shapes), p=shares / shares.sum()))]
     while True:
         drawn = {"number": number} | _network(shape, rng) | _data(shape, rng)
         for _ in range(TRIES):
-            found = _described(drawn | _length(drawn, rng))
-            if found is not None and fits(found, shape) and fits(found, shape_of(found, shapes)):
+            found = _described(drawn | _length(drawn, within, rng))
+            if found is None or not fits(found, shape, within):
+                continue
+            if fits(found, shape_of(found, shapes), within):
                 return found
 
 
-def fits(task: Description, shape: Shape) -> bool:
+def fits(task: Description, shape: Shape, within: Reach) -> bool:
     """Whether a draw is within the ranges."""
     rows = task.rows or task.steps * task.batch * task.epochs
     held = 0 if task.network in OF_TOKENS else rows
     return (
         shape.holds(task)
-        and task.parameters >= PARAMETERS
+        and task.parameters >= within.parameters
         and STEPS[0] <= task.steps <= STEPS[1]
-        and task.steps * task.epochs >= MANY
+        and MANY <= task.steps * task.epochs <= within.steps
         and shape.operations(task) <= longest(shape, task.number)
         and shape.operations(task) <= shape.waste * task.operations
         and held <= shape.rows
@@ -111,9 +113,9 @@ def _network(shape: Shape, rng: np.random.Generator) -> Numbers:
     return drawn | {"depth": 1} if shape.network == "cnn" else drawn
 
 
-def _length(drawn: Numbers, rng: np.random.Generator) -> Numbers:
+def _length(drawn: Numbers, within: Reach, rng: np.random.Generator) -> Numbers:
     """Budget, and rows or a stream's steps; `drawn` has the rows that there are, or 0."""
-    epochs = whole(rng, *EPOCHS)
+    epochs = whole(rng, *within.epochs)
     if drawn["rows"] == STREAM:
         return {"epochs": epochs, "steps_per_epoch": whole(rng, *STEPS), "rows": STREAM}
     rows, least = drawn["rows"], max(ROWS[0], STEPS[0] * drawn["batch"])

@@ -1,6 +1,4 @@
-"""The padded shapes that tasks of the atlas are trained in: sixteen, more on accelerators.
-
-Residual networks have four of their own.
+"""The padded shapes that tasks of the atlas are trained in: sixteen, others on accelerators.
 
 Sizes, activation, initialisation, minibatch, steps and budget are numbers that a program is given;
 what it is compiled for is the kind of network and the most of each size. A padding unit has weights
@@ -113,7 +111,8 @@ TOGETHER, HELD = 32, 5e8
 
 def grouped(shape: Shape) -> Shape:
     """With as many tasks of a part as an accelerator holds: their weights, and a layer of each."""
-    values = shape.inputs if shape.network not in ("linear", "mlp", "embedding") else 1
+    dense = ("linear", "mlp", "residual", "embedding")
+    values = 1 if shape.network in dense else shape.inputs
     gates = 4 if values > 1 else 1
     held = max(LARGEST * values * (gates * shape.width + shape.outputs), shape.parameters)
     count = max(1.0, HELD / (held * LANES * SEEDS * min(1, shape.lanes / LANES)))
@@ -135,14 +134,41 @@ FAR: tuple[Shape, ...] = tuple(
 """The same for an accelerator: trainings on fixed rows are as long as in practice, of up to VISITS
 rows × epochs, and networks have up to 6,000,000 weights. Streams have no more rows than POOL and
 CELLS let them."""
-RESIDUAL: tuple[Shape, ...] = (
-    Shape("residual", 16, 8, 32, 3, 0.4, 1.5e8, True, waste=8),
-    Shape("residual", 64, 32, 64, 3, 0.35, 2.5e8, True, waste=4),
-    Shape("residual", 64, 8, 192, 2, 0.15, 1.5e9, True, lanes=7),
-    Shape("residual", 784, 40, 64, 2, 0.1, 4e8, True, lanes=17),
+PRACTICE: tuple[Shape, ...] = (
+    Shape("linear", 16, 8, 1, 1, 0.1, 1e10, waste=32, group=32),
+    Shape("linear", 64, 32, 1, 1, 0.08, 2e10, waste=8, group=16),
+    Shape("mlp", 16, 8, 16, 2, 0.12, 2e10, waste=8, group=32),
+    Shape("mlp", 16, 8, 64, 1, 0.1, 2e10, waste=4, group=32),
+    Shape("mlp", 64, 8, 32, 4, 0.1, 2e10, True, group=16),
+    Shape("mlp", 128, 104, 128, 2, 0.06, 2e10, True, waste=4, group=8),
+    Shape("residual", 16, 8, 32, 3, 0.13, 2e10, True, waste=8, group=16),
+    Shape("residual", 64, 32, 64, 3, 0.13, 2e10, True, waste=4, group=8),
+    Shape("residual", 64, 8, 192, 2, 0.035, 4e10, True, waste=4, group=4),
+    Shape("embedding", 4, 64, 64, 1, 0.04, 4e10, group=16),
+    Shape("gru", 12, 64, 24, 1, 0.06, 4e10, group=4),
 )
-"""Residual networks of dense layers, which take lower rates than perceptrons of their size."""
-REACHES: dict[str, tuple[Shape, ...]] = {"near": SHAPES, "far": FAR, "residual": RESIDUAL}
+"""Small networks, residual ones among them, that are trained as long as in practice."""
+
+
+class Reach(NamedTuple):
+    """How far a distribution of tasks goes."""
+
+    shapes: tuple[Shape, ...]
+    epochs: tuple[int, int] = (5, 100)
+    """The least and the most T."""
+    parameters: int = 50
+    """The fewest weights."""
+    steps: float = math.inf
+    """The most of a training."""
+    together: bool = True
+    """Whether tasks of a part take each step together, as on an accelerator."""
+
+
+REACHES: dict[str, Reach] = {
+    "near": Reach(SHAPES, together=False),
+    "far": Reach(FAR),
+    "practice": Reach(PRACTICE, epochs=(3, 100), parameters=5, steps=4000),
+}
 
 
 def shape_of(task: Description, shapes: tuple[Shape, ...] = SHAPES) -> Shape:

@@ -19,7 +19,7 @@ from psi.atlas.data import Arrays, Rows, arrays_of, order_of, rows_of
 from psi.atlas.description import Description
 from psi.atlas.distribution import SEED, describe
 from psi.atlas.padding import REACHES, Shape, shape_of
-from psi.atlas.together import blocked, blocked_rows, group_program
+from psi.atlas.together import BLOCKS, blocked, blocked_rows, group_program
 from psi.atlas.training import Ends, Plan, program
 from psi.lab.data import store
 from psi.lab.engine.devices import forget_programs
@@ -66,7 +66,7 @@ Engine = Callable[[Sequence[Part]], Iterator[tuple[Part, pd.DataFrame]]]
 
 def parts(config: AtlasConfig) -> list[Part]:
     """The parts of an atlas, the cheaper shapes first."""
-    shapes = REACHES[config.reach]
+    shapes = REACHES[config.reach].shapes
     by_shape: dict[Shape, list[Description]] = {}
     for number in config.numbers:
         task = describe(number, reach=config.reach)
@@ -74,19 +74,26 @@ def parts(config: AtlasConfig) -> list[Part]:
     return [
         Part(f"part-{name}-{shapes.index(shape):02d}-{chunk[0].number:05d}", shape, name, chunk)
         for shape in sorted(by_shape, key=shapes.index)
-        # Tasks of a part are trained side by side, so those that take equally long.
-        for tasks in [sorted(by_shape[shape], key=_length(config, shape))]
+        for tasks in _alike(config, shape, by_shape[shape])
         for first in range(0, len(tasks), shape.group)
         for chunk in [tuple(tasks[first : first + shape.group])]
         for name in config.optimizers
     ]
 
 
-def _length(config: AtlasConfig, shape: Shape) -> Callable[[Description], Any]:
-    """What a task's time beside others goes by: operations; steps, where all take each together."""
-    if config.reach != "far":
-        return shape.operations
-    return lambda task: (blocked_rows(task.batch), task.steps * task.epochs)
+def _alike(
+    config: AtlasConfig, shape: Shape, tasks: Sequence[Description]
+) -> Iterator[list[Description]]:
+    """Tasks that may be of one part: it trains them side by side, so they should take equally long.
+
+    Where all take each step together, this is a matter of their steps, and of one block.
+    """
+    if not REACHES[config.reach].together:
+        yield sorted(tasks, key=shape.operations)
+        return
+    for block in BLOCKS:
+        own = [task for task in tasks if blocked_rows(task.batch) == block]
+        yield sorted(own, key=lambda task: task.steps * task.epochs)
 
 
 def keep(
@@ -127,16 +134,17 @@ def prepared(part: Part) -> list[Prepared]:
 def side_by_side(part: Part, plan: Plan, jobs: Sequence[Job]) -> Iterator[tuple[Job, Ends]]:
     """Every job with what it comes to, leaves of shape=(seed, …).
 
-    As many at once as there are devices, on an accelerator a power of two up to the shape's group
-    and on one card alone; the last ones are padded with the last job.
+    As many at once as there are devices; on an accelerator a power of two that holds the part's
+    tasks, on one card alone. The last ones are padded with the last job, so that every round has
+    one program.
     """
     together = jax.default_backend() != "cpu"
-    most = part.shape.group if together else jax.local_device_count()
+    whole = 1 << (len(part.tasks) - 1).bit_length()
+    most = whole if together else jax.local_device_count()
     for first in range(0, len(jobs), most):
         few = jobs[first : first + most]
-        count = 1 << (len(few) - 1).bit_length() if together else most
         again = few[-1]._replace(probed=False)
-        ends = _ends(part, plan, [*few, *[again] * (count - len(few))])
+        ends = _ends(part, plan, [*few, *[again] * (most - len(few))])
         for k, job in enumerate(few):
             yield job, jax.tree.map(lambda a, k=k: np.asarray(a[k]), ends)
 

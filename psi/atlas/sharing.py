@@ -7,6 +7,7 @@ import pandas as pd
 
 from psi.atlas.collect import trained
 from psi.atlas.config import AtlasConfig
+from psi.atlas.padding import REACHES
 from psi.atlas.parts import Engine, Part
 from psi.lab.data.cluster import connect, spread
 from psi.lab.engine.devices import prepare
@@ -26,8 +27,8 @@ def _engine(config: AtlasConfig, wanted: Sequence[Part]) -> Iterator[tuple[Part,
 
     named = {part.name: part for part in wanted}
     calls = {part.name: (part, config) for part in wanted}
-    # Without a card far tasks are trained on cores, which takes long.
-    gpus = int(config.reach == "far" and "GPU" in ray.cluster_resources())
+    # Without a card these tasks are trained on cores, which takes long.
+    gpus = int(REACHES[config.reach].together and "GPU" in ray.cluster_resources())
     return ((named[name], frame) for name, frame in spread(_train_part, calls, gpus))
 
 

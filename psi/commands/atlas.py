@@ -100,7 +100,7 @@ class AtlasCommand:
             f"{number:02d} {shape.network} {shape.width}": sum(
                 len(part.tasks) for part in every if part.shape == shape
             )
-            for number, shape in enumerate(REACHES[self.config.reach])
+            for number, shape in enumerate(REACHES[self.config.reach].shapes)
         }
         total = sum(part.operations for part in every)
         if not self.json:
