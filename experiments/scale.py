@@ -20,10 +20,10 @@ from typing import get_args
 import pandas as pd
 import tyro
 
-from psi.fit.scale.choice import choose
+from psi.fit.scale.choice import candidates, choose
 from psi.fit.scale.exponents import beside_published
 from psi.fit.scale.extrapolation import LARGE, on_larger, smaller
-from psi.fit.scale.facts import FACTS, OF_DATA, OF_TRAINING, FactSet
+from psi.fit.scale.facts import FACTS, OF_DATA, OF_TRAINING, FactSet, sets_for
 from psi.fit.scale.fit import ScaleFit, fit_scale
 from psi.fit.scale.knowledge import regret_by_knowledge
 from psi.fit.scale.learning_curve import learning_curve
@@ -105,7 +105,8 @@ class Main:
         for name, facts in parts.items():
             yield f"variance{name}", variance_shares(tasks, facts, chosen.schedule)
         if (tasks.facts["parameters"] >= LARGE).any():
-            yield "larger", on_larger(tasks, choose(smaller(tasks, LARGE)).candidate, LARGE)
+            tried = candidates(sets_for(optimizer))
+            yield "larger", on_larger(tasks, choose(smaller(tasks, LARGE), tried).candidate, LARGE)
         yield "contenders", compared(tasks, fits, chosen.schedule)
         by_runs = regret_by_runs(tasks, chosen.schedule)
         yield "runs", by_runs

@@ -19,6 +19,7 @@ from psi.atlas.distribution import describe
 from psi.atlas.forms import collect_forms
 from psi.atlas.tables import seed_means
 from psi.fit.scale.choice import candidates, choose
+from psi.fit.scale.facts import sets_for
 from psi.fit.scale.forms import FORM, regret_by_form
 from psi.fit.scale.table import Atlas, read_atlas
 from psi.fit.scale.tuned import Target, tuned_tasks
@@ -66,7 +67,7 @@ class Main:
     def _table(
         self, atlas: Atlas, runs: pd.DataFrame, optimizer: str, target: Target
     ) -> pd.DataFrame:
-        tried = [each for each in candidates() if each.schedule == "linear"]
+        tried = [each for each in candidates(sets_for(optimizer)) if each.schedule == "linear"]
         chosen = choose(tuned_tasks(atlas, optimizer, target), tried).candidate
         found = regret_by_form(atlas, runs, optimizer, target, chosen)
         return found.assign(optimizer=optimizer, target=target)

@@ -283,7 +283,7 @@ def compared_shapes(tmp_path, monkeypatch, runs):
     (tmp_path / "out").mkdir()
     monkeypatch.setattr(shape, "collect_forms", lambda *_: runs)
     linear_alone = Candidate(shapes.FACTS)
-    monkeypatch.setattr(shape, "candidates", lambda: [linear_alone])
+    monkeypatch.setattr(shape, "candidates", lambda _: [linear_alone])
     shape.Main(tmp_path, tmp_path / "out").run()
     return pd.read_csv(tmp_path / "out/forms.csv")
 

@@ -68,6 +68,7 @@ def joined(folders: Sequence[Path], out: Path) -> Tables:
     if len(twice):
         raise ValueError(f"a task must be in one atlas alone, got {twice.iloc[0]} in two")
     out.mkdir(parents=True, exist_ok=True)
+    made = made._replace(tasks=_weighed(made))  # earlier tables lack the gradient
     _write(made, out)
     return made
 
@@ -155,7 +156,11 @@ def _probes(runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def _weighed(made: Tables) -> pd.DataFrame:
-    """The tasks with the root mean square of their initial weights."""
-    norms = made.probes.groupby("task").weight_norm.first()
-    rms = made.tasks.task.map(norms) / np.sqrt(made.tasks.parameters)
-    return made.tasks.assign(weight_rms=rms)
+    """The tasks with the root mean square of their initial weights, and the gradient's norm there.
+
+    All optimizers begin alike.
+    """
+    norms = made.probes.groupby("task")[["weight_norm", "grad_norm"]].first()
+    weights, gradients = (made.tasks.task.map(norms[name]) for name in norms)
+    rms = weights / np.sqrt(made.tasks.parameters)
+    return made.tasks.assign(weight_rms=rms, initial_grad_norm=gradients)

@@ -10,7 +10,8 @@ from psi.bench.contestants import Contestant
 from psi.bench.tuning import ORACLE, SEARCH, Choice, Reference, measured, tuned, unknown_floor
 from psi.fit.search.objective import scales_of
 from psi.lab.engine import seeds
-from psi.lab.engine.probe import GRADIENTS
+from psi.lab.engine.policy import sees_gradient
+from psi.lab.engine.probe import GRADIENTS, initial_grad_norms
 from psi.lab.tasks.task import Task
 from psi.law.law import Law
 
@@ -18,11 +19,12 @@ SCORING = seeds.SCORING.array(10)
 
 
 def choice(each: Contestant, task: Task, found: Reference | None, key: Key[Array, ""]) -> Choice:
-    """The rate or the plan: the library's, a law's scale, measured, tuned or searched."""
+    """The rate or the plan: the library's, what a law is told of a run, tuned or searched."""
     row = each.policy
     if isinstance(row, Law):
-        probed = row.scale is not None
-        return Choice(scales_of(task, SCORING, key), GRADIENTS) if probed else Choice(np.nan)
+        if row.scale is not None:
+            return Choice(scales_of(task, SCORING, key), GRADIENTS)
+        return Choice(initial_grad_norms(task, SCORING, key) if sees_gradient(row) else np.nan)
     if each.tuned:
         if found is not None and _plain(row):
             return found.choice(row.name, task.facts.chance_loss)

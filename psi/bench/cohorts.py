@@ -4,20 +4,21 @@ The budget that a contestant assumes, and the budget it has, are numbers of its 
 the same for a law that assumes T/2, a schedule that ends at 3/4 T, and the runs that go on to 2 T.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Key
+from jaxtyping import Array, Float, Int, Key
 
 from psi.bench.baselines import SCHEDULES, plain_rates
 from psi.bench.contest import SCORING_SEEDS as SCORING
 from psi.fit.search.objective import charged, run_losses, scales_of
-from psi.lab.engine.policy import Policy, clock_policy, trajectory
+from psi.lab.engine.policy import Policy, measured_policy, sees_gradient, trajectory
 from psi.lab.engine.population import MakePolicy
+from psi.lab.engine.probe import initial_grad_norms
 from psi.lab.tasks.task import Task
 from psi.law.clock import Clock
 from psi.law.features import Observation
@@ -39,16 +40,20 @@ class Contestant(NamedTuple):
     assumed_budget: float = 1.0  # the budget that a law assumes, in units of T
 
 
+Probe = Callable[[Task, Int[np.ndarray, " seed"], Key[Array, ""]], Float[np.ndarray, " seed"]]
+"""(task, seeds, key) → a number of each run."""
+
+
 class Cohort(NamedTuple):
     """Contestants that train on one task for one budget."""
 
     task: Task
     contestants: Sequence[Contestant]
-    probed: bool = False  # whether each run's α_0 is probed, for laws that are scale × shape
+    probe: Probe | None = None  # what of each run is measured for its laws
 
 
 class ContestantLane(NamedTuple):
-    """A contestant in numbers, and its run's α_0. Axes of seeds and lanes in front of each."""
+    """A contestant in numbers, and its run's α_0 or ‖g_0‖. Axes of seeds and lanes in front."""
 
     rates: Any
     policy: Any
@@ -64,7 +69,7 @@ def policies(laws: Sequence[Law]) -> MakePolicy:
     clocks = [Clock(law, 1) for law in laws]
 
     def policy(lane: ContestantLane) -> Policy:
-        ruled = (clock_policy(clock.at_scale(lane.scale)) for clock in clocks)
+        ruled = (measured_policy(clock, lane.scale) for clock in clocks)
         steps = [each.step for each in (trajectory(lane.rates), *ruled)]
 
         def step(last: Array, seen: Observation) -> tuple[Array, Array]:
@@ -109,9 +114,10 @@ def cohorts(
     plans += [each for law, each in ruled if law.scale is None]
     probed = [each for law, each in ruled if law.scale is not None]
     longest = task._replace(facts=replace(task.facts, epochs=round(BUDGETS[-1] * epochs)))
+    seen = initial_grad_norms if any(sees_gradient(law) for _, law in laws) else None
     return [
-        Cohort(task, plans),
-        Cohort(charged(task), probed, probed=True),
+        Cohort(task, plans, seen),
+        Cohort(charged(task), probed, scales_of),
         Cohort(longest, [over(times) for times in BUDGETS if times > 1]),
     ]
 
@@ -124,7 +130,7 @@ def cohort_losses(
     Rates are padded with zeros to `longest` epochs: past its plan's end a run stays as it is.
     """
     ones = np.ones(len(SCORING))
-    scale = scales_of(cohort.task, SCORING, key) if cohort.probed else ones
+    scale = cohort.probe(cohort.task, SCORING, key) if cohort.probe else ones
     count = len(cohort.contestants)
     blocks = -(-count // WIDTH)
     chosen = [cohort.contestants[min(k, count - 1)] for k in range(blocks * WIDTH)]

@@ -29,7 +29,7 @@ from psi.bench.suites.ledger import check_entry, commit, enter
 from psi.bench.tuning import RATES, TUNING, Choice, Reference, with_floor
 from psi.lab.data import store
 from psi.lab.engine.devices import beside
-from psi.lab.engine.policy import Policy, clock_policy, trajectory
+from psi.lab.engine.policy import Policy, measured_policy, trajectory
 from psi.lab.engine.population import Epochs, population
 from psi.lab.engine.work import Layout
 from psi.lab.tasks.table import spec_task
@@ -222,7 +222,7 @@ def together(rows: tuple[Baseline | Law, ...], budget: int) -> Callable[[Lane], 
         each = [
             row.make(lane.rate, budget)
             if isinstance(row, Baseline)
-            else clock_policy(Clock(row, budget).at_scale(lane.rate))
+            else measured_policy(Clock(row, budget), lane.rate)
             for row in rows
         ]
         each.append(trajectory(lane.plan))

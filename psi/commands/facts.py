@@ -6,7 +6,7 @@ from dataclasses import fields
 from psi.law.checks import unknown
 from psi.law.facts import Facts
 
-MEASURED = ("chance_loss", "weight_rms")
+MEASURED = ("chance_loss", "weight_rms", "initial_grad_norm")
 TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 

@@ -153,6 +153,7 @@ class ClockState(NamedTuple):
     chance_loss: Array = math.nan
     classes: Array = math.nan
     weight_rms: Array = math.nan
+    initial_grad_norm: Array = math.nan
 
 
 def decide(
@@ -221,6 +222,11 @@ def first(clock: Clock, state: ClockState, loss: Array, xp: Namespace) -> ClockS
         return state
     state = _begun(state, loss, xp)
     return _with_rate(clock, state, state.loss, xp)
+
+
+def measured(clock: Clock, state: ClockState, norm: Array, xp: Namespace) -> ClockState:
+    """The state where ‖g_0‖ has been seen, its rate chosen anew."""
+    return _with_rate(clock, state._replace(initial_grad_norm=norm), state.loss, xp)
 
 
 def observe(state: ClockState, loss: Array) -> ClockState:

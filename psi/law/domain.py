@@ -20,6 +20,7 @@ UNITS = {
     "parameters": "parameters", "budget": "epochs", "batch": "rows a batch",
     "steps": "steps an epoch", "rows": "training rows",
     "chance_loss": "nats of chance loss", "classes": "classes", "weight_rms": "RMS of the weights",
+    "initial_grad_norm": "of the first gradient's norm",
 }  # fmt: skip
 """What follows the number of a fact."""
 

@@ -28,6 +28,8 @@ class Facts:
         chance_loss: L_chance, the loss of the best constant predictor, in nats (of a regression
             half the mean square); None: log(classes).
         weight_rms: root mean square of all initial weights, biases included.
+        initial_grad_norm: ‖g_0‖, the norm of the first minibatch's gradient at the initial weights,
+            over all that the optimizer moves.
         stream: whether every minibatch is a fresh sample, so that no row is seen twice.
         parameters: P, how many numbers the optimizer moves.
 
@@ -53,6 +55,7 @@ class Facts:
     weight_rms: Array | None = None
     stream: bool = False
     parameters: int | None = None
+    initial_grad_norm: Array | None = None
 
     def __post_init__(self) -> None:
         for name in COUNTS:
@@ -63,7 +66,7 @@ class Facts:
             if classes == 1:
                 raise ValueError("classes must be >= 2, or 0 for a regression; got 1")
             object.__setattr__(self, "classes", classes)
-        for name in ("chance_loss", "weight_rms"):
+        for name in ("chance_loss", "weight_rms", "initial_grad_norm"):
             if isinstance(value := getattr(self, name), str | bytes | bool):
                 raise ValueError(f"{name} must be a number, got {value!r:.60}")
             if is_number(value):
@@ -133,6 +136,7 @@ class Facts:
             "chance_loss": chance_loss,
             "classes": 1 if self.classes == 0 else self.classes,
             "weight_rms": self.weight_rms,
+            "initial_grad_norm": self.initial_grad_norm,
         }
         # What is traced (the weights of an optax training) has no value to convert.
         return {

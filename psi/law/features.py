@@ -50,6 +50,8 @@ class Observation(NamedTuple):
     """Classes of the targets; 1 of a regression."""
     weight_rms: Array = math.nan
     """Root mean square of the initial weights."""
+    initial_grad_norm: Array = math.nan
+    """‖g_0‖, of the first minibatch's gradient at the initial weights."""
 
 
 FEATURES: Mapping[str, Callable[[Observation], Array]] = MappingProxyType(
@@ -67,6 +69,7 @@ FEATURES: Mapping[str, Callable[[Observation], Array]] = MappingProxyType(
         "chance_loss": lambda o: o.chance_loss,
         "classes": lambda o: o.classes,
         "weight_rms": lambda o: o.weight_rms,
+        "initial_grad_norm": lambda o: o.initial_grad_norm,
     }
 )
 """ε [nats]; i [epochs]; ε/ε_0; i/T; P; T [epochs]; then facts as an `Observation` has them."""
@@ -74,6 +77,7 @@ FEATURES: Mapping[str, Callable[[Observation], Array]] = MappingProxyType(
 FACTS = (
     "parameters", "budget", "batch", "steps", "rows", "stream", "chance_loss", "classes",
     "weight_rms",
+    "initial_grad_norm",
 )  # fmt: skip
 """Features that are known before training."""
 

@@ -67,7 +67,8 @@ class Law:
         model: a formula (`psi.law.parsing.parse` makes one of text) or a network.
         features: names of what Ψ sees, in order: of "loss" ε [nats], "epoch" i, "loss_ratio" ε/ε_0,
             "progress" i/T, and the facts "parameters" P, "budget" T, "batch", "steps", "rows",
-            "stream", "chance_loss", "classes", "weight_rms" (psi/law/law_file.md).
+            "stream", "chance_loss", "classes", "weight_rms", "initial_grad_norm"
+            (psi/law/law_file.md).
         domain: for each feature the range [low, high] seen in training.
         rates: the range of ideal rates seen in training.
         optimizer: the optimizer it was fitted for: "sgd", "momentum" (heavy ball, 0.9), "adam", or

@@ -15,6 +15,7 @@ import numpy as np
 from psi.law.clock import Clock
 from psi.law.domain import FAR
 from psi.law.facts import Facts
+from psi.law.law import Law
 from psi.schedulers.host import warn
 
 MOST_CLASSES = 10_000_000  # integers above are no classes
@@ -48,6 +49,11 @@ def completed(clock: Clock, counted: dict[str, Any], weight_rms: Callable[[], An
     if "weight_rms" in clock.law.features and clock.facts.weight_rms is None:
         counted = counted | {"weight_rms": weight_rms()}
     return replace(clock, facts=clock.facts.filled(**counted))
+
+
+def measures(law: Law) -> bool:
+    """Whether an adapter looks at the first step's gradient for a law: it is the update there."""
+    return "initial_grad_norm" in law.features and law.optimizer in ("sgd", "momentum")
 
 
 def of_data(data: Any) -> dict[str, Any]:

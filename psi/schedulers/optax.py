@@ -14,7 +14,7 @@ from psi.law.domain import Outside, outside_loss, outside_run
 from psi.law.facts import UNKNOWN, Facts
 from psi.law.law import Law
 from psi.schedulers import host
-from psi.schedulers.counting import completed
+from psi.schedulers.counting import completed, measures
 from psi.schedulers.kin import Found, outside_optimizer, recognise
 
 NEEDS_LOSS = (
@@ -91,10 +91,12 @@ def scale_by_psi(
     """
     clock = Clock(law, epochs, initial_loss, min_lr, max_lr, scale, facts, warmup, max_change)
     steps_per_epoch = whole_number("steps_per_epoch", steps_per_epoch)
+    unmeasured = measures(law) and facts.initial_grad_norm is None
 
     @jax.jit  # for loops that are not compiled themselves
-    def decided(state: ClockState, loss: jax.Array) -> ClockState:
+    def decided(state: ClockState, loss: jax.Array, updates: optax.Updates) -> ClockState:
         begins = (state.epoch == 0) & (state.count == 0)
+        state = _at_first(begins, state, updates) if unmeasured else state
         ends = state.count == steps_per_epoch
         return turn(clock, state, loss, begins, ends, jnp)
 
@@ -102,7 +104,8 @@ def scale_by_psi(
         counted = {"parameters": _parameters(params), "steps_per_epoch": steps_per_epoch}
         known = completed(clock, counted, lambda: _weight_rms(params))
         seen = {"budget": known.budget, **known.facts.values()}
-        untraced = {k: a for k, a in seen.items() if not isinstance(a, Tracer)}
+        later = {"initial_grad_norm"} if unmeasured else set()
+        untraced = {k: seen[k] for k in seen.keys() - later if not isinstance(seen[k], Tracer)}
         host.Notices(strict).tell(*outside_run(law, untraced))
         state = start(known, jnp)
         return jax.tree.map(jnp.array, state)  # its own buffer each, so that all can be donated
@@ -116,14 +119,8 @@ def scale_by_psi(
         **extra_args: Any,
     ) -> tuple[optax.Updates, ClockState]:
         del params, extra_args
-        if value is None:
-            raise ValueError(NEEDS_LOSS)
-        if not jnp.issubdtype(kind := getattr(value, "dtype", type(value)), jnp.floating):
-            raise ValueError(f"value must be a loss, a float in nats; got type {kind}")
-        loss = jnp.asarray(value, dtype=state.total.dtype)
-        if loss.shape != ():
-            raise ValueError(f"value must be one loss, a scalar; got shape {loss.shape}")
-        state = decided(state, loss)
+        loss = _loss(value, state.total.dtype)
+        state = decided(state, loss, updates)
         rate = state.learning_rate
         updates = jax.tree.map(lambda u: (-rate * u).astype(u.dtype), updates)
         return updates, observe(state, loss)
@@ -183,6 +180,24 @@ def counted(params: Any) -> dict[str, Any]:
 
 def _parameters(params: Any) -> int:
     return max(optax.tree.size(params), 1)
+
+
+def _loss(value: Any, dtype: Any) -> jax.Array:
+    """The loss of a minibatch; ValueError where it is none."""
+    if value is None:
+        raise ValueError(NEEDS_LOSS)
+    if not jnp.issubdtype(kind := getattr(value, "dtype", type(value)), jnp.floating):
+        raise ValueError(f"value must be a loss, a float in nats; got type {kind}")
+    loss = jnp.asarray(value, dtype=dtype)
+    if loss.shape != ():
+        raise ValueError(f"value must be one loss, a scalar; got shape {loss.shape}")
+    return loss
+
+
+def _at_first(begins: jax.Array, state: ClockState, updates: optax.Updates) -> ClockState:
+    """The state with the norm of a run's first updates."""
+    norm = jnp.where(begins, optax.tree.norm(updates), state.initial_grad_norm)
+    return state._replace(initial_grad_norm=jnp.asarray(norm, state.total.dtype))
 
 
 def _weight_rms(params: Any) -> jax.Array:

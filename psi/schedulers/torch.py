@@ -2,6 +2,7 @@
 
 from math import isclose
 from typing import Any, Literal
+from weakref import WeakMethod
 
 import numpy as np
 import torch
@@ -9,14 +10,15 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from psi.law.checks import whole_number
-from psi.law.clock import Clock, ClockState, start
+from psi.law.clock import Clock, ClockState, measured, start
 from psi.law.domain import Outside, outside_loss, outside_run
 from psi.law.facts import UNKNOWN, Facts
 from psi.law.law import Law
 from psi.schedulers import host
-from psi.schedulers.counting import completed
+from psi.schedulers.counting import completed, measures
 from psi.schedulers.kin import outside_optimizer
 from psi.schedulers.torch_groups import (
+    before_first_step,
     parameters,
     rates_of,
     ratio,
@@ -117,6 +119,9 @@ class PsiLR(LRScheduler):
         self._calls = self._observed = 0
         self._notices = host.Notices(strict)
         found = (each for rule in recognised(optimizer) for each in outside_optimizer(law, rule))
+        self._awaits = measures(law) and facts.initial_grad_norm is None
+        if self._awaits:
+            before_first_step(optimizer, WeakMethod(self._measure))
         self._notices.tell(*found, *self._outside_run())
         super().__init__(optimizer)
 
@@ -191,6 +196,7 @@ class PsiLR(LRScheduler):
         ratios = _checked_ratios(state_dict.get("ratios", self._ratios))
         self._calls, self._observed = counts
         self._state, self.last_epoch, self._pending, self._ratios = state, last, [], ratios
+        self._awaits &= last < 1 and not state.initial_grad_norm > 0
         self._last_lr = self.get_lr()
         if state_dict.get("in_force", last >= 0):  # else it is another's of a SequentialLR
             set_rates(self.optimizer, self._last_lr)
@@ -256,7 +262,22 @@ class PsiLR(LRScheduler):
         return [pair for pair in pairs if not isclose(*pair, rel_tol=1e-6)]
 
     def _outside_run(self) -> tuple[Outside, ...]:
-        return outside_run(self._clock.law, self._state._asdict())
+        seen = self._state._asdict()
+        if self._awaits:
+            del seen["initial_grad_norm"]
+        return outside_run(self._clock.law, seen)
+
+    def _measure(self, norm: float) -> None:
+        """Take ‖g_0‖ at the first step of a run, or that there is none."""
+        if not self._awaits:
+            return
+        self._awaits = False
+        state = measured(self._clock, self._state, norm, np)
+        if self.last_epoch < 0 or self._foreign():  # the rate in force is another's, and stays
+            self._state = state
+        else:
+            self._set(state)
+        self._notices.tell(*self._outside_run())
 
 
 def _checked_ratios(found: object) -> list[float]:

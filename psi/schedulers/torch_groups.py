@@ -1,6 +1,6 @@
 """Parameter groups of a PyTorch optimizer: their rates, ratios and number of parameters."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -86,10 +86,38 @@ def weight_rms(optimizer: Optimizer) -> float | None:
     return (squares / parameters(optimizer)) ** 0.5 or None
 
 
-def recognised(optimizer: Any) -> list[Found]:
-    """The rule of each parameter group, inside of what wraps the optimizer (Accelerate, ZeRO)."""
+def grad_norm(optimizer: Optimizer) -> float:
+    """The norm of the gradients that the optimizer is about to step by; 0 where there are none."""
+    every = (p.grad for group in optimizer.param_groups for p in group["params"])
+    grads = [each.detach().coalesce().values() if each.is_sparse else each.detach()
+             for each in every if each is not None]  # fmt: skip
+    norms = [float(torch.linalg.vector_norm(each.float())) for each in grads]
+    return sum(norm**2 for norm in norms) ** 0.5
+
+
+def before_first_step(optimizer: Optimizer, take: Callable[[], Any]) -> None:
+    """Hand the norm of the first step's gradients to what `take` gives, if that is still there."""
+    inner = innermost(optimizer)
+
+    def hook(*_: Any) -> None:
+        handle.remove()
+        if (taken := take()) is not None:
+            scaler = getattr(inner, "grad_scale", None)  # of fused optimizers, which divide by it
+            taken(grad_norm(optimizer) / float(1.0 if scaler is None else scaler))
+
+    handle = inner.register_step_pre_hook(hook)
+
+
+def innermost(optimizer: Any) -> Any:
+    """The optimizer inside of what wraps it (Accelerate, ZeRO)."""
     while isinstance(inner := getattr(optimizer, "optimizer", None), Optimizer):
         optimizer = inner
+    return optimizer
+
+
+def recognised(optimizer: Any) -> list[Found]:
+    """The rule of each parameter group, inside of what wraps the optimizer."""
+    optimizer = innermost(optimizer)
     names = [each.__name__ for each in type(optimizer).__mro__]
     found = []
     for group in optimizer.param_groups:

@@ -11,7 +11,7 @@ from psi.atlas.collect import NOISY, beyond, collect, rates, trained, uncertain
 from psi.atlas.config import AtlasConfig
 from psi.atlas.data import Chances, arrays_of, rows_of
 from psi.atlas.description import Description
-from psi.atlas.padding import Shape
+from psi.atlas.padding import Reach, Shape
 from psi.atlas.parts import Prepared, parts
 from psi.atlas.tables import KEYS, scorable, summarise
 from psi.fit.scale.look import spreads
@@ -37,7 +37,7 @@ def quick(monkeypatch):
     monkeypatch.setattr(module, "describe", drawn)
     monkeypatch.setattr("psi.atlas.tables.describe", drawn)
     monkeypatch.setattr(module, "shape_of", lambda *_: SHAPE)
-    monkeypatch.setattr(module, "REACHES", {"near": (SHAPE,)})
+    monkeypatch.setattr(module, "REACHES", {"near": Reach((SHAPE,), together=False)})
 
 
 def test_grids_are_pieces_of_one_sequence():

@@ -8,18 +8,17 @@ import pytest
 
 from psi.atlas.distribution import (
     BATCHES,
-    EPOCHS,
     MANY,
-    PARAMETERS,
     STEPS,
     describe,
     fits,
     longest,
 )
-from psi.atlas.padding import FAR, RESIDUAL, SHAPES, VISITS, shape_of
+from psi.atlas.padding import FAR, PRACTICE, REACHES, SHAPES, VISITS, shape_of
 from psi.atlas.real import sizes, table
 from psi.lab.tasks.carried import CARRIED
 
+NEAR = REACHES["near"]
 TASKS = [describe(number) for number in range(300)]
 
 
@@ -37,10 +36,10 @@ def test_a_task_does_not_depend_on_the_others():
 def test_tasks_are_within_the_ranges():
     for task in TASKS:
         shape = shape_of(task)
-        assert fits(task, shape)
-        assert PARAMETERS <= task.parameters <= 320_000
+        assert fits(task, shape, NEAR)
+        assert 50 <= task.parameters <= 320_000
         assert STEPS[0] <= task.steps <= STEPS[1]
-        assert EPOCHS[0] <= task.epochs <= EPOCHS[1]
+        assert 5 <= task.epochs <= 100
         assert task.batch in BATCHES
         assert task.steps * task.epochs >= MANY
         assert shape.operations(task) <= shape.waste * task.operations
@@ -65,13 +64,28 @@ def test_all_that_it_promises_is_there():
     assert share(lambda task: task.noise == 0) > 0.2
 
 
-def test_residual_networks_have_a_reach_of_their_own():
-    tasks = [describe(number, reach="residual") for number in range(20_000, 20_015)]
-    assert {task.network for task in tasks} == {"residual"}
-    assert {task.depth for task in tasks} == {1, 2, 3}
-    assert any(task.depth == 1 and shape_of(task, RESIDUAL).depth == 3 for task in tasks)
-    assert all(fits(task, shape_of(task, RESIDUAL)) for task in tasks)
-    assert len({task.source for task in tasks}) > 5
+def test_small_networks_are_trained_as_long_as_in_practice():
+    within = REACHES["practice"]
+    tasks = [describe(number, reach="practice") for number in range(20_000, 20_200)]
+    assert {task.network for task in tasks} == {shape.network for shape in PRACTICE}
+    residual = [task for task in tasks if task.network == "residual"]
+    assert len(residual) > 40
+    assert {task.depth for task in residual} == {1, 2, 3}
+    assert any(task.depth == 1 and shape_of(task, PRACTICE).depth == 3 for task in residual)
+    assert all(fits(task, shape_of(task, PRACTICE), within) for task in tasks)
+    assert min(task.parameters for task in tasks) < 20
+    assert {task.epochs for task in tasks} >= {3, 4}
+    lengths = [task.steps * task.epochs for task in tasks]
+    assert max(lengths) <= within.steps == 4000
+    assert np.median(lengths) > 2 * np.median([task.steps * task.epochs for task in TASKS])
+    assert len({task.source for task in tasks}) > 30
+
+
+def test_a_training_has_no_more_steps_than_its_reach():
+    task = next(task for task in TASKS if task.epochs > 5)
+    shape, length = shape_of(task), task.steps * task.epochs
+    assert fits(task, shape, NEAR._replace(steps=length))
+    assert not fits(task, shape, NEAR._replace(steps=length - 1))
 
 
 def test_nothing_but_the_train_suite_is_in_it():
@@ -92,7 +106,7 @@ def test_rows_are_not_visited_without_end():
     task = next(t for t in TASKS if t.network == "linear" and t.rows > 60)
     shape = shape_of(task)._replace(most=1e99, waste=1e99)
     for epochs, fit in ((VISITS // task.rows, True), (VISITS // task.rows + 1, False)):
-        assert fits(replace(task, epochs=epochs), shape) == fit
+        assert fits(replace(task, epochs=epochs), shape, NEAR) == fit
 
 
 @pytest.mark.slow

@@ -123,7 +123,7 @@ def test_shapes_of_an_accelerator_hold_those_of_a_laptop():
 def test_far_tasks_are_longer_and_within_their_shapes():
     """Every draw comes to an end, and is made again from its number."""
     tasks = [describe(number, reach="far") for number in range(1000, 1040)]
-    assert all(fits(task, shape_of(task, FAR)) for task in tasks)
+    assert all(fits(task, shape_of(task, FAR), REACHES["far"]) for task in tasks)
     assert tasks[7] == describe(1007, reach="far") != describe(1007)
     steps = np.median([task.steps * task.epochs for task in tasks])
     near = np.median([each.steps * each.epochs for each in map(describe, range(1000, 1040))])

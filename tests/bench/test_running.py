@@ -1,6 +1,7 @@
 """A suite is run: everyone on the same seeds, resumable, and as alone."""
 
 import shutil
+from dataclasses import replace
 from typing import Any
 
 import jax
@@ -22,13 +23,15 @@ from psi.ideal.returns import score
 from psi.lab.data import store
 from psi.lab.engine.policy import law_policy
 from psi.lab.engine.population import Epochs, population
-from psi.lab.engine.probe import GRADIENTS, probed_scale
+from psi.lab.engine.probe import GRADIENTS, initial_grad_norms, probed_scale
 from psi.lab.engine.work import Layout
 from psi.lab.hyper import Hyper
 from psi.lab.tasks.names import Spec
 from psi.lab.tasks.table import spec_task
 from psi.law.features import Observation
+from psi.law.law import Range
 from psi.law.load import shipped
+from psi.law.parsing import parse
 
 SPEC = Spec("wine", Hyper(epochs=3, width=4))
 SMALL = Suite("small", (SPEC,), "0" * 64)
@@ -83,6 +86,21 @@ def test_a_law_of_scale_and_shape_has_the_scale_of_each_run_s_probe(tmp_path):
     np.testing.assert_allclose(first.lr / first.rate, (first.lr / first.rate).iloc[0], rtol=1e-3)
     assert first.rate.nunique() == len(SCORING)
     assert (runs.gradients == GRADIENTS).all()
+
+
+def test_a_law_of_the_first_gradient_has_that_of_each_run(tmp_path):
+    law = replace(
+        psi.load("sgd@0.1.0"), model=parse("0.1*initial_grad_norm^(-0.5)"),
+        features=("initial_grad_norm",), domain=(Range(1e-3, 1e3),), constants=(), typical=(1.0,),
+        rates=Range(1e-6, 10.0), target="validation",
+    )  # fmt: skip
+    run_suite(SMALL, Contestants(("sgd",), (), (("seen", law),)), tmp_path / "run")
+    runs = store.read_records(tmp_path / "run")
+    norms = initial_grad_norms(spec_task(SPEC, "sgd"), SCORING, key_of(0))
+    first = runs[runs.epoch == 0]
+    np.testing.assert_allclose(first.lr, 0.1 * norms**-0.5, rtol=1e-4)
+    assert first.lr.nunique() == len(SCORING)
+    assert (runs.gradients == 0).all()
 
 
 def test_tuning_finds_the_best_of_its_grid(folder):

@@ -24,11 +24,13 @@ SEEN = Observation(
     chance_loss=1.5,
     classes=10,
     weight_rms=0.1,
+    initial_grad_norm=1.5,
 )
 
 MEANING = {"loss": 0.5, "epoch": 3.0, "loss_ratio": 0.25, "progress": 0.25}
 MEANING |= {"parameters": 600.0, "budget": 12.0, "batch": 32.0, "steps": 20.0, "rows": 640.0}
 MEANING |= {"stream": 0.0, "chance_loss": 1.5, "classes": 10.0, "weight_rms": 0.1}
+MEANING |= {"initial_grad_norm": 1.5}
 
 
 def test_every_feature_has_its_meaning(xp: ModuleType) -> None:

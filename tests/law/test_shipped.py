@@ -34,6 +34,7 @@ FACTS = {
     "chance_loss": (0.69, 2.3, 0.01),
     "classes": (2.0, 10.0, 1.0, 300.0),
     "weight_rms": (0.1, 0.4, 0.02, 1.0),
+    "initial_grad_norm": (1.0, 0.2, 30.0, 4.0),
 }
 """They change from point to point beside the grid, or there would be too many."""
 

@@ -42,13 +42,13 @@ def _network() -> Law:
 FACTS = {
     "parameters": (100, 10_000), "batch": (8, 256), "steps": (3, 400), "rows": (1, 20_000),
     "stream": (0, 1), "chance_loss": (0.1, 5.0), "classes": (1, 100), "weight_rms": (0.01, 1.0),
-    "budget": (5, 100),
+    "budget": (5, 100), "initial_grad_norm": (0.1, 10.0),
 }  # fmt: skip
 
 
 def law_of_facts() -> Law:
     """Every fact to a power of its own, made up; all go on beyond their domain."""
-    powers = (-0.5, 0.2, -0.3, 0.1, 0.5, 0.4, 0.15, 0.6, -0.2)
+    powers = (-0.5, 0.2, -0.3, 0.1, 0.5, 0.4, 0.15, 0.6, -0.2, -0.5)
     factors = (
         f"(1 + {name})^{power}" if name == "stream" else f"{name}^({power})"
         for name, power in zip(FACTS, powers, strict=True)

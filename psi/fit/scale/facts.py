@@ -3,11 +3,11 @@
     log α = w_0 + Σ_k w_k log f_k + (v_0 + Σ_k v_k log f_k) · stream
 
 over some of P, the rows (1 on a stream), the batch, the steps of an epoch, the budget T, the loss
-of the best constant predictor, the classes (1 of a regression) and the root mean square of the
-initial weights; `stream` is 1 where no row is seen twice and 0 on fixed data. A choice of facts is
-one of SETS, which are given beforehand: all subsets would be 2¹⁷, and the best of them on few left
-out domains would be luck. The largest has 14 constants, as many as a law may have; rows are not in
-it, since on fixed data they are batch × steps.
+of the best constant predictor, the classes (1 of a regression), the root mean square of the initial
+weights and the norm of the first gradient; `stream` is 1 where no row is seen twice and 0 on fixed
+data. A choice of facts is one of SETS, which are given beforehand: all subsets would be 2¹⁹, and
+the best of them on few left out domains would be luck. The largest have 14 constants, as many as a
+law may have; rows are not in them, since on fixed data they are batch × steps.
 """
 
 from collections.abc import Sequence
@@ -19,11 +19,11 @@ from jaxtyping import Float
 
 FACTS = (
     "parameters", "stream", "rows", "batch", "steps", "budget", "chance_loss", "classes",
-    "weight_rms",
+    "weight_rms", "initial_grad_norm",
 )  # fmt: skip
 """Names of facts, as features of a law."""
 OF_DATA = ("stream", "rows", "chance_loss", "classes")
-OF_TRAINING = ("parameters", "batch", "steps", "budget", "weight_rms")
+OF_TRAINING = ("parameters", "batch", "steps", "budget", "weight_rms", "initial_grad_norm")
 """The facts of D, and those that H decides as well."""
 MOST = 14  # constants of a law
 
@@ -60,6 +60,7 @@ class FactSet(NamedTuple):
 
 _SIZE = ("parameters", "stream", "rows")
 _COUNTS = (*_SIZE, "batch", "steps", "budget")
+_UNMEASURED = FACTS[:-1]
 SETS = (
     FactSet("one rate", ()),
     FactSet("P", ("parameters",)),
@@ -67,14 +68,26 @@ SETS = (
     FactSet("size", _SIZE),
     FactSet("counts", _COUNTS),
     FactSet("counts and chance loss", (*_COUNTS, "chance_loss")),
+    FactSet("all but the gradient", _UNMEASURED),
     FactSet("all", FACTS),
+    FactSet(
+        "all but the gradient, by stream",
+        tuple(name for name in _UNMEASURED if name != "rows"),
+        ("parameters", "batch", "steps", "budget", "chance_loss"),
+    ),
     FactSet(
         "all, by stream",
         tuple(name for name in FACTS if name != "rows"),
-        ("parameters", "batch", "steps", "budget", "chance_loss"),
+        ("parameters", "batch", "steps", "budget"),
     ),
 )
 """The choices, from the fewest constants to the most."""
+
+
+def sets_for(optimizer: str) -> tuple[FactSet, ...]:
+    """The choices under an optimizer: Adam's steps do not depend on how large a gradient is."""
+    sees = optimizer != "adam"
+    return tuple(each for each in SETS if sees or "initial_grad_norm" not in each.facts)
 
 
 def facts_of(tasks: pd.DataFrame) -> pd.DataFrame:
@@ -84,7 +97,8 @@ def facts_of(tasks: pd.DataFrame) -> pd.DataFrame:
 
     Example:
         >>> row = {"task": 0, "parameters": 99, "stream": True, "rows": 0, "batch": 8, "steps": 5,
-        ...        "epochs": 10, "train_chance_loss": 0.7, "classes": 0, "weight_rms": 0.1}
+        ...        "epochs": 10, "train_chance_loss": 0.7, "classes": 0, "weight_rms": 0.1,
+        ...        "initial_grad_norm": 1.0}
         >>> facts_of(pd.DataFrame([row])).loc[0, ["rows", "budget", "classes"]].tolist()
         [1.0, 10.0, 1.0]
     """

@@ -7,6 +7,7 @@ import pandas as pd
 
 from psi.fit.scale.choice import Choice, candidates, choose, nested_regret
 from psi.fit.scale.exponents import BY_ROWS, exponents
+from psi.fit.scale.facts import sets_for
 from psi.fit.scale.law import scale_law
 from psi.fit.scale.linear import Candidate, fit_linear
 from psi.fit.scale.table import Atlas
@@ -41,7 +42,8 @@ def fit_scale(
         atlas: of `read_atlas`.
         optimizer: one of its optimizers.
         target: the loss that the rate is to be best for.
-        tried: what to choose from; by default every set of facts, penalty and schedule.
+        tried: what to choose from; by default every set of facts that is for the optimizer,
+            penalty and schedule.
         resamples: of the constants' intervals.
         seed: of the folds and resamples.
         report: gets the number of candidates done.
@@ -56,7 +58,7 @@ def fit_scale(
     tasks = tuned_tasks(atlas, optimizer, target)
     if (domains := len(set(tasks.domain))) < LEAST:
         raise ValueError(f"a scale needs tasks of at least {LEAST} domains, got {domains}")
-    tried = candidates() if tried is None else tried
+    tried = candidates(sets_for(optimizer)) if tried is None else tried
     choice = choose(tasks, tried, seed, report)
     chosen = choice.candidate
     table = exponents(tasks, chosen, resamples, seed)

@@ -20,7 +20,7 @@ RUNS = (
 )  # fmt: skip
 TASKS = (
     "task", "domain", "parameters", "rows", "stream", "batch", "steps", "epochs", "classes",
-    "chance_loss", "train_chance_loss", "floor", "weight_rms",
+    "chance_loss", "train_chance_loss", "floor", "weight_rms", "initial_grad_norm",
 )  # fmt: skip
 
 

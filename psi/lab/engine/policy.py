@@ -64,6 +64,27 @@ def law_policy(law: Law, epochs: int) -> Policy:
     return clock_policy(Clock(law, epochs))
 
 
+def measured_policy(clock: Clock, own: Float[Array, ""]) -> Policy:
+    """The policy of a clock in a run that was probed: `own` is its α_0, or ‖g_0‖.
+
+    α_0 is for a law that is scale × shape, ‖g_0‖ for another that sees `initial_grad_norm`; others
+    take neither.
+    """
+    ruled = clock_policy(clock.at_scale(own))
+    if not sees_gradient(clock.law):
+        return ruled
+
+    def step(last: Any, seen: Observation) -> tuple[Any, Array]:
+        return ruled.step(last, seen._replace(initial_grad_norm=own))
+
+    return Policy(ruled.init, step)
+
+
+def sees_gradient(law: Law) -> bool:
+    """Whether a probed run tells a law ‖g_0‖."""
+    return law.scale is None and "initial_grad_norm" in law.features
+
+
 def clock_policy(clock: Clock, psi: Callable[[Array, Namespace], Array] | None = None) -> Policy:
     """The policy of a clock: its law, or the function `psi` of the features in its place."""
 

@@ -39,18 +39,39 @@ def probed_scale(
 ) -> Float[np.ndarray, " seed"]:
     """α_0 of the runs that `population` trains from these seeds and key; NaN where none."""
     keys = jax.vmap(partial(jax.random.fold_in, key))(seeds)
-    return np.asarray(_of_keys(task.functions, task.arrays, keys))
+    return np.asarray(_of_keys(task.functions, task.arrays, keys, scale_of_run))
 
 
-@partial(jax.jit, static_argnums=0)
+def initial_grad_norms(
+    task: Task, seeds: Int[np.ndarray, " seed"], key: Key[Array, ""]
+) -> Float[np.ndarray, " seed"]:
+    """‖g_0‖ of the runs that `population` trains from these seeds and key: of the first minibatch.
+
+    It costs nothing where training follows, whose first step has the same gradient.
+    """
+    keys = jax.vmap(partial(jax.random.fold_in, key))(seeds)
+    return np.asarray(_of_keys(task.functions, task.arrays, keys, _grad_norm))
+
+
+@partial(jax.jit, static_argnums=(0, 3))
 def _of_keys(
-    functions: Functions, arrays: Arrays, keys: Key[Array, " seed"]
+    functions: Functions,
+    arrays: Arrays,
+    keys: Key[Array, " seed"],
+    of_run: Callable[[Functions, Arrays, Params, Key[Array, ""]], Float[Array, ""]],
 ) -> Float[Array, " seed"]:
     def of_key(key: Key[Array, ""]) -> Float[Array, ""]:
         initialisation, order = run_keys(key)
-        return scale_of_run(functions, arrays, functions.init(arrays, initialisation), order)
+        return of_run(functions, arrays, functions.init(arrays, initialisation), order)
 
     return jax.lax.map(of_key, keys)
+
+
+def _grad_norm(
+    functions: Functions, arrays: Arrays, params: Params, order: Key[Array, ""]
+) -> Float[Array, ""]:
+    first = jax.tree.map(lambda a: a[0], functions.epoch(arrays, order, jnp.asarray(0)))
+    return norm(jax.grad(partial(functions.loss, arrays))(params, first))
 
 
 def scale_of_run(

@@ -84,6 +84,7 @@ def _tasks(rng: np.random.Generator, domains: int, each: int) -> pd.DataFrame:
         "train_chance_loss": np.log(classes),
         "floor": np.where(stream, 0.1 * np.log(classes), 0.0),
         "weight_rms": np.exp(rng.normal(-2, 0.5, count)),
+        "initial_grad_norm": np.exp(np.random.default_rng(count).normal(0, 0.5, count)),
     })  # fmt: skip
 
 

@@ -7,11 +7,16 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from psi.lab.engine.probe import BATCHES, probed_scale
+from psi.lab.engine.policy import measured_policy
+from psi.lab.engine.probe import BATCHES, initial_grad_norms, probed_scale
 from psi.lab.hyper import Hyper
 from psi.lab.tasks.noiseless_problems import PowerLaw
 from psi.lab.tasks.problems import POWER_LAW, Problem, task_of
 from psi.lab.tasks.table import make_task
+from psi.law.clock import Clock
+from psi.law.features import Observation
+from psi.law.law import Law, Range
+from psi.law.parsing import parse
 
 KEY = jax.random.key(3)
 SEEDS = np.arange(4)
@@ -51,6 +56,32 @@ def test_on_linear_regression_it_is_the_exact_ratio():
             slope += g @ g
             curvature += g @ (inputs.T @ (inputs @ g)) / len(x)
         assert got == pytest.approx(slope / curvature, rel=5e-3)
+
+
+def test_on_linear_regression_the_first_gradient_is_the_exact_one():
+    task = make_task("diabetes", Hyper(network="linear"))
+    for seed, got in zip(SEEDS, initial_grad_norms(task, SEEDS, KEY), strict=True):
+        key = jax.random.fold_in(KEY, seed)
+        ((weights, bias),) = task.functions.init(task.arrays, jax.random.fold_in(key, 0))
+        rows = task.functions.epoch(task.arrays, jax.random.fold_in(key, 1), jnp.asarray(0))
+        theta = np.r_[np.asarray(weights, float).ravel(), np.asarray(bias, float)]
+        inputs = np.c_[np.asarray(rows.x[0], float), np.ones(len(rows.x[0]))]
+        g = inputs.T @ (inputs @ theta - np.asarray(rows.y[0], float)) / len(inputs)
+        assert got == pytest.approx(np.linalg.norm(g), rel=1e-4)
+
+
+def test_a_policy_tells_a_law_the_first_gradient_of_its_run():
+    law = Law(
+        model=parse("initial_grad_norm^(-0.5)"), features=("initial_grad_norm",),
+        domain=(Range(0.01, 100.0),), rates=Range(1e-3, 10.0), optimizer="sgd",
+        initial_loss=1.0, typical=(4.0,),
+    )  # fmt: skip
+    seen = Observation(0, 5, 1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 10.0)
+    rates = {}
+    for own in (9.0, np.nan):
+        policy = measured_policy(Clock(law, 5), jnp.asarray(own))
+        rates[own] = float(policy.step(policy.init(seen), seen)[1])
+    assert list(rates.values()) == pytest.approx([1 / 3, 1 / 2])
 
 
 def test_a_loss_k_times_as_large_has_a_scale_k_times_as_small():

@@ -1,0 +1,154 @@
+"""The norm of the first gradient: adapters that see it tell a law of it, once."""
+
+import math
+import warnings
+from dataclasses import replace
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+import psi
+from psi.law.expression import from_json
+from psi.law.facts import UNKNOWN
+from psi.law.law import Law, Range
+from psi.schedulers.optax import scale_by_psi
+
+POWER, TYPICAL = -0.5, 2.0
+NORM = 5.0
+"""Of the gradient (3, 4)."""
+
+
+@pytest.fixture
+def law() -> Law:
+    """α = ‖g_0‖^−0.5 (1 − i/T), for SGD."""
+    tree = ["mul", ["pow", "initial_grad_norm", POWER], ["sub", 1.0, "progress"]]
+    return Law(
+        model=from_json(tree),
+        features=("initial_grad_norm", "progress"),
+        domain=(Range(0.1, 100.0), Range(0.0, 0.995)),
+        rates=Range(1e-6, 10.0),
+        optimizer="sgd",
+        initial_loss=1.0,
+        extrapolates=("initial_grad_norm",),
+        typical=(TYPICAL,),
+    )
+
+
+def training(law: Law, facts: psi.Facts = UNKNOWN, **settings: Any) -> tuple[Any, Any, Any]:
+    """(parameter, optimizer, schedule) in PyTorch, of two epochs."""
+    torch = pytest.importorskip("torch")
+    from psi.schedulers.torch import PsiLR
+
+    w = torch.nn.Parameter(torch.ones(2))
+    optimizer = torch.optim.SGD([w], lr=1.0, **settings)
+    return w, optimizer, PsiLR(optimizer, law, 2, facts=facts)
+
+
+def stepped(w: Any, optimizer: Any, gradient: tuple[float, float] = (3.0, 4.0)) -> np.ndarray:
+    """What a step changes."""
+    torch = pytest.importorskip("torch")
+    before = w.detach().clone()
+    w.grad = torch.tensor(gradient)
+    optimizer.step()
+    return (before - w.detach()).numpy()
+
+
+@pytest.mark.filterwarnings("error")
+def test_torch_steps_first_at_the_rate_of_its_gradient(law: Law) -> None:
+    w, optimizer, schedule = training(law)
+    assert schedule.get_last_lr() == [pytest.approx(TYPICAL**POWER)]
+    assert stepped(w, optimizer) == pytest.approx(NORM**POWER * np.array([3.0, 4.0]))
+    assert schedule.get_last_lr() == [pytest.approx(NORM**POWER)]
+    stepped(w, optimizer, (30.0, 40.0))  # it is the first that counts
+    schedule.step(0.5)
+    assert optimizer.param_groups[0]["lr"] == pytest.approx(NORM**POWER / 2)
+
+
+def test_torch_says_what_it_did_not_see(law: Law) -> None:
+    w, optimizer, schedule = training(law)
+    with pytest.warns(UserWarning, match="initial_grad_norm of 0 .* taken as 2"):
+        stepped(w, optimizer, (0.0, 0.0))
+    assert schedule.get_last_lr() == [pytest.approx(TYPICAL**POWER)]
+
+
+def test_what_is_given_wins(law: Law) -> None:
+    w, optimizer, _ = training(law, psi.Facts(initial_grad_norm=100.0))
+    assert stepped(w, optimizer) == pytest.approx(0.1 * np.array([3.0, 4.0]))
+
+
+def test_a_law_for_adam_is_told_by_the_user_alone(law: Law) -> None:
+    with pytest.warns(UserWarning, match="initial_grad_norm not known"):
+        _, _, schedule = training(replace(law, optimizer="adam"))
+    assert not schedule._awaits
+
+
+def test_a_loss_scale_is_divided_out(law: Law) -> None:
+    torch = pytest.importorskip("torch")
+    w, optimizer, schedule = training(law, fused=True)  # as GradScaler steps those that divide by it
+    optimizer.grad_scale, optimizer.found_inf = torch.tensor(10.0), torch.tensor(0.0)
+    w.grad = torch.tensor([30.0, 40.0])
+    optimizer.step()
+    assert schedule.get_last_lr() == [pytest.approx(NORM**POWER)]
+
+
+def test_a_schedule_that_is_gone_sets_no_rate(law: Law) -> None:
+    w, optimizer, _ = training(law)
+    optimizer.param_groups[0]["lr"] = 0.25  # another's, which the schedule sees as foreign
+    assert stepped(w, optimizer) == pytest.approx([0.75, 1.0])
+    w, optimizer, schedule = training(law)
+    del schedule
+    optimizer.param_groups[0]["lr"] = 0.25
+    assert stepped(w, optimizer) == pytest.approx([0.75, 1.0])
+
+
+def test_a_saved_run_keeps_its_first_gradient(law: Law) -> None:
+    w, optimizer, schedule = training(law)
+    stepped(w, optimizer)
+    saved = schedule.state_dict()
+    other, later, again = training(law)
+    again.load_state_dict(saved)
+    assert stepped(other, later, (30.0, 40.0)) == pytest.approx(NORM**POWER * np.array([30, 40.0]))
+    # One that was saved before its first step still looks at it.
+    *_, fresh = training(law)
+    other, later, again = training(law)
+    again.load_state_dict(fresh.state_dict())
+    assert stepped(other, later) == pytest.approx(NORM**POWER * np.array([3.0, 4.0]))
+
+
+def test_a_warm_up_of_torch_keeps_its_turn(law: Law) -> None:
+    torch = pytest.importorskip("torch")
+    w, optimizer, schedule = training(law)
+    warm = torch.optim.lr_scheduler.ConstantLR(optimizer, 0.5, total_iters=9)
+    chain = torch.optim.lr_scheduler.SequentialLR(optimizer, [warm, schedule], milestones=[1])
+    during = optimizer.param_groups[0]["lr"]
+    assert stepped(w, optimizer) == pytest.approx(during * np.array([3.0, 4.0]))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        chain.step()
+    assert optimizer.param_groups[0]["lr"] == pytest.approx(NORM**POWER)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("facts", [UNKNOWN, psi.Facts(initial_grad_norm=100.0)])
+def test_optax_takes_the_norm_of_the_first_updates(law: Law, facts: psi.Facts) -> None:
+    norm = facts.initial_grad_norm or NORM
+    tx = scale_by_psi(law, steps_per_epoch=2, epochs=2, facts=facts)
+    state, w = tx.init({"a": jnp.ones(1), "b": jnp.ones(1)}), 0
+    rates = []
+    for times in (1.0, 10.0, 10.0):
+        gradient = {"a": times * jnp.array([3.0]), "b": times * jnp.array([4.0])}
+        updates, state = jax.jit(tx.update)(gradient, state, value=0.5)
+        rates.append(-float(updates["a"][0]) / (3 * times))
+        w += 1
+    assert rates == pytest.approx([norm**POWER, norm**POWER, norm**POWER / 2])
+    assert float(optax.tree.get(state, "initial_grad_norm")) == pytest.approx(norm)
+
+
+def test_behind_adam_no_update_is_taken_for_a_gradient(law: Law) -> None:
+    with pytest.warns(UserWarning, match="initial_grad_norm not known"):
+        state = scale_by_psi(replace(law, optimizer="adam"), 2, epochs=2).init(jnp.ones(2))
+    assert math.isnan(float(state.initial_grad_norm))
