@@ -88,7 +88,7 @@ def test_a_law_for_adam_is_told_by_the_user_alone(law: Law) -> None:
 
 def test_a_loss_scale_is_divided_out(law: Law) -> None:
     torch = pytest.importorskip("torch")
-    w, optimizer, schedule = training(law, fused=True)  # as GradScaler steps those that divide by it
+    w, optimizer, schedule = training(law, fused=True)  # GradScaler leaves it to these
     optimizer.grad_scale, optimizer.found_inf = torch.tensor(10.0), torch.tensor(0.0)
     w.grad = torch.tensor([30.0, 40.0])
     optimizer.step()
@@ -137,13 +137,12 @@ def test_a_warm_up_of_torch_keeps_its_turn(law: Law) -> None:
 def test_optax_takes_the_norm_of_the_first_updates(law: Law, facts: psi.Facts) -> None:
     norm = facts.initial_grad_norm or NORM
     tx = scale_by_psi(law, steps_per_epoch=2, epochs=2, facts=facts)
-    state, w = tx.init({"a": jnp.ones(1), "b": jnp.ones(1)}), 0
+    state = tx.init({"a": jnp.ones(1), "b": jnp.ones(1)})
     rates = []
     for times in (1.0, 10.0, 10.0):
         gradient = {"a": times * jnp.array([3.0]), "b": times * jnp.array([4.0])}
         updates, state = jax.jit(tx.update)(gradient, state, value=0.5)
         rates.append(-float(updates["a"][0]) / (3 * times))
-        w += 1
     assert rates == pytest.approx([norm**POWER, norm**POWER, norm**POWER / 2])
     assert float(optax.tree.get(state, "initial_grad_norm")) == pytest.approx(norm)
 
