@@ -2,10 +2,11 @@
 
     python -m experiments.transfer data/atlas --out paper/scale/transfer.csv
 
-The suite's tasks have real tables, residual networks and other initial weights than an atlas's;
+The suite's tasks have other initial weights and longer trainings than most of an atlas's;
 data/calibration.parquet has the score of every rate on them, for the validation loss. The law of an
 optimizer is fitted to the atlas, to the suite, and to both with the suite's tasks weighing 1, 4 and
-16 times as much; a domain is left out of whatever is fitted. Beside these the one line that
+16 times as much; a domain is left out of whatever is fitted. All facts are seen that a law of the
+optimizer may see; those of the suite are of one run. Beside these the one line that
 experiments.calibrate chose on this very suite. Regrets are against the best plain schedule of each
 task [nats]; of a mean over tasks per network and over domains.
 """
@@ -23,13 +24,14 @@ from jaxtyping import Float
 from experiments.calibrate import kept
 from psi.bench.baselines.calibrated import calibration
 from psi.bench.suites import suite
-from psi.fit.scale.facts import FACTS, SETS
+from psi.fit.scale.facts import FACTS, sets_for
 from psi.fit.scale.left_out import domain_folds, domain_means, over_domains
 from psi.fit.scale.linear import Candidate, fit_linear, task_weights
 from psi.fit.scale.minimum import Best, best_rates
 from psi.fit.scale.regret import Curves, curves, regret_at
 from psi.fit.scale.table import Atlas, read_atlas
 from psi.fit.scale.tuned import SCHEDULES, TunedTasks, tuned_tasks
+from psi.lab.engine.probe import initial_grad_norms
 from psi.lab.engine.training import norm
 from psi.lab.tasks.table import spec_task
 from psi.law.file import write_atomic
@@ -37,7 +39,7 @@ from psi.report.progress import bar
 
 ERROR = 0.02  # of a score over four seeds, nats
 WEIGHTS = (1, 4, 16)
-CHOSEN = Candidate(next(each for each in SETS if each.name == "all"))
+SCHEDULE = "linear"
 
 
 @dataclass(frozen=True)
@@ -68,10 +70,12 @@ def facts_of_suite() -> pd.DataFrame:
     train, rows = suite("train"), []
     with bar("tasks") as report:
         for number, spec in enumerate(train.specs):
-            task = spec_task(spec, "adam", train.data)
+            task = spec_task(spec, "sgd", train.data)
             size = float(norm(task.init(jax.random.key(0)))) / task.facts.parameters**0.5
+            slope = float(initial_grad_norms(task, np.zeros(1, int), jax.random.key(0))[0])
             own = {"domain": task.facts.domain, "network": task.facts.network}
-            known = task.facts.known().values() | {"weight_rms": size}
+            known = task.facts.known().values()
+            known |= {"weight_rms": size, "initial_grad_norm": slope}
             rows.append(own | known | {"budget": task.facts.epochs})
             report(number + 1, len(train.specs), task.name)
     return pd.DataFrame(rows)
@@ -117,16 +121,17 @@ def both(one: TunedTasks, other: TunedTasks) -> TunedTasks:
 def compared(atlas: Atlas, facts: pd.DataFrame, optimizer: str) -> Iterator[tuple[object, ...]]:
     """Rows of the table for an optimizer."""
     from_atlas = tuned_tasks(atlas, optimizer, "validation")
-    grid = from_atlas.curves[CHOSEN.schedule].knots[2:-2]
+    candidate, grid = widest(optimizer), from_atlas.curves[SCHEDULE].knots[2:-2]
     own = tuned_suite(facts, optimizer, grid)
     level, exponent = calibration().power[optimizer]
     line = np.log(level) + exponent * np.log(own.facts["parameters"].to_numpy(float) / 1000)
-    fits = {"the line c P^u, chosen here": regret_at(own.curves[CHOSEN.schedule], line)}
+    fits = {"the line c P^u, chosen here": regret_at(own.curves[SCHEDULE], line)}
     fits |= {
-        "atlas": left_out_of(from_atlas, own, (1, 0)),
-        "suite": left_out_of(from_atlas, own, (0, 1)),
+        "atlas": left_out_of(from_atlas, own, candidate, (1, 0)),
+        "suite": left_out_of(from_atlas, own, candidate, (0, 1)),
     }
-    fits |= {f"atlas + {m} × suite": left_out_of(from_atlas, own, (1, m)) for m in WEIGHTS}
+    for m in WEIGHTS:
+        fits[f"atlas + {m} × suite"] = left_out_of(from_atlas, own, candidate, (1, m))
     for name, regret in fits.items():
         yield (
             optimizer,
@@ -140,8 +145,14 @@ def compared(atlas: Atlas, facts: pd.DataFrame, optimizer: str) -> Iterator[tupl
             yield optimizer, name, network, len(some), some.mean(), np.nan, np.nan
 
 
+def widest(optimizer: str) -> Candidate:
+    """All facts, with one exponent each."""
+    plain = [each for each in sets_for(optimizer) if not each.by_stream]
+    return Candidate(max(plain, key=lambda each: each.constants), schedule=SCHEDULE)
+
+
 def left_out_of(
-    atlas: TunedTasks, own: TunedTasks, share: tuple[float, float]
+    atlas: TunedTasks, own: TunedTasks, candidate: Candidate, share: tuple[float, float]
 ) -> Float[np.ndarray, " task"]:
     """The regret on the suite's tasks of fits that saw no task of their domain's fold."""
     every = both(atlas, own)
@@ -151,8 +162,8 @@ def left_out_of(
     for k in np.unique(fold):
         out = fold == k
         seen = ~out & (weight > 0)
-        fit = fit_linear(every.take(seen), CHOSEN, weight[seen])
-        lost = regret_at(every.curves[CHOSEN.schedule].take(out), fit.log_rates(every.facts[out]))
+        fit = fit_linear(every.take(seen), candidate, weight[seen])
+        lost = regret_at(every.curves[SCHEDULE].take(out), fit.log_rates(every.facts[out]))
         regret[out] = lost
     return regret[of_suite]
 

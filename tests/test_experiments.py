@@ -261,7 +261,7 @@ def test_no_fit_to_both_sees_a_domain_that_is_left_out(monkeypatch):
     monkeypatch.setattr(transfer, "fit_linear", fit)
     for share, copies in (((1, 1), 2), ((0, 1), 1)):
         seen.clear()
-        transfer.left_out_of(tasks, tasks, share)
+        transfer.left_out_of(tasks, tasks, transfer.widest("adam"), share)
         left = [set(tasks.domain) - set(domains) for domains in seen]
         assert sorted(map(tuple, left)) == sorted((name,) for name in set(tasks.domain))
         assert all(len(domains) == copies * 8 * 5 for domains in seen)

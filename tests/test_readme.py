@@ -423,8 +423,10 @@ def test_the_card_of_the_atlas_counts_its_tables():
     assert sum(path.stat().st_size for path in (ROOT / "data/atlas").iterdir()) < 3e6
     made = [Description.from_json(line) for line in tasks.description]
     assert [task.parameters for task in made] == tasks.parameters.tolist()
-    near = tasks[tasks.reach == "near"].sample(20, random_state=0)
-    assert [describe(int(number)).to_json() for number in near.task] == near.description.tolist()
+    for reach in ("near", "practice"):
+        some = tasks[tasks.reach == reach].sample(20, random_state=0)
+        again = [describe(int(number), reach=reach).to_json() for number in some.task]
+        assert again == some.description.tolist()
     assert not {CARRIED[name].suite for name in {*tasks.name} & CARRIED.keys()} - {"train"}
 
 

@@ -111,8 +111,7 @@ TOGETHER, HELD = 32, 5e8
 
 def grouped(shape: Shape) -> Shape:
     """With as many tasks of a part as an accelerator holds: their weights, and a layer of each."""
-    dense = ("linear", "mlp", "residual", "embedding")
-    values = 1 if shape.network in dense else shape.inputs
+    values = shape.inputs if shape.network not in ("linear", "mlp", "embedding") else 1
     gates = 4 if values > 1 else 1
     held = max(LARGEST * values * (gates * shape.width + shape.outputs), shape.parameters)
     count = max(1.0, HELD / (held * LANES * SEEDS * min(1, shape.lanes / LANES)))

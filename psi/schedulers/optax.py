@@ -9,7 +9,7 @@ import optax
 from jax.core import Tracer
 
 from psi.law.checks import whole_number
-from psi.law.clock import Clock, ClockState, observe, start, turn
+from psi.law.clock import Clock, ClockState, measured, observe, start, turn
 from psi.law.domain import Outside, outside_loss, outside_run
 from psi.law.facts import UNKNOWN, Facts
 from psi.law.law import Law
@@ -96,9 +96,9 @@ def scale_by_psi(
     @jax.jit  # for loops that are not compiled themselves
     def decided(state: ClockState, loss: jax.Array, updates: optax.Updates) -> ClockState:
         begins = (state.epoch == 0) & (state.count == 0)
-        state = _at_first(begins, state, updates) if unmeasured else state
         ends = state.count == steps_per_epoch
-        return turn(clock, state, loss, begins, ends, jnp)
+        state = turn(clock, state, loss, begins, ends, jnp)
+        return _shown(clock, state, updates) if unmeasured else state
 
     def init(params: optax.Params) -> ClockState:
         counted = {"parameters": _parameters(params), "steps_per_epoch": steps_per_epoch}
@@ -120,7 +120,7 @@ def scale_by_psi(
     ) -> tuple[optax.Updates, ClockState]:
         del params, extra_args
         loss = _loss(value, state.total.dtype)
-        state = decided(state, loss, updates)
+        state = decided(state, loss, updates if unmeasured else ())
         rate = state.learning_rate
         updates = jax.tree.map(lambda u: (-rate * u).astype(u.dtype), updates)
         return updates, observe(state, loss)
@@ -162,9 +162,10 @@ def outside(law: Law, state: optax.OptState) -> tuple[Outside, ...]:
     if runs := jnp.shape(own.epoch):
         take = "jax.tree.map(lambda a: a[0], state)"
         raise ValueError(several.format("run", take, f"shape {runs}"))
+    later = {"initial_grad_norm"} if measures(law) and _awaits(own) else set()
     return (
         *outside_optimizer(law, _recognised([type(part).__name__ for part in parts])),
-        *outside_run(law, own._asdict()),
+        *outside_run(law, {k: a for k, a in own._asdict().items() if k not in later}),
         *outside_loss(law, own),
         *_misused(parts, own),
     )
@@ -194,17 +195,29 @@ def _loss(value: Any, dtype: Any) -> jax.Array:
     return loss
 
 
-def _at_first(begins: jax.Array, state: ClockState, updates: optax.Updates) -> ClockState:
-    """The state with the norm of a run's first updates."""
-    norm = jnp.where(begins, optax.tree.norm(updates), state.initial_grad_norm)
-    return state._replace(initial_grad_norm=jnp.asarray(norm, state.total.dtype))
+def _shown(clock: Clock, state: ClockState, updates: optax.Updates) -> ClockState:
+    """The state with the norm of the run's first updates, where these are they; 0 is none yet."""
+    waits, unknown = _awaits(state), jnp.full_like(state.total, jnp.nan)
+    size = lambda: jnp.sqrt(_squares(updates)).astype(unknown.dtype)  # noqa: E731
+    norm = jax.lax.cond(waits, size, lambda: unknown)
+    seen = waits & (norm > 0) & jnp.isfinite(norm)
+    after = measured(clock, state, norm, jnp)
+    return jax.tree.map(lambda new, old: jnp.where(seen, new, old), after, state)
+
+
+def _awaits(state: ClockState) -> Any:
+    return (state.epoch == 0) & ~(state.initial_grad_norm > 0)
+
+
+def _squares(tree: Any) -> jax.Array:
+    """Sum of the squares of all numbers."""
+    leaves = (jnp.asarray(jnp.abs(leaf), dtype=float) for leaf in jax.tree.leaves(tree))
+    return jnp.asarray(sum(jnp.sum(jnp.square(leaf)) for leaf in leaves), dtype=float)
 
 
 def _weight_rms(params: Any) -> jax.Array:
     """NaN where all weights are zero."""
-    leaves = (jnp.asarray(jnp.abs(leaf), dtype=float) for leaf in jax.tree.leaves(params))
-    squares = (jnp.sum(jnp.square(leaf)) for leaf in leaves)
-    rms = jnp.sqrt(jnp.asarray(sum(squares), dtype=float) / _parameters(params))
+    rms = jnp.sqrt(_squares(params) / _parameters(params))
     return jnp.where(rms > 0, rms, jnp.nan)
 
 

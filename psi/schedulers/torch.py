@@ -2,7 +2,7 @@
 
 from math import isclose
 from typing import Any, Literal
-from weakref import WeakMethod
+from weakref import ref
 
 import numpy as np
 import torch
@@ -18,13 +18,13 @@ from psi.schedulers import host
 from psi.schedulers.counting import completed, measures
 from psi.schedulers.kin import outside_optimizer
 from psi.schedulers.torch_groups import (
-    before_first_step,
     parameters,
     rates_of,
     ratio,
     recognised,
     reference_group,
     set_rates,
+    show_first_gradient,
     weight_rms,
 )
 
@@ -119,9 +119,9 @@ class PsiLR(LRScheduler):
         self._calls = self._observed = 0
         self._notices = host.Notices(strict)
         found = (each for rule in recognised(optimizer) for each in outside_optimizer(law, rule))
-        self._awaits = measures(law) and facts.initial_grad_norm is None
-        if self._awaits:
-            before_first_step(optimizer, WeakMethod(self._measure))
+        self.awaits = self._unmeasured = measures(law) and facts.initial_grad_norm is None
+        if self.awaits:
+            show_first_gradient(optimizer, ref(self))
         self._notices.tell(*found, *self._outside_run())
         super().__init__(optimizer)
 
@@ -150,6 +150,16 @@ class PsiLR(LRScheduler):
         # Before its turn in a SequentialLR, last_epoch is −1 and the rate another schedule's.
         if begins and self._clock.initial_loss is None and self.last_epoch >= 0:
             self._set(self._state)
+
+    def measure(self, norm: float) -> None:
+        """Take ‖g_0‖, as the optimizer steps first: for `show_first_gradient`."""
+        self.awaits = False
+        state = measured(self._clock, self._state, norm, np)
+        if self.last_epoch < 0 or self._foreign():  # the rate in force is another's, and stays
+            self._state = state
+        else:
+            self._set(state)
+        self._notices.tell(*self._outside_run())
 
     def extend(self, epochs: int) -> None:
         """Change the budget T to `epochs`, from the next epoch on."""
@@ -196,7 +206,7 @@ class PsiLR(LRScheduler):
         ratios = _checked_ratios(state_dict.get("ratios", self._ratios))
         self._calls, self._observed = counts
         self._state, self.last_epoch, self._pending, self._ratios = state, last, [], ratios
-        self._awaits &= last < 1 and not state.initial_grad_norm > 0
+        self.awaits = self._unmeasured and last < 1 and not state.initial_grad_norm > 0
         self._last_lr = self.get_lr()
         if state_dict.get("in_force", last >= 0):  # else it is another's of a SequentialLR
             set_rates(self.optimizer, self._last_lr)
@@ -230,6 +240,9 @@ class PsiLR(LRScheduler):
         if loss is not None and self._state.count:
             self._notices.once("unused", UNUSED_LINE)
         self._set(host.end_epoch(self._clock, self._state, loss))
+        if self.awaits:  # nothing was stepped by in the first epoch that could be seen
+            self.awaits = False
+            self._notices.tell(*self._outside_run())
         self._notices.tell(*outside_loss(self._clock.law, self._state))
 
     def _read(self) -> None:
@@ -263,21 +276,9 @@ class PsiLR(LRScheduler):
 
     def _outside_run(self) -> tuple[Outside, ...]:
         seen = self._state._asdict()
-        if self._awaits:
+        if self.awaits:
             del seen["initial_grad_norm"]
         return outside_run(self._clock.law, seen)
-
-    def _measure(self, norm: float) -> None:
-        """Take ‖g_0‖ at the first step of a run, or that there is none."""
-        if not self._awaits:
-            return
-        self._awaits = False
-        state = measured(self._clock, self._state, norm, np)
-        if self.last_epoch < 0 or self._foreign():  # the rate in force is another's, and stays
-            self._state = state
-        else:
-            self._set(state)
-        self._notices.tell(*self._outside_run())
 
 
 def _checked_ratios(found: object) -> list[float]:

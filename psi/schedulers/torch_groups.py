@@ -1,7 +1,8 @@
 """Parameter groups of a PyTorch optimizer: their rates, ratios and number of parameters."""
 
+import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch.optim import Optimizer
@@ -91,21 +92,50 @@ def grad_norm(optimizer: Optimizer) -> float:
     every = (p.grad for group in optimizer.param_groups for p in group["params"])
     grads = [each.detach().coalesce().values() if each.is_sparse else each.detach()
              for each in every if each is not None]  # fmt: skip
-    norms = [float(torch.linalg.vector_norm(each.float())) for each in grads]
-    return sum(norm**2 for norm in norms) ** 0.5
+    parts = [torch.view_as_real(each) if each.is_complex() else each for each in grads]
+    norms = [float(torch.linalg.vector_norm(each, dtype=torch.float32)) for each in parts]
+    scaler = getattr(optimizer, "grad_scale", None)  # of fused optimizers, which divide by it
+    return sum(norm**2 for norm in norms) ** 0.5 / float(1.0 if scaler is None else scaler)
 
 
-def before_first_step(optimizer: Optimizer, take: Callable[[], Any]) -> None:
-    """Hand the norm of the first step's gradients to what `take` gives, if that is still there."""
+class Awaits(Protocol):
+    """What the norm of the first gradient is for."""
+
+    awaits: bool
+
+    def measure(self, norm: float) -> None:
+        """Take it."""
+        ...
+
+
+def show_first_gradient(optimizer: Optimizer, to: Callable[[], Awaits | None]) -> None:
+    """Before each step, while what `to` gives awaits it, show it the norm of the gradients.
+
+    A norm of 0 (no gradient yet), or one that is not finite, is none. A closure makes the gradients
+    within the step (Lightning's does), so that they are looked at when it ends.
+    """
     inner = innermost(optimizer)
 
-    def hook(*_: Any) -> None:
-        handle.remove()
-        if (taken := take()) is not None:
-            scaler = getattr(inner, "grad_scale", None)  # of fused optimizers, which divide by it
-            taken(grad_norm(optimizer) / float(1.0 if scaler is None else scaler))
+    def look() -> None:
+        one = to()
+        if one is not None and one.awaits and 0 < (norm := grad_norm(inner)) < math.inf:
+            one.measure(norm)
 
-    handle = inner.register_step_pre_hook(hook)
+    def hook(_: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        closure = args[1] if len(args) > 1 else kwargs.get("closure")
+        if closure is None:
+            return look()
+
+        def closed() -> Any:
+            loss = closure()
+            look()
+            return loss
+
+        if len(args) > 1:
+            return (args[0], closed, *args[2:]), kwargs
+        return args, {**kwargs, "closure": closed}
+
+    inner.register_step_pre_hook(hook)
 
 
 def innermost(optimizer: Any) -> Any:

@@ -66,7 +66,7 @@ class PsiCallback(TrainerCallback):
         schedule = _checked(kwargs["lr_scheduler"], state.max_steps)
         loader = kwargs["train_dataloader"]
         self._period = self._plan.every or _updates(args, loader)
-        self._logged = state.global_step
+        self._logged = self._first = state.global_step
         saved = state.stateful_callbacks.get(SAVED)  # pyright: ignore
         epochs = self._plan.epochs or state.max_steps / self._period
         micro_batches = args.gradient_accumulation_steps * args.world_size
@@ -76,6 +76,14 @@ class PsiCallback(TrainerCallback):
             schedule.optimizer, epochs, saved, state.global_step, known
         )
         self._tell(schedule, state)
+
+    def on_optimizer_step(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Give the trainer the rate that the first gradient has set."""
+        del args, control
+        if state.global_step == self._first:
+            self._tell(kwargs["lr_scheduler"], state)
 
     def on_step_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any

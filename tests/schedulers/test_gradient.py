@@ -15,7 +15,7 @@ import psi
 from psi.law.expression import from_json
 from psi.law.facts import UNKNOWN
 from psi.law.law import Law, Range
-from psi.schedulers.optax import scale_by_psi
+from psi.schedulers.optax import outside, scale_by_psi
 
 POWER, TYPICAL = -0.5, 2.0
 NORM = 5.0
@@ -68,11 +68,51 @@ def test_torch_steps_first_at_the_rate_of_its_gradient(law: Law) -> None:
     assert optimizer.param_groups[0]["lr"] == pytest.approx(NORM**POWER / 2)
 
 
+@pytest.mark.parametrize("none", [(0.0, 0.0), (math.inf, 1.0), (math.nan, 1.0)])
+def test_torch_awaits_a_gradient(law: Law, none: tuple[float, float]) -> None:
+    """Steps of zeros (accumulation), or of what overflowed, do not count."""
+    w, optimizer, schedule = training(law)
+    stepped(w, optimizer, none)
+    assert schedule.get_last_lr() == [pytest.approx(TYPICAL**POWER)]
+    stepped(w, optimizer)
+    assert schedule.get_last_lr() == [pytest.approx(NORM**POWER)]
+
+
 def test_torch_says_what_it_did_not_see(law: Law) -> None:
     w, optimizer, schedule = training(law)
-    with pytest.warns(UserWarning, match="initial_grad_norm of 0 .* taken as 2"):
-        stepped(w, optimizer, (0.0, 0.0))
-    assert schedule.get_last_lr() == [pytest.approx(TYPICAL**POWER)]
+    stepped(w, optimizer, (0.0, 0.0))
+    with pytest.warns(UserWarning, match="initial_grad_norm not known .* taken as 2"):
+        schedule.step(0.5)
+    stepped(w, optimizer)  # too late: these are no initial weights
+    assert schedule.get_last_lr() == [pytest.approx(TYPICAL**POWER / 2)]
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("named", [True, False])
+def test_a_closure_makes_the_gradient_within_the_step(law: Law, named: bool) -> None:
+    """As Lightning steps."""
+    torch = pytest.importorskip("torch")
+    w, optimizer, schedule = training(law)
+
+    def closure() -> float:
+        w.grad = torch.tensor([3.0, 4.0])
+        return 0.25
+
+    found = optimizer.step(closure=closure) if named else optimizer.step(closure)
+    assert found == 0.25
+    assert (1 - w.detach().numpy()) == pytest.approx(NORM**POWER * np.array([3.0, 4.0]))
+    assert schedule.get_last_lr() == [pytest.approx(NORM**POWER)]
+
+
+def test_of_two_schedules_the_last_rules(law: Law) -> None:
+    from psi.schedulers.torch import PsiLR
+
+    w, optimizer, first = training(law)
+    steeper = PsiLR(optimizer, replace(law, typical=(9.0,)), 2)
+    stepped(w, optimizer)
+    assert steeper.get_last_lr() == [pytest.approx(NORM**POWER)]
+    assert optimizer.param_groups[0]["lr"] == pytest.approx(NORM**POWER)
+    assert first.get_last_lr() == [pytest.approx(TYPICAL**POWER)]
 
 
 def test_what_is_given_wins(law: Law) -> None:
@@ -83,7 +123,7 @@ def test_what_is_given_wins(law: Law) -> None:
 def test_a_law_for_adam_is_told_by_the_user_alone(law: Law) -> None:
     with pytest.warns(UserWarning, match="initial_grad_norm not known"):
         _, _, schedule = training(replace(law, optimizer="adam"))
-    assert not schedule._awaits
+    assert not schedule.awaits
 
 
 def test_a_loss_scale_is_divided_out(law: Law) -> None:
@@ -95,14 +135,16 @@ def test_a_loss_scale_is_divided_out(law: Law) -> None:
     assert schedule.get_last_lr() == [pytest.approx(NORM**POWER)]
 
 
-def test_a_schedule_that_is_gone_sets_no_rate(law: Law) -> None:
-    w, optimizer, _ = training(law)
-    optimizer.param_groups[0]["lr"] = 0.25  # another's, which the schedule sees as foreign
-    assert stepped(w, optimizer) == pytest.approx([0.75, 1.0])
-    w, optimizer, schedule = training(law)
-    del schedule
+def test_the_rate_of_another_stays(law: Law) -> None:
+    w, optimizer, _schedule = training(law)
     optimizer.param_groups[0]["lr"] = 0.25
     assert stepped(w, optimizer) == pytest.approx([0.75, 1.0])
+
+
+def test_a_schedule_that_is_gone_sets_no_rate(law: Law) -> None:
+    w, optimizer, schedule = training(law)
+    del schedule
+    assert stepped(w, optimizer) == pytest.approx(TYPICAL**POWER * np.array([3.0, 4.0]))
 
 
 def test_a_saved_run_keeps_its_first_gradient(law: Law) -> None:
@@ -112,7 +154,10 @@ def test_a_saved_run_keeps_its_first_gradient(law: Law) -> None:
     other, later, again = training(law)
     again.load_state_dict(saved)
     assert stepped(other, later, (30.0, 40.0)) == pytest.approx(NORM**POWER * np.array([30, 40.0]))
-    # One that was saved before its first step still looks at it.
+    # One that goes back to before its first step, or was saved there, looks at it again.
+    begun = training(law)[2].state_dict()
+    again.load_state_dict(begun)
+    assert stepped(other, later) == pytest.approx(NORM**POWER * np.array([3.0, 4.0]))
     *_, fresh = training(law)
     other, later, again = training(law)
     again.load_state_dict(fresh.state_dict())
@@ -138,6 +183,7 @@ def test_optax_takes_the_norm_of_the_first_updates(law: Law, facts: psi.Facts) -
     norm = facts.initial_grad_norm or NORM
     tx = scale_by_psi(law, steps_per_epoch=2, epochs=2, facts=facts)
     state = tx.init({"a": jnp.ones(1), "b": jnp.ones(1)})
+    assert not outside(law, state)
     rates = []
     for times in (1.0, 10.0, 10.0):
         gradient = {"a": times * jnp.array([3.0]), "b": times * jnp.array([4.0])}
@@ -147,7 +193,28 @@ def test_optax_takes_the_norm_of_the_first_updates(law: Law, facts: psi.Facts) -
     assert float(optax.tree.get(state, "initial_grad_norm")) == pytest.approx(norm)
 
 
+@pytest.mark.parametrize("dtype", [jnp.float32, jnp.float16])
+def test_accumulated_gradients_count_when_they_are_whole(law: Law, dtype: Any) -> None:
+    """MultiSteps gives zeros before; a norm of float16 would underflow in its own squares."""
+    small = 1e-5 * jnp.array([3.0, 4.0], dtype)
+    wide = replace(law, domain=(Range(1e-6, 100.0), law.domain[1]))
+    rule = scale_by_psi(wide, steps_per_epoch=4, epochs=2, max_lr=1e9)
+    tx = optax.chain(optax.MultiSteps(optax.identity(), 2), rule)
+    state = tx.init(jnp.ones(2, dtype))
+    for _ in range(2):
+        updates, state = tx.update(small, state, jnp.ones(2, dtype), value=0.5)
+        rate = float(optax.tree.get(state, "learning_rate"))
+        if not np.asarray(updates).any():
+            assert rate == pytest.approx(TYPICAL**POWER)
+    assert rate == pytest.approx(10.0)  # the range of rates holds within the domain
+    norm = np.linalg.norm(np.asarray(small, float))
+    assert float(optax.tree.get(state, "initial_grad_norm")) == pytest.approx(norm, rel=1e-3)
+
+
 def test_behind_adam_no_update_is_taken_for_a_gradient(law: Law) -> None:
+    tx = scale_by_psi(replace(law, optimizer="adam"), 2, epochs=2)
     with pytest.warns(UserWarning, match="initial_grad_norm not known"):
-        state = scale_by_psi(replace(law, optimizer="adam"), 2, epochs=2).init(jnp.ones(2))
+        state = tx.init(jnp.ones(2))
+    _, state = tx.update(jnp.array([3.0, 4.0]), state, value=0.5)
     assert math.isnan(float(state.initial_grad_norm))
+    assert float(state.learning_rate) == pytest.approx(TYPICAL**POWER)

@@ -90,6 +90,7 @@ def test_the_trainer_s_loader_and_weights_are_counted(every: int | None, facts_l
     wanted = {"parameters": 4, "batch": 2 * BATCH, "rows": STEPS * BATCH, "classes": 1}
     assert {name: clock[name] for name in wanted} == wanted
     assert clock["weight_rms"] == pytest.approx((3 / 16) ** 0.5)
+    assert 0 < clock["initial_grad_norm"] < math.inf  # it steps by a closure
     assert clock["steps"] == every or 9  # what is given wins, but a period is what it is
     targets = rows().tensors[1]
     assert clock["chance_loss"] == pytest.approx(float(targets.var(correction=0)) / 2, rel=1e-5)

@@ -86,6 +86,19 @@ def test_the_trainer_s_loader_and_weights_are_counted(facts_law: Law, tmp_path: 
     wanted |= {"steps": STEPS // 2, "budget": 2, "chance_loss": math.log(2)}
     assert {name: clock[name] for name in wanted} == wanted
     assert clock["weight_rms"] == pytest.approx(0.1 * (6 / 8) ** 0.5)
+    assert 0 < clock["initial_grad_norm"] < 1.001  # the trainer clips
+
+
+def test_it_steps_at_the_rate_of_the_first_gradient(facts_law: Law, tmp_path: Path) -> None:
+    """Its own schedule would have put the rate back that was chosen before."""
+    callback = PsiCallback(facts_law, initial_loss=0.7, facts=psi.Facts(classes=2))
+    trainer = train(tmp_path, callback, num_train_epochs=2, max_grad_norm=0)
+    assert callback.scheduler is not None
+    first, *others = [rate for _, rate in trainer.seen[:STEPS]]
+    norm = callback.scheduler.state_dict()["clock"]["initial_grad_norm"]
+    # The law's power is −0.5, and 1 is typical of it.
+    assert others == pytest.approx([first * norm**-0.5] * (STEPS - 1), rel=1e-6)
+    assert norm != pytest.approx(1.0, abs=0.05)
 
 
 @pytest.mark.slow

@@ -10,8 +10,9 @@ from psi.fit.scale.left_out import Predictor
 from psi.fit.scale.linear import Candidate, fit_linear, task_weights
 from psi.fit.scale.tuned import TunedTasks
 
-COUNTED = ("parameters", "stream", "steps", "budget", "weight_rms")
-"""What a scheduler knows that is told of no data: `stream` is said, or it is none."""
+COUNTED = ("parameters", "stream", "steps", "budget", "weight_rms", "initial_grad_norm")
+"""What a scheduler knows that is told of no data: `stream` is said, or it is none; Keras's sees no
+gradient."""
 
 
 def typical(tasks: TunedTasks) -> dict[str, float]:

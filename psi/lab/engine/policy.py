@@ -55,7 +55,9 @@ def law_policy(law: Law, epochs: int) -> Policy:
         epochs: T, the budget in epochs.
 
     Returns:
-        The policy; its state is the last rate, which stands in where a loss is not finite.
+        The policy; its state is the last rate, which stands in where a loss is not finite. No run
+        of a population measures its first gradient, which a scheduler does: `measured_policy`
+        takes its norm, else it is the law's typical one.
 
     >>> import psi
     >>> from psi.lab.engine.policy import law_policy
