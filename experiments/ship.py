@@ -1,5 +1,7 @@
 """The shipped laws of facts: those of every optimizer of an atlas, for both targets.
 
+    python -m experiments.transfer data/atlas --out paper/scale/transfer.csv \
+        --levels paper/scale/levels.csv
     python -m experiments.ship data/atlas    # psi/pretrained/*.json
     python -m experiments.ship data/atlas --judged paper/scale/sealed.csv
 
@@ -31,6 +33,9 @@ class Main:
     """The folder that psi atlas made."""
     out: Path = Path("psi", "pretrained")
     """Where the laws go: OPTIMIZER.json for the validation loss, OPTIMIZER-train.json."""
+    levels: Path = Path("paper", "scale", "levels.csv")
+    """Factors of the rates for the validation loss, of experiments.transfer; none where it is
+    missing."""
     judged: Path | None = None
     """What `psi bench table DIR --table` wrote of these laws: becomes scores in their files."""
     resamples: int = 200
@@ -46,12 +51,19 @@ class Main:
         name = optimizer if target == "validation" else f"{optimizer}-{target}"
         path = self.out / f"{name}.json"
         command = FitAtlasCommand(
-            self.atlas, optimizer, path, target=target, resamples=self.resamples
-        )
+            self.atlas, optimizer, path, target=target, resamples=self.resamples,
+            level=self._level(optimizer) if target == "validation" else 1.0,
+        )  # fmt: skip
         if self.judged:  # the very law that was judged, never one made anew
             judged(name, load(path), pd.read_csv(self.judged)).save(path)
         elif not path.exists() or load(path).provenance != command.provenance():
             command.run()
+
+    def _level(self, optimizer: str) -> float:
+        if not self.levels.exists():
+            return 1.0
+        table = pd.read_csv(self.levels).set_index("optimizer")
+        return float(table.factor[optimizer])
 
 
 def judged(name: str, law: Law, table: pd.DataFrame) -> Law:

@@ -9,11 +9,15 @@ optimizer is fitted to the atlas, to the suite, and to both with the suite's tas
 optimizer may see; those of the suite are of one run. Beside these the one line that
 experiments.calibrate chose on this very suite. Regrets are against the best plain schedule of each
 task [nats]; of a mean over tasks per network and over domains.
+
+`--levels` gets one number an optimizer: the factor of the atlas's rates that loses least here, of
+the law whose facts the fit to the atlas has chosen. experiments.ship multiplies its laws by it.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import jax
 import numpy as np
@@ -40,6 +44,7 @@ from psi.report.progress import bar
 ERROR = 0.02  # of a score over four seeds, nats
 WEIGHTS = (1, 4, 16)
 SCHEDULE = "linear"
+FACTORS = (0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.3, 1.4, 1.5, 1.6, 1.7, 1.8, 2.0, 2.2, 2.5)
 
 
 @dataclass(frozen=True)
@@ -51,9 +56,17 @@ class Main:
     out: Path
     """A CSV: optimizer, fitted_to, network, tasks, regret, low, high."""
 
+    levels: Path | None = None
+    """A CSV: optimizer, factor, regret, regret of the factor 1."""
+
     def run(self) -> None:
         """Do it."""
         atlas, facts = read_atlas(self.atlas), facts_of_suite()
+        if self.levels:
+            names = sorted(set(atlas.runs.optimizer))
+            found = pd.DataFrame([level_of(atlas, facts, name) for name in names])
+            write_atomic(self.levels, found.round(4).to_csv(index=False).encode())
+            print(found.to_string(index=False))
         rows = [
             row
             for optimizer in sorted(set(atlas.runs.optimizer))
@@ -151,21 +164,47 @@ def widest(optimizer: str) -> Candidate:
     return Candidate(max(plain, key=lambda each: each.constants), schedule=SCHEDULE)
 
 
+class Level(NamedTuple):
+    """A factor of the rates of an atlas, and what it loses on the suite's domains, left out."""
+
+    optimizer: str
+    factor: float
+    regret: float
+    at_one: float
+
+
+def level_of(atlas: Atlas, facts: pd.DataFrame, optimizer: str) -> Level:
+    """The factor of the least regret on the suite `train`."""
+    tasks = tuned_tasks(atlas, optimizer, "validation")
+    own = tuned_suite(facts, optimizer, tasks.curves[SCHEDULE].knots[2:-2])
+    rates = left_out_rates(tasks, own, widest(optimizer), (1, 0))
+    regret = [regret_at(own.curves[SCHEDULE], rates + np.log(factor)) for factor in FACTORS]
+    lost = [float(domain_means(each, own.domain).mean()) for each in regret]
+    best = int(np.argmin(lost))
+    return Level(optimizer, FACTORS[best], lost[best], lost[FACTORS.index(1.0)])
+
+
 def left_out_of(
     atlas: TunedTasks, own: TunedTasks, candidate: Candidate, share: tuple[float, float]
 ) -> Float[np.ndarray, " task"]:
     """The regret on the suite's tasks of fits that saw no task of their domain's fold."""
+    return regret_at(own.curves[SCHEDULE], left_out_rates(atlas, own, candidate, share))
+
+
+def left_out_rates(
+    atlas: TunedTasks, own: TunedTasks, candidate: Candidate, share: tuple[float, float]
+) -> Float[np.ndarray, " task"]:
+    """Log rates of such fits; `share` are the weights of the atlas's tasks and of the suite's."""
     every = both(atlas, own)
     of_suite = np.arange(len(every.domain)) >= len(atlas.domain)
     weight = task_weights(every.domain) * np.where(of_suite, share[1], share[0])
-    fold, regret = domain_folds(every.domain), np.empty(len(every.domain))
+    fold, log_rate = domain_folds(every.domain), np.empty(len(every.domain))
     for k in np.unique(fold):
         out = fold == k
         seen = ~out & (weight > 0)
         fit = fit_linear(every.take(seen), candidate, weight[seen])
-        lost = regret_at(every.curves[SCHEDULE].take(out), fit.log_rates(every.facts[out]))
-        regret[out] = lost
-    return regret[of_suite]
+        log_rate[out] = fit.log_rates(every.facts[out])
+    return log_rate[of_suite]
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """psi fit ATLAS --kind scale: the rate's level as a function of facts, from an atlas."""
 
+import math
 import shlex
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -34,6 +35,9 @@ class FitAtlasCommand:
     """Of the bootstrap over domains."""
     seed: int = 0
     """Of folds and bootstrap."""
+    level: float = 1.0
+    """A factor of the rate, where tasks of another kind than the atlas's say that it is too low or
+    too high on them."""
     json: bool = False
     """Print the law as one JSON object."""
 
@@ -41,6 +45,8 @@ class FitAtlasCommand:
         check_output("out", self.out, ".json")
         if self.resamples < 20:
             raise ValueError(f"resamples must be >= 20, got {self.resamples}")
+        if not 0 < self.level < math.inf:
+            raise ValueError(f"level must be positive and finite, got {self.level}")
         if self.seed < 0:
             raise ValueError(f"seed must be >= 0, got {self.seed}")
 
@@ -53,7 +59,7 @@ class FitAtlasCommand:
         with bar("candidates") as report:
             made = fit_scale(
                 read_atlas(self.atlas), self.optimizer, self.target, None, self.resamples,
-                self.seed, report,
+                self.seed, report, self.level,
             )  # fmt: skip
         law = replace(made.law, provenance=self.provenance())
         law.save(self.out)
@@ -75,6 +81,7 @@ class FitAtlasCommand:
         words += ["--target", self.target] if self.target != "validation" else []
         words += ["--resamples", str(self.resamples)] if self.resamples != 200 else []
         words += ["--seed", str(self.seed)] if self.seed else []
+        words += ["--level", str(self.level)] if self.level != 1 else []
         return shlex.join([*words, "--out", str(self.out)])
 
 
