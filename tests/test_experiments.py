@@ -156,10 +156,10 @@ def test_an_optimizer_has_a_law_for_each_loss_the_former_one_and_a_scaled_one():
 def test_shipped_laws_come_from_an_atlas(tmp_path, monkeypatch, capsys):
     """At tiny size: both targets, nothing made twice, a suite's figures into the files."""
     few = candidates((FactSet("one rate", ()), FactSet("P", ("parameters",))), (1e-2,), ("linear",))
-    monkeypatch.setattr("psi.fit.scale.fit.candidates", lambda: few)
+    monkeypatch.setattr("psi.fit.scale.fit.candidates", lambda _: few)
     for name, table in planted(0, domains=6, each=8).atlas._asdict().items():
         table.to_parquet(tmp_path / f"{name}.parquet")
-    main = ship.Main(tmp_path, tmp_path, resamples=20)
+    main = ship.Main(tmp_path, tmp_path, tmp_path / "levels.csv", resamples=20)
     main.run()
     assert {path.stem for path in tmp_path.glob("*.json")} == {"adam", "adam-train"}
     laws = {name: psi.load(tmp_path / f"{name}.json") for name in ("adam", "adam-train")}
@@ -376,3 +376,26 @@ def test_fits_to_an_atlas_and_to_the_suite_are_compared_on_the_suite(tmp_path, m
     regret = whole.set_index("fitted_to").regret
     names = ["atlas", *(f"atlas + {times} × suite" for times in transfer.WEIGHTS)]
     assert regret[names].is_monotonic_decreasing
+
+
+def test_the_level_is_that_of_the_suite(monkeypatch):
+    """Tasks whose best rates are 1.5 times as high ask for the factor 1.5."""
+    made = planted(0, domains=6, each=8, weights={"parameters": -0.5}, noise=0.0)
+    tasks = tuned_tasks(made.atlas, "adam", "validation")
+    higher = made.atlas.runs.assign(rate=1.5 * made.atlas.runs.rate)
+    own = tuned_tasks(made.atlas._replace(runs=higher), "adam", "validation")
+    monkeypatch.setattr(transfer, "tuned_suite", lambda *_: own)
+    monkeypatch.setattr(transfer, "tuned_tasks", lambda *_: tasks)
+    found = transfer.level_of(made.atlas, pd.DataFrame(), "adam")
+    assert found.factor == pytest.approx(1.5, abs=0.11)
+    assert found.regret < found.at_one
+
+
+def test_laws_are_shipped_at_their_level(tmp_path):
+    assert ship.Main(tmp_path, levels=tmp_path / "none.csv")._level("adam") == 1.0
+    (tmp_path / "levels.csv").write_text("optimizer,factor\nsgd,1.25\nadam,1.5\n")
+    assert ship.Main(tmp_path, levels=tmp_path / "levels.csv")._level("adam") == 1.5
+    for name in ("sgd", "momentum", "adam"):
+        law = psi.load(name)
+        level = ship.Main(Path("data/atlas"))._level(name)
+        assert f"--level {level}" in law.provenance.command

@@ -94,6 +94,7 @@ def test_presets_are_defaults_of_all_else():
     [
         (["--resamples", "2"], "resamples must be >= 20, got 2"),
         (["--seed", "-1"], "seed must be >= 0"),
+        (["--level", "0"], "level must be positive and finite, got 0.0"),
         (["--optimizer", "lion"], "lion"),
         (["--out", "a.txt"], ".json"),
     ],
