@@ -228,7 +228,7 @@ def test_what_the_page_of_closed_forms_says_of_a_wrong_budget():
 def test_the_table_of_shipped_laws_says_what_the_files_hold():
     found = {(row["optimizer"], row["method"]): row for row in table_of("sealed")}
     names = ("rate", "parameters", "stream", "rows", "batch", "steps", "budget", "chance_loss",
-             "classes", "weight_rms")  # fmt: skip
+             "classes", "weight_rms", "initial_grad_norm")  # fmt: skip
     for optimizer, end in product(OPTIMIZERS, ("", "-train")):
         law, cells = psi.load(optimizer + end), row_of("README.md", optimizer + end)
         *shown, shape, regret = (cell.strip() for cell in cells)
@@ -237,7 +237,9 @@ def test_the_table_of_shipped_laws_says_what_the_files_hold():
             assert (name in own) == bool(cell)
             if cell:
                 assert float(cell) == pytest.approx(own[name], abs=0.00501)
-        assert ("progress" in str(law)) == (shape == "(1 − t)".replace("−", "-"))
+        shapes = {"(1 - t)": "(1 - progress)", "(1 + cos πt)/2": "(1 + cos("}
+        assert shapes.get(shape, "") in str(law)
+        assert ("progress" in str(law)) == (shape in shapes)
         measure = "regret_train" if end else "regret"
         row = found[optimizer, f"Ψ {optimizer}{end}"]
         assert float(regret) == pytest.approx(float(row[measure]), abs=0.00501)
@@ -247,15 +249,15 @@ def test_what_the_readme_says_of_when_a_law_helps():
     found = {(row["optimizer"], row["method"]): row for row in table_of("sealed")}
     regret = {key: float(row["regret"]) for key, row in found.items()}
     laws = [regret[name, f"Ψ {name}"] for name in OPTIMIZERS]
-    assert laws == pytest.approx([0.30, 0.23, 0.21], abs=0.00501)
+    assert laws == pytest.approx([0.34, 0.26, 0.16], abs=0.00501)
     cheap = [regret[name, "nadamw, cosine, calibrated"] for name in OPTIMIZERS]
     assert (min(cheap), max(cheap)) == pytest.approx((0.10, 0.11), abs=0.00501)
     lines = [regret[name, "linear × P^u, calibrated"] for name in OPTIMIZERS]
     assert sorted(lines) == pytest.approx([0.08, 0.40, 0.45], abs=0.00501)
     by_train = [float(found["adam", name]["regret_train"]) for name in ("Ψ adam-train", "Ψ adam")]
-    assert by_train == pytest.approx([0.01, 0.30], abs=0.00501)
+    assert by_train == pytest.approx([-0.08, 0.23], abs=0.00501)
     streams = [float(found[name, f"Ψ {name}"]["regret_streams"]) for name in OPTIMIZERS]
-    assert (min(streams), max(streams)) == pytest.approx((0.5, 0.8), abs=0.0501)
+    assert streams == pytest.approx([0.77, 0.87, 0.26], abs=0.00501)
     known = {(row["optimizer"], row["knowledge"]): float(row["regret"])
              for row in table_of("knowledge") if row["target"] == "validation"}  # fmt: skip
     counted = {name: known[name, "what is counted without the data"] for name in OPTIMIZERS}
@@ -263,8 +265,8 @@ def test_what_the_readme_says_of_when_a_law_helps():
     more = [counted[name] - known[name, "facts"] for name in ("adam", "momentum")]
     assert more == pytest.approx([0.02, 0.04], abs=0.00501)
     domain = dict(zip((law := psi.load("adam")).features, law.domain, strict=True))
-    assert domain["parameters"] == pytest.approx((85, 4.7e6), rel=0.01)
-    assert (domain["budget"], domain["rows"].high) == ((5, 100), 20_000)
+    assert domain["parameters"] == pytest.approx((5, 4.7e6), rel=0.01)
+    assert domain["budget"] == (3, 100)
 
 
 def test_what_the_pages_say_of_headroom():
@@ -371,7 +373,7 @@ def test_what_the_page_of_the_scale_says_is_in_its_tables():
 
 def test_the_page_of_the_scale_says_what_the_sealed_run_found():
     found = {(row["optimizer"], row["method"]): row for row in table_of("sealed")}
-    assert {row["entry"] for row in found.values()} == {"3"}
+    assert {row["entry"] for row in found.values()} == {"5"}
     page = text("paper/scale/README.md")
     columns = ("regret", "low", "high")
     by_train = tuple(f"regret_train{end}" for end in ("", "_low", "_high"))
@@ -386,8 +388,8 @@ def test_the_page_of_the_scale_says_what_the_sealed_run_found():
             shown = [float(each) for each in re.findall(r"[+-]\d\.\d\d", cell)]
             assert shown == pytest.approx([float(row[key]) for key in keys], abs=0.00501)
     laws = [found[name, f"Ψ {name}"] for name in OPTIMIZERS]
-    for key, said in (("middle", (0.20, 0.20, 0.15)), ("regret_streams", (0.83, 0.70, 0.49)),
-                      ("regret_fixed", (0.24, 0.18, 0.18))):  # fmt: skip
+    for key, said in (("middle", (0.15, 0.20, 0.13)), ("regret_streams", (0.77, 0.87, 0.26)),
+                      ("regret_fixed", (0.28, 0.19, 0.16))):  # fmt: skip
         assert [float(law[key]) for law in laws] == pytest.approx(said, abs=0.00501)
     for name, law in zip(OPTIMIZERS, laws, strict=True):
         scores = {score.name: score.value for score in psi.load(name).scores}
