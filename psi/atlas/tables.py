@@ -68,7 +68,6 @@ def joined(folders: Sequence[Path], out: Path) -> Tables:
     if len(twice):
         raise ValueError(f"a task must be in one atlas alone, got {twice.iloc[0]} in two")
     out.mkdir(parents=True, exist_ok=True)
-    made = made._replace(tasks=_weighed(made))  # earlier tables lack the gradient
     _write(made, out)
     return made
 

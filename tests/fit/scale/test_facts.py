@@ -35,7 +35,7 @@ def test_the_design_is_logs_and_products_with_stream():
 
 def test_a_part_of_a_set_keeps_the_products_that_it_can():
     whole = SETS[-1]
-    assert whole.without(["batch"]).by_stream == ("parameters", "steps", "budget", "chance_loss")
+    assert whole.without(["batch"]).by_stream == ("parameters", "steps", "budget")
     assert whole.without(["stream"]).by_stream == ()
     assert whole.of(["batch"]).columns == ("batch",)
     assert whole.of(["batch", "stream"]).columns == ("stream", "batch", "batch*stream")

@@ -42,7 +42,7 @@ def test_every_template_is_a_formula_of_so_many_constants(facts):
 
 
 def test_a_law_of_too_many_constants_is_refused():
-    facts = FactSet("", FACTS, ("parameters", "batch", "steps", "budget", "weight_rms"))
+    facts = FactSet("", FACTS, ("parameters", "batch", "steps", "budget"))
     candidate = Candidate(facts)
     with pytest.raises(ValueError, match="at most 14 constants, got 15"):
         scale_law(fit_linear(TASKS, candidate), candidate, TASKS, "adam", "validation")
