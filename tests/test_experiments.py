@@ -398,4 +398,5 @@ def test_laws_are_shipped_at_their_level(tmp_path):
     for name in ("sgd", "momentum", "adam"):
         law = psi.load(name)
         level = ship.Main(Path("data/atlas"))._level(name)
+        assert law.provenance is not None
         assert f"--level {level}" in law.provenance.command
