@@ -5,7 +5,7 @@
     python -m experiments.ship data/atlas    # psi/pretrained/*.json
     python -m experiments.ship data/atlas --judged paper/scale/sealed.csv
 
-The second writes what a suite said of the laws into their files, from the table of `psi bench table
+The last writes what a suite said of the laws into their files, from the table of `psi bench table
 DIR --table`. A law that is there, of the same atlas and settings, is not made again.
 """
 
@@ -34,8 +34,8 @@ class Main:
     out: Path = Path("psi", "pretrained")
     """Where the laws go: OPTIMIZER.json for the validation loss, OPTIMIZER-train.json."""
     levels: Path = Path("paper", "scale", "levels.csv")
-    """Factors of the rates for the validation loss, of experiments.transfer; none where it is
-    missing."""
+    """Factors of the rates for the validation loss, which experiments.transfer found for the atlas;
+    without the file, none."""
     judged: Path | None = None
     """What `psi bench table DIR --table` wrote of these laws: becomes scores in their files."""
     resamples: int = 200

@@ -10,8 +10,8 @@ optimizer may see; those of the suite are of one run. Beside these the one line 
 experiments.calibrate chose on this very suite. Regrets are against the best plain schedule of each
 task [nats]; of a mean over tasks per network and over domains.
 
-`--levels` gets one number an optimizer: the factor of the atlas's rates that loses least here, of
-the law whose facts the fit to the atlas has chosen. experiments.ship multiplies its laws by it.
+`--levels` gets a number an optimizer: by which factor the rates of the fit to the atlas lose least
+here. experiments.ship multiplies its laws for the validation loss by it.
 """
 
 from collections.abc import Iterator
@@ -57,7 +57,7 @@ class Main:
     """A CSV: optimizer, fitted_to, network, tasks, regret, low, high."""
 
     levels: Path | None = None
-    """A CSV: optimizer, factor, regret, regret of the factor 1."""
+    """A CSV: optimizer, factor, its regret, at_one (that of the factor 1)."""
 
     def run(self) -> None:
         """Do it."""
@@ -85,10 +85,10 @@ def facts_of_suite() -> pd.DataFrame:
         for number, spec in enumerate(train.specs):
             task = spec_task(spec, "sgd", train.data)
             size = float(norm(task.init(jax.random.key(0)))) / task.facts.parameters**0.5
-            slope = float(initial_grad_norms(task, np.zeros(1, int), jax.random.key(0))[0])
+            first = float(initial_grad_norms(task, np.zeros(1, int), jax.random.key(0))[0])
             own = {"domain": task.facts.domain, "network": task.facts.network}
             known = task.facts.known().values()
-            known |= {"weight_rms": size, "initial_grad_norm": slope}
+            known |= {"weight_rms": size, "initial_grad_norm": first}
             rows.append(own | known | {"budget": task.facts.epochs})
             report(number + 1, len(train.specs), task.name)
     return pd.DataFrame(rows)

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from psi.law.clock import Clock
+from psi.law.clock import Clock, ClockState
 from psi.law.domain import FAR
 from psi.law.facts import Facts
 from psi.law.law import Law
@@ -54,6 +54,11 @@ def completed(clock: Clock, counted: dict[str, Any], weight_rms: Callable[[], An
 def measures(law: Law) -> bool:
     """Whether an adapter looks at the first step's gradient for a law: it is the update there."""
     return "initial_grad_norm" in law.features and law.optimizer in ("sgd", "momentum")
+
+
+def awaits_gradient(state: ClockState) -> Any:
+    """Whether a run is in epoch 0 and its first gradient has not been seen; a bool of shape=()."""
+    return (state.epoch == 0) & ~(state.initial_grad_norm > 0)
 
 
 def of_data(data: Any) -> dict[str, Any]:

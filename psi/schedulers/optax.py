@@ -1,6 +1,7 @@
 """A law as an optax gradient transformation."""
 
 import re
+from functools import partial
 from typing import Any
 
 import jax
@@ -14,7 +15,7 @@ from psi.law.domain import Outside, outside_loss, outside_run
 from psi.law.facts import UNKNOWN, Facts
 from psi.law.law import Law
 from psi.schedulers import host
-from psi.schedulers.counting import completed, measures
+from psi.schedulers.counting import awaits_gradient, completed, measures
 from psi.schedulers.kin import Found, outside_optimizer, recognise
 
 NEEDS_LOSS = (
@@ -162,7 +163,7 @@ def outside(law: Law, state: optax.OptState) -> tuple[Outside, ...]:
     if runs := jnp.shape(own.epoch):
         take = "jax.tree.map(lambda a: a[0], state)"
         raise ValueError(several.format("run", take, f"shape {runs}"))
-    later = {"initial_grad_norm"} if measures(law) and _awaits(own) else set()
+    later = {"initial_grad_norm"} if measures(law) and awaits_gradient(own) else set()
     return (
         *outside_optimizer(law, _recognised([type(part).__name__ for part in parts])),
         *outside_run(law, {k: a for k, a in own._asdict().items() if k not in later}),
@@ -197,16 +198,13 @@ def _loss(value: Any, dtype: Any) -> jax.Array:
 
 def _shown(clock: Clock, state: ClockState, updates: optax.Updates) -> ClockState:
     """The state with the norm of the run's first updates, where these are they; 0 is none yet."""
-    waits, unknown = _awaits(state), jnp.full_like(state.total, jnp.nan)
-    size = lambda: jnp.sqrt(_squares(updates)).astype(unknown.dtype)  # noqa: E731
-    norm = jax.lax.cond(waits, size, lambda: unknown)
-    seen = waits & (norm > 0) & jnp.isfinite(norm)
-    after = measured(clock, state, norm, jnp)
-    return jax.tree.map(lambda new, old: jnp.where(seen, new, old), after, state)
 
+    def look() -> ClockState:
+        norm = jnp.sqrt(_squares(updates)).astype(state.initial_grad_norm.dtype)
+        after, seen = measured(clock, state, norm, jnp), (norm > 0) & jnp.isfinite(norm)
+        return jax.tree.map(partial(jnp.where, seen), after, state)
 
-def _awaits(state: ClockState) -> Any:
-    return (state.epoch == 0) & ~(state.initial_grad_norm > 0)
+    return jax.lax.cond(awaits_gradient(state), look, lambda: state)
 
 
 def _squares(tree: Any) -> jax.Array:

@@ -15,7 +15,7 @@ from psi.law.domain import Outside, outside_loss, outside_run
 from psi.law.facts import UNKNOWN, Facts
 from psi.law.law import Law
 from psi.schedulers import host
-from psi.schedulers.counting import completed, measures
+from psi.schedulers.counting import awaits_gradient, completed, measures
 from psi.schedulers.kin import outside_optimizer
 from psi.schedulers.torch_groups import (
     parameters,
@@ -119,8 +119,8 @@ class PsiLR(LRScheduler):
         self._calls = self._observed = 0
         self._notices = host.Notices(strict)
         found = (each for rule in recognised(optimizer) for each in outside_optimizer(law, rule))
-        self.awaits = self._unmeasured = measures(law) and facts.initial_grad_norm is None
-        if self.awaits:
+        self._unmeasured = measures(law) and facts.initial_grad_norm is None
+        if self._unmeasured:
             show_first_gradient(optimizer, ref(self))
         self._notices.tell(*found, *self._outside_run())
         super().__init__(optimizer)
@@ -151,9 +151,13 @@ class PsiLR(LRScheduler):
         if begins and self._clock.initial_loss is None and self.last_epoch >= 0:
             self._set(self._state)
 
+    @property
+    def awaits(self) -> bool:
+        """Whether the first gradient has still to be seen: for `show_first_gradient`."""
+        return self._unmeasured and bool(awaits_gradient(self._state))
+
     def measure(self, norm: float) -> None:
         """Take ‖g_0‖, as the optimizer steps first: for `show_first_gradient`."""
-        self.awaits = False
         state = measured(self._clock, self._state, norm, np)
         if self.last_epoch < 0 or self._foreign():  # the rate in force is another's, and stays
             self._state = state
@@ -206,7 +210,6 @@ class PsiLR(LRScheduler):
         ratios = _checked_ratios(state_dict.get("ratios", self._ratios))
         self._calls, self._observed = counts
         self._state, self.last_epoch, self._pending, self._ratios = state, last, [], ratios
-        self.awaits = self._unmeasured and last < 1 and not state.initial_grad_norm > 0
         self._last_lr = self.get_lr()
         if state_dict.get("in_force", last >= 0):  # else it is another's of a SequentialLR
             set_rates(self.optimizer, self._last_lr)
@@ -240,8 +243,7 @@ class PsiLR(LRScheduler):
         if loss is not None and self._state.count:
             self._notices.once("unused", UNUSED_LINE)
         self._set(host.end_epoch(self._clock, self._state, loss))
-        if self.awaits:  # nothing was stepped by in the first epoch that could be seen
-            self.awaits = False
+        if self._unmeasured and self.last_epoch == 1:  # a gradient that was not seen never will be
             self._notices.tell(*self._outside_run())
         self._notices.tell(*outside_loss(self._clock.law, self._state))
 

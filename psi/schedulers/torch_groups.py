@@ -101,7 +101,10 @@ def grad_norm(optimizer: Optimizer) -> float:
 class Awaits(Protocol):
     """What the norm of the first gradient is for."""
 
-    awaits: bool
+    @property
+    def awaits(self) -> bool:
+        """Whether it is still for something."""
+        ...
 
     def measure(self, norm: float) -> None:
         """Take it."""

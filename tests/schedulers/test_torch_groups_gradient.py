@@ -12,10 +12,10 @@ import optax
 import pytest
 
 import psi
-from psi.law.expression import from_json
 from psi.law.facts import UNKNOWN
 from psi.law.law import Law, Range
 from psi.schedulers.optax import outside, scale_by_psi
+from tests.law.conftest import MakeFormula
 
 POWER, TYPICAL = -0.5, 2.0
 NORM = 5.0
@@ -23,19 +23,12 @@ NORM = 5.0
 
 
 @pytest.fixture
-def law() -> Law:
+def law(make_formula: MakeFormula) -> Law:
     """α = ‖g_0‖^−0.5 (1 − i/T), for SGD."""
     tree = ["mul", ["pow", "initial_grad_norm", POWER], ["sub", 1.0, "progress"]]
-    return Law(
-        model=from_json(tree),
-        features=("initial_grad_norm", "progress"),
-        domain=(Range(0.1, 100.0), Range(0.0, 0.995)),
-        rates=Range(1e-6, 10.0),
-        optimizer="sgd",
-        initial_loss=1.0,
-        extrapolates=("initial_grad_norm",),
-        typical=(TYPICAL,),
-    )
+    ends = ("initial_grad_norm", 0.1, 100.0), ("progress", 0.0, 0.995)
+    made = make_formula(tree, *ends, rates=(1e-6, 10.0))
+    return replace(made, extrapolates=("initial_grad_norm",), typical=(TYPICAL,))
 
 
 def training(law: Law, facts: psi.Facts = UNKNOWN, **settings: Any) -> tuple[Any, Any, Any]:

@@ -11,7 +11,14 @@ from psi.fit.scale.choice import Choice, candidates, choose, nested_regret
 from psi.fit.scale.exponents import BY_ROWS, exponents
 from psi.fit.scale.facts import sets_for
 from psi.fit.scale.law import scale_law
-from psi.fit.scale.left_out import Interval, domain_folds, domain_means, left_out, over_domains
+from psi.fit.scale.left_out import (
+    Interval,
+    domain_folds,
+    domain_means,
+    left_out,
+    linear,
+    over_domains,
+)
 from psi.fit.scale.linear import Candidate, fit_linear
 from psi.fit.scale.table import Atlas
 from psi.fit.scale.tuned import Target, TunedTasks, tuned_tasks
@@ -67,8 +74,10 @@ def fit_scale(
     choice = choose(tasks, tried, seed, report)
     chosen = choice.candidate
     table = exponents(tasks, chosen, resamples, seed)
-    fit, regret = fit_linear(tasks, chosen), nested_regret(choice, tried)
-    if level != 1:
+    fit = fit_linear(tasks, chosen)
+    if level == 1:
+        regret = nested_regret(choice, tried)
+    else:
         fit = fit._replace(intercept=fit.intercept + float(np.log(level)))
         table.loc[table.name == "rate", ["value", "low", "high"]] *= level
         regret = _at_level(tasks, chosen, level, seed)
@@ -81,8 +90,8 @@ def _at_level(tasks: TunedTasks, chosen: Candidate, level: float, seed: int) -> 
     """The regret on left-out domains of the fits' rates times `level`."""
 
     def fit(own: TunedTasks) -> Callable[[pd.DataFrame], Float[np.ndarray, " task"]]:
-        found = fit_linear(own, chosen)
-        return lambda facts: found.log_rates(facts) + np.log(level)
+        log_rates = linear(chosen)(own)
+        return lambda facts: log_rates(facts) + np.log(level)
 
     lost = left_out(tasks, fit, chosen.schedule, domain_folds(tasks.domain, seed))
     return over_domains(domain_means(lost, tasks.domain))

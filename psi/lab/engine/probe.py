@@ -38,8 +38,7 @@ def probed_scale(
     task: Task, seeds: Int[np.ndarray, " seed"], key: Key[Array, ""]
 ) -> Float[np.ndarray, " seed"]:
     """α_0 of the runs that `population` trains from these seeds and key; NaN where none."""
-    keys = jax.vmap(partial(jax.random.fold_in, key))(seeds)
-    return np.asarray(_of_keys(task.functions, task.arrays, keys, scale_of_run))
+    return _of_runs(task, seeds, key, scale_of_run)
 
 
 def initial_grad_norms(
@@ -49,16 +48,23 @@ def initial_grad_norms(
 
     It costs nothing where training follows, whose first step has the same gradient.
     """
+    return _of_runs(task, seeds, key, _grad_norm)
+
+
+OfRun = Callable[[Functions, Arrays, Params, Key[Array, ""]], Float[Array, ""]]
+"""(functions, arrays, initial parameters, key of the order of minibatches) → a number"""
+
+
+def _of_runs(
+    task: Task, seeds: Int[np.ndarray, " seed"], key: Key[Array, ""], of_run: OfRun
+) -> Float[np.ndarray, " seed"]:
     keys = jax.vmap(partial(jax.random.fold_in, key))(seeds)
-    return np.asarray(_of_keys(task.functions, task.arrays, keys, _grad_norm))
+    return np.asarray(_of_keys(task.functions, task.arrays, keys, of_run))
 
 
 @partial(jax.jit, static_argnums=(0, 3))
 def _of_keys(
-    functions: Functions,
-    arrays: Arrays,
-    keys: Key[Array, " seed"],
-    of_run: Callable[[Functions, Arrays, Params, Key[Array, ""]], Float[Array, ""]],
+    functions: Functions, arrays: Arrays, keys: Key[Array, " seed"], of_run: OfRun
 ) -> Float[Array, " seed"]:
     def of_key(key: Key[Array, ""]) -> Float[Array, ""]:
         initialisation, order = run_keys(key)
