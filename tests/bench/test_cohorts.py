@@ -19,8 +19,12 @@ from psi.bench.cohorts import (
 )
 from psi.ideal.oracle import trajectory_losses
 from psi.lab.engine import branch
-from psi.lab.engine.probe import GRADIENTS
+from psi.lab.engine.probe import GRADIENTS, initial_grad_norms
+from psi.law.law import Range
+from psi.law.parsing import parse
 from tests.bench.cases import KEY, PEAKS, law, small_task
+
+ENDS = (Range(0.0, 0.99), Range(1e-6, 1e6))
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +55,24 @@ def test_a_law_with_a_scale_is_multiplied_by_each_run_s_own(small):
     found = cohort_losses(probed, policies([laws[0][1]]), 12, KEY)
     rates = 0.3 * (1 - 0.5 * np.arange(left) / left)
     np.testing.assert_allclose(found[:1], planned(probed.task, rates[None]), rtol=1e-2)
+
+
+def test_a_law_of_the_first_gradient_is_told_each_run_s_own(small):
+    """Its rates are 0.2 ‖g_0‖^0.5 of each run, against a training at those rates alone."""
+    model, seen = (
+        parse("0.2*(1 - progress)*initial_grad_norm^0.5"),
+        ("progress", "initial_grad_norm"),
+    )
+    made = replace(law("progress"), model=model, features=seen, domain=ENDS)
+    laws = [("law", made)]
+    (found, *_) = cohorts(small, PEAKS, laws, PEAKS)
+    entered = [each for each in found.contestants if each.name == "law"]
+    got = cohort_losses(found._replace(contestants=entered), policies([laws[0][1]]), 12, KEY)
+    norms = initial_grad_norms(small, SCORING, KEY)
+    assert np.ptp(norms) > 0
+    rates = 0.2 * norms[:, None] ** 0.5 * plain_rates("linear", 12)
+    own = [planned(small, each[None])[0, seed] for seed, each in enumerate(rates)]
+    np.testing.assert_allclose(got[0], own, rtol=1e-3)
 
 
 def test_plans_end_where_the_engine_s_do(small):

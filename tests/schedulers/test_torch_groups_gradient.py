@@ -157,10 +157,11 @@ def test_a_saved_run_keeps_its_first_gradient(law: Law) -> None:
     assert stepped(other, later) == pytest.approx(NORM**POWER * np.array([3.0, 4.0]))
 
 
-def test_a_warm_up_of_torch_keeps_its_turn(law: Law) -> None:
+@pytest.mark.parametrize("factor", [0.5, 1.0])  # of 1, its rate is the schedule's first by chance
+def test_a_warm_up_of_torch_keeps_its_turn(law: Law, factor: float) -> None:
     torch = pytest.importorskip("torch")
     w, optimizer, schedule = training(law)
-    warm = torch.optim.lr_scheduler.ConstantLR(optimizer, 0.5, total_iters=9)
+    warm = torch.optim.lr_scheduler.ConstantLR(optimizer, factor, total_iters=9)
     chain = torch.optim.lr_scheduler.SequentialLR(optimizer, [warm, schedule], milestones=[1])
     during = optimizer.param_groups[0]["lr"]
     assert stepped(w, optimizer) == pytest.approx(during * np.array([3.0, 4.0]))
@@ -168,6 +169,20 @@ def test_a_warm_up_of_torch_keeps_its_turn(law: Law) -> None:
         warnings.simplefilter("ignore")
         chain.step()
     assert optimizer.param_groups[0]["lr"] == pytest.approx(NORM**POWER)
+
+
+def test_gradients_are_measured_whatever_they_are_made_of() -> None:
+    """Numbers of two parts, and rows of a table that came up twice."""
+    torch = pytest.importorskip("torch")
+    from psi.schedulers.torch_groups import grad_norm
+
+    one = torch.nn.Parameter(torch.ones(2, dtype=torch.complex64))
+    one.grad = torch.tensor([3 + 4j, 0j])
+    table = torch.nn.Parameter(torch.ones(3, 1))
+    rows = [[1, 1]], [[5.0], [7.0]], (3, 1)
+    table.grad = torch.sparse_coo_tensor(*rows, check_invariants=True)
+    unused = torch.nn.Parameter(torch.ones(1))
+    assert grad_norm(torch.optim.SGD([one, table, unused], lr=1.0)) == pytest.approx(13.0)
 
 
 @pytest.mark.filterwarnings("error")
@@ -184,6 +199,16 @@ def test_optax_takes_the_norm_of_the_first_updates(law: Law, facts: psi.Facts) -
         rates.append(-float(updates["a"][0]) / (3 * times))
     assert rates == pytest.approx([norm**POWER, norm**POWER, norm**POWER / 2])
     assert float(optax.tree.get(state, "initial_grad_norm")) == pytest.approx(norm)
+
+
+@pytest.mark.parametrize("none", [0.0, math.inf, math.nan])
+def test_optax_awaits_a_gradient(law: Law, none: float) -> None:
+    tx = scale_by_psi(law, steps_per_epoch=4, epochs=2)
+    state, rates = tx.init(jnp.ones(2)), []
+    for gradient in ([none, 0.0], [3.0, 4.0]):
+        _, state = tx.update(jnp.array(gradient), state, value=0.5)
+        rates.append(float(optax.tree.get(state, "learning_rate")))
+    assert rates == pytest.approx([TYPICAL**POWER, NORM**POWER])
 
 
 @pytest.mark.parametrize("dtype", [jnp.float32, jnp.float16])

@@ -8,7 +8,17 @@ import numpy as np
 import pytest
 
 import psi.fit.scale
-from psi.fit.scale.facts import FACTS, MOST, OF_DATA, OF_TRAINING, SETS, FactSet, design, facts_of
+from psi.fit.scale.facts import (
+    FACTS,
+    MOST,
+    OF_DATA,
+    OF_TRAINING,
+    SETS,
+    FactSet,
+    design,
+    facts_of,
+    sets_for,
+)
 from tests.fit.scale.planted import planted
 
 
@@ -31,6 +41,12 @@ def test_the_design_is_logs_and_products_with_stream():
     np.testing.assert_allclose(x[:, 3], np.log(facts.steps) * stream)
     assert design(facts, SETS[0]).shape == (len(facts), 0)
     assert (facts["rows"][stream == 1] == 1).all()
+
+
+def test_laws_of_adam_see_no_gradient():
+    assert sets_for("sgd") == sets_for("momentum") == SETS
+    seen = {name for each in sets_for("adam") for name in each.facts}
+    assert {*FACTS} - seen == {"initial_grad_norm"}
 
 
 def test_a_part_of_a_set_keeps_the_products_that_it_can():

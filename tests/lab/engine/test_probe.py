@@ -82,6 +82,9 @@ def test_a_policy_tells_a_law_the_first_gradient_of_its_run():
         policy = measured_policy(Clock(law, 5), jnp.asarray(own))
         rates[own] = float(policy.step(policy.init(seen), seen)[1])
     assert list(rates.values()) == pytest.approx([1 / 3, 1 / 2])
+    # Of a law that is scale × shape the number is the scale.
+    scaled = measured_policy(Clock(replace(law, scale=1.0), 5), jnp.asarray(0.25))
+    assert float(scaled.step(scaled.init(seen), seen)[1]) == pytest.approx(0.25 / 2)
 
 
 def test_a_loss_k_times_as_large_has_a_scale_k_times_as_small():
