@@ -28,10 +28,10 @@ class Facts:
         chance_loss: L_chance, the loss of the best constant predictor, in nats (of a regression
             half the mean square); None: log(classes).
         weight_rms: root mean square of all initial weights, biases included.
-        initial_grad_norm: ‖g_0‖, the norm of the first minibatch's gradient at the initial weights,
-            over all that the optimizer moves.
         stream: whether every minibatch is a fresh sample, so that no row is seen twice.
         parameters: P, how many numbers the optimizer moves.
+        initial_grad_norm: ‖g_0‖, the norm of the first minibatch's gradient at the initial weights,
+            over all that the optimizer moves.
 
     What is None is not known. Where a law sees it, what is typical of the law's tasks stands in,
     which a scheduler says once.

@@ -1,4 +1,4 @@
-"""Whether a law gives usable rates: Ψ evaluated over a grid of its whole domain."""
+"""Whether a law gives usable rates: Ψ evaluated all over its domain."""
 
 from typing import NamedTuple
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from psi.law.law import Law
 
-POINTS = 20_000  # about how many; the corners of the domain are among them
+INSIDE = 20_000  # points beside the corners
 
 
 class Trial(NamedTuple):
@@ -28,13 +28,18 @@ class Trial(NamedTuple):
 
 
 def trial(law: Law) -> Trial:
-    """Evaluate Ψ over a grid that is evenly spaced in each feature."""
-    each = max(2, round(POINTS ** (1 / len(law.features))))
-    axes = [np.linspace(low, high, each) for low, high in law.domain]
-    grid = np.stack([axis.reshape(-1) for axis in np.meshgrid(*axes, indexing="ij")])
+    """Evaluate Ψ at the corners of the domain and at a Latin hypercube of points within it.
+
+    A grid would have corners alone where a law sees eleven features.
+    """
+    low, high = np.transpose(law.domain)[..., None]
+    each = np.tile((np.arange(INSIDE) + 0.5) / INSIDE, (len(law.features), 1))
+    inside = np.random.default_rng(0).permuted(each, axis=1)
+    corners = np.reshape(np.meshgrid(*[[0.0, 1.0]] * len(law.features)), (len(law.features), -1))
+    unit = np.concatenate([corners, inside], axis=1)
     with np.errstate(all="ignore"):
-        rate = law(grid)
+        rate = law(low + (high - low) * unit)
         fine = np.isfinite(rate) & (rate > 0)
         clipped = fine & ((rate < law.rates.low) | (rate > law.rates.high))
-    low, high = (rate[fine].min(), rate[fine].max()) if fine.any() else (np.nan, np.nan)
-    return Trial(rate.size, int(fine.sum()), float(low), float(high), int(clipped.sum()))
+    least, most = (rate[fine].min(), rate[fine].max()) if fine.any() else (np.nan, np.nan)
+    return Trial(rate.size, int(fine.sum()), float(least), float(most), int(clipped.sum()))

@@ -69,10 +69,10 @@ class PsiSchedule(keras.callbacks.Callback):
         >>> dense = keras.layers.Dense(1, activation="sigmoid")
         >>> model = keras.Sequential([keras.Input((99,)), dense])
         >>> rate = 1.0  # Ψ replaces it
-        >>> model.compile(optimizer=keras.optimizers.SGD(rate), loss="binary_crossentropy")
+        >>> model.compile(optimizer=keras.optimizers.Adam(rate), loss="binary_crossentropy")
         >>> x = np.random.default_rng(0).normal(size=(640, 99))
         >>> facts = psi.Facts.of(model, (x, x.sum(1) > 0))
-        >>> schedule = PsiSchedule(psi.load("sgd"), epochs=5, initial_loss=0.69, facts=facts)
+        >>> schedule = PsiSchedule(psi.load("adam"), epochs=5, initial_loss=0.69, facts=facts)
         >>> history = model.fit(x, x.sum(1) > 0, epochs=5, verbose=0, callbacks=[schedule]).history
         >>> len(history["learning_rate"]), schedule.skipped, bool(history["loss"][-1] < 0.5)
         (5, 0, True)

@@ -7,10 +7,12 @@ import pytest
 import psi
 from psi.bench.baselines import BASELINES, SCHEDULES
 from psi.bench.training import Peak, train, with_law, with_schedule
-from psi.lab.engine.policy import law_policy, trajectory
+from psi.lab.engine.policy import law_policy, measured_policy, trajectory
 from psi.lab.engine.population import population
+from psi.lab.engine.probe import initial_grad_norms
 from psi.lab.hyper import Hyper
 from psi.lab.tasks.table import make_task
+from psi.law.clock import Clock
 from tests.bench.cases import law
 
 KEY = jax.random.key(4)
@@ -66,5 +68,7 @@ def test_a_law_of_facts_is_told_the_same_by_both_roads(name):
     """Of fixed rows, and of a stream."""
     task, facts_law = make_task(name, Hyper(EPOCHS)), psi.load("sgd")
     loop = train(task, lambda _: with_law(facts_law, task), np.zeros(1), SEEDS, KEY)
-    policy = population(task, lambda _: law_policy(facts_law, EPOCHS), np.zeros(1), SEEDS, KEY)
+    first = initial_grad_norms(task, SEEDS, KEY)[:, None]
+    made = lambda own: measured_policy(Clock(facts_law, EPOCHS), own)  # noqa: E731
+    policy = population(task, made, first, SEEDS, KEY, by_seed=True)
     np.testing.assert_allclose(loop.rate, policy.lr, rtol=1e-5)
