@@ -8,7 +8,7 @@ optimizer are run once, as of the optimizer `own`.
 
 import hashlib
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -70,6 +70,14 @@ class Contestants:
         chosen = tuple(dict.fromkeys([*(methods or (*BASELINES.names, ORACLE.name)), *tuned]))
         return cls(optimizers, chosen, tuple(laws))
 
+    def __str__(self) -> str:
+        """Who they are; a law with the beginning of a hash of what decides its rates."""
+        laws = [
+            f"{name} ({hashlib.sha256(rates_of(law)).hexdigest()[:8]})" for name, law in self.laws
+        ]
+        methods, named = ", ".join(self.methods), ", ".join(laws) or "none"
+        return f"{methods}; laws {named}; {', '.join(self.optimizers)}"
+
     def under(self, optimizer: str) -> "tuple[Contestant, ...]":
         """Those that a task's own optimizer trains: rows of the table, then its laws."""
         laws = [Contestant(name, law) for name, law in self.laws if law.optimizer == optimizer]
@@ -112,6 +120,11 @@ def named_laws(names: Sequence[str], optimizers: Sequence[str]) -> tuple[tuple[s
     return tuple(found)
 
 
+def rates_of(law: Law) -> bytes:
+    """What of a law decides its rates, without what is said about them."""
+    return replace(law, constants=(), scores=(), provenance=None).content()
+
+
 class Contestant(NamedTuple):
     """A row of the table, at its default rate or tuned, or a law."""
 
@@ -125,7 +138,7 @@ class Contestant(NamedTuple):
         plain = "".join(c if c.isascii() and c.isalnum() else "_" for c in self.name)[-40:]
         content = self.name.encode()
         if isinstance(self.policy, Law):
-            content += self.policy.content()
+            content += rates_of(self.policy)
         elif self.name.endswith(CALIBRATED):
             content += FILE.read_bytes()
         elif plain == self.name:

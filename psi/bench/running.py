@@ -154,21 +154,20 @@ def ran(suite: Suite, who: Contestants, folder: Path, why: str) -> int:
     """The number of the run's entry in the ledger: a new one, or that of the run it goes on with.
 
     0 for tasks that are not sealed. Raises ValueError where the reason is missing, or where the
-    folder is that of another entry's run: who joins later is another look.
+    folder is that of another entry's run: who joins later, or a law of other rates under the same
+    name, is another look.
     """
     if not sealed(suite.specs):
         return 0
-    what = f"{', '.join(who.methods)}; laws {', '.join(name for name, _ in who.laws) or 'none'}"
-    what = f"{what}; {', '.join(who.optimizers)}"
     if before := store.config_of(folder).get("entry"):
         entry = check_entry(int(before), suite.digest)
-        if entry.what != what:
+        if entry.what != str(who):
             raise ValueError(
                 f"{folder} is the run of entry {entry.number}, of others: a run of these needs an "
                 f"entry of its own, so choose another folder and give the reason"
             )
         return entry.number
-    return enter(suite, commit(), what, why).number
+    return enter(suite, commit(), str(who), why).number
 
 
 def key_of(task: int) -> KeyOf[Array, ""]:

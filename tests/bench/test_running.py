@@ -29,7 +29,7 @@ from psi.lab.hyper import Hyper
 from psi.lab.tasks.names import Spec
 from psi.lab.tasks.table import spec_task
 from psi.law.features import Observation
-from psi.law.law import Range
+from psi.law.law import Range, Score
 from psi.law.load import shipped
 from psi.law.parsing import parse
 
@@ -162,15 +162,18 @@ def test_the_sealed_suite_wants_an_entry(tmp_path):
 
 def test_who_joins_a_sealed_run_is_another_look(tmp_path, monkeypatch):
     sealed = Suite("mine", suite("sealed").specs[:1], "0" * 64)
-    what = f"{', '.join(WHO.methods)}; laws law; adam"
-    entry = Entry(1, "2026-11-25", "", sealed.digest, what, "a first look")
+    entry = Entry(1, "2026-11-25", "", sealed.digest, str(WHO), "a first look")
     monkeypatch.setattr("psi.bench.running.check_entry", lambda *_: entry)
     with store.locked(tmp_path):
         store.open_config(tmp_path, {"entry": 1})
     assert ran(sealed, WHO, tmp_path, "") == 1
-    more = Contestants(("adam",), ("linear",), WHO.laws)
-    with pytest.raises(ValueError, match="is the run of entry 1, of others"):
-        ran(sealed, more, tmp_path, "a reason")
+    (name, law), *_ = WHO.laws
+    judged = replace(law, scores=(Score("regret", 0.1),))  # of the same rates
+    assert ran(sealed, replace(WHO, laws=((name, judged),)), tmp_path, "") == 1
+    changed = replace(WHO, laws=((name, replace(law, initial_loss=3.0)),))
+    for more in (Contestants(("adam",), ("linear",), WHO.laws), changed):
+        with pytest.raises(ValueError, match="is the run of entry 1, of others"):
+            ran(sealed, more, tmp_path, "a reason")
 
 
 def test_a_full_batch_is_one_step_an_epoch_of_all_rows():
