@@ -11,7 +11,7 @@ import pytest
 
 import psi
 import psi.pretrained
-from experiments import depends, scale, scale_pages, shape, ship, transfer, your_own
+from experiments import depends, larger, scale, scale_pages, shape, ship, transfer, your_own
 from experiments.closed_forms import names, plot, scores
 from experiments.closed_forms.compute import StudyConfig
 from experiments.closed_forms.laws import of_family, tidied
@@ -30,6 +30,7 @@ from psi.fit.search.evolution import PolishConfig
 from psi.fit.search.finalists import Rounds
 from psi.fit.symbolic.config import SymbolicConfig
 from psi.ideal.labelling import Labelling
+from psi.ideal.returns import score
 from psi.lab.data import store
 from psi.lab.hyper import Hyper
 from psi.lab.tasks.names import Spec
@@ -236,6 +237,23 @@ def test_every_table_about_the_scale_and_its_laws_come_from_an_atlas(tmp_path, c
     main.run()  # all is there
     assert not capsys.readouterr().out
     assert told == 2
+
+
+def test_a_law_is_held_against_the_tuned_schedule_of_a_network(tmp_path, monkeypatch):
+    out = tmp_path / "networks.csv"
+    main = larger.Main(
+        out, networks=(Spec("wine", Hyper(epochs=3, width=4)),), optimizers=("adam",)
+    )
+    main.run()
+    found = pd.read_csv(out)
+    row, chance = found.iloc[0], larger.spec_task(main.networks[0], "adam").facts.chance_loss
+    law, tuned = score(found[["law", "tuned"]].to_numpy(), 0.0, chance)[0]
+    assert row.regret == pytest.approx(law - tuned, abs=1e-3)
+    assert 1e-4 < row.peak < 10
+    assert row.parameters == 71
+    monkeypatch.setattr(larger, "measured", lambda *_: pytest.fail("it was kept"))
+    main.run()
+    assert pd.read_csv(out).equals(found)
 
 
 def test_a_law_is_made_again_for_another_atlas_or_command(tmp_path):
