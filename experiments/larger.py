@@ -63,6 +63,8 @@ class Main:
     """The reason for the ledger of the sealed suite."""
     networks: tyro.conf.Suppress[tuple[Spec, ...]] = NETWORKS
     optimizers: tuple[str, ...] = OPTIMIZERS
+    only: tuple[int, ...] = ()
+    """Numbers of some of the networks, from 0, to train now; none: all."""
 
     def run(self) -> None:
         """Do it."""
@@ -74,6 +76,7 @@ class Main:
             (number, spec, optimizer)
             for number, spec in enumerate(self.networks)
             for optimizer in self.optimizers
+            if not self.only or number in self.only
             if (spec_task(spec, optimizer).name, optimizer) not in done
         ]
         if wanted and any(spec.name == "mnist" for spec in self.networks):
