@@ -52,7 +52,8 @@ def _text(name: str, law: psi.Law) -> str:
     scaled = "α_0 · " if law.scale else ""
     found = [(REGRET.fullmatch(score.name), score.value) for score in law.scores]
     scores = [f"{value:+.3f} {match[1]}" for match, value in found if match]
-    lines = [f"{name}: α = {scaled}{law}".replace("*", " * ")]  # lines break at blanks
+    formula, *feedback = str(law).replace("*", " * ").splitlines()  # lines break at blanks
+    lines = [f"{name}: α = {scaled}{formula}", *(f"    {line}" for line in feedback)]
     lines += [f"    facts: {', '.join(law.facts)}"] * bool(law.facts)
     lines += [f"    best for the {target_of(law)}"] * bool(law.target)
     lines += [f"    {law.optimizer}: {', '.join(scores)}"] if scores else []

@@ -1,5 +1,6 @@
 """psi show: a law as formula, numbers and picture."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,9 @@ import psi
 from psi.commands.facts import facts_of
 from psi.commands.files import check_output
 from psi.commands.printing import print_law
+from psi.law.expression import Expression
 from psi.law.network import Network
-from psi.law.printing import latex, python
+from psi.law.printing import LETTERS, latex, python
 
 EPOCHS = 20  # of a drawing
 
@@ -48,12 +50,11 @@ class ShowCommand:
         if self.epochs is not None and self.epochs < 1:
             raise ValueError(f"epochs must be >= 1, got {self.epochs}")
         facts = facts_of(self.facts)
-        forms = []
+        forms: list[tuple[str, str]] = []
         if self.latex or self.python:
             if isinstance(law.model, Network):
                 raise ValueError(f"a network has no formula: {law}")
-            forms += [("LaTeX", latex(law.model))] if self.latex else []
-            forms += [("Python", python(law.model))] if self.python else []
+            forms = list(self._forms(law.model, law.recursion))
         if self.png:
             from psi.report.figures import law_figure
 
@@ -63,3 +64,14 @@ class ShowCommand:
         if not self.json:
             print_law(law, forms)
         return law.document()
+
+    def _forms(self, rate: Expression, feedback: Expression | None) -> Iterator[tuple[str, str]]:
+        """Ψ as it is asked for, and the feedback in one line more."""
+        if self.latex:
+            yield "LaTeX", latex(rate)
+            if feedback:
+                yield "", rf"{LETTERS['feedback']} \leftarrow {latex(feedback)}"
+        if self.python:
+            yield "Python", python(rate)
+            if feedback:
+                yield "", f"feedback = {python(feedback)}"

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from psi.lab.engine.policy import Policy, clock_policy
+from psi.lab.engine.policy import Policy, Ruled, clock_policy
 from psi.law.clock import Clock
 from psi.law.features import Observation
 
@@ -62,10 +62,10 @@ def law_continuation(name: str, clock: Clock) -> Continuation:
     ruled = clock_policy(clock)
 
     def policy(candidate: Candidate) -> Policy:
-        def step(last: Float[Array, ""], seen: Observation) -> tuple[Array, Array]:
-            chosen = ruled.step(last, seen)[1]
+        def step(state: Ruled, seen: Observation) -> tuple[Ruled, Array]:
+            after, chosen = ruled.step(state, seen)
             rate = jnp.where(seen.epoch == candidate.start, candidate.rate, chosen)
-            return rate, rate
+            return after._replace(last=rate), rate
 
         return ruled._replace(step=step)
 

@@ -11,118 +11,23 @@ Every scheduler and the training engine follow it, over an array namespace `xp` 
 * Where ε_i is not finite, or no loss was seen, the last rate stays, the epoch is counted in
   `skipped`, and the next finite loss is used as usual.
 
+A law that reacts to the run has a memory of its losses (psi/law/memory.py), of validation losses
+too where they are told, and a feedback u_i, by which it multiplies its rate (psi/law/feedback.py).
+
 `start` → `first` (the first minibatch's loss, before its update) → `observe` (every loss)
-→ `tick` (at the end of each epoch).
+→ `tick` (at the end of each epoch) → perhaps `validated` (a validation loss that comes after it).
 """
 
 import math
-from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from psi.law.checks import check_positive, is_number, whole_number
-from psi.law.evaluation import Psi, clip, psi_of
-from psi.law.facts import UNKNOWN, Facts
+from psi.law.evaluation import Psi, clip, fed, psi_of
 from psi.law.features import FACTS, Observation
-from psi.law.law import Law
+from psi.law.memory import Memory, aged, begun, told
 from psi.law.namespace import Array, Namespace
-
-
-@dataclass(frozen=True)
-class Clock:
-    """A law in use, with the settings of one run.
-
-    Args:
-        law: the law Ψ.
-        epochs: T, the budget in epochs; None only for a law that sees neither it nor i/T.
-        initial_loss: ε_0 in nats, log(classes) for cross-entropy; None: the first minibatch's loss.
-        min_lr: lower limit of the rate, which always holds.
-        max_lr: upper limit of the rate, which always holds.
-        scale: α_0 of a law that is scale × shape; None: the law's own.
-        facts: what is known of the training, for a law that sees it.
-        warmup: epochs of a ramp: α_i is multiplied by min((i + 1)/(warmup + 1), 1).
-        max_change: the factor by which α_i may differ from α_{i−1}, up or down; None: any.
-
-    `initial_loss`, the limits, `scale` and `max_change` may also be traced scalars.
-
-    Raises:
-        ValueError: a setting makes no sense; the message gives the rule and the value.
-
-    Example:
-        >>> import numpy as np
-        >>> import psi
-        >>> from psi.law.clock import Clock, observe, start, tick
-        >>> clock = Clock(psi.load("momentum"), epochs=20, initial_loss=2.3, max_lr=0.5)
-        >>> state = start(clock, np)  # sets α_0
-        >>> for loss in (2.3, 2.0, 1.7):  # of the minibatches of epoch 0
-        ...     state = observe(state, loss)
-        >>> state = tick(clock, state, np)  # sets α_1
-        >>> int(state.epoch), round(float(state.loss), 6), float(state.learning_rate) <= 0.5
-        (1, 2.0, True)
-    """
-
-    law: Law
-    epochs: int | None = None
-    initial_loss: Array | None = None
-    min_lr: Array = 1e-6
-    max_lr: Array = 10.0
-    scale: Array | None = None
-    facts: Facts = UNKNOWN
-    warmup: int = 0
-    max_change: Array | None = None
-
-    def __post_init__(self) -> None:
-        if not isinstance(self.law, Law):
-            raise ValueError(f"law must be a psi.Law (psi.load reads one), got {self.law!r:.60}")
-        if self.epochs is not None:
-            object.__setattr__(self, "epochs", whole_number("epochs", self.epochs))
-        elif {"progress", "budget"} & set(self.law.features):
-            seen = "i/T" if "progress" in self.law.features else "T"
-            raise ValueError(f"this law sees {seen}: epochs must be given, got None")
-        for name in ("initial_loss", "min_lr", "max_lr", "scale", "max_change"):
-            if isinstance(value := getattr(self, name), str | bytes | bool):
-                raise ValueError(f"{name} must be a number, got {value!r:.60}")
-        # What is traced (optax.inject_hyperparams under jit) has no value to check.
-        for name in ("initial_loss", "scale"):
-            if is_number(value := getattr(self, name)):
-                check_positive(name, value)
-        low, high = self.min_lr, self.max_lr
-        if is_number(low) and is_number(high) and not (0 <= low <= high < math.inf and high):
-            raise ValueError(f"rates must be 0 <= min_lr <= max_lr, got {low} and {high}")
-        if self.scale is not None and self.law.scale is None:
-            raise ValueError(f"this law gives rates itself: scale must be None, got {self.scale}")
-        if not isinstance(self.facts, Facts):
-            raise ValueError(f"facts must be psi.Facts(…), got {self.facts!r:.60}")
-        object.__setattr__(self, "warmup", whole_number("warmup", self.warmup, least=0))
-        if self.epochs is not None and 0 < self.epochs <= self.warmup:
-            raise ValueError(f"warmup must be < epochs = {self.epochs}, got {self.warmup}")
-        if is_number(self.max_change) and not 1 < self.max_change < math.inf:
-            raise ValueError(f"max_change must be a factor above 1, got {self.max_change}")
-
-    def at_scale(self, scale: Array) -> "Clock":
-        """The clock with another α_0; the same clock where the law has no scale."""
-        return self if self.law.scale is None else replace(self, scale=scale)
-
-    @property
-    def multiplier(self) -> Array:
-        """α_0, by which Ψ is multiplied: 1 for a law without a scale."""
-        return (self.law.scale or 1.0) if self.scale is None else self.scale
-
-    @property
-    def typical_loss(self) -> Array:
-        """ε_0 in nats before any loss was seen: as given, or else the law's typical one."""
-        return self.law.initial_loss if self.initial_loss is None else self.initial_loss
-
-    @property
-    def budget(self) -> float:
-        """T in epochs, NaN where it is not known."""
-        return math.nan if self.epochs is None else float(self.epochs)
-
-    @property
-    def lowest_rate(self) -> Array:
-        """The law's lowest rate, which a run has before its first finite loss."""
-        return self.multiplier * self.law.rates.low
+from psi.law.settings import Clock
 
 
 class ClockState(NamedTuple):
@@ -154,6 +59,8 @@ class ClockState(NamedTuple):
     classes: Array = math.nan
     weight_rms: Array = math.nan
     initial_grad_norm: Array = math.nan
+    memory: Any = ()
+    """The `Memory` of the losses, for a law that sees it; else empty."""
 
 
 def decide(
@@ -184,8 +91,8 @@ def decide(
 def rates_over(clock: Clock, loss: np.ndarray, epoch: np.ndarray) -> np.ndarray:
     """α_i at given losses and epochs (arrays of one shape), each as if a run had come there.
 
-    ε_0 is `clock.initial_loss`, or else the law's typical one. Raises ValueError for a clock with
-    `max_change`, which would need the rate before.
+    ε_0 is `clock.initial_loss`, or else the law's typical one; nothing is remembered. Raises
+    ValueError for a clock with `max_change`, which would need the rate before.
     """
     if clock.max_change is not None:
         raise ValueError(f"rates of single epochs take no max_change, got {clock.max_change}")
@@ -193,7 +100,8 @@ def rates_over(clock: Clock, loss: np.ndarray, epoch: np.ndarray) -> np.ndarray:
     initial, budget = same + clock.typical_loss, same + clock.budget
     facts = {name: same + value for name, value in clock.facts.values().items()}
     best = np.minimum(loss, initial)
-    seen = Observation(epoch, budget, loss, initial, best, same, same, same, **facts)
+    memory = begun(initial, np) if clock.law.remembers else ()
+    seen = Observation(epoch, budget, loss, initial, best, same, same, same, **facts, memory=memory)
     return decide(clock, seen, same + clock.lowest_rate, np)
 
 
@@ -203,6 +111,7 @@ def start(clock: Clock, xp: Namespace) -> ClockState:
     loss = xp.asarray(clock.typical_loss, dtype=float)
     state = ClockState(
         learning_rate=xp.asarray(clock.lowest_rate, dtype=float),
+        memory=begun(loss, xp) if clock.law.remembers else (),
         epoch=zero,
         count=zero,
         total=xp.asarray(0.0, dtype=float),
@@ -235,21 +144,36 @@ def observe(state: ClockState, loss: Array) -> ClockState:
         return state._replace(total=state.total + loss, count=state.count + 1)
 
 
-def tick(clock: Clock, state: ClockState, xp: Namespace) -> ClockState:
-    """End epoch i−1 and choose α_i from its mean loss."""
-    state, mean = _ended(state, xp)
+def tick(clock: Clock, state: ClockState, xp: Namespace, val_loss: Array = math.nan) -> ClockState:
+    """End epoch i−1 and choose α_i from its mean loss, and v_i where it is known."""
+    state, mean = _ended(state, val_loss, xp)
     return _with_rate(clock, state, mean, xp)
 
 
+def validated(clock: Clock, state: ClockState, val_loss: Array, xp: Namespace) -> ClockState:
+    """Take v_i, which came after the tick that began epoch i, and choose α_i anew."""
+    if not isinstance(state.memory, Memory):
+        return state
+    memory = told(state.memory, xp, val=val_loss)
+    loss = xp.where(memory.came > 0, state.loss, math.nan)
+    return _with_rate(clock, state._replace(memory=memory), loss, xp)
+
+
+def again(clock: Clock, state: ClockState, xp: Namespace) -> ClockState:
+    """Choose α_i anew, where the epoch or what is known of the run has been changed."""
+    return _with_rate(clock, state, state.loss, xp)
+
+
 def turn(
-    clock: Clock, state: ClockState, loss: Array, begins: Array, ends: Array, xp: Namespace
-) -> ClockState:
+    clock: Clock, state: ClockState, loss: Array, begins: Array, ends: Array, xp: Namespace,
+    val_loss: Array = math.nan,
+) -> ClockState:  # fmt: skip
     """`first` where a run begins, `tick` where an epoch ends, else no change; without a branch.
 
     For compiled loops, where a decision costs less than a branch around it: XLA would put the
     branch behind the whole backward pass.
     """
-    after, mean = _ended(state, xp)
+    after, mean = _ended(state, val_loss, xp)
     after = _where(ends, after, state, xp)
     if clock.initial_loss is None:
         after = _where(begins, _begun(state, loss, xp), after, xp)
@@ -257,13 +181,21 @@ def turn(
     return _where(begins | ends, chosen, after, xp)
 
 
+def remembered(
+    memory: Memory | tuple[()], loss: Array, val_loss: Array, xp: Namespace
+) -> Memory | tuple[()]:
+    """The memory where an epoch has ended with this mean loss, and perhaps a validation loss."""
+    return told(aged(memory, xp), xp, loss, val_loss) if isinstance(memory, Memory) else ()
+
+
 def _begun(state: ClockState, loss: Array, xp: Namespace) -> ClockState:
     good = xp.isfinite(loss) & (loss > 0)
     loss = xp.where(good, loss, state.initial_loss)
-    return state._replace(loss=loss, initial_loss=loss, best_loss=loss)
+    memory = begun(loss, xp) if state.memory else ()
+    return state._replace(loss=loss, initial_loss=loss, best_loss=loss, memory=memory)
 
 
-def _ended(state: ClockState, xp: Namespace) -> tuple[ClockState, Array]:
+def _ended(state: ClockState, val_loss: Array, xp: Namespace) -> tuple[ClockState, Array]:
     """The state in the next epoch, still at the last one's rate, and the last one's mean loss."""
     with np.errstate(all="ignore"):
         mean = state.total / state.count  # no number where there was no loss: 0/0
@@ -276,13 +208,16 @@ def _ended(state: ClockState, xp: Namespace) -> tuple[ClockState, Array]:
         loss=loss,
         best_loss=xp.minimum(loss, state.best_loss),
         skipped=state.skipped + ~fine,
+        memory=remembered(state.memory, mean, val_loss, xp),
     )
     return ended, mean
 
 
-def _where(when: Array, one: ClockState, other: ClockState, xp: Namespace) -> ClockState:
-    pairs = zip(one, other, strict=True)
-    return ClockState(*(a if a is b else xp.where(when, a, b) for a, b in pairs))
+def _where(when: Array, one: Any, other: Any, xp: Namespace) -> Any:
+    if one is other or not isinstance(one, tuple):
+        return one if one is other else xp.where(when, one, other)
+    parts = [_where(when, a, b, xp) for a, b in zip(one, other, strict=True)]
+    return type(one)(*parts) if parts else ()
 
 
 def _with_rate(clock: Clock, state: ClockState, loss: Array, xp: Namespace) -> ClockState:
@@ -296,4 +231,7 @@ def _with_rate(clock: Clock, state: ClockState, loss: Array, xp: Namespace) -> C
         weight_norm=0.0,
         **{name: getattr(state, name) for name in FACTS},
     )
+    if state.memory:
+        observation = observation._replace(memory=fed(clock.law, state.memory, observation, xp))
+        state = state._replace(memory=observation.memory)
     return state._replace(learning_rate=decide(clock, observation, state.learning_rate, xp))

@@ -9,8 +9,11 @@ the law's rates, and within the domain nothing changes.
 import math
 from collections.abc import Callable
 
+import numpy as np
+
 from psi.law.features import FACTS, FEATURES, Observation
 from psi.law.law import Law
+from psi.law.memory import Memory
 from psi.law.namespace import Array, Namespace
 
 Psi = Callable[[Array, Namespace], Array]
@@ -19,7 +22,37 @@ Psi = Callable[[Array, Namespace], Array]
 
 def psi_of(law: Law, seen: Observation, xp: Namespace, psi: Psi | None = None) -> Array:
     """Ψ as a law is used; a function `psi` replaces the law's own, for searches over laws."""
-    psi, within, beyond = psi or law, [], []
+    psi = psi or law
+    within, beyond = _held(law, seen, xp)
+    near = psi(xp.asarray(within), xp)
+    rate = clip(near, law.rates, xp)
+    if not law.extrapolates:
+        return rate
+    return rate * xp.where(near > 0, psi(xp.asarray(beyond), xp) / near, 1.0)
+
+
+def fed(
+    law: Law, memory: Memory, seen: Observation, xp: Namespace, change: Psi | None = None
+) -> Memory:
+    """The memory with u_i = clip(keep · u_{i−1} + change(features), the domain of `feedback`).
+
+    u_i stays u_{i−1} before the first epoch, and where the loss or the change is not finite. A
+    function `change` replaces the law's own, for searches over laws.
+    """
+    if law.feedback is None or law.caps is None:
+        return memory
+    seen = seen._replace(memory=memory._replace(feedback=memory.before))
+    features = xp.asarray(_held(law, seen, xp)[0])
+    with np.errstate(all="ignore"):
+        step = change(features, xp) if change else law.feedback(law.features, features, xp)
+        u = clip(law.feedback.keep * memory.before + step, law.caps, xp)
+    fine = (memory.came > 0) & xp.isfinite(u) & (seen.epoch > 0)
+    return memory._replace(feedback=xp.where(fine, u, memory.before))
+
+
+def _held(law: Law, seen: Observation, xp: Namespace) -> tuple[list[Array], list[Array]]:
+    """The features within the law's domain, and those where what goes on beyond it is not held."""
+    within, beyond = [], []
     for name, domain in zip(law.features, law.domain, strict=True):
         value = FEATURES[name](seen)
         if name in FACTS:
@@ -28,11 +61,7 @@ def psi_of(law: Law, seen: Observation, xp: Namespace, psi: Psi | None = None) -
             value = xp.where(known, value, stand_in(law, name))
         within.append(clip(value, domain, xp))
         beyond.append(value if name in law.extrapolates else within[-1])
-    near = psi(xp.asarray(within), xp)
-    rate = clip(near, law.rates, xp)
-    if not law.extrapolates:
-        return rate
-    return rate * xp.where(near > 0, psi(xp.asarray(beyond), xp) / near, 1.0)
+    return within, beyond
 
 
 def stand_in(law: Law, name: str) -> float:

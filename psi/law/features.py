@@ -8,7 +8,7 @@ changes.
 import math
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from psi.law.namespace import Array, Namespace
 
@@ -52,6 +52,8 @@ class Observation(NamedTuple):
     """Root mean square of the initial weights."""
     initial_grad_norm: Array = math.nan
     """‖g_0‖, of the first minibatch's gradient at the initial weights."""
+    memory: Any = ()
+    """The `Memory` of the losses, for a law that sees it."""
 
 
 FEATURES: Mapping[str, Callable[[Observation], Array]] = MappingProxyType(
@@ -70,9 +72,22 @@ FEATURES: Mapping[str, Callable[[Observation], Array]] = MappingProxyType(
         "classes": lambda o: o.classes,
         "weight_rms": lambda o: o.weight_rms,
         "initial_grad_norm": lambda o: o.initial_grad_norm,
+        "loss_excess": lambda o: o.memory.loss.excess,
+        "loss_progress": lambda o: o.memory.loss.progress,
+        "loss_trend": lambda o: o.memory.loss.trend,
+        "loss_stalled": lambda o: o.memory.loss.stalled,
+        "loss_since_best": lambda o: o.memory.loss.since,
+        "val_excess": lambda o: o.memory.validation.excess,
+        "val_progress": lambda o: o.memory.validation.progress,
+        "val_trend": lambda o: o.memory.validation.trend,
+        "val_stalled": lambda o: o.memory.validation.stalled,
+        "val_since_best": lambda o: o.memory.validation.since,
+        "val_gap": lambda o: o.memory.gap,
+        "feedback": lambda o: o.memory.feedback,
     }
 )
-"""ε [nats]; i [epochs]; ε/ε_0; i/T; P; T [epochs]; then facts as an `Observation` has them."""
+"""ε [nats]; i [epochs]; ε/ε_0; i/T; P; T [epochs]; then facts as an `Observation` has them, and
+the memory of both losses."""
 
 FACTS = (
     "parameters", "budget", "batch", "steps", "rows", "stream", "chance_loss", "classes",
@@ -80,6 +95,13 @@ FACTS = (
     "initial_grad_norm",
 )  # fmt: skip
 """Features that are known before training."""
+MEMORY = (
+    *(f"loss_{what}" for what in ("excess", "progress", "trend", "stalled", "since_best")),
+    *(f"val_{what}" for what in ("excess", "progress", "trend", "stalled", "since_best")),
+    "val_gap",
+    "feedback",
+)
+"""Features for which a clock remembers the losses."""
 
 
 def check_names(names: tuple[str, ...]) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 from psi.law import features as features_
 from psi.law.checks import check_positive
 from psi.law.expression import Expression, check, evaluate, to_json
+from psi.law.feedback import Feedback, check_feedback, recursion
 from psi.law.file import FORMAT, VERSION, Document, pack, write_atomic
 from psi.law.namespace import Array, Namespace
 from psi.law.network import Network
@@ -67,8 +68,8 @@ class Law:
         model: a formula (`psi.law.parsing.parse` makes one of text) or a network.
         features: names of what Ψ sees, in order: of "loss" ε [nats], "epoch" i, "loss_ratio" ε/ε_0,
             "progress" i/T, and the facts "parameters" P, "budget" T, "batch", "steps", "rows",
-            "stream", "chance_loss", "classes", "weight_rms", "initial_grad_norm"
-            (psi/law/law_file.md).
+            "stream", "chance_loss", "classes", "weight_rms", "initial_grad_norm"; and what a clock
+            remembers of the losses, "val_excess", "feedback", … (psi/law/law_file.md).
         domain: for each feature the range [low, high] seen in training.
         rates: the range of ideal rates seen in training.
         optimizer: the optimizer it was fitted for: "sgd", "momentum" (heavy ball, 0.9), "adam", or
@@ -82,10 +83,12 @@ class Law:
         extrapolates: facts whose law goes on beyond their domain, as a power law does.
         typical: of each of its facts, in their order, what stands in where that is not known; ():
             the geometric middle of the domain.
+        feedback: the rule of the feature "feedback", for a law that sees it.
 
     Raises:
         ValueError: a feature is unknown, the model does not fit the features, or a range, the
-            optimizer, initial_loss, scale, target, extrapolates or typical makes no sense.
+            optimizer, initial_loss, scale, target, extrapolates, typical or feedback makes no
+            sense.
 
     Example:
         >>> import psi
@@ -117,6 +120,7 @@ class Law:
     target: str | None = None
     extrapolates: tuple[str, ...] = ()
     typical: tuple[float, ...] = ()
+    feedback: Feedback | None = None
 
     def __post_init__(self) -> None:
         features_.check_names(self.features)
@@ -149,6 +153,7 @@ class Law:
             rule = f"extrapolates must be distinct facts that the law sees, of {self.facts}"
             raise ValueError(f"{rule}; got {self.extrapolates}")
         self._check_typical()
+        check_feedback(self.feedback, self.features, self.caps)
         if not re.fullmatch(OPTIMIZER, self.optimizer):
             raise ValueError(
                 "optimizer must be a name such as sgd, momentum or adam (a letter, then letters, "
@@ -163,6 +168,17 @@ class Law:
         ):
             rule = f"typical must be a number within the domain for each of {self.facts}, or ()"
             raise ValueError(f"{rule}; got {self.typical}")
+
+    @property
+    def remembers(self) -> bool:
+        """Whether it sees something that a clock remembers of the losses."""
+        return not set(features_.MEMORY).isdisjoint(self.features)
+
+    @property
+    def caps(self) -> Range | None:
+        """The limits of the feedback u; None for a law that does not see it."""
+        seen = dict(zip(self.features, self.domain, strict=True))
+        return seen.get("feedback")
 
     @property
     def facts(self) -> tuple[str, ...]:
@@ -203,8 +219,18 @@ class Law:
     def __str__(self) -> str:
         if isinstance(self.model, Network):
             widths = "-".join(str(layer.bias.size) for layer in self.model.layers)
-            return f"network {len(self.features)}-{widths} of ({', '.join(self.features)})"
-        return text(self.model, digits=4)
+            shown = f"network {len(self.features)}-{widths} of ({', '.join(self.features)})"
+            return "\n".join([shown, *self._feedback_text()])
+        return "\n".join([text(self.model, digits=4), *self._feedback_text()])
+
+    def _feedback_text(self) -> list[str]:
+        return [f"feedback ← {text(rule, digits=4)}"] if (rule := self.recursion) else []
+
+    @property
+    def recursion(self) -> Expression | None:
+        """u_i as a formula of the features, of which "feedback" is u_{i−1}; None without one."""
+        rule, caps = self.feedback, self.caps
+        return None if rule is None or caps is None else recursion(rule, caps)
 
     def save(self, path: str | Path) -> None:
         """Write the law file, whole or not at all; `psi.load` reads it.
@@ -248,7 +274,7 @@ class Law:
             kind, model = "network", {"transforms": list(self.model.transforms)}
         else:
             kind, model = "formula", to_json(self.model)
-        made = self.provenance
+        made, rule = self.provenance, self.feedback
         return {
             "format": FORMAT,
             "version": VERSION,
@@ -264,6 +290,7 @@ class Law:
             "target": self.target,
             "extrapolates": list(self.extrapolates),
             "typical": list(self.typical),
+            "feedback": rule and {"keep": rule.keep, "change": to_json(rule.change)},
             "provenance": made and asdict(made) | {"versions": list(made.versions)},
             "model": model,
         }

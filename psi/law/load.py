@@ -9,6 +9,7 @@ import numpy as np
 
 import psi.pretrained
 from psi.law.expression import from_json
+from psi.law.feedback import Feedback
 from psi.law.file import FORMAT, READABLE, Document, LawFileError, read
 from psi.law.law import FittedConstant, Law, Provenance, Range, Score
 from psi.law.network import Layer, Network
@@ -16,9 +17,9 @@ from psi.law.network import Layer, Network
 KEYS = frozenset((
     "format", "version", "kind", "features", "domain", "rates", "optimizer", "initial_loss",
     "constants", "scores", "provenance", "scale", "target", "extrapolates", "typical",
-    "model",
+    "feedback", "model",
 ))  # fmt: skip
-ADDED: Document = {"target": None, "extrapolates": [], "typical": []}
+ADDED: Document = {"target": None, "extrapolates": [], "typical": [], "feedback": None}
 """By version 3: a law of an older one holds what it sees in its domain."""
 VERSIONED = "@"  # sgd@0.1.0: the law sgd as that version shipped it
 
@@ -113,6 +114,7 @@ def _law(document: Document, arrays: dict[str, np.ndarray]) -> Law:
         target=None if (target := document["target"]) is None else _text(target, "target"),
         extrapolates=_texts(document["extrapolates"], "extrapolates"),
         typical=_numbers(document["typical"], None, "typical"),
+        feedback=None if (rule := document["feedback"]) is None else _feedback(rule),
     )
 
 
@@ -143,6 +145,12 @@ def _network(model: Any, arrays: dict[str, np.ndarray]) -> Network:
         scale=arrays["scale"],
         layers=tuple(Layer(arrays[f"weights.{k}"], arrays[f"bias.{k}"]) for k in range(layers)),
     )
+
+
+def _feedback(rule: Any) -> Feedback:
+    if not isinstance(rule, dict) or rule.keys() != {"keep", "change"}:
+        raise ValueError("feedback must be null or {keep: …, change: …}")
+    return Feedback(_number(rule["keep"], "keep"), from_json(rule["change"]))
 
 
 def _named(document: Document, key: str, count: int) -> Iterator[Any]:

@@ -126,6 +126,7 @@ LETTERS: Mapping[str, str] = MappingProxyType(
         "epoch": "i",
         "loss_ratio": r"\varepsilon/\varepsilon_0",
         "progress": "i/T",
+        "feedback": "u",
     }
 )
 """Features in the usual letters."""

@@ -22,15 +22,20 @@ from psi.law.checks import whole_number
 from psi.law.clock import Clock, ClockState
 from psi.law.domain import Outside
 from psi.law.features import FACTS
+from psi.law.memory import Memory, Trace, begun
 
 COUNTS = ("epoch", "count", "skipped")
 MAY_BE_ZERO = ("learning_rate", "stream")
 """A rate of 0 is what min_lr = max_lr · 0 may ask for; a loss of 0 is no ε_0."""
 POSITIVE = (*MAY_BE_ZERO, "initial_loss", *FACTS)
-LATER = tuple(ClockState._field_defaults)
+PLAIN = tuple(name for name in ClockState._fields if name != "memory")
+LATER = tuple(name for name in ClockState._field_defaults if name != "memory")
 """Fields that states of 0.1.0 lack."""
+TRACES = (("loss_", "loss"), ("val_", "validation"))
+"""How a field of a trace begins in a saved state, and where the memory has it."""
 
-StateDict = dict[str, float | int]  # A `ClockState` as plain numbers, by field
+StateDict = dict[str, float | int]
+"""A `ClockState` as plain numbers, by field; of its memory by `val_last`, `feedback`, …"""
 ELSEWHERE = str(Path(__file__).parents[1]), str(Path(np.__file__).parents[1])
 """Folders of code that is not the user's: Ψ's, and that of installed packages."""
 
@@ -52,15 +57,19 @@ def observe(clock: Clock, state: ClockState, loss: float, begins: bool) -> Clock
     return clock_.observe(state, np.float64(loss))
 
 
-def end_epoch(clock: Clock, state: ClockState, loss: float | None = None) -> ClockState:
+def end_epoch(
+    clock: Clock, state: ClockState, loss: float | None = None, val_loss: float = math.nan
+) -> ClockState:
     """End an epoch: by its own mean loss, or else by the mean of the observed losses.
+
+    `val_loss` is v of the network as it is now, NaN where it is not known.
 
     Warns, once in a run, where that is no finite number: the last rate stays; and where more epochs
     have ended than the budget has.
     """
     if loss is not None:
         state = state._replace(total=np.float64(loss), count=1)
-    after = clock_.tick(clock, state, np)
+    after = clock_.tick(clock, state, np, np.float64(val_loss))
     if state.skipped == 0 < after.skipped:
         got, until = f"a mean loss of {float(state.total):g}", "a finite one comes"
         if state.count == 0:
@@ -79,10 +88,22 @@ def end_epoch(clock: Clock, state: ClockState, loss: float | None = None) -> Clo
     return after
 
 
+def validated(clock: Clock, state: ClockState, val_loss: float) -> tuple[ClockState, float]:
+    """The state where v of the network as it is now has come, and v where it has to wait.
+
+    Between epochs it chooses the rate of the next one anew; within one it waits for its end. Before
+    the first epoch it is passed over: nothing has been learnt.
+    """
+    if state.count:
+        return state, val_loss
+    seen = math.isfinite(val_loss) and state.epoch > 0
+    return (clock_.validated(clock, state, np.float64(val_loss), np) if seen else state), math.nan
+
+
 def begin_at(clock: Clock, state: ClockState, epoch: int) -> ClockState:
     """The state at the beginning of another epoch, with the last loss that was seen."""
-    before = state._replace(epoch=np.asarray(epoch - 1), total=state.loss, count=np.asarray(1))
-    return clock_.tick(replace(clock, max_change=None), before, np)
+    at = state._replace(epoch=np.asarray(epoch), total=np.asarray(0.0), count=np.asarray(0))
+    return clock_.again(replace(clock, max_change=None), at, np)
 
 
 def restart(clock: Clock, state: ClockState) -> ClockState:
@@ -159,8 +180,38 @@ class Notices:
 
 def state_dict(state: ClockState) -> StateDict:
     """The state's fields by name, as Python numbers, without facts that are not known."""
-    fields = [(k, v) for k, v in state._asdict().items() if not (k in LATER and np.isnan(v))]
-    return {name: int(value) if name in COUNTS else float(value) for name, value in fields}
+    fields = [(name, getattr(state, name)) for name in PLAIN]
+    known = [(name, value) for name, value in fields if not (name in LATER and np.isnan(value))]
+    plain = {name: int(value) if name in COUNTS else float(value) for name, value in known}
+    return plain | _of_memory(state.memory) if isinstance(state.memory, Memory) else plain
+
+
+def _of_memory(memory: Memory) -> StateDict:
+    """Its numbers by name, without those that are not known."""
+    traces = [
+        (begin + name, value)
+        for begin, field in TRACES
+        for name, value in getattr(memory, field)._asdict().items()
+    ]
+    rest = [(f"memory_{name}", getattr(memory, name)) for name in Memory._fields[len(TRACES) :]]
+    return {name: float(value) for name, value in (*traces, *rest) if not np.isnan(value)}
+
+
+def _memory(saved: Mapping[Any, Any]) -> Memory | tuple[()]:
+    """The memory among the fields of a saved state; none where it has none."""
+    if not saved:
+        return ()
+    read = {name: _number(name, saved[name]) for name in saved}
+    unseen = np.asarray(math.nan)
+    made = [
+        Trace(*(read.pop(begin + name, unseen) for name in Trace._fields)) for begin, _ in TRACES
+    ]
+    rest = [read.pop(f"memory_{name}", unseen) for name in Memory._fields[len(TRACES) :]]
+    if read or any(np.isnan(each) for each in (*made[0], *made[1][2:], *rest)):
+        raise ValueError(
+            f"the memory of a saved clock has missing or unknown keys: {sorted(saved)}"
+        )
+    return Memory(*made, *rest)
 
 
 def extend_now(clock: Clock, state: ClockState, epochs: int) -> ClockState:
@@ -177,6 +228,10 @@ def resumed(clock: Clock, found: object, epochs: int | None) -> ClockState:
     `from_state_dict` does.
     """
     state = from_state_dict(found)
+    if clock.law.remembers and not state.memory:  # saved under a law that had none
+        state = state._replace(memory=begun(state.loss, np))
+    elif not clock.law.remembers:
+        state = state._replace(memory=())
     old = isinstance(found, Mapping) and "horizon" in found
     if old and {*clock.law.facts} - {"parameters"}:
         name = f"{clock.law.optimizer}@0.1.0"
@@ -200,13 +255,17 @@ def from_state_dict(found: object) -> ClockState:
     if "horizon" in found and "budget" not in found:  # what 0.1.0 called T
         found = {"budget" if name == "horizon" else name: found[name] for name in found}
     found = dict.fromkeys(LATER, math.nan) | dict(found)
-    for name in ClockState._fields:
+    for name in PLAIN:
         if name not in found:
             raise ValueError(f"a saved clock lacks {name!r}")
+    memory = {
+        name: found[name] for name in found if str(name).startswith(("val_", "loss_", "memory_"))
+    }
     for name in found:
-        if name not in ClockState._fields:
+        if name not in PLAIN and name not in memory:
             raise ValueError(f"a saved clock has no {name!r:.60}")
-    return ClockState(**{name: _number(name, found[name]) for name in ClockState._fields})
+    plain = {name: _number(name, found[name]) for name in PLAIN}
+    return ClockState(**plain, memory=_memory(memory))
 
 
 def _number(name: str, value: object) -> np.ndarray:

@@ -53,6 +53,7 @@ class PsiSchedule(keras.callbacks.Callback):
         every: minibatches of a decision period; None: those of an epoch.
         warmup: epochs of a ramp: α_i is multiplied by min((i + 1)/(warmup + 1), 1).
         max_change: the factor by which α_i may differ from α_{i−1}, up or down; None: any.
+        monitor: the logs' name of the validation loss, for a law that sees it.
         backup_dir: the folder of a `keras.callbacks.BackupAndRestore`: the state is kept in it
             after each epoch, and read from it where `fit` goes on.
         strict: raise where the run is outside of what the law has seen, instead of warning.
@@ -90,6 +91,7 @@ class PsiSchedule(keras.callbacks.Callback):
         every: int | None = None,
         warmup: int = 0,
         max_change: float | None = None,
+        monitor: str = "val_loss",
         backup_dir: str | Path | None = None,
         strict: bool = False,
         facts: Facts = UNKNOWN,
@@ -103,6 +105,7 @@ class PsiSchedule(keras.callbacks.Callback):
         self._state = start(self._clock, np)
         self._sum = 0.0  # of the losses of this epoch's minibatches so far
         self._batches = 0
+        self._monitor, self._validation = monitor, math.nan
         self._backup = None if backup_dir is None else Path(backup_dir, BACKUP)
         self._notices = host.Notices(strict)
         self._fitted: Any = None  # the model of the last `fit`
@@ -143,7 +146,8 @@ class PsiSchedule(keras.callbacks.Callback):
         ends = self._state.count * steps >= self._every
         if ends:
             self._compare(used)
-            self._state = host.end_epoch(self._clock, self._state)
+            self._state = host.end_epoch(self._clock, self._state, None, self._validation)
+            self._validation = math.nan
         if ends or begins:
             self._set()
 
@@ -155,7 +159,10 @@ class PsiSchedule(keras.callbacks.Callback):
             loss = host.as_float(_loss(logs))
             self._compare(used)
             self._state = host.end_epoch(self._clock, self._state, loss)
-            self._set()
+        if logs and self._monitor in logs:
+            held = host.as_float(logs[self._monitor])
+            self._state, self._validation = host.validated(self._clock, self._state, held)
+        self._set()
         self._notices.tell(*outside_loss(self._clock.law, self._state))
         if self._backup is not None:
             self._backup.parent.mkdir(parents=True, exist_ok=True)

@@ -42,6 +42,7 @@ class PsiCallback(Callback):
         law: a law, a shipped law's name or a law file's path; for the model's optimizer.
         epochs: T in decision periods; None: what `max_epochs` and `max_steps` of the trainer give.
         every: optimizer steps of a decision period; None: those of an epoch.
+        monitor: the name under which the model logs its validation loss, for a law that sees it.
         settings: any of `PsiLR`'s `initial_loss`, `scale`, `min_lr`, `max_lr`, `warmup`, ….
 
     Raises:
@@ -61,10 +62,12 @@ class PsiCallback(Callback):
         epochs: int | None = None,
         *,
         every: int | None = None,
+        monitor: str = "val_loss",
         **settings: Any,
     ) -> None:
         super().__init__()
         self._plan = Plan(law, epochs, every, settings)
+        self._monitor = monitor
         self._saved: dict[str, Any] = {}
         self._steps = 0  # of the optimizer, so far
         self._begun = False  # whether the epoch has had a minibatch
@@ -106,6 +109,13 @@ class PsiCallback(Callback):
         """End an epoch that `on_train_batch_start` cut short."""
         if self._begun and trainer.is_last_batch and not self._plan.every:
             self._end_epoch(trainer, pl_module)
+
+    def on_validation_end(self, trainer: "Trainer", pl_module: "LightningModule") -> None:
+        """Take the validation loss, if the model has logged it, for the next period's rate."""
+        del pl_module
+        held = trainer.callback_metrics.get(self._monitor)
+        if held is not None and self.scheduler is not None and not trainer.sanity_checking:
+            self.scheduler.validate(held)
 
     def state_dict(self) -> dict[str, Any]:
         """The state in plain numbers, without the law."""

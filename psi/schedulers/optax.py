@@ -46,7 +46,9 @@ def scale_by_psi(
 
     The rate is absolute and constant within an epoch of `steps_per_epoch` updates. `update` needs
     the minibatch's loss as the keyword `value`, a scalar in nats. For a law that sees facts, `init`
-    counts the parameters that it is given and their root mean square; `facts` gives others.
+    counts the parameters that it is given and their root mean square; `facts` gives others. A law
+    that sees the validation loss takes it as `val_value`: the newest, given at any update, is used
+    where the next epoch begins; without it, or where it is NaN, there is none.
 
     The state is a `psi.law.ClockState`. `optax.tree.get(state, "learning_rate")` is the rate last
     used, `"skipped"` the number of epochs whose mean loss was not finite, so that they kept the
@@ -95,10 +97,12 @@ def scale_by_psi(
     unmeasured = measures(law) and facts.initial_grad_norm is None
 
     @jax.jit  # for loops that are not compiled themselves
-    def decided(state: ClockState, loss: jax.Array, updates: optax.Updates) -> ClockState:
+    def decided(
+        state: ClockState, loss: jax.Array, held: jax.Array, updates: optax.Updates
+    ) -> ClockState:
         begins = (state.epoch == 0) & (state.count == 0)
         ends = state.count == steps_per_epoch
-        state = turn(clock, state, loss, begins, ends, jnp)
+        state = turn(clock, state, loss, begins, ends, jnp, held)
         return _shown(clock, state, updates) if unmeasured else state
 
     def init(params: optax.Params) -> ClockState:
@@ -117,11 +121,13 @@ def scale_by_psi(
         params: optax.Params | None = None,
         *,
         value: Any = None,
+        val_value: Any = None,
         **extra_args: Any,
     ) -> tuple[optax.Updates, ClockState]:
         del params, extra_args
         loss = _loss(value, state.total.dtype)
-        state = decided(state, loss, updates if unmeasured else ())
+        held = _loss(jnp.nan if val_value is None else val_value, state.total.dtype, "val_value")
+        state = decided(state, loss, held, updates if unmeasured else ())
         rate = state.learning_rate
         updates = jax.tree.map(lambda u: (-rate * u).astype(u.dtype), updates)
         return updates, observe(state, loss)
@@ -184,15 +190,15 @@ def _parameters(params: Any) -> int:
     return max(optax.tree.size(params), 1)
 
 
-def _loss(value: Any, dtype: Any) -> jax.Array:
+def _loss(value: Any, dtype: Any, name: str = "value") -> jax.Array:
     """The loss of a minibatch; ValueError where it is none."""
     if value is None:
         raise ValueError(NEEDS_LOSS)
     if not jnp.issubdtype(kind := getattr(value, "dtype", type(value)), jnp.floating):
-        raise ValueError(f"value must be a loss, a float in nats; got type {kind}")
+        raise ValueError(f"{name} must be a loss, a float in nats; got type {kind}")
     loss = jnp.asarray(value, dtype=dtype)
     if loss.shape != ():
-        raise ValueError(f"value must be one loss, a scalar; got shape {loss.shape}")
+        raise ValueError(f"{name} must be one loss, a scalar; got shape {loss.shape}")
     return loss
 
 

@@ -1,6 +1,6 @@
 """A law as a PyTorch learning-rate scheduler."""
 
-from math import isclose
+import math
 from typing import Any, Literal
 from weakref import ref
 
@@ -18,9 +18,10 @@ from psi.schedulers import host
 from psi.schedulers.counting import awaits_gradient, completed, measures
 from psi.schedulers.kin import outside_optimizer
 from psi.schedulers.torch_groups import (
+    checked_ratios,
+    joined,
     parameters,
     rates_of,
-    ratio,
     recognised,
     reference_group,
     set_rates,
@@ -46,6 +47,9 @@ class PsiLR(LRScheduler):
 
     * `step(loss)` after every epoch, with its mean training loss in nats, or
     * `observe(loss)` for every minibatch before its update, and `step()` after every epoch.
+
+    Who measures a validation loss passes it on, for a law that sees it: `step(…, val_loss=v)`, or
+    `validate(v)` where it comes after `step`.
 
     A loss that is not finite keeps the rate and warns once. For a law that sees facts, the number
     of parameters and the weights' root mean square are counted; `facts` gives others. Several
@@ -107,8 +111,7 @@ class PsiLR(LRScheduler):
         strict: bool = False,
     ) -> None:
         counted = {"parameters": parameters(optimizer), "steps_per_epoch": steps_per_epoch}
-        limits = min_lr, max_lr
-        clock = Clock(law, epochs, initial_loss, *limits, scale, facts, warmup, max_change)
+        clock = Clock(law, epochs, initial_loss, min_lr, max_lr, scale, facts, warmup, max_change)
         steps_per_epoch = 1 if steps_per_epoch is None else steps_per_epoch
         self._per_epoch = whole_number("steps_per_epoch", steps_per_epoch)
         self._clock = completed(clock, counted, lambda: weight_rms(optimizer))
@@ -117,6 +120,7 @@ class PsiLR(LRScheduler):
         self._state = start(self._clock, np)
         self._pending: list[Any] = []
         self._calls = self._observed = 0
+        self._validation = math.nan  # what the next end of an epoch takes
         self._notices = host.Notices(strict)
         found = (each for rule in recognised(optimizer) for each in outside_optimizer(law, rule))
         self._unmeasured = measures(law) and facts.initial_grad_norm is None
@@ -125,8 +129,10 @@ class PsiLR(LRScheduler):
         self._notices.tell(*found, *self._outside_run())
         super().__init__(optimizer)
 
-    def step(self, loss: Any = None) -> None:  # type: ignore
+    def step(self, loss: Any = None, val_loss: Any = None) -> None:  # type: ignore
         """End an epoch, with its mean training loss, or else the mean of the observed losses.
+
+        `val_loss` is the mean loss on held-out rows as the network is now, where it was measured.
 
         An int is not a loss but torch's own `step(epoch)`, by which its SequentialLR begins this
         schedule at epoch 0. With `steps_per_epoch` above 1 a loss is that of one minibatch. Raises
@@ -138,6 +144,8 @@ class PsiLR(LRScheduler):
         if loss is not None and self._per_epoch > 1:
             self.observe(loss)
             loss = None
+        if val_loss is not None:
+            self._validation = host.as_float(val_loss)
         self._end(None if loss is None else host.as_float(loss))
 
     def observe(self, loss: Any) -> None:
@@ -151,6 +159,16 @@ class PsiLR(LRScheduler):
         if begins and self._clock.initial_loss is None and self.last_epoch >= 0:
             self._set(self._state)
 
+    def validate(self, val_loss: Any) -> None:
+        """Take the loss on held-out rows as the network is now.
+
+        After `step()` it chooses the rate of the epoch that begins; where losses have been observed
+        since, it waits for their `step()`. Before the first epoch it is passed over.
+        """
+        self._read()
+        state, self._validation = host.validated(self._clock, self._state, host.as_float(val_loss))
+        self._choose(state)
+
     @property
     def awaits(self) -> bool:
         """Whether the first gradient has still to be seen: for `show_first_gradient`."""
@@ -159,10 +177,7 @@ class PsiLR(LRScheduler):
     def measure(self, norm: float) -> None:
         """Take ‖g_0‖, as the optimizer steps first: for `show_first_gradient`."""
         state = measured(self._clock, self._state, norm, np)
-        if self.last_epoch < 0 or self._foreign():  # the rate in force is another's, and stays
-            self._state = state
-        else:
-            self._set(state)
+        self._choose(state)
         self._notices.tell(*self._outside_run())
 
     def extend(self, epochs: int) -> None:
@@ -206,9 +221,8 @@ class PsiLR(LRScheduler):
             raise ValueError(f"state of a PsiLR: missing or unknown keys {named}")
         state = host.resumed(self._clock, state_dict["clock"], self._clock.epochs)
         last = whole_number("last_epoch", state_dict["last_epoch"], least=-1)
-        counts = (whole_number(key, state_dict[key], least=0) for key in COUNTS)
-        ratios = _checked_ratios(state_dict.get("ratios", self._ratios))
-        self._calls, self._observed = counts
+        ratios = checked_ratios(state_dict.get("ratios", self._ratios))
+        self._calls, self._observed = (whole_number(k, state_dict[k], least=0) for k in COUNTS)
         self._state, self.last_epoch, self._pending, self._ratios = state, last, [], ratios
         self._last_lr = self.get_lr()
         if state_dict.get("in_force", last >= 0):  # else it is another's of a SequentialLR
@@ -242,7 +256,8 @@ class PsiLR(LRScheduler):
         self._observed += loss is not None
         if loss is not None and self._state.count:
             self._notices.once("unused", UNUSED_LINE)
-        self._set(host.end_epoch(self._clock, self._state, loss))
+        self._set(host.end_epoch(self._clock, self._state, loss, self._validation))
+        self._validation = math.nan
         if self._unmeasured and self.last_epoch == 1:  # a gradient that was not seen never will be
             self._notices.tell(*self._outside_run())
         self._notices.tell(*outside_loss(self._clock.law, self._state))
@@ -257,37 +272,29 @@ class PsiLR(LRScheduler):
         if self._state.count > longest:
             self._notices.once("unended", UNENDED_LINE.format(int(self._state.count)))
 
+    def _choose(self, state: ClockState) -> None:
+        if self.last_epoch < 0 or self._foreign():  # the rate in force is another's, and stays
+            self._state = state
+        else:
+            self._set(state)
+
     def _set(self, state: ClockState) -> None:
         self._state, self._last_lr = state, self._rates(state)
         set_rates(self.optimizer, self._last_lr)
 
     def _rates(self, state: ClockState) -> list[float | torch.Tensor]:
-        groups = self.optimizer.param_groups
-        for group in groups[len(self._ratios) :]:  # those that joined
-            defaults = getattr(self.optimizer, "defaults", {})  # what wraps it may have none
-            default = defaults.get("lr", np.nan) if self._ratios else None
-            self._ratios.append(ratio(group, groups[self._reference], default))
-            group.setdefault("initial_lr", float(group["lr"]))
-        return [float(state.learning_rate) * ratio for ratio in self._ratios[: len(groups)]]
+        self._ratios += joined(self.optimizer, self._ratios, self._reference)
+        groups = len(self.optimizer.param_groups)
+        return [float(state.learning_rate) * ratio for ratio in self._ratios[:groups]]
 
     def _foreign(self) -> list[tuple[float, float]]:
         """Rates in force that Ψ has not set, each with Ψ's."""
         own = map(float, self._last_lr)
         pairs = zip(rates_of(self.optimizer), own, strict=False)  # one that just joined: later
-        return [pair for pair in pairs if not isclose(*pair, rel_tol=1e-6)]
+        return [pair for pair in pairs if not math.isclose(*pair, rel_tol=1e-6)]
 
     def _outside_run(self) -> tuple[Outside, ...]:
         seen = self._state._asdict()
         if self.awaits:
             del seen["initial_grad_norm"]
         return outside_run(self._clock.law, seen)
-
-
-def _checked_ratios(found: object) -> list[float]:
-    """Raises ValueError unless they are positive or zero, finite numbers."""
-    fine = isinstance(found, list) and all(
-        isinstance(each, int | float) and 0 <= each < np.inf for each in found
-    )
-    if not fine:
-        raise ValueError(f"ratios of a PsiLR's state must be numbers >= 0, got {found!r:.60}")
-    return list(found)  # type: ignore

@@ -159,3 +159,24 @@ def recognised(optimizer: Any) -> list[Found]:
         settings = {"beta_1": betas[0], "beta_2": betas[1]} if two else {}
         found.append(recognise(names, {**group, **settings}))
     return found
+
+
+def joined(optimizer: Optimizer, ratios: list[float], reference: int) -> list[float]:
+    """The ratios to the reference group's rate of the groups beyond those that have one."""
+    groups, new = optimizer.param_groups, []
+    defaults = getattr(optimizer, "defaults", {})  # what wraps it may have none
+    for group in groups[len(ratios) :]:
+        default = defaults.get("lr", math.nan) if ratios or new else None
+        new.append(ratio(group, groups[reference], default))
+        group.setdefault("initial_lr", float(group["lr"]))
+    return new
+
+
+def checked_ratios(found: object) -> list[float]:
+    """Raises ValueError unless they are positive or zero, finite numbers."""
+    fine = isinstance(found, list) and all(
+        isinstance(each, int | float) and 0 <= each < math.inf for each in found
+    )
+    if not fine:
+        raise ValueError(f"ratios of a PsiLR's state must be numbers >= 0, got {found!r:.60}")
+    return list(found)  # type: ignore

@@ -32,6 +32,7 @@ class PsiCallback(TrainerCallback):
         law: a law, a shipped law's name or a law file's path; for the trainer's optimizer.
         epochs: T in decision periods; None: what `num_train_epochs` or `max_steps` give.
         every: updates of a decision period; None: those of an epoch.
+        monitor: the name of the validation loss among the metrics, for a law that sees it.
         settings: any of `PsiLR`'s `initial_loss`, `scale`, `min_lr`, `max_lr`, `warmup`, ….
 
     Raises:
@@ -51,9 +52,11 @@ class PsiCallback(TrainerCallback):
         epochs: int | None = None,
         *,
         every: int | None = None,
+        monitor: str = "eval_loss",
         **settings: Any,
     ) -> None:
         self._plan = Plan(law, epochs, every, settings)
+        self._monitor = monitor
         self._period = 1  # updates
         self._logged = 0  # updates whose loss was logged
         self.scheduler: PsiLR | None = None
@@ -121,6 +124,20 @@ class PsiCallback(TrainerCallback):
         if state.global_step % self._period == 0:
             self.scheduler.step()
         self._tell(kwargs["lr_scheduler"], state)
+
+    def on_evaluate(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        metrics: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Take the validation loss for the next period's rate."""
+        del args, control
+        if self.scheduler is not None and metrics and self._monitor in metrics:
+            self.scheduler.validate(float(metrics[self._monitor]))
+            self._tell(kwargs["lr_scheduler"], state)
 
     def _tell(self, schedule: LambdaLR, state: TrainerState) -> None:
         """Give the trainer's schedule the rate in force, and the checkpoints Ψ's state."""

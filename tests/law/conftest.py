@@ -16,8 +16,10 @@ import pytest
 
 import psi
 from psi.law.expression import from_json
+from psi.law.feedback import Feedback
 from psi.law.law import FittedConstant, Law, Provenance, Range, Score
 from psi.law.network import Layer, Network
+from psi.law.parsing import parse
 
 MakeFormula: TypeAlias = Callable[..., Law]
 
@@ -70,7 +72,36 @@ def _network() -> Law:
     )
 
 
-LAWS: dict[str, Callable[[], Law]] = {"formula": _formula, "network": _network}
+def _feedback() -> Law:
+    """α = 0.2 · (1 − progress) · exp(u), u within [−3, 1], from the memory of both losses."""
+    ranges = {
+        "progress": Range(0.0, 0.95), "loss_excess": Range(0.0, 2.0),
+        "loss_trend": Range(-1.0, 1.0), "val_excess": Range(0.0, 2.0),
+        "val_progress": Range(-1.0, 1.0), "val_stalled": Range(0.0, 1.0),
+        "val_since_best": Range(0.0, 50.0), "val_gap": Range(-1.0, 1.0),
+        "feedback": Range(-3.0, 1.0),
+    }  # fmt: skip
+    change = (
+        "0.3*loss_trend - 0.1*loss_excess - 0.7*tanh(20*val_excess) + 0.2*tanh(20*val_progress)"
+    )
+    change += " - 0.05*val_stalled*val_since_best + 0.01*val_gap"
+    return Law(
+        model=parse("0.2*(1 - progress)*exp(feedback)"),
+        features=tuple(ranges),
+        domain=tuple(ranges.values()),
+        rates=Range(1e-4, 1.0),
+        optimizer="adam",
+        initial_loss=2.3,
+        target="validation",
+        feedback=Feedback(0.98, parse(change)),
+    )
+
+
+LAWS: dict[str, Callable[[], Law]] = {
+    "formula": _formula,
+    "network": _network,
+    "feedback": _feedback,
+}
 
 
 @pytest.fixture(scope="session")

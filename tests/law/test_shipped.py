@@ -9,6 +9,7 @@ import json
 import warnings
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -52,7 +53,8 @@ def rates_along(name: str, stream: str) -> list[float]:
     """α of every epoch of a stream, by the clock."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of losses that are no number
-        given = {"facts": psi.Facts(parameters=1_000, rows=500, batch=20, classes=10)}
+        facts = psi.Facts(parameters=1_000, rows=500, batch=20, classes=10)
+        given: dict[str, Any] = {"facts": facts}
         return [
             float(rate)
             for rate in clock_rates(psi.load(name), single(STREAMS[stream]), EPOCHS, **given)

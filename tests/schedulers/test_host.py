@@ -5,6 +5,7 @@ import math
 from fractions import Fraction
 from typing import Any
 
+import jax
 import numpy as np
 import pytest
 
@@ -12,7 +13,8 @@ import psi
 from psi.law.clock import Clock, ClockState, first, observe, start, tick
 from psi.law.law import Law
 from psi.schedulers import host
-from psi.schedulers.host import LATER, from_state_dict, state_dict
+from psi.schedulers.host import LATER, PLAIN, from_state_dict, state_dict
+from tests.law.conftest import LAWS
 
 LOSSES = [1.7, 1.1, math.nan, 0.9, 0.30000000000000004, math.inf, 0.7]
 
@@ -105,7 +107,7 @@ def states(clock: Clock) -> list[ClockState]:
 
 
 def bits(state: ClockState) -> list[bytes]:
-    return [np.asarray(value, float).tobytes() for value in state]
+    return [np.asarray(value, float).tobytes() for value in jax.tree.leaves(state)]
 
 
 @pytest.mark.parametrize("epochs", [5, 9])
@@ -123,6 +125,46 @@ def test_a_run_goes_on_bit_by_bit_from_any_state(law: Law, epochs: int) -> None:
 def test_an_unknown_budget_is_kept(make_formula: Any) -> None:
     state = start(Clock(make_formula("loss", ("loss", 0.1, 5.0))), np)
     assert math.isnan(from_state_dict(state_dict(state)).budget)
+
+
+def test_a_memory_goes_on_bit_by_bit() -> None:
+    clock = Clock(LAWS["feedback"](), 9)
+    every = [start(clock, np)]
+    for loss, held in zip(LOSSES, [math.nan, 1.5, 1.2, math.nan, 1.3, 1.1, 1.2], strict=True):
+        every.append(host.observe(clock, every[-1], loss, begins=False))
+        every.append(tick(clock, every[-1], np, np.float64(held)))
+    for number, state in enumerate(every[:-1]):
+        again = from_state_dict(json.loads(json.dumps(state_dict(state))))
+        assert bits(again) == bits(state)
+        if number % 2:
+            held = [math.nan, 1.5, 1.2, math.nan, 1.3, 1.1, 1.2][number // 2]
+            assert bits(tick(clock, again, np, np.float64(held))) == bits(every[number + 1])
+
+
+def test_a_state_without_a_memory_begins_one_and_a_law_without_takes_none(formula: Law) -> None:
+    clock, plain = Clock(LAWS["feedback"](), 9), Clock(formula, 9)
+    remembered, bare = (start(each, np) for each in (clock, plain))
+    begun = host.resumed(clock, state_dict(bare), 9)
+    assert (float(begun.memory.loss.best), float(begun.memory.feedback)) == (float(bare.loss), 0.0)
+    assert host.resumed(plain, state_dict(remembered), 9).memory == ()
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"loss_last": None}, "number, got None"),
+        ({"val_best": math.inf}, "val_best of a saved clock must be finite"),
+        ({"val_other": 1.0}, "missing or unknown keys"),
+        ({"memory_feedback": "1"}, "memory_feedback of a saved clock must be a number"),
+    ],
+)
+def test_a_damaged_memory_is_refused(change: dict[str, Any], reason: str) -> None:
+    found = state_dict(start(Clock(LAWS["feedback"](), 9), np))
+    with pytest.raises(ValueError, match=reason):
+        from_state_dict(found | change)
+    del found["memory_feedback"]
+    with pytest.raises(ValueError, match="missing or unknown keys"):
+        from_state_dict(found)
 
 
 DAMAGED: dict[str, tuple[dict[str, Any], str]] = {
@@ -148,7 +190,7 @@ def test_a_damaged_state_is_refused_by_its_key(formula_law: Law, damage: str) ->
         from_state_dict(state_dict(start(Clock(formula_law, 3), np)) | change)
 
 
-@pytest.mark.parametrize("key", [name for name in ClockState._fields if name not in LATER])
+@pytest.mark.parametrize("key", [name for name in PLAIN if name not in LATER])
 def test_a_key_that_is_missing_is_named(formula_law: Law, key: str) -> None:
     found = state_dict(start(Clock(formula_law, 3), np))
     del found[key]

@@ -2,6 +2,7 @@
 
 import math
 import os
+from dataclasses import replace
 from typing import Any
 
 import jax
@@ -12,6 +13,7 @@ import pytest
 from psi.law import clock as clock_
 from psi.law.clock import Clock
 from psi.law.law import Law
+from tests.law.conftest import LAWS
 from tests.schedulers.drivers import DRIVERS, LIMITS, clock_rates
 from tests.schedulers.streams import EPOCHS, STREAMS, random_streams, single
 
@@ -50,6 +52,19 @@ def test_a_network_too(driver: str) -> None:
     wanted = clock_rates(law, losses, EPOCHS, **LIMITS)
     got = DRIVERS[driver].rates(law, losses, EPOCHS, **LIMITS)
     np.testing.assert_allclose(got, wanted, rtol=DRIVERS[driver].near, atol=0)
+
+
+@pytest.mark.parametrize("driver", DRIVERS)
+@pytest.mark.parametrize("validation", ["none", *STREAMS])
+@pytest.mark.parametrize("stream", ["smooth", "noisy", "one NaN", "zero"])
+def test_a_law_with_feedback_too(stream: str, validation: str, driver: str) -> None:
+    """Of every stream as a validation loss beside some training losses."""
+    law, losses = replace(LAWS["feedback"](), optimizer="sgd"), single(STREAMS[stream])
+    held = None if validation == "none" else single(STREAMS[validation])
+    more = LIMITS | {"max_lr": 1.0}
+    wanted = clock_rates(law, losses, EPOCHS, held, **more)
+    got = DRIVERS[driver].rates(law, losses, EPOCHS, held=held, **more)
+    np.testing.assert_allclose(got, wanted, rtol=20 * DRIVERS[driver].near, atol=0)
 
 
 @pytest.mark.parametrize("driver", DRIVERS)

@@ -1,15 +1,18 @@
 """A policy chooses the learning rate: two pure functions, asked once before each epoch."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from psi.law.clock import Clock, decide
+from psi.law.clock import Clock, decide, remembered
+from psi.law.evaluation import Psi, fed
 from psi.law.features import Observation
 from psi.law.law import Law
-from psi.law.namespace import Namespace
+from psi.law.memory import Memory, begun
 
 
 class Policy(NamedTuple):
@@ -55,9 +58,9 @@ def law_policy(law: Law, epochs: int) -> Policy:
         epochs: T, the budget in epochs.
 
     Returns:
-        The policy; its state is the last rate, which stands in where a loss is not finite. No run
-        of a population measures its first gradient, which a scheduler does: `measured_policy`
-        takes its norm, else it is the law's typical one.
+        The policy; its state is the last rate, which stands in where a loss is not finite, and
+        what a law remembers of the losses. No run of a population measures its first gradient,
+        which a scheduler does: `measured_policy` takes its norm, else it is the law's typical one.
 
     >>> import psi
     >>> from psi.lab.engine.policy import law_policy
@@ -87,11 +90,38 @@ def sees_gradient(law: Law) -> bool:
     return law.scale is None and "initial_grad_norm" in law.features
 
 
-def clock_policy(clock: Clock, psi: Callable[[Array, Namespace], Array] | None = None) -> Policy:
-    """The policy of a clock: its law, or the function `psi` of the features in its place."""
+class Ruled(NamedTuple):
+    """The state of a run under a clock."""
 
-    def step(last: Float[Array, ""], seen: Observation) -> tuple[Array, Array]:
-        rate = decide(clock, seen, last, jnp, psi)
-        return rate, rate
+    last: Float[Array, ""]
+    """α_{i−1}"""
+    memory: Memory | tuple[()]
 
-    return Policy(init=lambda _: jnp.asarray(clock.lowest_rate, dtype=float), step=step)
+
+def clock_policy(clock: Clock, psi: Psi | None = None, change: Psi | None = None) -> Policy:
+    """The policy of a clock: its law, or functions of the features in the place of its parts.
+
+    Args:
+        clock: the law, with the settings of the run.
+        psi: in the place of Ψ; None: the law's.
+        change: in the place of the change of its feedback; None: the law's.
+
+    Returns:
+        The policy. As with a scheduler, no validation loss is known before the first epoch.
+    """
+    law = clock.law
+
+    def init(seen: Observation) -> Ruled:
+        memory = begun(seen.initial_loss, jnp) if law.remembers else ()
+        return Ruled(jnp.asarray(clock.lowest_rate, dtype=float), memory)
+
+    def step(state: Ruled, seen: Observation) -> tuple[Ruled, Array]:
+        if isinstance(memory := state.memory, Memory):
+            after = remembered(memory, seen.loss, seen.val_loss, jnp)
+            memory = jax.tree.map(partial(jnp.where, seen.epoch > 0), after, memory)
+            memory = fed(law, memory, seen, jnp, change)
+            seen = seen._replace(memory=memory)
+        rate = decide(clock, seen, state.last, jnp, psi)
+        return Ruled(rate, memory), rate
+
+    return Policy(init, step)
