@@ -50,11 +50,12 @@ class Memory(NamedTuple):
 
 def begun(loss: Array, xp: Namespace) -> Memory:
     """The memory of a run before its first epoch, ε_0 being known."""
-    zero = xp.asarray(0.0, dtype=float)
     first = xp.asarray(loss, dtype=float)
-    unseen = xp.asarray(math.nan, dtype=float)
+    zero = xp.zeros_like(first)
+    unseen = xp.full_like(first, math.nan)
     none = Trace(unseen, unseen, *[zero] * 5)
-    return Memory(none._replace(last=first, best=first), none, zero, zero + 1, zero, zero)
+    own = none._replace(last=first, best=first)
+    return Memory(own, none, zero, zero + 1, zero, zero)
 
 
 def aged(memory: Memory, xp: Namespace) -> Memory:

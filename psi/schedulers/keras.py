@@ -159,10 +159,11 @@ class PsiSchedule(keras.callbacks.Callback):
             loss = host.as_float(_loss(logs))
             self._compare(used)
             self._state = host.end_epoch(self._clock, self._state, loss)
-        if logs and self._monitor in logs:
+            self._set()
+        if self._clock.law.remembers and logs and self._monitor in logs:
             held = host.as_float(logs[self._monitor])
             self._state, self._validation = host.validated(self._clock, self._state, held)
-        self._set()
+            self._set()
         self._notices.tell(*outside_loss(self._clock.law, self._state))
         if self._backup is not None:
             self._backup.parent.mkdir(parents=True, exist_ok=True)

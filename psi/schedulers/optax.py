@@ -125,11 +125,10 @@ def scale_by_psi(
         **extra_args: Any,
     ) -> tuple[optax.Updates, ClockState]:
         del params, extra_args
-        loss = _loss(value, state.total.dtype)
-        held = _loss(jnp.nan if val_value is None else val_value, state.total.dtype, "val_value")
+        loss, kind = _loss(value, state.total.dtype), state.total.dtype
+        held = _loss(jnp.nan if val_value is None else val_value, kind, "val_value")
         state = decided(state, loss, held, updates if unmeasured else ())
-        rate = state.learning_rate
-        updates = jax.tree.map(lambda u: (-rate * u).astype(u.dtype), updates)
+        updates = jax.tree.map(lambda u: (-state.learning_rate * u).astype(u.dtype), updates)
         return updates, observe(state, loss)
 
     return optax.GradientTransformationExtraArgs(init, update)

@@ -119,6 +119,12 @@ def law(request: pytest.FixtureRequest) -> Law:
     return LAWS[request.param]()
 
 
+@pytest.fixture(scope="session", params=[name for name in LAWS if name != "feedback"])
+def memoryless_law(request: pytest.FixtureRequest) -> Law:
+    """One whose rates depend on the present loss alone."""
+    return LAWS[request.param]()
+
+
 @pytest.fixture(params=[np, jnp], ids=["numpy", "jax"])
 def xp(request: pytest.FixtureRequest) -> Iterator[ModuleType]:
     """numpy, and jax.numpy in double precision."""

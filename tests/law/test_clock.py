@@ -162,9 +162,9 @@ def test_a_law_is_told_the_number_of_parameters(
 
 @pytest.mark.parametrize("bad", BAD)
 def test_an_epoch_that_is_not_finite_keeps_the_rate_and_is_counted(
-    bad: float, law: Law, xp: ModuleType
+    bad: float, memoryless_law: Law, xp: ModuleType
 ) -> None:
-    clock = Clock(law, 8, initial_loss=2.0)
+    clock = Clock(memoryless_law, 8, initial_loss=2.0)
     good = [[1.8, 1.6], [1.4, 1.2], [1.1, 1.0], [0.9, 0.8], [0.7], [0.6]]
     hurt = [[1.8, 1.6], [1.4, 1.2], [bad, 1.0], [0.9, bad], [0.7], [0.6]]
     wanted, states = run(clock, good, xp), run(clock, hurt, xp)
@@ -337,9 +337,9 @@ def test_rates_by_themselves_have_none_before_them(law: Law) -> None:
 # rates_over
 
 
-def test_rates_over_is_what_a_run_gets(law: Law) -> None:
+def test_rates_over_is_what_a_run_gets(memoryless_law: Law) -> None:
     losses = [2.0, 1.4, 3.0, 0.9, 1e-9, 0.5]
-    run_clock = Clock(law, 5, initial_loss=2.0, min_lr=0.01, max_lr=0.3)
+    run_clock = Clock(memoryless_law, 5, initial_loss=2.0, min_lr=0.01, max_lr=0.3)
     wanted = rates(run_clock, [[each] for each in losses[1:]], np)
     got = rates_over(run_clock, np.array(losses), np.arange(6))
     assert list(got) == wanted

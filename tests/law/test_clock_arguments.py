@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from psi.law.clock import Clock
 from psi.law.law import Law
+from psi.law.settings import Clock
 
 WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "facts of another type": ({"facts": {"rows": 3}}, "facts must be psi.Facts"),

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from psi.law.features import FEATURES, Observation, check_names, values
+from psi.law.memory import Memory, Trace
 
 SEEN = Observation(
     epoch=3,
@@ -25,12 +26,23 @@ SEEN = Observation(
     classes=10,
     weight_rms=0.1,
     initial_grad_norm=1.5,
+    memory=Memory(
+        loss=Trace(0.5, 0.4, 0.1, 0.2, 0.3, 0.4, 5.0),
+        validation=Trace(0.6, 0.5, 1.1, 0.7, 0.8, 0.9, 6.0),
+        gap=-0.5,
+        came=1.0,
+        before=-1.9,
+        feedback=-2.0,
+    ),
 )
 
 MEANING = {"loss": 0.5, "epoch": 3.0, "loss_ratio": 0.25, "progress": 0.25}
 MEANING |= {"parameters": 600.0, "budget": 12.0, "batch": 32.0, "steps": 20.0, "rows": 640.0}
 MEANING |= {"stream": 0.0, "chance_loss": 1.5, "classes": 10.0, "weight_rms": 0.1}
 MEANING |= {"initial_grad_norm": 1.5}
+MEANING |= {"loss_excess": 0.1, "loss_progress": 0.2, "loss_trend": 0.3, "loss_stalled": 0.4}
+MEANING |= {"loss_since_best": 5.0, "val_excess": 1.1, "val_progress": 0.7, "val_trend": 0.8}
+MEANING |= {"val_stalled": 0.9, "val_since_best": 6.0, "val_gap": -0.5, "feedback": -2.0}
 
 
 def test_every_feature_has_its_meaning(xp: ModuleType) -> None:

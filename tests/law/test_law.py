@@ -111,15 +111,15 @@ WRONG: dict[str, tuple[Callable[[Law], Law], str]] = {
     "domain short": (lambda law: replace(law, domain=law.domain[1:]), "one range a feature"),
     "domain upside down": (
         lambda law: replace(law, domain=(Range(2, 1), *law.domain[1:])),
-        "domain of loss_ratio must be finite",
+        "domain of [a-z_]+ must be finite",
     ),
     "domain without end": (
         lambda law: replace(law, domain=(Range(0, math.inf), *law.domain[1:])),
-        "domain of loss_ratio must be finite",
+        "domain of [a-z_]+ must be finite",
     ),
     "domain no number": (
         lambda law: replace(law, domain=(Range(math.nan, 1), *law.domain[1:])),
-        "domain of loss_ratio must be finite",
+        "domain of [a-z_]+ must be finite",
     ),
     "rates zero": (lambda law: replace(law, rates=Range(0, 1)), "rates must be"),
     "rates upside down": (lambda law: replace(law, rates=Range(2, 1)), "rates must be"),

@@ -104,6 +104,7 @@ def test_every_key_has_its_type(bad: Any, formula_law: Law, refuse: Callable[[by
         ("scale", None),
         ("scale", 0.1),
         ("target", None),
+        ("feedback", None),
         ("extrapolates", []),
         ("typical", []),
     ]

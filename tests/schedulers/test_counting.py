@@ -88,7 +88,8 @@ def keras_clock(law: Law, facts: psi.Facts) -> dict[str, float]:
 
 def optax_clock(law: Law, facts: psi.Facts) -> dict[str, float]:
     tx: Any = scale_by_psi(law, 4, 5, facts=facts)
-    return {name: float(value) for name, value in tx.init(WEIGHTS)._asdict().items()}
+    known = tx.init(WEIGHTS)._asdict().items()
+    return {name: float(value) for name, value in known if name != "memory"}
 
 
 def told(call: Callable[[], Any]) -> list[str]:

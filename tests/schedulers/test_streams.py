@@ -94,7 +94,7 @@ def test_random_streams_give_the_clock_s_rates(formula: Law, driver: str) -> Non
 def rates_of(clock: Clock, losses: np.ndarray, xp: Any) -> np.ndarray:
     """The rate of every epoch and stream; losses of shape (epochs, batches, count)."""
     shape = losses.shape[2:]
-    state = clock_.ClockState(*(xp.broadcast_to(a, shape) for a in clock_.start(clock, xp)))
+    state = jax.tree.map(lambda a: xp.broadcast_to(a, shape), clock_.start(clock, xp))
     state = clock_.first(clock, state, xp.asarray(losses[0, 0], dtype=float), xp)
     rates = [state.learning_rate]
     for epoch in losses:
