@@ -11,6 +11,7 @@ import pytest
 
 import psi
 from psi.law.law import Law
+from tests.law.conftest import LAWS
 from tests.schedulers.drivers import clock_rates
 
 torch = pytest.importorskip("torch")
@@ -70,6 +71,29 @@ def test_a_trainer_of_the_other_package_has_the_same(formula: Law) -> None:
     fit(model, PsiCallback(formula))
     fit(twin, PsiCallback(formula), module=other)
     assert twin.seen == model.seen  # pyright: ignore
+
+
+class Watch(lightning.Callback):
+    """What the trainer's validations came to, but for the one before training."""
+
+    def __init__(self) -> None:
+        self.held: list[float] = []
+
+    def on_validation_end(self, trainer: Any, pl_module: Any) -> None:
+        del pl_module
+        if not trainer.sanity_checking:
+            self.held.append(float(trainer.callback_metrics["val_loss"]))
+
+
+@pytest.mark.parametrize("monitor", ["val_loss", "nothing of the kind"])
+def test_a_law_with_feedback_sees_the_validation_loss(monitor: str) -> None:
+    law, model, watch = LAWS["feedback"](), Regression(), Watch()
+    x, y = rows().tensors
+    worse = torch.utils.data.DataLoader(torch.utils.data.TensorDataset(x, -y), batch_size=BATCH)
+    fit(model, watch, PsiCallback(law, monitor=monitor), val_dataloaders=worse)
+    assert len(watch.held) == EPOCHS
+    assert watch.held[1] > watch.held[0]
+    follows_the_clock(law, model.seen, held=watch.held if monitor == "val_loss" else None)
 
 
 def test_a_law_by_its_name_takes_settings() -> None:

@@ -9,6 +9,7 @@ import pytest
 
 import psi
 from psi.law.law import Law
+from tests.law.conftest import LAWS
 from tests.schedulers.drivers import clock_rates
 
 torch = pytest.importorskip("torch")
@@ -50,6 +51,15 @@ def test_kind_the_rates_follow_the_clock(
     callback = PsiCallback(formula, initial_loss=initial)
     trainer = train(tmp_path, callback, logging_strategy=logging, **more)
     follows_the_clock(formula, updates(trainer, accumulated), initial)
+
+
+@pytest.mark.parametrize("monitor", ["eval_loss", "eval_nothing"])
+def test_a_law_with_feedback_sees_the_validation_loss(monitor: str, tmp_path: Path) -> None:
+    law = LAWS["feedback"]()
+    trainer = train(tmp_path, PsiCallback(law, monitor=monitor), eval_strategy="epoch")
+    held = [line["eval_loss"] for line in trainer.state.log_history if "eval_loss" in line]
+    assert len(held) == EPOCHS
+    follows_the_clock(law, updates(trainer), held=held if monitor == "eval_loss" else None)
 
 
 def test_the_trainer_logs_its_rate(formula: Law, tmp_path: Path) -> None:
