@@ -8,15 +8,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, Key
 
 from psi.bench.baselines import SCHEDULES, plain_rates
 from psi.bench.contest import SCORING_SEEDS as SCORING
 from psi.fit.search.objective import charged, run_losses, scales_of
-from psi.lab.engine.policy import Policy, measured_policy, sees_gradient, trajectory
+from psi.lab.engine.policy import Policy, measured_policy, one_of, sees_gradient, trajectory
 from psi.lab.engine.population import MakePolicy
 from psi.lab.engine.probe import initial_grad_norms
 from psi.lab.tasks.task import Task
@@ -70,13 +68,12 @@ def policies(laws: Sequence[Law]) -> MakePolicy:
 
     def policy(lane: ContestantLane) -> Policy:
         ruled = (measured_policy(clock, lane.scale) for clock in clocks)
-        steps = [each.step for each in (trajectory(lane.rates), *ruled)]
+        chosen = one_of([trajectory(lane.rates), *ruled], lane.policy)
 
-        def step(last: Array, seen: Observation) -> tuple[Array, Array]:
-            assumed = seen._replace(budget=lane.assumed_budget * seen.budget)
-            return jax.lax.switch(lane.policy, steps, last, assumed)
+        def step(state: Any, seen: Observation) -> tuple[Any, Array]:
+            return chosen.step(state, seen._replace(budget=lane.assumed_budget * seen.budget))
 
-        return Policy(init=lambda _: jnp.asarray(1e-6, dtype=float), step=step)
+        return chosen._replace(step=step)
 
     return policy
 

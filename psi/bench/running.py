@@ -14,7 +14,6 @@ from time import perf_counter
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 from jaxtyping import Array
@@ -29,13 +28,12 @@ from psi.bench.suites.ledger import check_entry, commit, enter
 from psi.bench.tuning import RATES, TUNING, Choice, Reference, with_floor
 from psi.lab.data import store
 from psi.lab.engine.devices import beside
-from psi.lab.engine.policy import Policy, measured_policy, trajectory
+from psi.lab.engine.policy import Policy, measured_policy, one_of, trajectory
 from psi.lab.engine.population import Epochs, population
 from psi.lab.engine.work import Layout
 from psi.lab.tasks.table import spec_task
 from psi.lab.tasks.task import Task
 from psi.law.clock import Clock
-from psi.law.features import Observation
 from psi.law.law import Law
 from psi.progress import Report, silent
 
@@ -213,8 +211,7 @@ def _lanes(numbers: Sequence[int], own: Sequence[Choice], budget: int) -> Lane:
 def together(rows: tuple[Baseline | Law, ...], budget: int) -> Callable[[Lane], Policy]:
     """Lanes as policies, so that one program trains them all: each lane asks every one of `rows`.
 
-    The lane whose number is that after the last row has a plan. A decision costs a few scalars, a
-    program seconds to compile.
+    The lane whose number is that after the last row has a plan.
     """
 
     def policy(lane: Lane) -> Policy:
@@ -224,14 +221,7 @@ def together(rows: tuple[Baseline | Law, ...], budget: int) -> Callable[[Lane], 
             else measured_policy(Clock(row, budget), lane.rate)
             for row in rows
         ]
-        each.append(trajectory(lane.plan))
-
-        def step(states: tuple[Any, ...], seen: Observation) -> tuple[tuple[Any, ...], Array]:
-            pairs = [one.step(state, seen) for one, state in zip(each, states, strict=True)]
-            rates = jnp.stack([jnp.asarray(rate, dtype=float) for _, rate in pairs])
-            return tuple(state for state, _ in pairs), rates[lane.number]
-
-        return Policy(lambda seen: tuple(one.init(seen) for one in each), step)
+        return one_of([*each, trajectory(lane.plan)], lane.number)
 
     return policy
 

@@ -1,12 +1,12 @@
 """A policy chooses the learning rate: two pure functions, asked once before each epoch."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
 from psi.law.clock import Clock, decide, remembered
 from psi.law.evaluation import Psi, fed
@@ -48,6 +48,31 @@ def trajectory(rates: Float[Array, " epoch"]) -> Policy:
     >>> policy = trajectory(jnp.array([0.1, 0.05, 0.01]))
     """
     return Policy(init=lambda _: (), step=lambda state, seen: (state, rates[seen.epoch]))
+
+
+def one_of(policies: Sequence[Policy], number: Int[Array, ""]) -> Policy:
+    """The policy of that number among several, so that one program trains lanes of all of them.
+
+    Each of them is asked, which costs a few scalars where a program takes seconds to compile.
+
+    Args:
+        policies: the policies; each keeps a state of its own.
+        number: which of them chooses the rate, an index that may be traced.
+
+    Returns:
+        The policy.
+
+    >>> import jax.numpy as jnp
+    >>> from psi.lab.engine.policy import one_of, trajectory
+    >>> both = one_of([trajectory(jnp.ones(3)), trajectory(jnp.zeros(3))], jnp.asarray(1))
+    """
+
+    def step(states: tuple[Any, ...], seen: Observation) -> tuple[tuple[Any, ...], Array]:
+        pairs = [one.step(state, seen) for one, state in zip(policies, states, strict=True)]
+        rates = jnp.stack([jnp.asarray(rate, dtype=float) for _, rate in pairs])
+        return tuple(state for state, _ in pairs), rates[number]
+
+    return Policy(lambda seen: tuple(one.init(seen) for one in policies), step)
 
 
 def law_policy(law: Law, epochs: int) -> Policy:

@@ -27,8 +27,8 @@ def test_a_vector_that_is_longer_than_the_formula_needs():
     )
     seen = Observation(3.0, 4.0, 0.3, 1.0, 0.3, 1.0, 1.0, 1.0, 100.0)
     for number, rate in ((0, 0.2 * 0.25), (1, 0.2 * 0.25**0.5)):
-        step = where.policy(Lane(number, vector, 1.0)).step
-        assert step(jnp.zeros(()), seen)[1] == pytest.approx(rate)
+        policy = where.policy(Lane(number, vector, 1.0))
+        assert policy.step(policy.init(seen), seen)[1] == pytest.approx(rate)
 
 
 def test_a_scale_multiplies_and_its_probe_is_paid_for():
