@@ -371,6 +371,29 @@ def test_what_the_page_of_the_scale_says_is_in_its_tables():
     assert "on 30 (`adam`), 30 (`momentum`) and 32 (`sgd`) of the 34 others" in page
 
 
+def test_the_page_of_the_scale_says_what_larger_networks_and_states_found():
+    page, found = text("paper/scale/README.md"), {}
+    for row in table_of("networks"):
+        found.setdefault(f"{int(row['parameters']):,}", {})[row["optimizer"]] = float(row["regret"])
+    rows = re.findall(
+        r"^\| (?:digits|MNIST)[^|]*\| ([\d,]+) \|([^|]*)\|([^|]*)\|([^|]*)\|$", page, re.M
+    )
+    assert {weights for weights, *_ in rows} == found.keys()
+    for weights, *said in rows:
+        for name, cell in zip(OPTIMIZERS, said, strict=True):
+            assert bool(cell.strip()) == (name in found[weights])
+            assert not cell.strip() or float(cell) == pytest.approx(
+                found[weights][name], abs=0.00501
+            )
+    shares = {(row["optimizer"], row["part"]): float(row["share"]) for row in table_of("shares")}
+    between = [round(100 * shares[name, "between tasks"]) for name in OPTIMIZERS]
+    assert between == [79, 59, 57]
+    common = [shares[name, f"by {what}"] for name in OPTIMIZERS for what in ("epoch", "loss")]
+    assert max(common) < 0.01
+    signs = [row["sign"] for row in table_of("slopes")]
+    assert [len(signs), signs.count("+"), signs.count("−")] == [33, 7, 3]
+
+
 def test_the_page_of_the_scale_says_what_the_sealed_run_found():
     found = {(row["optimizer"], row["method"]): row for row in table_of("sealed")}
     assert {row["entry"] for row in found.values()} == {"5"}
