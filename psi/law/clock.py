@@ -156,7 +156,9 @@ def validated(clock: Clock, state: ClockState, val_loss: Array, xp: Namespace) -
         return state
     memory = told(state.memory, xp, val=val_loss)
     loss = xp.where(memory.came > 0, state.loss, math.nan)
-    return _with_rate(clock, state._replace(memory=memory), loss, xp)
+    # As in `tick`, the limit of change is from the rate before.
+    last = xp.where((memory.came > 0) & (state.epoch > 0), memory.rate, state.learning_rate)
+    return _with_rate(clock, state._replace(memory=memory, learning_rate=last), loss, xp)
 
 
 def again(clock: Clock, state: ClockState, xp: Namespace) -> ClockState:
@@ -185,7 +187,15 @@ def remembered(
     memory: Memory | tuple[()], loss: Array, val_loss: Array, xp: Namespace
 ) -> Memory | tuple[()]:
     """The memory where an epoch has ended with this mean loss, and perhaps a validation loss."""
-    return told(aged(memory, xp), xp, loss, val_loss) if isinstance(memory, Memory) else ()
+    if not isinstance(memory, Memory):
+        return ()
+    held = xp.where(xp.isfinite(val_loss), val_loss, memory.pending)
+    none = xp.full_like(memory.pending, math.nan)
+    return told(aged(memory, xp), xp, loss, held)._replace(pending=none)
+
+
+def _at_rate(memory: Memory | tuple[()], rate: Array) -> Memory | tuple[()]:
+    return memory._replace(rate=rate) if isinstance(memory, Memory) else ()
 
 
 def _begun(state: ClockState, loss: Array, xp: Namespace) -> ClockState:
@@ -208,7 +218,7 @@ def _ended(state: ClockState, val_loss: Array, xp: Namespace) -> tuple[ClockStat
         loss=loss,
         best_loss=xp.minimum(loss, state.best_loss),
         skipped=state.skipped + ~fine,
-        memory=remembered(state.memory, mean, val_loss, xp),
+        memory=_at_rate(remembered(state.memory, mean, val_loss, xp), state.learning_rate),
     )
     return ended, mean
 

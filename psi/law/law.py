@@ -11,7 +11,7 @@ import numpy as np
 
 from psi.law import features as features_
 from psi.law.checks import check_positive
-from psi.law.expression import Expression, check, evaluate, to_json
+from psi.law.expression import Expression, Variable, check, evaluate, nodes, to_json
 from psi.law.feedback import Feedback, check_feedback, recursion
 from psi.law.file import FORMAT, VERSION, Document, pack, write_atomic
 from psi.law.namespace import Array, Namespace
@@ -132,6 +132,8 @@ class Law:
                 )
         else:
             check(self.model, self.features)
+            if "feedback" in self.features and Variable("feedback") not in nodes(self.model):
+                raise ValueError("a law with feedback has it in its formula, as exp(feedback) say")
         if len(self.domain) != len(self.features):
             raise ValueError(f"domain must have one range a feature, got {len(self.domain)}")
         for name, (low, high) in zip(self.features, self.domain, strict=True):

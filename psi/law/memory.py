@@ -42,6 +42,12 @@ class Memory(NamedTuple):
     """log(v/ε), within ±1 [nats]; 0 where no v is known."""
     came: Array
     """1 where the epoch's training loss was finite, else 0."""
+    earlier: Trace
+    """`validation` without what came in this epoch: of several the newest counts."""
+    pending: Array
+    """A validation loss that waits for the end of the epoch; NaN: none."""
+    rate: Array
+    """α_{i−1}; 0 before the first epoch has ended."""
     before: Array
     """u_{i−1}"""
     feedback: Array
@@ -55,19 +61,22 @@ def begun(loss: Array, xp: Namespace) -> Memory:
     unseen = xp.full_like(first, math.nan)
     none = Trace(unseen, unseen, *[zero] * 5)
     own = none._replace(last=first, best=first)
-    return Memory(own, none, zero, zero + 1, zero, zero)
+    return Memory(own, none, zero, zero + 1, none, unseen, zero, zero, zero)
 
 
 def aged(memory: Memory, xp: Namespace) -> Memory:
     """The memory at the beginning of the next epoch, before any loss has come with it."""
     loss, validation = (_aged(trace, xp) for trace in (memory.loss, memory.validation))
     none = xp.zeros_like(memory.came)
-    return memory._replace(loss=loss, validation=validation, came=none, before=memory.feedback)
+    after = memory._replace(loss=loss, validation=validation, earlier=validation, came=none)
+    return after._replace(before=memory.feedback)
 
 
 def told(memory: Memory, xp: Namespace, loss: Array = math.nan, val: Array = math.nan) -> Memory:
     """The memory with an epoch's loss and validation loss; what is not finite did not come."""
-    seen, held = _told(memory.loss, loss, xp), _told(memory.validation, val, xp)
+    seen, newest = _told(memory.loss, loss, xp), _told(memory.earlier, val, xp)
+    pairs = zip(newest, memory.validation, strict=True)
+    held = Trace(*(xp.where(xp.isfinite(val), a, b) for a, b in pairs))
     gap = _limited(_log_ratio(held.last, seen.last, xp), xp)
     came = xp.where(xp.isfinite(loss), 1.0, memory.came)
     return memory._replace(loss=seen, validation=held, gap=gap, came=came)

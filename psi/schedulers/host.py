@@ -31,8 +31,10 @@ POSITIVE = (*MAY_BE_ZERO, "initial_loss", *FACTS)
 PLAIN = tuple(name for name in ClockState._fields if name != "memory")
 LATER = tuple(name for name in ClockState._field_defaults if name != "memory")
 """Fields that states of 0.1.0 lack."""
-TRACES = (("loss_", "loss"), ("val_", "validation"))
+TRACES = (("loss_", "loss"), ("val_", "validation"), ("earlier_", "earlier"))
 """How a field of a trace begins in a saved state, and where the memory has it."""
+SINGLE = tuple(name for name in Memory._fields if name not in dict(TRACES).values())
+OF_MEMORY = (*(begin for begin, _ in TRACES), "memory_")
 
 StateDict = dict[str, float | int]
 """A `ClockState` as plain numbers, by field; of its memory by `val_last`, `feedback`, …"""
@@ -88,16 +90,17 @@ def end_epoch(
     return after
 
 
-def validated(clock: Clock, state: ClockState, val_loss: float) -> tuple[ClockState, float]:
-    """The state where v of the network as it is now has come, and v where it has to wait.
+def validated(clock: Clock, state: ClockState, val_loss: float) -> ClockState:
+    """The state where v of the network as it is now has come.
 
     Between epochs it chooses the rate of the next one anew; within one it waits for its end. Before
-    the first epoch it is passed over: nothing has been learnt.
+    the first epoch it is passed over, for nothing has been learnt, and so is what is not finite.
     """
+    if not (isinstance(state.memory, Memory) and math.isfinite(val_loss)):
+        return state
     if state.count:
-        return state, val_loss
-    seen = math.isfinite(val_loss) and state.epoch > 0
-    return (clock_.validated(clock, state, np.float64(val_loss), np) if seen else state), math.nan
+        return state._replace(memory=state.memory._replace(pending=np.float64(val_loss)))
+    return clock_.validated(clock, state, np.float64(val_loss), np) if state.epoch > 0 else state
 
 
 def begin_at(clock: Clock, state: ClockState, epoch: int) -> ClockState:
@@ -114,6 +117,10 @@ def restart(clock: Clock, state: ClockState) -> ClockState:
     if state.count == 0:
         return state._replace(epoch=np.asarray(0))
     before = state._replace(epoch=np.asarray(-1))
+    if isinstance(state.memory, Memory):
+        none, zero = np.asarray(math.nan), np.asarray(0.0)
+        memory = state.memory._replace(pending=none, before=zero, feedback=zero)
+        before = before._replace(memory=memory)
     return clock_.tick(replace(clock, max_change=None), before, np)
 
 
@@ -193,7 +200,7 @@ def _of_memory(memory: Memory) -> StateDict:
         for begin, field in TRACES
         for name, value in getattr(memory, field)._asdict().items()
     ]
-    rest = [(f"memory_{name}", getattr(memory, name)) for name in Memory._fields[len(TRACES) :]]
+    rest = [(f"memory_{name}", getattr(memory, name)) for name in SINGLE]
     return {name: float(value) for name, value in (*traces, *rest) if not np.isnan(value)}
 
 
@@ -206,12 +213,14 @@ def _memory(saved: Mapping[Any, Any]) -> Memory | tuple[()]:
     made = [
         Trace(*(read.pop(begin + name, unseen) for name in Trace._fields)) for begin, _ in TRACES
     ]
-    rest = [read.pop(f"memory_{name}", unseen) for name in Memory._fields[len(TRACES) :]]
-    if read or any(np.isnan(each) for each in (*made[0], *made[1][2:], *rest)):
+    rest = {name: read.pop(f"memory_{name}", unseen) for name in SINGLE}
+    needed = [*made[0], *made[1][2:], *made[2][2:]]
+    needed += [value for name, value in rest.items() if name != "pending"]
+    if read or any(map(np.isnan, needed)):
         raise ValueError(
             f"the memory of a saved clock has missing or unknown keys: {sorted(saved)}"
         )
-    return Memory(*made, *rest)
+    return Memory(**dict(zip((field for _, field in TRACES), made, strict=True)), **rest)
 
 
 def extend_now(clock: Clock, state: ClockState, epochs: int) -> ClockState:
@@ -258,9 +267,7 @@ def from_state_dict(found: object) -> ClockState:
     for name in PLAIN:
         if name not in found:
             raise ValueError(f"a saved clock lacks {name!r}")
-    memory = {
-        name: found[name] for name in found if str(name).startswith(("val_", "loss_", "memory_"))
-    }
+    memory = {name: found[name] for name in found if str(name).startswith(OF_MEMORY)}
     for name in found:
         if name not in PLAIN and name not in memory:
             raise ValueError(f"a saved clock has no {name!r:.60}")

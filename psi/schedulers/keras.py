@@ -105,7 +105,7 @@ class PsiSchedule(keras.callbacks.Callback):
         self._state = start(self._clock, np)
         self._sum = 0.0  # of the losses of this epoch's minibatches so far
         self._batches = 0
-        self._monitor, self._validation = monitor, math.nan
+        self._monitor = monitor
         self._backup = None if backup_dir is None else Path(backup_dir, BACKUP)
         self._notices = host.Notices(strict)
         self._fitted: Any = None  # the model of the last `fit`
@@ -146,8 +146,7 @@ class PsiSchedule(keras.callbacks.Callback):
         ends = self._state.count * steps >= self._every
         if ends:
             self._compare(used)
-            self._state = host.end_epoch(self._clock, self._state, None, self._validation)
-            self._validation = math.nan
+            self._state = host.end_epoch(self._clock, self._state)
         if ends or begins:
             self._set()
 
@@ -162,7 +161,7 @@ class PsiSchedule(keras.callbacks.Callback):
             self._set()
         if self._clock.law.remembers and logs and self._monitor in logs:
             held = host.as_float(logs[self._monitor])
-            self._state, self._validation = host.validated(self._clock, self._state, held)
+            self._state = host.validated(self._clock, self._state, held)
             self._set()
         self._notices.tell(*outside_loss(self._clock.law, self._state))
         if self._backup is not None:

@@ -113,9 +113,9 @@ class PsiCallback(Callback):
     def on_validation_end(self, trainer: "Trainer", pl_module: "LightningModule") -> None:
         """Take the validation loss, if the model has logged it, for the next period's rate."""
         del pl_module
-        held = trainer.callback_metrics.get(self._monitor)
-        if held is not None and self.scheduler is not None and not trainer.sanity_checking:
-            self.scheduler.validate(held)
+        held, fits = trainer.callback_metrics.get(self._monitor), trainer.state.fn == "fit"
+        if fits and held is not None and self.scheduler and not trainer.sanity_checking:
+            self.scheduler.validate(trainer.strategy.reduce(held, reduce_op="mean"))
 
     def state_dict(self) -> dict[str, Any]:
         """The state in plain numbers, without the law."""

@@ -47,8 +47,8 @@ def scale_by_psi(
     The rate is absolute and constant within an epoch of `steps_per_epoch` updates. `update` needs
     the minibatch's loss as the keyword `value`, a scalar in nats. For a law that sees facts, `init`
     counts the parameters that it is given and their root mean square; `facts` gives others. A law
-    that sees the validation loss takes it as `val_value`: the newest, given at any update, is used
-    where the next epoch begins; without it, or where it is NaN, there is none.
+    that sees the validation loss takes it as `val_value` of the first update of an epoch, and of no
+    other; without it, or where it is NaN, there is none.
 
     The state is a `psi.law.ClockState`. `optax.tree.get(state, "learning_rate")` is the rate last
     used, `"skipped"` the number of epochs whose mean loss was not finite, so that they kept the

@@ -120,7 +120,6 @@ class PsiLR(LRScheduler):
         self._state = start(self._clock, np)
         self._pending: list[Any] = []
         self._calls = self._observed = 0
-        self._validation = math.nan  # what the next end of an epoch takes
         self._notices = host.Notices(strict)
         found = (each for rule in recognised(optimizer) for each in outside_optimizer(law, rule))
         self._unmeasured = measures(law) and facts.initial_grad_norm is None
@@ -144,9 +143,8 @@ class PsiLR(LRScheduler):
         if loss is not None and self._per_epoch > 1:
             self.observe(loss)
             loss = None
-        if val_loss is not None:
-            self._validation = host.as_float(val_loss)
-        self._end(None if loss is None else host.as_float(loss))
+        held = math.nan if val_loss is None else host.as_float(val_loss)
+        self._end(None if loss is None else host.as_float(loss), held)
 
     def observe(self, loss: Any) -> None:
         """Take the loss of one minibatch, a number or a tensor of one number on any device."""
@@ -163,11 +161,11 @@ class PsiLR(LRScheduler):
         """Take the loss on held-out rows as the network is now.
 
         After `step()` it chooses the rate of the epoch that begins; where losses have been observed
-        since, it waits for their `step()`. Before the first epoch it is passed over.
+        since, it waits for their `step()`. Before the first epoch it is passed over. Who gives
+        epochs' losses to `step` and measures before it calls `step(loss, val_loss=v)`.
         """
         self._read()
-        state, self._validation = host.validated(self._clock, self._state, host.as_float(val_loss))
-        self._choose(state)
+        self._choose(host.validated(self._clock, self._state, host.as_float(val_loss)))
 
     @property
     def awaits(self) -> bool:
@@ -244,10 +242,11 @@ class PsiLR(LRScheduler):
         self.last_epoch = 0
         self._set(host.restart(self._clock, self._state))
 
-    def _end(self, loss: float | None) -> None:
+    def _end(self, loss: float | None, val_loss: float) -> None:
         self._step_count += 1
         self._calls += 1
         if loss is None and self._calls % self._per_epoch:
+            self._state = host.validated(self._clock, self._state, val_loss)
             return
         self._read()
         for rate, own in self._foreign():
@@ -256,8 +255,7 @@ class PsiLR(LRScheduler):
         self._observed += loss is not None
         if loss is not None and self._state.count:
             self._notices.once("unused", UNUSED_LINE)
-        self._set(host.end_epoch(self._clock, self._state, loss, self._validation))
-        self._validation = math.nan
+        self._set(host.end_epoch(self._clock, self._state, loss, val_loss))
         if self._unmeasured and self.last_epoch == 1:  # a gradient that was not seen never will be
             self._notices.tell(*self._outside_run())
         self._notices.tell(*outside_loss(self._clock.law, self._state))

@@ -5,6 +5,7 @@ import math
 from dataclasses import replace
 from types import ModuleType
 
+import jax
 import numpy as np
 import pytest
 
@@ -73,9 +74,21 @@ def test_a_late_or_repeated_choice_adds_nothing_twice() -> None:
     late = tick(clock, observe(run(clock, [1.0], np)[-1], np.float64(1.0)), np)
     late = validated(clock, late, np.float64(1.1), np)
     for other in (late, again(clock, here, np), validated(clock, here, np.float64(math.nan), np)):
-        assert other.memory == here.memory
+        found, wanted = jax.tree.leaves(other.memory), jax.tree.leaves(here.memory)
+        np.testing.assert_array_equal(found, wanted)
         assert other.learning_rate == here.learning_rate
     assert run(Clock(LAWS["formula"](), 12), [1.0], np)[-1].memory == ()
+
+
+def test_a_late_choice_keeps_the_limit_of_change_from_the_rate_before() -> None:
+    clock = Clock(law("0 - 3*tanh(20*val_excess)"), 12, max_change=1.5)
+    before = run(clock, [1.0], np)[-1]
+    late = tick(clock, observe(before, np.float64(1.0)), np)
+    for _ in range(3):
+        late = validated(clock, late, np.float64(2.0), np)
+    assert float(late.learning_rate) == pytest.approx(float(before.learning_rate) / 1.5)
+    at_once = tick(clock, observe(before, np.float64(1.0)), np, np.float64(2.0))
+    assert late.learning_rate == at_once.learning_rate
 
 
 def test_a_changed_budget_keeps_what_was_seen() -> None:
@@ -93,6 +106,7 @@ REFUSED = {
         {"features": ("progress",), "domain": (Range(0, 1),), "model": parse("1 - progress")},
         "and no other law does",
     ),
+    "unused": ({"model": parse("1 - progress")}, "has it in its formula"),
     "keep": ({"feedback": Feedback(1.5, parse(RULE))}, r"keep of a feedback must be in \[0, 1\]"),
     "a number": ({"feedback": Feedback(math.nan, parse(RULE))}, "got nan"),
     "limits": (

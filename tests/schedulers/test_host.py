@@ -141,6 +141,21 @@ def test_a_memory_goes_on_bit_by_bit() -> None:
             assert bits(tick(clock, again, np, np.float64(held))) == bits(every[number + 1])
 
 
+def test_a_validation_loss_within_an_epoch_is_saved_and_waits_for_its_end() -> None:
+    clock = Clock(LAWS["feedback"](), 9)
+    state = host.end_epoch(
+        clock, host.observe(clock, start(clock, np), 2.0, begins=True), None, 1.5
+    )
+    state = host.observe(clock, state, 1.8, begins=False)
+    for v in (1.3, 1.7, math.nan):  # the newest that is finite counts
+        state = host.validated(clock, state, v)
+    again = from_state_dict(json.loads(json.dumps(state_dict(state))))
+    ended, wanted = host.end_epoch(clock, again), host.end_epoch(clock, state, None, 1.7)
+    assert bits(ended) == bits(wanted)
+    assert np.isnan(ended.memory.pending)
+    assert ended.memory.validation.last == 1.7
+
+
 def test_a_state_without_a_memory_begins_one_and_a_law_without_takes_none(formula: Law) -> None:
     clock, plain = Clock(LAWS["feedback"](), 9), Clock(formula, 9)
     remembered, bare = (start(each, np) for each in (clock, plain))
