@@ -220,7 +220,8 @@ def _memory(saved: Mapping[Any, Any]) -> Memory | tuple[()]:
         raise ValueError(
             f"the memory of a saved clock has missing or unknown keys: {sorted(saved)}"
         )
-    return Memory(**dict(zip((field for _, field in TRACES), made, strict=True)), **rest)
+    loss, validation, earlier = made
+    return Memory(loss=loss, validation=validation, earlier=earlier, **rest)
 
 
 def extend_now(clock: Clock, state: ClockState, epochs: int) -> ClockState:
