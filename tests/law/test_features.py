@@ -1,5 +1,6 @@
 """Features: what each name means, and what a list of names may be."""
 
+import math
 from types import ModuleType
 
 import numpy as np
@@ -31,6 +32,9 @@ SEEN = Observation(
         validation=Trace(0.6, 0.5, 1.1, 0.7, 0.8, 0.9, 6.0),
         gap=-0.5,
         came=1.0,
+        earlier=Trace(0.6, 0.5, 1.1, 0.7, 0.8, 0.9, 6.0),
+        pending=math.nan,
+        rate=0.1,
         before=-1.9,
         feedback=-2.0,
     ),
