@@ -5,9 +5,9 @@
 Perceptrons, convolutions and transformers on digits and text; their rates are beyond what the atlas
 holds many of. Constant, linear and cosine are tuned over rates of ratio 2, from an eighth of the
 law's to eight times it and on until the best is inside, from one seed; the best of them and the law
-are then trained from two others. Nothing is
-chosen by what comes out. MNIST is one of the sealed domains: a reason for the ledger is needed.
-A row is kept as soon as it is measured, and the same command goes on.
+are then trained from two others. Nothing is chosen by what comes out. MNIST is one of the sealed
+domains: a reason for the ledger is needed. A row is kept as soon as it is measured, and the same
+command goes on.
 """
 
 import hashlib
@@ -25,7 +25,7 @@ from psi.bench.baselines import SCHEDULES, plain_rates
 from psi.bench.choosing import SCORING
 from psi.bench.suites.ledger import commit, enter, entries
 from psi.bench.suites.suite import Suite, written
-from psi.bench.tuning import TUNING, unknown_floor, with_floor
+from psi.bench.tuning import LONGER, TUNING, unknown_floor, with_floor
 from psi.ideal.oracle import plain_losses
 from psi.ideal.returns import capped, score
 from psi.lab.engine.devices import prepare
@@ -34,6 +34,7 @@ from psi.lab.engine.population import population
 from psi.lab.engine.probe import initial_grad_norms
 from psi.lab.engine.work import Layout
 from psi.lab.hyper import Hyper
+from psi.lab.tasks.carried import CARRIED
 from psi.lab.tasks.names import Spec
 from psi.lab.tasks.table import spec_task
 from psi.lab.tasks.task import Task
@@ -51,7 +52,7 @@ NETWORKS = (
     Spec("licences", Hyper(epochs=6, batch=32, network="transformer", width=256, depth=1)),
 )
 OPTIMIZERS = ("sgd", "momentum", "adam")
-SEED, AROUND, LONGER = 20261127, 8.0, 10
+SEED, AROUND = 20261127, 8.0
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ class Main:
             if not self.only or number in self.only
             if (spec_task(spec, optimizer).name, optimizer) not in done
         ]
-        if wanted and any(spec.name == "mnist" for spec in self.networks):
+        if wanted and any(CARRIED[spec.name].suite == "sealed" for spec in self.networks):
             self._enter()
         with bar("networks") as update:
             for count, (number, spec, optimizer) in enumerate(wanted):
@@ -133,7 +134,7 @@ def _final(task: Task, losses: Any) -> float:
 
 
 def _longer(task: Task, peak: float, key: Any) -> float:
-    """The loss of the tuned linear schedule over ten times the budget: L* of a text."""
+    """The loss of the tuned linear schedule over a longer budget: L* of a text."""
     long = task._replace(facts=replace(task.facts, epochs=LONGER * task.facts.epochs))
     lanes = (peak * plain_rates("linear", long.facts.epochs))[None]
     run = population(long, trajectory, lanes, TUNING[:1], key, Layout(1, 1), keep=("val_loss",))

@@ -194,10 +194,6 @@ def remembered(
     return told(aged(memory, xp), xp, loss, held)._replace(pending=none)
 
 
-def _at_rate(memory: Memory | tuple[()], rate: Array) -> Memory | tuple[()]:
-    return memory._replace(rate=rate) if isinstance(memory, Memory) else ()
-
-
 def _begun(state: ClockState, loss: Array, xp: Namespace) -> ClockState:
     good = xp.isfinite(loss) & (loss > 0)
     loss = xp.where(good, loss, state.initial_loss)
@@ -211,6 +207,9 @@ def _ended(state: ClockState, val_loss: Array, xp: Namespace) -> tuple[ClockStat
         mean = state.total / state.count  # no number where there was no loss: 0/0
     fine = xp.isfinite(mean)
     loss = xp.where(fine, mean, state.loss)
+    memory = remembered(state.memory, mean, val_loss, xp)
+    if isinstance(memory, Memory):
+        memory = memory._replace(rate=state.learning_rate)
     ended = state._replace(
         epoch=state.epoch + 1,
         count=state.count * 0,
@@ -218,7 +217,7 @@ def _ended(state: ClockState, val_loss: Array, xp: Namespace) -> tuple[ClockStat
         loss=loss,
         best_loss=xp.minimum(loss, state.best_loss),
         skipped=state.skipped + ~fine,
-        memory=_at_rate(remembered(state.memory, mean, val_loss, xp), state.learning_rate),
+        memory=memory,
     )
     return ended, mean
 

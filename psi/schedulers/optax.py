@@ -1,5 +1,6 @@
 """A law as an optax gradient transformation."""
 
+import math
 import re
 from functools import partial
 from typing import Any
@@ -98,7 +99,7 @@ def scale_by_psi(
 
     @jax.jit  # for loops that are not compiled themselves
     def decided(
-        state: ClockState, loss: jax.Array, held: jax.Array, updates: optax.Updates
+        state: ClockState, loss: jax.Array, held: jax.Array | float, updates: optax.Updates
     ) -> ClockState:
         begins = (state.epoch == 0) & (state.count == 0)
         ends = state.count == steps_per_epoch
@@ -126,7 +127,7 @@ def scale_by_psi(
     ) -> tuple[optax.Updates, ClockState]:
         del params, extra_args
         loss, kind = _loss(value, state.total.dtype), state.total.dtype
-        held = _loss(jnp.nan if val_value is None else val_value, kind, "val_value")
+        held = math.nan if val_value is None else _loss(val_value, kind, "val_value")
         state = decided(state, loss, held, updates if unmeasured else ())
         updates = jax.tree.map(lambda u: (-state.learning_rate * u).astype(u.dtype), updates)
         return updates, observe(state, loss)

@@ -246,7 +246,8 @@ class PsiLR(LRScheduler):
         self._step_count += 1
         self._calls += 1
         if loss is None and self._calls % self._per_epoch:
-            self._state = host.validated(self._clock, self._state, val_loss)
+            if not math.isnan(val_loss):
+                self.validate(val_loss)
             return
         self._read()
         for rate, own in self._foreign():

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ import pytest
 
 import psi
 from psi.law.law import Law
+from tests.law.conftest import LAWS
 from tests.schedulers.drivers import clock_rates
 
 torch = pytest.importorskip("torch")
@@ -118,6 +120,18 @@ def test_a_trainer_that_steps_with_every_minibatch_s_loss(formula: Law) -> None:
         scheduler.step(loss)
     after = clock_rates(formula, np.array([2.0, 0.5]), 4, initial_loss=2.0)
     assert rate(optimizer) == after[2]
+
+
+def test_a_validation_loss_with_a_minibatch_waits_for_the_end_of_its_epoch() -> None:
+    law, optimizer = replace(LAWS["feedback"](), optimizer="sgd"), sgd()
+    scheduler = PsiLR(optimizer, law, 4, 2.0, steps_per_epoch=3)
+    rates = []
+    for v in (1.0, 1.1):
+        for loss, held in ((1.0, None), (1.0, v), (1.0, None)):
+            scheduler.step(loss, held)
+            rates.append(rate(optimizer))
+    wanted = clock_rates(law, np.ones(2), 4, np.array([1.0, 1.1]), initial_loss=2.0)
+    assert rates == [*wanted[[0, 0, 1, 1, 1, 2]]]
 
 
 def test_a_loss_that_is_no_number_keeps_the_rate_and_warns_once(formula: Law) -> None:
