@@ -3,11 +3,13 @@
 import json
 import re
 
+import numpy as np
 import pytest
 
 import psi
 from psi.commands.facts import facts_of
 from psi.commands.show import ShowCommand
+from tests.law.conftest import LAWS
 
 
 @pytest.mark.parametrize(
@@ -38,6 +40,20 @@ def test_show_writes_the_formula_for_other_readers(run, law_file):
     assert (code, err) == (0, "")
     assert re.search(r"^LaTeX +0\.25 ?\\,\\left\(1 - i/T\\right\)$", out, re.M)
     assert re.search(r"^Python +0\.25\*\(1\.0 - progress\)$", out, re.M)
+
+
+def test_a_law_with_feedback_has_one_line_more_and_a_picture(run, tmp_path):
+    LAWS["feedback"]().save(tmp_path / "law.json")
+    code, out, _ = run("show", "law.json", "--latex", "--python", "--png", "law.png")
+    assert code == 0
+    assert re.search(
+        r"^Ψ = 0\.2\*\(1 - progress\)\*exp\(feedback\)\nfeedback ← min\(max\(0\.98", out, re.M
+    )
+    assert re.search(r"^LaTeX .*e\^\{u\}\n +u \\leftarrow \\min", out, re.M)
+    python = re.search(r"^Python .*\n +feedback = (np\.minimum\(.*)$", out, re.M)
+    names = {"np": np, **dict.fromkeys(LAWS["feedback"]().features, 0.0), "loss_trend": 0.5}
+    assert eval(python[1], names | {"feedback": 0.1}) == pytest.approx(0.98 * 0.1 + 0.3 * 0.5)
+    assert (tmp_path / "law.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_a_law_is_drawn_for_facts(run, tmp_path, monkeypatch):

@@ -96,6 +96,17 @@ def test_a_law_with_feedback_sees_the_validation_loss(monitor: str) -> None:
     follows_the_clock(law, model.seen, held=watch.held if monitor == "val_loss" else None)
 
 
+def test_a_validation_outside_of_training_is_none_of_the_law_s() -> None:
+    callback, model = PsiCallback(LAWS["feedback"]()), Regression()
+    loader = torch.utils.data.DataLoader(rows(), batch_size=BATCH)
+    trainer = fit(model, callback, val_dataloaders=loader)
+    before = callback.state_dict()
+    x, y = rows().tensors
+    other = torch.utils.data.TensorDataset(x, -5 * y)
+    trainer.validate(model, torch.utils.data.DataLoader(other, batch_size=BATCH), verbose=False)
+    assert callback.state_dict() == before
+
+
 def test_a_law_by_its_name_takes_settings() -> None:
     model = Regression()
     fit(model, PsiCallback("momentum@0.1.0", initial_loss=3.0, warmup=1, max_lr=0.05))
