@@ -7,6 +7,15 @@ import psi
 from psi import pretrained
 from psi.commands.laws import HEAD
 from psi.law.load import shipped
+from tests.law.conftest import LAWS
+
+
+def test_a_feedback_has_a_line_of_its_own(run, tmp_path, monkeypatch):
+    LAWS["feedback"]().save(tmp_path / "law.json")
+    monkeypatch.setattr(pretrained, "laws", lambda: {"fed": tmp_path / "law.json"})
+    lines = run("laws")[1].splitlines()
+    at = lines.index("fed: α = 0.2 * (1 - progress) * exp(feedback)")
+    assert lines[at + 1].startswith("    feedback ← min(max(0.98 * feedback + ")
 
 
 def test_laws_lists_what_is_shipped(run, law_file, monkeypatch):

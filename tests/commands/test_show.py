@@ -50,9 +50,9 @@ def test_a_law_with_feedback_has_one_line_more_and_a_picture(run, tmp_path):
         r"^Ψ = 0\.2\*\(1 - progress\)\*exp\(feedback\)\nfeedback ← min\(max\(0\.98", out, re.M
     )
     assert re.search(r"^LaTeX .*e\^\{u\}\n +u \\leftarrow \\min", out, re.M)
-    python = re.search(r"^Python .*\n +feedback = (np\.minimum\(.*)$", out, re.M)
+    (python,) = re.findall(r"^Python .*\n +feedback = (np\.minimum\(.*)$", out, re.M)
     names = {"np": np, **dict.fromkeys(LAWS["feedback"]().features, 0.0), "loss_trend": 0.5}
-    assert eval(python[1], names | {"feedback": 0.1}) == pytest.approx(0.98 * 0.1 + 0.3 * 0.5)
+    assert eval(python, names | {"feedback": 0.1}) == pytest.approx(0.98 * 0.1 + 0.3 * 0.5)
     assert (tmp_path / "law.png").read_bytes().startswith(b"\x89PNG")
 
 

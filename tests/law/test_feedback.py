@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import psi
-from psi.law.clock import Clock, ClockState, again, observe, start, tick, validated
+from psi.law.clock import Clock, ClockState, again, first, observe, start, tick, validated
 from psi.law.feedback import Feedback
 from psi.law.law import Law, Range
 from psi.law.parsing import parse
@@ -78,6 +78,12 @@ def test_a_late_or_repeated_choice_adds_nothing_twice() -> None:
         np.testing.assert_array_equal(found, wanted)
         assert other.learning_rate == here.learning_rate
     assert run(Clock(LAWS["formula"](), 12), [1.0], np)[-1].memory == ()
+
+
+def test_the_first_minibatch_s_loss_is_what_the_memory_begins_with(xp: ModuleType) -> None:
+    clock = Clock(LAWS["feedback"](), 12)
+    state = first(clock, start(clock, xp), xp.asarray(5.0), xp)
+    assert [float(each) for each in state.memory.loss[:3]] == [5.0, 5.0, 0.0]
 
 
 def test_a_late_choice_keeps_the_limit_of_change_from_the_rate_before() -> None:

@@ -8,7 +8,7 @@ import jax
 import numpy as np
 import pytest
 
-from psi.law.memory import WEIGHT, Memory, Trace, aged, begun, told
+from psi.law.memory import Memory, Trace, aged, begun, told
 from tests.schedulers.streams import EPOCHS, STREAMS, random_streams
 
 
@@ -30,7 +30,7 @@ def by_history(history: list[float]) -> Trace:
     steps = [ratio(before, now) for (_, before), (_, now) in pairwise(came)]
     lowest = [min(x for _, x in came[: k + 1]) for k in range(len(came))]
     stalls = [1.0 * (came[k + 1][1] >= lowest[k]) for k in range(len(steps))]
-    weights = [WEIGHT * (1 - WEIGHT) ** (len(steps) - 1 - k) for k in range(len(steps))]
+    weights = [0.3 * 0.7 ** (len(steps) - 1 - k) for k in range(len(steps))]
     last_best = max(came[k][0] for k in range(len(came)) if k == 0 or came[k][1] < lowest[k - 1])
     now = len(history) - 1
     arrived = came[-1][0] == now and len(came) > 1

@@ -156,6 +156,19 @@ def test_a_validation_loss_within_an_epoch_is_saved_and_waits_for_its_end() -> N
     assert ended.memory.validation.last == 1.7
 
 
+def test_a_restart_begins_without_feedback_and_a_loss_before_training_is_no_news() -> None:
+    clock = Clock(LAWS["feedback"](), 9)
+    begun = start(clock, np)
+    assert host.validated(clock, begun, 1.0) is begun
+    state = host.end_epoch(clock, host.observe(clock, begun, 2.0, begins=True), None, 1.0)
+    state = host.end_epoch(clock, host.observe(clock, state, 1.0, begins=False), None, 1.5)
+    assert state.memory.feedback < -0.1
+    state = host.validated(clock, host.observe(clock, state, 1.0, begins=False), 3.0)
+    after = host.restart(clock, state)
+    assert (int(after.epoch), float(after.memory.feedback)) == (0, 0.0)
+    assert after.memory.validation.last == 1.5
+
+
 def test_a_state_without_a_memory_begins_one_and_a_law_without_takes_none(formula: Law) -> None:
     clock, plain = Clock(LAWS["feedback"](), 9), Clock(formula, 9)
     remembered, bare = (start(each, np) for each in (clock, plain))

@@ -318,6 +318,14 @@ def test_rows_without_a_length_keep_the_period_s_rate(formula: Law) -> None:
     assert rate(model) == pytest.approx(schedule.state_dict()["learning_rate"])
 
 
+def test_a_validation_loss_sets_no_rate_for_a_law_that_does_not_see_it(formula: Law) -> None:
+    model, schedule = line(), PsiSchedule(formula, 8, initial_loss=6.0, every=100)
+    fit(model, schedule, 1)
+    model.optimizer.learning_rate = 0.123  # another's
+    schedule.on_epoch_end(1, {"loss": 1.0, "val_loss": 1.0})
+    assert rate(model) == pytest.approx(0.123)
+
+
 @pytest.mark.filterwarnings("ignore:__array__ implementation")  # Keras, reading torch's rate
 @pytest.mark.parametrize("every", [None, 2])
 @pytest.mark.parametrize("first", ["Ψ first", "Ψ last"])

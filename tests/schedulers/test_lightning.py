@@ -4,6 +4,7 @@ import csv
 import logging
 import math
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -94,6 +95,18 @@ def test_a_law_with_feedback_sees_the_validation_loss(monitor: str) -> None:
     assert len(watch.held) == EPOCHS
     assert watch.held[1] > watch.held[0]
     follows_the_clock(law, model.seen, held=watch.held if monitor == "val_loss" else None)
+
+
+def test_the_validation_loss_is_the_mean_over_processes() -> None:
+    callback, told = PsiCallback(LAWS["feedback"]()), []
+    callback.scheduler = SimpleNamespace(validate=told.append)  # pyright: ignore
+    strategy = SimpleNamespace(reduce=lambda value, reduce_op: (value, reduce_op))
+    trainer: Any = SimpleNamespace(
+        callback_metrics={"val_loss": 0.5}, sanity_checking=False, strategy=strategy,
+        state=SimpleNamespace(fn="fit"),
+    )  # fmt: skip
+    callback.on_validation_end(trainer, Regression())
+    assert told == [(0.5, "mean")]
 
 
 def test_a_validation_outside_of_training_is_none_of_the_law_s() -> None:
