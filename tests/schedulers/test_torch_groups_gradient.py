@@ -98,6 +98,7 @@ def test_a_closure_makes_the_gradient_within_the_step(law: Law, named: bool) -> 
 
 
 def test_of_two_schedules_the_last_rules(law: Law) -> None:
+    pytest.importorskip("torch")
     from psi.schedulers.torch import PsiLR
 
     w, optimizer, first = training(law)
