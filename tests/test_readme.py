@@ -437,6 +437,26 @@ def test_the_page_of_the_scale_says_what_the_suite_found():
         assert shown == pytest.approx([found[*key, name] for name in OPTIMIZERS], abs=0.00501)
 
 
+def test_the_page_of_the_scale_says_which_shape_is_best():
+    rows = table_of("forms")
+    shown = re.findall(
+        r"^\| `(\w+)`, (\w+) \| (\(1 − t.*?) \| (\S+) \[(\S+), (\S+)\] \| (\S+) \|$",
+        text("paper/scale/README.md"), re.M,
+    )  # fmt: skip
+    assert len(shown) == 6
+    for optimizer, target, shape, *numbers in shown:
+        own = [r for r in rows if (r["optimizer"], r["target"]) == (optimizer, target)]
+        best = min(own, key=lambda row: float(row["regret"]))
+        (line,) = [r for r in own if (r["power"], r["bend"], r["loss"]) == ("1.0", "0.0", "0.0")]
+        power = re.search(r"t\)(²|\^1\.5)?", shape)
+        assert power and {None: 1.0, "²": 2.0, "^1.5": 1.5}[power[1]] == float(best["power"])
+        assert ("(1 + 2t)" in shape) == (float(best["bend"]) == 2)
+        assert ("^−0.25" in shape) == (float(best["loss"]) == -0.25)
+        wanted = [best["more"], best["more_low"], best["more_high"], line["regret"]]
+        said = [float(number.replace("−", "-")) for number in numbers]
+        assert said == pytest.approx([float(each) for each in wanted], abs=0.00501)
+
+
 def test_the_card_of_the_atlas_counts_its_tables():
     counts = {name: len(pd.read_parquet(ROOT / f"data/atlas/{name}.parquet"))
               for name in ("tasks", "runs", "probes")}  # fmt: skip
