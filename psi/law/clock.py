@@ -229,8 +229,9 @@ def _where(when: Array, one: Any, other: Any, xp: Namespace) -> Any:
     return type(one)(*parts) if parts else ()
 
 
-def _with_rate(clock: Clock, state: ClockState, loss: Array, xp: Namespace) -> ClockState:
-    observation = Observation(
+def observed(state: ClockState, loss: Array) -> Observation:
+    """What a law may see where the last epoch's mean loss was `loss`."""
+    return Observation(
         epoch=state.epoch,
         loss=loss,
         initial_loss=state.initial_loss,
@@ -239,7 +240,12 @@ def _with_rate(clock: Clock, state: ClockState, loss: Array, xp: Namespace) -> C
         update_norm=0.0,
         weight_norm=0.0,
         **{name: getattr(state, name) for name in FACTS},
+        memory=state.memory,
     )
+
+
+def _with_rate(clock: Clock, state: ClockState, loss: Array, xp: Namespace) -> ClockState:
+    observation = observed(state, loss)
     if state.memory:
         observation = observation._replace(memory=fed(clock.law, state.memory, observation, xp))
         state = state._replace(memory=observation.memory)

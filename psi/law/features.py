@@ -83,6 +83,7 @@ FEATURES: Mapping[str, Callable[[Observation], Array]] = MappingProxyType(
         "val_stalled": lambda o: o.memory.validation.stalled,
         "val_since_best": lambda o: o.memory.validation.since,
         "val_gap": lambda o: o.memory.gap,
+        "val_known": lambda o: (o.memory.validation.best < math.inf) * 1.0,
         "feedback": lambda o: o.memory.feedback,
     }
 )
@@ -99,6 +100,7 @@ MEMORY = (
     *(f"loss_{what}" for what in ("excess", "progress", "trend", "stalled", "since_best")),
     *(f"val_{what}" for what in ("excess", "progress", "trend", "stalled", "since_best")),
     "val_gap",
+    "val_known",
     "feedback",
 )
 """Features for which a clock remembers the losses."""

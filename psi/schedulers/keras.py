@@ -20,11 +20,12 @@ from psi.schedulers import host
 from psi.schedulers.counting import completed
 from psi.schedulers.keras_models import parameters, recognised, weight_rms
 from psi.schedulers.kin import outside_optimizer
+from psi.schedulers.told import Told
 
 BACKUP = "psi.json"  # beside the files of BackupAndRestore
 
 
-class PsiSchedule(keras.callbacks.Callback):
+class PsiSchedule(Told, keras.callbacks.Callback):
     """Set the rate of each epoch from the training loss before it, α_i = Ψ(ε, i).
 
     The rate replaces the optimizer's when `fit` begins, and is logged as `learning_rate`. A loss
@@ -174,16 +175,6 @@ class PsiSchedule(keras.callbacks.Callback):
         """Change the budget T to `epochs`, from the next period on."""
         self._state = host.extend(self._clock, self._state, epochs)
         self._notices.tell(*self._outside_run())
-
-    @property
-    def outside(self) -> tuple[Outside, ...]:
-        """What of this run its law has not seen, as far as it has shown."""
-        return tuple(self._notices.outside.values())
-
-    @property
-    def skipped(self) -> int:
-        """Periods so far whose loss was not finite."""
-        return int(self._state.skipped)
 
     def state_dict(self) -> host.StateDict:
         """The state as plain numbers, without the law; take it between epochs."""

@@ -7,6 +7,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from jax.core import Tracer
 
@@ -15,6 +16,7 @@ from psi.law.clock import Clock, ClockState, measured, observe, start, turn
 from psi.law.domain import Outside, outside_loss, outside_run
 from psi.law.facts import UNKNOWN, Facts
 from psi.law.law import Law
+from psi.law.parts import explained
 from psi.schedulers import host
 from psi.schedulers.counting import awaits_gradient, completed, measures
 from psi.schedulers.kin import Found, outside_optimizer, recognise
@@ -160,15 +162,7 @@ def outside(law: Law, state: optax.OptState) -> tuple[Outside, ...]:
         ['the law is for adam, psi.load("momentum") fits it']
     """
     parts = _parts(state)
-    clocks = [part for part in parts if isinstance(part, ClockState)]
-    if not clocks:
-        raise ValueError("the state must be of an optimizer with a scale_by_psi, and has none")
-    own, several = clocks[0], "the state must be of one {}: outside(law, {}), got {}"
-    if len(clocks) > 1:
-        raise ValueError(several.format("scale_by_psi", "state.inner_states[label]", len(clocks)))
-    if runs := jnp.shape(own.epoch):
-        take = "jax.tree.map(lambda a: a[0], state)"
-        raise ValueError(several.format("run", take, f"shape {runs}"))
+    own = _clock_state(parts, "outside")
     later = {"initial_grad_norm"} if measures(law) and awaits_gradient(own) else set()
     return (
         *outside_optimizer(law, _recognised([type(part).__name__ for part in parts])),
@@ -176,6 +170,32 @@ def outside(law: Law, state: optax.OptState) -> tuple[Outside, ...]:
         *outside_loss(law, own),
         *_misused(parts, own),
     )
+
+
+def explain(law: Law, state: optax.OptState) -> str:
+    """Why the rate is what it is: its scale, shape and feedback in a sentence.
+
+    Args:
+        law: the law of the run.
+        state: the whole state of the optimizer, which has a `scale_by_psi` in it; not traced.
+
+    Returns:
+        One line; what is due to a scale, a ramp or limits of the run's own is its last part.
+
+    Raises:
+        ValueError: there is no state of a `scale_by_psi`, or there are several of them or runs.
+
+    Example:
+        >>> import jax.numpy as jnp, optax, psi
+        >>> from psi.schedulers.optax import explain, scale_by_psi
+        >>> law = psi.load("adam")
+        >>> tx = optax.chain(optax.scale_by_adam(), scale_by_psi(law, steps_per_epoch=4, epochs=5))
+        >>> explain(law, tx.init(jnp.ones(12))).split(" × ")[1]
+        '1 (shape: epoch 0 of 5)'
+    """
+    own = jax.tree.map(np.asarray, _clock_state(_parts(state), "explain"))
+    epochs = None if np.isnan(own.budget) else int(own.budget)
+    return explained(Clock(law, epochs), own)
 
 
 def counted(params: Any) -> dict[str, Any]:
@@ -223,6 +243,20 @@ def _weight_rms(params: Any) -> jax.Array:
     """NaN where all weights are zero."""
     rms = jnp.sqrt(_squares(params) / _parameters(params))
     return jnp.where(rms > 0, rms, jnp.nan)
+
+
+def _clock_state(parts: list[Any], asked: str) -> ClockState:
+    """The one state of a `scale_by_psi` among the parts of an optimizer's."""
+    clocks = [part for part in parts if isinstance(part, ClockState)]
+    if not clocks:
+        raise ValueError("the state must be of an optimizer with a scale_by_psi, and has none")
+    several = f"the state must be of one {{}}: {asked}(law, {{}}), got {{}}"
+    if len(clocks) > 1:
+        raise ValueError(several.format("scale_by_psi", "state.inner_states[label]", len(clocks)))
+    if runs := jnp.shape(clocks[0].epoch):
+        take = "jax.tree.map(lambda a: a[0], state)"
+        raise ValueError(several.format("run", take, f"shape {runs}"))
+    return clocks[0]
 
 
 def _misused(parts: list[Any], own: ClockState) -> list[Outside]:

@@ -17,6 +17,7 @@ from psi.law.law import Law
 from psi.schedulers import host
 from psi.schedulers.counting import awaits_gradient, completed, measures
 from psi.schedulers.kin import outside_optimizer
+from psi.schedulers.told import Told
 from psi.schedulers.torch_groups import (
     checked_ratios,
     joined,
@@ -38,7 +39,7 @@ UNENDED_LINE = "{} losses were observed and no epoch ended: step() ends one, the
 UNUSED_LINE = "step(loss) ended an epoch in which losses were observed: step() takes their mean"
 
 
-class PsiLR(LRScheduler):
+class PsiLR(Told, LRScheduler):
     """Set the rate of each epoch from the losses before it, α_i = Ψ(ε, i).
 
     The first parameter group gets α, whatever rate it had before; the others keep the ratio to it
@@ -182,16 +183,6 @@ class PsiLR(LRScheduler):
         """Change the budget T to `epochs`, from the next epoch on."""
         self._state = host.extend(self._clock, self._state, epochs)
         self._notices.tell(*self._outside_run())
-
-    @property
-    def outside(self) -> tuple[Outside, ...]:
-        """What of this run its law has not seen, as far as it has shown."""
-        return tuple(self._notices.outside.values())
-
-    @property
-    def skipped(self) -> int:
-        """Epochs so far whose loss was not finite."""
-        return int(self._state.skipped)
 
     def get_lr(self) -> list[float | torch.Tensor]:
         """The rate of each parameter group in the current epoch."""

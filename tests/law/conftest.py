@@ -79,12 +79,12 @@ def _feedback() -> Law:
         "loss_trend": Range(-1.0, 1.0), "val_excess": Range(0.0, 2.0),
         "val_progress": Range(-1.0, 1.0), "val_stalled": Range(0.0, 1.0),
         "val_since_best": Range(0.0, 50.0), "val_gap": Range(-1.0, 1.0),
-        "feedback": Range(-3.0, 1.0),
+        "val_known": Range(0.0, 1.0), "feedback": Range(-3.0, 1.0),
     }  # fmt: skip
     change = (
         "0.3*loss_trend - 0.1*loss_excess - 0.7*tanh(20*val_excess) + 0.2*tanh(20*val_progress)"
     )
-    change += " - 0.05*val_stalled*val_since_best + 0.01*val_gap"
+    change += " - 0.05*val_stalled*val_since_best + 0.01*val_gap - 0.02*val_known"
     return Law(
         model=parse("0.2*(1 - progress)*exp(feedback)"),
         features=tuple(ranges),

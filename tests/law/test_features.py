@@ -46,7 +46,8 @@ MEANING |= {"stream": 0.0, "chance_loss": 1.5, "classes": 10.0, "weight_rms": 0.
 MEANING |= {"initial_grad_norm": 1.5}
 MEANING |= {"loss_excess": 0.1, "loss_progress": 0.2, "loss_trend": 0.3, "loss_stalled": 0.4}
 MEANING |= {"loss_since_best": 5.0, "val_excess": 1.1, "val_progress": 0.7, "val_trend": 0.8}
-MEANING |= {"val_stalled": 0.9, "val_since_best": 6.0, "val_gap": -0.5, "feedback": -2.0}
+MEANING |= {"val_stalled": 0.9, "val_since_best": 6.0, "val_gap": -0.5, "val_known": 1.0}
+MEANING |= {"feedback": -2.0}
 
 
 def test_every_feature_has_its_meaning(xp: ModuleType) -> None:

@@ -14,7 +14,9 @@ import numpy as np
 import pytest
 
 import psi
+from psi.law.clock import Clock, observe, start, tick
 from psi.law.law import Law
+from psi.law.parts import explained
 from tests.schedulers.drivers import clock_rates
 
 os.environ.setdefault("KERAS_BACKEND", "torch")
@@ -128,6 +130,16 @@ def test_a_loss_that_is_no_number_keeps_the_rate_and_warns_once(formula: Law) ->
         schedule.on_epoch_end(0, {"loss": math.nan})
     schedule.on_epoch_end(1, {"loss": math.inf})
     assert (rate(model), schedule.skipped) == (pytest.approx(0.2), 2)
+
+
+def test_it_says_why_the_rate_is_what_it_is(formula: Law) -> None:
+    model, schedule = line(), PsiSchedule(formula, 4, initial_loss=2.0)
+    schedule.set_model(model)
+    schedule.on_train_begin()
+    schedule.on_epoch_end(0, {"loss": 1.0})
+    clock = Clock(formula, 4, 2.0)
+    state = tick(clock, observe(start(clock, np), np.float64(1.0)), np)
+    assert schedule.explain() == explained(clock, state)
 
 
 def test_parameters_are_counted() -> None:

@@ -11,9 +11,10 @@ import optax
 import pytest
 
 from psi.law import clock as clock_
-from psi.law.clock import Clock, ClockState
+from psi.law.clock import Clock, ClockState, observe, start, tick
 from psi.law.expression import Apply, Constant, Variable
 from psi.law.law import Law, Range
+from psi.law.parts import explained
 from psi.schedulers import optax as adapter
 
 # optax's types hide what is inside a tree, and these tests look there.
@@ -152,6 +153,14 @@ def test_the_state_tells_the_rate(formula: Law) -> None:
         assert isinstance(state[1], ClockState)
         assert state[1].learning_rate == rate
     assert optax.tree_utils.tree_get(state, "skipped") == 0
+
+
+def test_it_says_why_the_rate_is_what_it_is(formula: Law) -> None:
+    tx = scale_by_psi(formula, 1, EPOCHS, initial_loss=2.0)
+    _, state = tx.update(_gradients(), tx.init(_gradients()), value=jnp.asarray(1.0))
+    clock = Clock(formula, EPOCHS, 2.0)
+    state = tick(clock, observe(start(clock, np), np.float64(1.0)), np)
+    assert adapter.explain(formula, state) == explained(clock, state)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,9 @@ import numpy as np
 import pytest
 
 import psi
+from psi.law.clock import Clock, observe, start, tick
 from psi.law.law import Law
+from psi.law.parts import explained
 from tests.law.conftest import LAWS
 from tests.schedulers.drivers import clock_rates
 
@@ -145,6 +147,14 @@ def test_a_loss_that_is_no_number_keeps_the_rate_and_warns_once(formula: Law) ->
     assert (rate(optimizer), scheduler.skipped) == (before, 2)
     with pytest.warns(UserWarning, match="psi: epoch 0 ended with no loss"):
         PsiLR(sgd(), formula, EPOCHS).step()
+
+
+def test_it_says_why_the_rate_is_what_it_is(formula: Law) -> None:
+    scheduler = PsiLR(sgd(), formula, EPOCHS, 2.0)
+    scheduler.step(1.0)
+    clock = Clock(formula, EPOCHS, 2.0)
+    state = tick(clock, observe(start(clock, np), np.float64(1.0)), np)
+    assert scheduler.explain() == explained(clock, state)
 
 
 def test_it_may_go_on_to_another_budget(formula: Law) -> None:
