@@ -32,7 +32,8 @@ COMMANDS = {
     "ideal": "estimate what the best rates of a data set were",
     "atlas": "train plain schedules of every rate on a thousand small tasks",
     "fit": "fit a law to the ideal rates of a data set",
-    "show": "print a law, draw it",
+    "search": "search a law's feedback on whole trainings",
+    "show": "print a law, draw it; follow a run under it",
     "laws": "list the laws that are shipped",
     "law": "check a law file",
     "compare": "train laws beside what you would use instead, on your data",
@@ -46,7 +47,7 @@ OUTPUTS = ("--out", "--png", "--table", "--figure", "--figures")
 SEVERAL = (
     "--tasks", "--optimizers", "--vary", "--families", "--plugin", "--baselines", "--hold-out",
     "--horizon", "--only", "--methods", "--laws", "--facts", "--tuned", "--map",
-    "--where",
+    "--where", "--hyper", "--inputs",
 )  # fmt: skip
 """Options that take one value or more."""
 HELP, VERSION = ("-h", "--help"), ("-V", "--version")

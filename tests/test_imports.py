@@ -25,6 +25,7 @@ ALLOWED: dict[str, set[str]] = {
     "psi.ideal": GROUND | {*LAB},
     "psi.atlas": GROUND | {*LAB, "psi.ideal"},
     **{room: GROUND | {*LAB, "psi.ideal", *FIT[:k]} for k, room in enumerate(FIT)},
+    "psi.fit.feedback": GROUND | {*LAB, "psi.ideal", "psi.atlas", *FIT},
     "psi.verify": GROUND | {*LAB, "psi.ideal", *FIT},
     "psi.bench.speed": GROUND
     | {*LAB, "psi.ideal", "psi.atlas", *FIT, "psi.verify", "psi.schedulers"},

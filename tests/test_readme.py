@@ -449,7 +449,8 @@ def test_the_page_of_the_scale_says_which_shape_is_best():
         best = min(own, key=lambda row: float(row["regret"]))
         (line,) = [r for r in own if (r["power"], r["bend"], r["loss"]) == ("1.0", "0.0", "0.0")]
         power = re.search(r"t\)(²|\^1\.5)?", shape)
-        assert power and {None: 1.0, "²": 2.0, "^1.5": 1.5}[power[1]] == float(best["power"])
+        assert power
+        assert {None: 1.0, "²": 2.0, "^1.5": 1.5}[power[1]] == float(best["power"])
         assert ("(1 + 2t)" in shape) == (float(best["bend"]) == 2)
         assert ("^−0.25" in shape) == (float(best["loss"]) == -0.25)
         wanted = [best["more"], best["more_low"], best["more_high"], line["regret"]]

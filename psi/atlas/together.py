@@ -98,7 +98,8 @@ def _unit(
         return evaluated(shape, arrays, start.tree(ended.now.weights))
 
     train, validation = in_blocks(of_lane, lanes, shape.lanes)
-    return Ends(train, validation, probes_of(gradient, arrays, start, probing))
+    unseen = jnp.full_like(validation, jnp.nan)
+    return Ends(train, validation, probes_of(gradient, arrays, start, probing), unseen)
 
 
 def _gradient(

@@ -41,6 +41,8 @@ class Ends(NamedTuple):
     validation: Float[Array, "*seed lane"]
     probes: Probes
     """Of each seed."""
+    test: Float[Array, "*seed lane"]
+    """Where policies see validation losses, the loss on the rows that they do not; else NaN."""
 
 
 class Plan(NamedTuple):
@@ -50,7 +52,7 @@ class Plan(NamedTuple):
     make_policy: Callable[[Any], Policy]
     """A module's function, from one lane to its policy."""
     validates: bool = False
-    """Whether policies see the validation loss before each epoch."""
+    """Whether policies see the loss on the first half of the validation rows before each epoch."""
 
 
 SCHEDULES: tuple[tuple[str, Callable[[Array], Array]], ...] = (
@@ -129,9 +131,10 @@ def train_unit(
     """The lanes of one task from one seed."""
     start = started(shape, plan, arrays, key)
     evaluate = lambda weights: evaluated(shape, arrays, start.tree(weights))  # noqa: E731
+    half = lambda weights, k: half_loss(shape, arrays, start.tree(weights), k)  # noqa: E731
     gradient = partial(minibatch_gradient, shape, start.tree, arrays, order, start.rows)
 
-    def of_lane(lane: Any) -> tuple[Array, Array]:
+    def of_lane(lane: Any) -> tuple[Array, ...]:
         policy = plan.make_policy(lane)
 
         def epoch(i: Array, now: Training) -> Training:
@@ -146,15 +149,17 @@ def train_unit(
 
             begin = now.weights, now.optimizer, jnp.zeros(())
             weights, own, total = jax.lax.fori_loop(0, arrays.steps, step, begin)
-            seen = evaluate(weights)[1] if plan.validates else now.validation
+            seen = half(weights, 0) if plan.validates else now.validation
             loss = total / arrays.steps
             return Training(weights, own, state, loss, jnp.fmin(now.best, loss), seen)
 
         begin = untrained(arrays, start, policy)
-        return evaluate(jax.lax.fori_loop(0, arrays.epochs, epoch, begin).weights)
+        ended = jax.lax.fori_loop(0, arrays.epochs, epoch, begin).weights
+        unseen = half(ended, 1) if plan.validates else jnp.full((), jnp.nan)
+        return *evaluate(ended), unseen
 
-    train, validation = in_blocks(of_lane, lanes, shape.lanes)
-    return Ends(train, validation, probes_of(gradient, arrays, start, probing))
+    train, validation, test = in_blocks(of_lane, lanes, shape.lanes)
+    return Ends(train, validation, probes_of(gradient, arrays, start, probing), test)
 
 
 def started(shape: Shape, plan: Plan, arrays: Arrays, key: Key[Array, ""]) -> Start:
@@ -222,6 +227,14 @@ def evaluated(shape: Shape, arrays: Arrays, params: Params) -> tuple[Array, Arra
     own = partial(rows_at, shape, arrays)
     train = evaluate(own, jnp.where(arrays.stream, 0, arrays.rows))
     return jnp.where(arrays.stream, validation, train), validation
+
+
+def half_loss(shape: Shape, arrays: Arrays, params: Params, second: int) -> Float[Array, ""]:
+    """The loss on the first (0) or second (1) half of the validation rows."""
+    middle = arrays.val_rows // 2
+    first, count = (middle, arrays.val_rows - middle) if second else (0, middle)
+    rows = lambda row: (arrays.val_x[first + row], arrays.val_y[first + row])  # noqa: E731
+    return mean_loss(shape, arrays, params, rows, count)
 
 
 def train_tasks(

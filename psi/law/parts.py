@@ -7,6 +7,7 @@ shape is what progress and loss have made of that; the feedback is what the memo
 adds, exp(u) of a law with feedback; what a ramp and the user's limits do is the rest.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -63,7 +64,7 @@ def parts_of(clock: Clock, state: ClockState) -> Parts:
 
 
 class Course(NamedTuple):
-    """A run's rates epoch by epoch, with their factors. shape=(epoch,) each"""
+    """A run's rates epoch by epoch, with their factors; shape=(epoch,) each."""
 
     rate: Factor
     parts: Parts
@@ -71,31 +72,40 @@ class Course(NamedTuple):
     """u_i [nats]; 0 of a law without feedback."""
 
 
-def course(
+def replayed(
     clock: Clock, losses: Float[np.ndarray, " epoch"], val_losses: Float[np.ndarray, " epoch"]
-) -> Course:
-    """The rates of a run whose losses are known, and why they were so.
+) -> list[ClockState]:
+    """The clock's states in a run whose losses are known: before the first epoch, after each.
 
     Args:
         clock: of the run.
         losses: ε_1, ε_2, …: the mean minibatch loss of each epoch.
-        val_losses: the validation loss after each epoch; NaN where it was not measured.
+        val_losses: the validation loss after each; NaN where it was not measured.
 
     Returns:
-        What was before each of these epochs.
+        One state more than epochs.
 
     Raises:
-        ValueError: there are not as many of one as of the other, or none.
+        ValueError: there are not as many of one loss as of the other.
     """
-    if not len(losses) or len(losses) != len(val_losses):
+    if len(losses) != len(val_losses):
         raise ValueError(f"one loss of each kind an epoch, got {len(losses)} and {len(val_losses)}")
-    state, found = start(clock, np), []
+    states = [start(clock, np)]
     for loss, value in zip(losses, val_losses, strict=True):
-        u = state.memory.feedback if isinstance(state.memory, Memory) else 0.0
-        found.append((state.learning_rate, *parts_of(clock, state), u))
-        state = tick(clock, observe(state, np.float64(loss)), np, np.float64(value))
-    rate, *parts, feedback = np.array(found, float).T
-    return Course(rate, Parts(*parts), feedback)
+        seen = observe(states[-1], np.float64(loss))
+        states.append(tick(clock, seen, np, np.float64(value)))
+    return states
+
+
+def course(clock: Clock, states: Sequence[ClockState]) -> Course:
+    """The rates in these states of a run's clock, at least one, with their parts."""
+    parts = [parts_of(clock, state) for state in states]
+    memories = [state.memory for state in states]
+    return Course(
+        np.array([state.learning_rate for state in states], float),
+        Parts(*np.array(parts, float).T),
+        np.array([m.feedback if isinstance(m, Memory) else 0.0 for m in memories], float),
+    )
 
 
 def explained(clock: Clock, state: ClockState) -> str:

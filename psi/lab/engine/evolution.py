@@ -1,7 +1,9 @@
-"""Several searches by CMA-ES at once, for the best trajectory of a task and the constants of laws.
+"""Several evolution strategies at once, for the best trajectory of a task and laws' constants.
 
-Covariance matrix adaptation (Hansen & Ostermeier 2001, doi 10.1162/106365601750190398) by evosax,
-vmapped over restarts.
+Covariance matrix adaptation (CMA-ES: Hansen & Ostermeier 2001, doi 10.1162/106365601750190398),
+separable natural evolution (SNES: Schaul, Glasmachers & Schmidhuber 2011, doi
+10.1145/2001576.2001692) and gradients estimated by antithetic steps (OpenES: Salimans et al. 2017,
+arXiv 1703.03864), by evosax, vmapped over restarts.
 """
 
 from collections.abc import Callable
@@ -11,22 +13,32 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from evosax.algorithms import CMA_ES
+import optax
+from evosax.algorithms import CMA_ES, SNES, Open_ES
 from jaxtyping import Array, Float, Key
+
+from psi.law.checks import unknown
+
+METHODS = ("cma", "snes", "openes")
+STRIDE = 0.2
+"""Of Adam in an OpenES, in units of the spread."""
 
 
 def strategy(
-    population: int, spread: float, begin: Float[np.ndarray, "restart dim"], key: Key[Array, ""]
+    population: int,
+    spread: float,
+    begin: Float[np.ndarray, "restart dim"],
+    key: Key[Array, ""],
+    method: str = "cma",
 ) -> tuple[Callable[..., Any], Callable[..., Any], Any]:
-    """(ask, tell, states) of one search from each row of `begin`.
+    """(ask, tell, states) of one search from each row of `begin`, by one of METHODS.
 
     ask(key, states) → (candidates of shape=(restart, population, dim), states);
     tell(key, candidates, fitness, states) → states, lower fitness being better. `states.mean` is
     the centre of each search, `spread` the standard deviation of its first candidates.
     """
     restarts, dimensions = begin.shape
-    evolution = CMA_ES(population_size=population, solution=jnp.zeros(dimensions))
-    params = evolution.default_params.replace(std_init=jnp.asarray(spread))
+    evolution, params = _evolution(method, population, dimensions, spread)
     split = partial(jax.random.split, num=restarts)
 
     @jax.jit
@@ -42,3 +54,16 @@ def strategy(
 
     start = jax.vmap(lambda k, m: evolution.init(k, m, params))
     return ask, tell, start(split(key), jnp.asarray(begin, float))
+
+
+def _evolution(method: str, population: int, dimensions: int, spread: float) -> tuple[Any, Any]:
+    """A strategy of evosax and its parameters. Raises ValueError for another method."""
+    size: dict[str, Any] = {"population_size": population, "solution": jnp.zeros(dimensions)}
+    if method == "openes":
+        steps = optax.adam(STRIDE * spread)
+        made = Open_ES(**size, optimizer=steps, std_schedule=optax.constant_schedule(spread))
+        return made, made.default_params
+    if method not in METHODS:
+        raise ValueError(unknown("search method", method, METHODS))
+    made = {"cma": CMA_ES, "snes": SNES}[method](**size)
+    return made, made.default_params.replace(std_init=jnp.asarray(spread))

@@ -51,6 +51,13 @@ def initial_grad_norms(
     return _of_runs(task, seeds, key, _grad_norm)
 
 
+def initial_weight_rms(
+    task: Task, seeds: Int[np.ndarray, " seed"], key: Key[Array, ""]
+) -> Float[np.ndarray, " seed"]:
+    """The root mean square of the initial weights of the runs that `population` trains."""
+    return _of_runs(task, seeds, key, _weight_rms)
+
+
 OfRun = Callable[[Functions, Arrays, Params, Key[Array, ""]], Float[Array, ""]]
 """(functions, arrays, initial parameters, key of the order of minibatches) → a number"""
 
@@ -78,6 +85,13 @@ def _grad_norm(
 ) -> Float[Array, ""]:
     first = jax.tree.map(lambda a: a[0], functions.epoch(arrays, order, jnp.asarray(0)))
     return norm(jax.grad(partial(functions.loss, arrays))(params, first))
+
+
+def _weight_rms(
+    functions: Functions, arrays: Arrays, params: Params, order: Key[Array, ""]
+) -> Float[Array, ""]:
+    del functions, arrays, order
+    return norm(params) / jnp.sqrt(optax.tree.size(params))
 
 
 def scale_of_run(

@@ -1,0 +1,129 @@
+"""psi search: the weights of a law's feedback, on whole trainings."""
+
+import shlex
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import tyro
+
+from psi.commands.printing import print_law, print_table
+
+if TYPE_CHECKING:
+    from psi.fit.feedback.pool import Pool
+    from psi.fit.feedback.search import SearchConfig
+
+PRESETS: dict[str, dict[str, Any]] = {
+    "smoke": {"generations": 2, "lanes": 8, "seeds": 1, "operations": 2e7},
+    "laptop": {"generations": 40, "lanes": 24, "seeds": 5, "operations": 4e8},
+    "full": {"generations": 200, "lanes": 64, "seeds": 10, "operations": 2e9},
+}
+
+
+@dataclass(frozen=True)
+class SearchCommand:
+    """Search what a law of facts does about the losses of its own run, on tasks of an atlas.
+
+    An evolution strategy trains laws on tasks that are drawn anew each generation; several searches
+    and their mean are compared on domains that none has seen, and the best becomes the law. Rerun
+    the same command to go on after an interruption.
+    Example: psi search data/atlas --law adam --out out/search/adam
+    Example: psi search data/atlas --law sgd --preset smoke --out out/try --json
+    """
+
+    atlas: tyro.conf.Positional[Path]
+    """The folder of an atlas: its tables."""
+    law: str
+    """The law of facts that gets the feedback: a file, or the name of a shipped law."""
+    out: Path
+    """Folder of law.json, the tables and the searches' states."""
+    preset: Literal["smoke", "laptop", "full"] = "laptop"
+    """smoke: a minute; laptop: about an hour on two cores; full: for many cores."""
+    seeds: int | None = None
+    """Searches. None: the preset's, like the following."""
+    generations: int | None = None
+    lanes: int | None = None
+    """Laws a generation."""
+    operations: float | None = None
+    """The most that a training may take."""
+    inputs: tuple[str, ...] = ()
+    """What the feedback sees: INPUTS of psi.fit.feedback.family. None: the validation loss."""
+    method: Literal["cma", "snes", "openes"] = "cma"
+    dry_run: bool = False
+    """Say how much would be trained, and write nothing."""
+    json: bool = False
+    """Print the comparison as one JSON object."""
+
+    def run(self) -> Any:
+        """Do it; what --json prints."""
+        import psi
+        from psi.fit.feedback.family import Family
+        from psi.fit.feedback.fit import fit_feedback
+        from psi.fit.feedback.pool import pool_of
+        from psi.fit.scale.table import provenance, read_atlas
+        from psi.lab.engine.devices import prepare
+        from psi.law.file import write_atomic
+        from psi.report.progress import bar
+
+        config, seeds = self._config()
+        base = psi.load(self.law)
+        Family(base, config.inputs)  # what it refuses, it refuses before anything is trained
+        pool = pool_of(read_atlas(self.atlas), base.optimizer, config.operations)
+        if self.dry_run:
+            return self._told(pool, config, seeds)
+        prepare()
+        self.out.mkdir(parents=True, exist_ok=True)
+        with bar("generations") as report:
+            made = fit_feedback(pool, base, config, seeds, self.out, report)
+        law = replace(made.law, provenance=provenance(self.atlas, self._command()))
+        for name in ("constants", "regrets", "summary"):
+            table = getattr(made, name)
+            write_atomic(self.out / f"{name}.csv", table.to_csv(index=False).encode())
+        law.save(self.out / "law.json")
+        if not self.json:
+            rows = [tuple(map(_shown, row)) for row in made.summary.itertuples(index=False)]
+            names = tuple(map(str, made.summary.columns))
+            print_table("Regret on validation domains [nats]", names, rows, names[:1])
+            print_law(law)
+        return {
+            "law": law.document(),
+            "chosen": made.chosen,
+            "summary": made.summary.to_dict("records"),
+        }
+
+    def _config(self) -> "tuple[SearchConfig, int]":
+        """The config of a search, and how many there are."""
+        from psi.fit.feedback.search import SearchConfig
+
+        preset = PRESETS[self.preset]
+        given = {name: getattr(self, name) for name in preset if getattr(self, name) is not None}
+        chosen = preset | given
+        seeds = chosen.pop("seeds")
+        if seeds < 1:
+            raise ValueError(f"seeds must be >= 1, got {seeds}")
+        if self.inputs:
+            chosen["inputs"] = self.inputs
+        return SearchConfig(**chosen, method=self.method), seeds
+
+    def _told(self, pool: "Pool", config: "SearchConfig", seeds: int) -> dict[str, Any]:
+        from psi.fit.feedback.objective import pairs
+
+        tasks = 2 * sum(pairs(pool.take(~pool.validation)).values())
+        trainings = seeds * config.generations * config.lanes * tasks
+        told = {"tasks": len(pool.entries), "each_generation": tasks, "trainings": trainings}
+        if not self.json:
+            print(f"{trainings:,} trainings on {told['tasks']:,} tasks; nothing was written")
+        return told
+
+    def _command(self) -> str:
+        words = ["psi", "search", str(self.atlas), "--law", self.law, "--out", str(self.out)]
+        usual = {each.name: each.default for each in fields(SearchCommand)}
+        for name, value in asdict(self).items():
+            if name not in ("atlas", "law", "out", "json", "dry_run") and value != usual[name]:
+                values = map(str, value) if isinstance(value, tuple) else [str(value)]
+                words += [f"--{name}", *values]
+        return shlex.join(words)
+
+
+def _shown(value: Any) -> str:
+    return f"{value:.3f}" if isinstance(value, float) else str(value)

@@ -1,0 +1,215 @@
+"""A family of laws: a scale of facts, a shape, and a feedback whose weights a search moves.
+
+    α_i = scale(facts) · e^level · (T/20)^of_budget · (1 − t)^power · exp(u_i),    t = i/T
+    u_i = clip((1 − leak) u_{i−1} + (T/20)^pace · Σ_k (w_k + s_k · stream) φ_k, CAPS)
+
+over inputs φ_k of what a clock remembers of the losses. Both are formulas with named constants, so
+that what is searched, a law of the family and its text are one thing. All φ_k of a validation loss
+are 0 where none is known: then u stays 0, and what is left is scale and shape.
+"""
+
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from jaxtyping import Array, Float
+
+from psi.fit.formula.formula import Candidate, candidate
+from psi.lab.engine.policy import Policy, clock_policy
+from psi.law.checks import unknown
+from psi.law.clock import Clock
+from psi.law.feedback import Feedback
+from psi.law.law import Law, Range
+from psi.law.namespace import Namespace
+from psi.law.network import Network
+from psi.law.parsing import parse
+from psi.law.printing import text
+
+USUAL = 20
+"""T of a usual run, by which the budget is divided."""
+CAPS = Range(-6.0, 3.0)
+"""Of u: without them one run in many runs away."""
+SHARP = 20
+"""Times a logarithm before its tanh: losses live within some hundredths of their best."""
+SHORT = {"v": "val", "l": "loss"}
+INPUTS: Mapping[str, str] = {
+    f"{short}_{name}": formula.format(loss)
+    for short, loss in SHORT.items()
+    for name, formula in (
+        ("above", f"tanh({SHARP}*{{}}_excess)"),
+        ("step", f"tanh({SHARP}*{{}}_progress)"),
+        ("trend", f"tanh({SHARP}*{{}}_trend)"),
+        ("stalled", "{}_stalled"),
+        ("since", "tanh({}_since_best/5)"),
+    )
+} | {"gap": "val_gap", "v_known": "val_known", "v_late": "val_known*progress"}
+"""φ_k by name, as text."""
+OF_VALIDATION = ("v_known", "v_late", "v_above", "v_step", "v_trend", "v_stalled", "v_since")
+OF_TRAINING = ("l_above", "l_step", "l_trend", "l_stalled", "l_since")
+RANGES: Mapping[str, Range] = {
+    "excess": Range(0.0, 10.0),
+    "progress": Range(-1.0, 1.0),
+    "trend": Range(-1.0, 1.0),
+    "stalled": Range(0.0, 1.0),
+    "since_best": Range(0.0, 1e4),
+    "gap": Range(-1.0, 1.0),
+    "known": Range(0.0, 1.0),
+}
+"""Of a feature of the memory, by the end of its name."""
+ENDINGS = ("*(1.0 - progress)", "*(1.0 + cos(3.141592653589793*progress))/2.0")
+"""Of the formula of a scale: its shape, for which the family has its own."""
+NUMBER = re.compile(r"[0-9.e+-]+")
+LEAST, MOST = 1e-9, 1e4
+"""Rates of laws that are searched: none is clipped to what the base has seen."""
+SPREADS: Mapping[str, float] = {
+    "level": 0.3, "of_budget": 0.2, "power": 0.2, "pace": 0.2, "leak": 0.03,
+}  # fmt: skip
+WEIGHT = 0.1
+"""How far a search looks at first along a constant: its standard deviation, and a weight's."""
+LIMITS: Mapping[str, Range] = {"leak": Range(0.0, 0.5), "power": Range(0.0, 4.0)}
+
+
+@dataclass(frozen=True)
+class Family:
+    """Laws around a law of facts.
+
+    Args:
+        base: a law of facts that ends in a linear or cosine shape.
+        inputs: names of INPUTS; none: laws without a feedback.
+
+    Raises:
+        ValueError: an input is unknown, or the base is no such law.
+    """
+
+    base: Law
+    inputs: tuple[str, ...] = OF_VALIDATION
+
+    def __post_init__(self) -> None:
+        for name in self.inputs:
+            if name not in INPUTS:
+                raise ValueError(unknown("input", name, INPUTS))
+        if not {"budget", "stream"} <= {*self.base.facts} or not self._scale():
+            rule = "the base must be a formula of facts, T and stream among them, times a shape"
+            raise ValueError(f"{rule}; got {self.base}")
+
+    def _scale(self) -> tuple[float, str] | None:
+        """The number and the powers of the base's formula, which make its scale."""
+        if isinstance(self.base.model, Network):
+            return None
+        whole = text(self.base.model)
+        found = [whole.removesuffix(end) for end in ENDINGS if whole.endswith(end)]
+        number, _, powers = found[0].partition("*") if found else ("", "", "")
+        return (float(number), powers) if NUMBER.fullmatch(number) and powers else None
+
+    @property
+    def rate(self) -> Candidate:
+        """Ψ with its free constants."""
+        number, powers = self._scale() or (1.0, "")
+        words = f"{number!r}*exp(level)*{powers}*(budget/{USUAL})^of_budget"
+        words += "*(1 - progress)^power" + ("*exp(feedback)" if self.inputs else "")
+        start = {"level": 0.0, "of_budget": 0.0, "power": 1.0}
+        return candidate(parse(words), self.features, start)
+
+    @property
+    def change(self) -> Candidate | None:
+        """The change of u with its free constants; None without inputs."""
+        if not self.inputs:
+            return None
+        terms = [f"({name} + {name}_stream*stream)*{INPUTS[name]}" for name in self.inputs]
+        words = f"(budget/{USUAL})^pace*({' + '.join(terms)}) - leak*feedback"
+        names = [*self.inputs, *(f"{name}_stream" for name in self.inputs), "pace"]
+        start = dict.fromkeys(names, 0.0) | {"leak": 0.02}
+        return candidate(parse(words), self.features, start)
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """What its laws see."""
+        used = " ".join(INPUTS[name] for name in self.inputs)
+        seen = [f"{loss}_{end}" for loss in SHORT.values() for end in RANGES]
+        memory = [name for name in seen if name in used]
+        return (*self.base.features, *memory, *(["feedback"] if self.inputs else []))
+
+    @property
+    def constants(self) -> tuple[str, ...]:
+        """Names of what a search moves, in order."""
+        change = self.change.formula.names if self.change else ()
+        return (*self.rate.formula.names, *change)
+
+    @property
+    def start(self) -> Float[np.ndarray, " constant"]:
+        """The constants of the base with a linear shape, and no feedback."""
+        return np.concatenate([self.rate.start, self.change.start if self.change else []])
+
+    @property
+    def spreads(self) -> Float[np.ndarray, " constant"]:
+        """How far a search looks at first along each constant."""
+        return np.array([SPREADS.get(name, WEIGHT) for name in self.constants])
+
+    def within(self, constants: Float[np.ndarray, "*lane constant"]) -> np.ndarray:
+        """The constants, those that have limits within them."""
+        ends = [LIMITS.get(name, Range(-np.inf, np.inf)) for name in self.constants]
+        low, high = np.array(ends).T
+        return np.clip(constants, low, high)
+
+    def law(self, constants: Float[np.ndarray, " constant"]) -> Law:
+        """The law of these constants: numbers in one place, weights of 0 left out."""
+        named = dict(zip(self.constants, map(float, constants), strict=True))
+        number, powers = self._scale() or (1.0, "")
+        number *= math.exp(named["level"]) * USUAL ** -named["of_budget"]
+        words = f"{number!r}*{powers}*budget^({named['of_budget']!r})"
+        words += f"*(1 - progress)^{named['power']!r}" + ("*exp(feedback)" if self.inputs else "")
+        rates = self.base.rates
+        if self.inputs:
+            low, high = (rate * math.exp(u) for rate, u in zip(rates, CAPS, strict=True))
+            rates = Range(low, high)
+        change = _change(named, self.inputs) if self.inputs else None
+        rule = Feedback(1.0 - named["leak"], parse(change)) if change else None
+        return replace(self._template(), model=parse(words), feedback=rule, rates=rates)
+
+    def policy(self) -> Callable[[Array], Policy]:
+        """What makes the constants of a lane its policy; programs are compiled for each anew."""
+        clock, rate, change = Clock(self._template(), USUAL), self.rate.formula, self.change
+        count, features = len(rate.names), self.features
+
+        def make(constants: Array) -> Policy:
+            def psi(values: Array, xp: Namespace) -> Array:
+                return xp.asarray(rate.value(features, values, constants[:count], xp))
+
+            if change is None:
+                return clock_policy(clock, psi)
+
+            rule = change.formula
+
+            def step(values: Array, xp: Namespace) -> Array:
+                return xp.asarray(rule.value(features, values, constants[count:], xp))
+
+            return clock_policy(clock, psi, step)
+
+        return make
+
+    def _template(self) -> Law:
+        """A law that has all but the formulas."""
+        known = dict(zip(self.base.features, self.base.domain, strict=True))
+        known |= {"feedback": CAPS}
+        domain = tuple(known.get(name) or RANGES[name.split("_", 1)[1]] for name in self.features)
+        return replace(
+            self.base,
+            model=parse("exp(feedback)" if self.inputs else "1"),
+            features=self.features,
+            domain=domain,
+            rates=Range(LEAST, MOST),
+            feedback=Feedback(1.0, parse("0")) if self.inputs else None,
+            constants=(), scores=(), provenance=None,
+        )  # fmt: skip
+
+
+def _change(named: Mapping[str, float], inputs: Sequence[str]) -> str:
+    """The change of u with numbers for its weights."""
+    terms = []
+    for name in inputs:
+        own, more = named[name], named[f"{name}_stream"]
+        weight = f"({own!r} + {more!r}*stream)" if more else f"({own!r})"
+        terms += [f"{weight}*{INPUTS[name]}"] if own or more else []
+    return f"(budget/{USUAL})^({named['pace']!r})*({' + '.join(terms) or '0'})"

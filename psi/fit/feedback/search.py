@@ -1,0 +1,155 @@
+"""The search of a feedback's weights: an evolution strategy over whole trainings.
+
+Every generation draws tasks and a seed of its own; all lanes share them, so that they are compared
+on the same initial weights and minibatches. What a policy sees is one half of the validation rows,
+what it is scored on the other. The answer is the mean of the strategy's centres over the second
+half of the generations: the centre itself wanders with the noise of tasks.
+"""
+
+import io
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float
+
+from psi.atlas.training import Plan
+from psi.fit.feedback.family import OF_VALIDATION, Family
+from psi.fit.feedback.objective import drawn, objective
+from psi.fit.feedback.pool import Pool, losses, scored
+from psi.lab.data.store import digest
+from psi.lab.engine.evolution import strategy
+from psi.lab.engine.seeds import POLISH
+from psi.law.checks import at_least, check_positive, unknown
+from psi.law.file import write_atomic
+from psi.progress import Report, silent
+
+HELD = ("level", "of_budget", "power")
+"""Constants that stay where the base has them, so that a law without a validation loss is it."""
+
+
+@dataclass(frozen=True)
+class SearchConfig:
+    """How a search goes. Raises ValueError where a number makes no sense."""
+
+    generations: int = 80
+    lanes: int = 24
+    """Laws a generation, each trained on all its tasks."""
+    spread: float = 0.6
+    """Of the first lanes, times each constant's own."""
+    method: Literal["cma", "snes", "openes"] = "cma"
+    inputs: tuple[str, ...] = OF_VALIDATION
+    """Names of psi.fit.feedback.family.INPUTS."""
+    held: tuple[str, ...] = HELD
+    """Constants that are not searched."""
+    operations: float = 4e8
+    """The most that a training may take, with padding."""
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        at_least(self, generations=2, lanes=4, seed=0)
+        check_positive("spread", self.spread)
+        check_positive("operations", self.operations)
+
+
+class Searched(NamedTuple):
+    """What a search came to."""
+
+    constants: Float[np.ndarray, " constant"]
+    """The mean of the centres over the second half of the generations."""
+    centres: Float[np.ndarray, "generation constant"]
+    regret: Float[np.ndarray, " generation"]
+    """Mean over tasks and lanes, of tasks that differ from one generation to the next."""
+
+
+def search(
+    pool: Pool,
+    family: Family,
+    start: Float[np.ndarray, " constant"],
+    config: SearchConfig,
+    folder: Path,
+    report: Report = silent,
+) -> Searched:
+    """Search the constants of a family's laws on the tasks of a pool.
+
+    The same call goes on from the last generation that `folder` has, to the same bits.
+
+    Args:
+        pool: the tasks; none of those that laws are compared on.
+        family: the laws.
+        start: the constants of the first centre.
+        config: how.
+        folder: where `state.npz` is kept.
+        report: gets the generations done.
+
+    Raises:
+        ValueError: the folder holds another search, or config.held is none of the constants.
+    """
+    moved = _moved(family, config)
+    plan = Plan(pool.optimizer, family.policy(), validates=True)
+    key = jax.random.key(config.seed)
+    ask, tell, state = strategy(
+        config.lanes, config.spread, np.zeros((1, len(moved))), key, config.method
+    )
+    tasks = [each.task.to_json() for each in pool.entries]
+    identity = digest([asdict(config), family.base.document(), start.tolist(), tasks])
+    folder.mkdir(parents=True, exist_ok=True)
+    kept = _read(folder / "state.npz", identity, state)
+    state, centres, regrets = kept or (state, [], [])
+    for generation in range(len(centres), config.generations):
+        report(
+            generation, config.generations, f"regret {regrets[-1]:.2f}" if regrets else "compiling"
+        )
+        draw = jax.random.fold_in(key, generation)
+        found, state = ask(draw, state)
+        lanes = _lanes(family, start, moved, np.asarray(found, float)[0])
+        some = pool.take(drawn(pool, np.random.default_rng([config.seed, generation])))
+        seed = POLISH.array(1, config.seed * config.generations + generation)
+        regret = scored(some, losses(some, plan, lanes, seed)) - some.reference[:, None]
+        fitness = jnp.asarray(objective(regret)[None], found.dtype)
+        state = tell(draw, found, fitness, state)
+        centre = np.asarray(state.mean, float)
+        centres.append(_lanes(family, start, moved, centre)[0])
+        regrets.append(float(regret.mean()))
+        _write(folder / "state.npz", identity, state, centres, regrets)
+    report(config.generations, config.generations, "")
+    late = np.array(centres)[len(centres) // 2 :]
+    return Searched(family.within(late.mean(0)), np.array(centres), np.array(regrets))
+
+
+def _moved(family: Family, config: SearchConfig) -> np.ndarray:
+    """Places of the constants that are searched."""
+    for name in config.held:
+        if name not in family.constants:
+            raise ValueError(unknown("constant", name, family.constants))
+    return np.flatnonzero([name not in config.held for name in family.constants])
+
+
+def _lanes(family: Family, start: np.ndarray, moved: np.ndarray, z: np.ndarray) -> np.ndarray:
+    """The constants at z, which is in units of each constant's spread."""
+    lanes = np.tile(start, (len(z), 1))
+    lanes[:, moved] += z * family.spreads[moved]
+    return family.within(lanes)
+
+
+def _write(path: Path, identity: str, state: Any, centres: list[Any], regrets: list[float]) -> None:
+    leaves = {f"leaf-{k}": np.asarray(leaf) for k, leaf in enumerate(jax.tree.leaves(state))}
+    content = io.BytesIO()
+    arrays: Any = {"identity": identity, "centres": centres, "regrets": regrets} | leaves
+    np.savez(content, **arrays)
+    write_atomic(path, content.getvalue())
+
+
+def _read(path: Path, identity: str, like: Any) -> tuple[Any, list[Any], list[float]] | None:
+    """What was kept of this very search; ValueError where it was another's."""
+    if not path.exists():
+        return None
+    with np.load(path, allow_pickle=False) as kept:
+        if str(kept["identity"]) != identity:
+            raise ValueError(f"{path.parent} holds another search: take another folder")
+        shapes, tree = jax.tree.flatten(like)
+        leaves = [jnp.asarray(kept[f"leaf-{k}"], a.dtype) for k, a in enumerate(shapes)]
+        return jax.tree.unflatten(tree, leaves), [*kept["centres"]], kept["regrets"].tolist()

@@ -1,0 +1,53 @@
+"""`psi search`: from an atlas to a law with feedback, on the smallest tasks."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+import psi
+from psi.cli import run
+from psi.commands.search import PRESETS
+
+ATLAS = str(Path(__file__).parents[2] / "data" / "atlas")
+SMALL = ["--preset", "smoke", "--operations", "1.1e7"]
+
+
+@pytest.mark.slow
+def test_a_search_makes_a_law_and_goes_on(tmp_path, capsys) -> None:
+    words = ["search", ATLAS, "--law", "adam", "--out", str(tmp_path), *SMALL, "--json"]
+    assert run(words) == 0
+    found = json.loads(capsys.readouterr().out)
+    law = psi.load(tmp_path / "law.json")
+    assert law.document() == found["law"]
+    assert law.provenance is not None
+    assert "psi search" in law.provenance.command
+    assert {row["candidate"] for row in found["summary"]} >= {"facts alone", "by hand"}
+    kept = (tmp_path / "law.json").read_bytes()
+    assert run(words) == 0
+    assert (tmp_path / "law.json").read_bytes() == kept
+
+
+def test_a_dry_run_says_how_much_and_writes_nothing(tmp_path, capsys) -> None:
+    out = tmp_path / "none"
+    words = ["search", ATLAS, "--law", "adam", "--out", str(out), *SMALL, "--dry-run"]
+    assert run([*words, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    size = PRESETS["smoke"]["generations"] * PRESETS["smoke"]["lanes"]
+    assert told["trainings"] == size * told["each_generation"]
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--law", "adam", "--seeds", "0"], "seeds must be >= 1"),
+        (["--law", "adam", "--inputs", "v_abov"], "unknown input 'v_abov'"),
+        (["--law", "adam@0.1.0"], "a formula of facts"),
+        (["--law", "nothing"], "no such file"),
+    ],
+)
+def test_mistakes_are_one_line(words, said, tmp_path, capsys) -> None:
+    assert run(["search", ATLAS, "--out", str(tmp_path / "o"), *SMALL, *words]) == 2
+    assert said in capsys.readouterr().err
+    assert not (tmp_path / "o").exists()

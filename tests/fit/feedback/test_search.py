@@ -1,0 +1,71 @@
+"""A search goes on where it was stopped, to the same bits, and finds what is there to find."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import psi
+from psi.fit.feedback import search as search_module
+from psi.fit.feedback.family import Family
+from psi.fit.feedback.search import SearchConfig, search
+
+CONFIG = SearchConfig(generations=4, lanes=6, inputs=("v_above", "v_step"))
+
+
+@pytest.mark.slow
+def test_a_stopped_search_goes_on_to_the_same_bits(pool, tmp_path, monkeypatch) -> None:
+    family, train = Family(psi.load("adam"), CONFIG.inputs), pool.take(~pool.validation)
+    whole = search(train, family, family.start, CONFIG, tmp_path / "whole")
+    written = []
+
+    def stopping(path, *rest):
+        kept(path, *rest)
+        written.append(path)
+        if len(written) == 2:
+            raise KeyboardInterrupt
+
+    kept = search_module._write
+    monkeypatch.setattr(search_module, "_write", stopping)
+    with pytest.raises(KeyboardInterrupt):
+        search(train, family, family.start, CONFIG, tmp_path / "stopped")
+    monkeypatch.setattr(search_module, "_write", kept)
+    again = search(train, family, family.start, CONFIG, tmp_path / "stopped")
+    for one, other in zip(whole, again, strict=True):
+        np.testing.assert_array_equal(one, other)
+    held = [family.constants.index(name) for name in CONFIG.held]
+    assert (whole.centres[:, held] == family.start[held]).all()
+    moved = np.setdiff1d(np.arange(len(family.start)), held)
+    assert (whole.centres[-1, moved] != family.start[moved]).any()
+    with pytest.raises(ValueError, match="holds another search"):
+        search(train, family, family.start, replace(CONFIG, seed=1), tmp_path / "whole")
+
+
+@pytest.mark.parametrize("method", ["cma", "snes", "openes"])
+def test_a_search_goes_to_the_lowest(method, pool, tmp_path, monkeypatch) -> None:
+    family = Family(psi.load("adam"), ("v_above",))
+    place = family.constants.index("v_above")
+
+    def bowl(some, plan, lanes, seeds):
+        return np.broadcast_to((lanes[:, place] - 0.25) ** 2, (len(some.entries), len(lanes)))
+
+    monkeypatch.setattr(search_module, "losses", bowl)
+    monkeypatch.setattr(search_module, "scored", lambda _, losses: losses)
+    config = SearchConfig(generations=60, lanes=12, inputs=("v_above",), method=method)
+    found = search(pool, family, family.start, config, tmp_path)
+    assert found.constants[place] == pytest.approx(0.25, abs=0.05)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("generations", 1), ("lanes", 2), ("spread", 0.0), ("operations", -1.0)],
+)
+def test_a_setting_that_makes_no_sense_is_refused(field, value) -> None:
+    with pytest.raises(ValueError, match=field):
+        replace(SearchConfig(), **{field: value})
+
+
+def test_a_constant_that_is_held_must_be_one(pool, tmp_path) -> None:
+    family = Family(psi.load("adam"))
+    with pytest.raises(ValueError, match="unknown constant 'lvl'"):
+        search(pool, family, family.start, SearchConfig(held=("lvl",)), tmp_path)
