@@ -11,7 +11,17 @@ import pytest
 
 import psi
 import psi.pretrained
-from experiments import depends, larger, scale, scale_pages, shape, ship, transfer, your_own
+from experiments import (
+    depends,
+    feedback,
+    larger,
+    scale,
+    scale_pages,
+    shape,
+    ship,
+    transfer,
+    your_own,
+)
 from experiments.closed_forms import names, plot, scores
 from experiments.closed_forms.compute import StudyConfig
 from experiments.closed_forms.laws import of_family, tidied
@@ -24,7 +34,7 @@ from psi.fit.scale.facts import FactSet, facts_of
 from psi.fit.scale.fit import fit_scale
 from psi.fit.scale.left_out import linear
 from psi.fit.scale.linear import Candidate, fit_linear
-from psi.fit.scale.table import provenance
+from psi.fit.scale.table import provenance, read_atlas
 from psi.fit.scale.tuned import tuned_tasks
 from psi.fit.search.evolution import PolishConfig
 from psi.fit.search.finalists import Rounds
@@ -40,6 +50,8 @@ from psi.law.parsing import parse
 from tests.fit.scale import test_forms as shapes
 from tests.fit.scale.planted import planted
 from tests.ideal.test_dependence import labels
+
+ATLAS = Path(__file__).parents[1] / "data" / "atlas"
 
 TINY = StudyConfig(
     tasks=(
@@ -370,6 +382,28 @@ def test_a_task_is_labelled(tmp_path):
     _, made = main._labels(("sgd", 0))
     assert set(made.task) == {0}
     assert made.sure.any()
+
+
+@pytest.mark.slow
+def test_each_part_of_a_law_is_searched_alone(tmp_path, capsys):
+    main = feedback.Main(ATLAS, "adam", tmp_path, 2, 8, operations=1.1e7)
+    main.run()
+    found = pd.read_csv(tmp_path / "ablation.csv")
+    rows = [f"{base} + {part}" for base in ("facts", "one rate") for part in feedback.PARTS]
+    assert {*found.candidate} == {"facts", "one rate", *rows}
+    assert found.set_index("candidate").more["facts"] == 0
+    assert np.isfinite(found.regret).all()
+    assert "validation memory" in capsys.readouterr().out
+
+
+def test_a_law_without_facts_has_one_rate():
+    law = feedback.without_facts(read_atlas(ATLAS), psi.load("adam"))
+    rates = law(np.array([[0.0, 1.0], [10.0, 50.0], [0.0, 0.0]]))
+    assert rates[0] == rates[1]
+    tuned = tuned_tasks(read_atlas(ATLAS), "adam", "validation")
+    assert rates[0] == pytest.approx(
+        np.exp(fit_linear(tuned, Candidate(FactSet("one rate", ()))).intercept)
+    )
 
 
 def test_fits_to_an_atlas_and_to_the_suite_are_compared_on_the_suite(tmp_path, monkeypatch):

@@ -16,7 +16,7 @@ from jaxtyping import Array, Float, Key
 
 from psi.bench.baselines import BASELINES, SCHEDULES, Baseline, entered
 from psi.bench.measures import Entry, Result, result
-from psi.bench.training import Curves, Peak, train, with_law, with_schedule
+from psi.bench.training import KEPT, Curves, Peak, train, with_law, with_schedule
 from psi.ideal.returns import capped, score
 from psi.lab.data.trajectories import pilot_family
 from psi.lab.engine import seeds
@@ -188,9 +188,9 @@ def _train(
         make = _transform(task.functions.optimizer, baselines, facts.steps * facts.epochs)
         return train(task, make, lanes, seeds, key)
     entry = entered(task, baselines[0])
-    runs = population(entry, _policy(baselines[0], facts.epochs), lanes, seeds, key)
-    kept = (runs.lr, runs.loss_next, runs.val_loss, runs.test_accuracy)
-    return Curves(*map(np.asarray, kept))
+    make = _policy(baselines[0], facts.epochs)
+    runs = population(entry, make, lanes, seeds, key, keep=KEPT)
+    return Curves(*(np.asarray(getattr(runs, name)) for name in KEPT))
 
 
 # Cached: these functions are part of a compiled program's key.

@@ -104,7 +104,8 @@ def regret(one: Result, reference: Result, facts: TaskFacts) -> Regret:
     >>> facts = make_task("wine", Hyper(epochs=1)).facts
     >>> def ended(losses):  # two seeds, one epoch
     ...     loss = np.array(losses)[:, None]
-    ...     return result(Entry("a"), np.arange(2), Curves(loss, loss, loss, 1 - loss), facts, 0.2)
+    ...     curves = Curves(loss, loss, loss, 1 - loss, loss)
+    ...     return result(Entry("a"), np.arange(2), curves, facts, 0.2)
     >>> regret(ended([0.1, 0.2]), ended([0.2, 0.4]), facts).mean < 0
     True
     """

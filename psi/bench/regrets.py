@@ -21,6 +21,7 @@ from psi.bench.statistics import (
 )
 
 THRESHOLDS = np.linspace(-1, 2, 121)  # nats
+OTHERS = ("train_loss", "test_loss")
 RESAMPLES = 1000  # of interquartile means: the error of their width is 2 %
 
 
@@ -43,9 +44,10 @@ def regrets(scores: Scores, ends: pd.DataFrame, against: str) -> dict[str, np.nd
     """Mean regrets with intervals: of all, of parts of the suite, and of other scores."""
     stream = ends.groupby("task").stream.first()  # NaN: not known
     fixed, streams = (stream.eq(value).to_numpy() for value in (False, True))
-    train = replace(scores, losses=scores_of(ends, "train_loss").losses)
+    train, test = (replace(scores, losses=scores_of(ends, name).losses) for name in OTHERS)
     parts = {
         "regret_train": train.of(fixed),
+        "regret_test": test,
         "regret_fixed": scores.of(fixed),
         "regret_streams": scores.of(streams),
         "regret_0001": replace(scores, resolution=0.001),
@@ -55,7 +57,9 @@ def regrets(scores: Scores, ends: pd.DataFrame, against: str) -> dict[str, np.nd
     found = {"regret": mean, "low": low, "high": high, "p": p}
     for name, part in parts.items():
         ends_of = (name, f"{name}_low", f"{name}_high")
-        found |= dict(zip(ends_of, _regret(part, against)[:3], strict=True))
+        known = name != "regret_test" or ends.test_loss.notna().any()  # older folders lack it
+        values = _regret(part, against)[:3] if known else [np.full(len(mean), np.nan)] * 3
+        found |= dict(zip(ends_of, values, strict=True))
     return found
 
 

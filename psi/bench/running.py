@@ -25,6 +25,7 @@ from psi.bench.contestants import OWN, Contestant, Contestants, Job, Wanted, job
 from psi.bench.kept import Key, References, kept
 from psi.bench.suites import Suite, sealed
 from psi.bench.suites.ledger import check_entry, commit, enter
+from psi.bench.training import KEPT
 from psi.bench.tuning import RATES, TUNING, Choice, Reference, with_floor
 from psi.lab.data import store
 from psi.lab.engine.devices import beside
@@ -39,7 +40,6 @@ from psi.progress import Report, silent
 
 SEED = 20261125
 SECONDS = "seconds.csv"
-KEPT = ("lr", "loss_next", "val_loss", "test_accuracy")
 
 
 class Lane(NamedTuple):
@@ -259,5 +259,6 @@ def _frame(job: Job, scored: Scored) -> pd.DataFrame:
             "train_loss": runs.loss_next.reshape(-1),
             "val_loss": runs.val_loss.reshape(-1),
             "accuracy": runs.test_accuracy.reshape(-1),
+            "test_loss": runs.test_loss.reshape(-1),
         }
     )

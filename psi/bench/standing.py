@@ -61,6 +61,10 @@ class Standing(NamedTuple):
     middle_high: float
     better_low: float
     better_high: float
+    regret_test: float
+    """Of the loss on the test split, which no policy sees; floor and chance of the validation's."""
+    regret_test_low: float
+    regret_test_high: float
     regret_train: float
     """Of the training loss, on fixed data."""
     regret_train_low: float

@@ -34,7 +34,7 @@ OPERATIONS = 6
 KEYS = ["optimizer", "task", "method"]
 NAMES = ("name", "domain")
 FACTS = ("floor", "chance_loss", "tuning_score", "tuning_runs", "gradients", "steps", "parameters",
-         "batch", "stream", "train_loss", "val_loss", "accuracy")  # fmt: skip
+         "batch", "stream", "train_loss", "val_loss", "accuracy", "test_loss")  # fmt: skip
 
 
 def final_runs(folder: Path) -> pd.DataFrame:

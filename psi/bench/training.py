@@ -34,6 +34,11 @@ class Curves(NamedTuple):
     train_loss: Float[np.ndarray, "lane seed epoch"]
     val_loss: Float[np.ndarray, "lane seed epoch"]
     accuracy: Float[np.ndarray, "lane seed epoch"]
+    test_loss: Float[np.ndarray, "lane seed epoch"]
+
+
+KEPT = ("lr", "loss_next", "val_loss", "test_accuracy", "test_loss")
+"""What the engine's populations call the same."""
 
 
 class Peak(NamedTuple):
@@ -114,7 +119,7 @@ def _run(
 
     start = Progress(params, transform.init(params))
     rate, losses = jax.lax.scan(epoch, start, jnp.arange(epochs))[1]
-    return rate, losses.full, losses.validation, losses.accuracy
+    return rate, losses.full, losses.validation, losses.accuracy, losses.test
 
 
 def _rate(state: Any) -> Array:

@@ -16,7 +16,7 @@ def facts():
 
 def made_up(losses, facts, seeds=None):
     losses = np.asarray(losses)[:, None]
-    curves = Curves(losses, losses, losses, np.clip(1 - losses, 0, 1))
+    curves = Curves(losses, losses, losses, np.clip(1 - losses, 0, 1), losses)
     seeds = np.arange(len(losses)) if seeds is None else seeds
     return result(Entry("x"), seeds, curves, facts, 0.25)
 

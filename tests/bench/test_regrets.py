@@ -15,7 +15,8 @@ def table(streams=()):
     rows = [
         {"task": task, "method": method, "seed": seed, "name": f"t{task}", "domain": f"d{task}",
          "floor": 0.0, "chance_loss": 1.0, "stream": task in streams,
-         "val_loss": 0.3 if task in streams else loss, "train_loss": loss / 2}
+         "val_loss": 0.3 if task in streams else loss, "train_loss": loss / 2,
+         "test_loss": 2 * loss}
         for task in range(TASKS) for method, loss in LOSSES.items() for seed in range(SEEDS)
     ]  # fmt: skip
     return pd.DataFrame(rows)
@@ -34,6 +35,7 @@ def test_parts_of_the_suite_and_other_scores_are_those_by_hand():
     assert found["regret_fixed"] == pytest.approx(clear)
     assert found["regret_streams"] == pytest.approx(0)
     assert found["regret_train"] == pytest.approx(np.log(0.06 / 0.16))
+    assert found["regret_test"] == pytest.approx(np.log(0.21 / 0.61))
     assert found["regret_0001"] == pytest.approx(np.log(0.101 / 0.301) * 6 / 8)
     assert found["regret_01"] == pytest.approx(np.log(0.2 / 0.4) * 6 / 8)
     assert found["regret_0001_low"] < found["regret_0001"] < found["regret_0001_high"]
@@ -57,3 +59,9 @@ def test_shares_and_profiles_of_few_domains_have_no_interval():
     assert curve[["low", "high"]].isna().all(axis=None)
     whole = profile(scores_of(table()), "method", "reference")
     assert (whole.low < whole.share).all()
+
+
+def test_a_folder_without_test_losses_has_no_regret_of_them():
+    found = of(table().assign(test_loss=np.nan))
+    assert np.isnan([found["regret_test"], found["regret_test_low"]]).all()
+    assert found["regret"] == pytest.approx(np.log(0.11 / 0.31))

@@ -12,6 +12,7 @@ import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
 from jaxtyping import Array, Float
@@ -169,7 +170,13 @@ class Family:
         return replace(self._template(), model=parse(words), feedback=rule, rates=rates)
 
     def policy(self) -> Callable[[Array], Policy]:
-        """What makes the constants of a lane its policy; programs are compiled for each anew."""
+        """What makes the constants of a lane its policy; the same object for the same family.
+
+        It is part of a program's key, so that all searches in a family share their programs.
+        """
+        return _policy(self)
+
+    def _policy(self) -> Callable[[Array], Policy]:
         clock, rate, change = Clock(self._template(), USUAL), self.rate.formula, self.change
         count, features = len(rate.names), self.features
 
@@ -203,6 +210,11 @@ class Family:
             feedback=Feedback(1.0, parse("0")) if self.inputs else None,
             constants=(), scores=(), provenance=None,
         )  # fmt: skip
+
+
+@cache
+def _policy(family: Family) -> Callable[[Array], Policy]:
+    return family._policy()
 
 
 def _change(named: Mapping[str, float], inputs: Sequence[str]) -> str:

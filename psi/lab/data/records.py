@@ -8,7 +8,7 @@ import pandas as pd
 from jaxtyping import Int
 
 from psi.lab.data.trajectories import Plan
-from psi.lab.engine.population import Epochs
+from psi.lab.engine.population import RECORDED, Epochs
 from psi.lab.tasks.task import Task
 
 OUTCOMES = ("converged", "exhausted", "diverged")
@@ -48,7 +48,7 @@ def to_frame(
         "seed": per_run(seed.astype(np.int32)),
         "epoch": np.tile(np.arange(epochs, dtype=np.int16), count),
     }
-    rows |= {name: values.reshape(-1) for name, values in runs._asdict().items()}
+    rows |= {name: getattr(runs, name).reshape(-1) for name in RECORDED}
     floor = task.facts.floor
     with np.errstate(divide="ignore", invalid="ignore"):
         rate = np.log(runs.loss_full - floor) - np.log(runs.loss_next - floor)

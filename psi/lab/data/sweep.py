@@ -21,7 +21,7 @@ from psi.lab.data.families import FAMILIES, HOUSE
 from psi.lab.data.records import to_frame
 from psi.lab.data.trajectories import Plan, branched, free, pilot_family, plain
 from psi.lab.engine.policy import trajectory
-from psi.lab.engine.population import Epochs, population, train
+from psi.lab.engine.population import population, train
 from psi.lab.engine.seeds import TUNING
 from psi.lab.engine.work import Layout, Work, calls_of, cut
 from psi.lab.tasks.table import make_task
@@ -100,7 +100,7 @@ def pilot(config: GenerateConfig, number: int, shape: Layout) -> pd.DataFrame:
     runs = population(task, trajectory, rates, seeds, task_key(config.seed, number), shape=shape)
     count = len(rates) * PILOT_SEEDS
     lane, seed = np.divmod(np.arange(count), PILOT_SEEDS)
-    rows = Epochs(*(values.reshape(count, -1) for values in runs))
+    rows = jax.tree.map(lambda values: values.reshape(count, -1), runs)
     constant = np.array(plan.family) == pilot_family("constant")
     reached = _criterion(np.asarray(runs.val_loss)[constant, :CRITERION_SEEDS, -1])
     return to_frame(task, plan, lane, seed, np.arange(count), rows, reached)
@@ -167,6 +167,6 @@ def train_calls(
     results = train(task_job.task, trajectory, task_job.work, task_job.key, calls)
     for call, runs in zip(calls, results, strict=True):
         lane, seed, real = task_job.work.runs(call)
-        rows = Epochs(*(values.reshape(-1, values.shape[-1])[real] for values in runs))
+        rows = jax.tree.map(lambda a, real=real: a.reshape(-1, a.shape[-1])[real], runs)
         number = PILOT_RUNS + lane * len(task_job.work.seeds) + seed
         yield call, to_frame(task_job.task, task_job.plan, lane, seed, number, rows, criterion)

@@ -50,6 +50,12 @@ class Epochs(NamedTuple):
     """Root mean square of ‖g‖ over the minibatches of epoch i."""
     update_ratio: Float[Array, "*run epoch"]
     """Root mean square of ‖Δθ‖ over the steps of epoch i, over ‖θ‖ before the epoch."""
+    test_loss: Any = None
+    """Loss on the test split after epoch i, which no policy sees. shape=(*run, epoch)"""
+
+
+RECORDED = tuple(name for name in Epochs._fields if name != "test_loss")
+"""What a data set has."""
 
 
 def population(
@@ -60,7 +66,7 @@ def population(
     key: Key[Array, ""],
     shape: Layout | None = None,
     by_seed: bool = False,
-    keep: tuple[str, ...] = Epochs._fields,
+    keep: tuple[str, ...] = RECORDED,
 ) -> Epochs:
     """Train a task under many policies, each from many seeds.
 
@@ -108,7 +114,7 @@ def train(
     work: Work,
     key: Key[Array, ""],
     calls: Iterable[int],
-    keep: tuple[str, ...] = Epochs._fields,
+    keep: tuple[str, ...] = RECORDED,
 ) -> Iterator[Epochs]:
     """The runs of the given calls, one call at a time, shape=(units, width, T), lanes with padding.
 
@@ -205,6 +211,7 @@ def _run(
             test_accuracy=losses.accuracy,
             grad_norm=run.seen.grad_norm,
             update_ratio=run.seen.update_norm / observation.weight_norm,
+            test_loss=losses.test,
         )
         return (run, state, losses), row
 

@@ -36,6 +36,7 @@ class Losses(NamedTuple):
     full: Float[Array, ""]  # loss of the whole training split
     validation: Float[Array, ""]
     accuracy: Float[Array, ""]  # share classified right, or R² of a regression, on the test split
+    test: Float[Array, ""]
 
 
 Update = Callable[[optax.Updates, Any, Params, Float[Array, ""], Batch], tuple[optax.Updates, Any]]
@@ -81,6 +82,7 @@ def evaluate(
         mean_in_blocks(loss, splits.train),
         mean_in_blocks(loss, splits.validation),
         functions.accuracy(arrays, params, splits.test),
+        mean_in_blocks(loss, splits.test),
     )
 
 

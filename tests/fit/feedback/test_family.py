@@ -128,3 +128,9 @@ def test_lanes_are_vmapped() -> None:
     np.testing.assert_allclose(
         jax.vmap(first)(lanes), [jax.jit(first)(lane) for lane in lanes], rtol=1e-6
     )
+
+
+def test_equal_families_share_their_programs() -> None:
+    one, other = (Family(psi.load("adam"), ("v_above",)) for _ in range(2))
+    assert one.policy() is other.policy()
+    assert one.policy() is not Family(psi.load("adam"), ("v_step",)).policy()

@@ -12,7 +12,7 @@ import pytest
 
 from psi.lab.engine import population as engine
 from psi.lab.engine.policy import Policy, law_policy, trajectory
-from psi.lab.engine.population import population, train
+from psi.lab.engine.population import Epochs, population, train
 from psi.lab.engine.run import run_keys
 from psi.lab.engine.work import Layout, cut, layout
 from psi.lab.hyper import Hyper
@@ -86,6 +86,7 @@ def by_hand(task, lane, seed, name):
                     "loss_full": float(before),
                     "loss_next": float(loss(params, splits.train)),
                     "val_loss": float(loss(params, splits.validation)),
+                    "test_loss": float(loss(params, splits.test)),
                     "grad_norm": np.sqrt(np.mean(squares)),
                 }
             )
@@ -94,7 +95,7 @@ def by_hand(task, lane, seed, name):
 
 
 def check_against_hand(task, lanes, name):
-    runs = population(task, trajectory, lanes, np.array([3, 7]), KEY)
+    runs = population(task, trajectory, lanes, np.array([3, 7]), KEY, keep=Epochs._fields)
     assert runs.lr.shape == (2, 2, EPOCHS)
     np.testing.assert_array_equal(runs.lr[:, 1], lanes)
     expected = by_hand(task, lanes[1], 7, name)
@@ -236,6 +237,7 @@ def test_columns_that_are_not_kept_are_none_and_the_others_the_same():
     np.testing.assert_array_equal(lean.lr, whole.lr)
     np.testing.assert_allclose(lean.loss_running, whole.loss_running, rtol=1e-5)
     assert lean.val_loss is None
+    assert whole.test_loss is None  # no data set has it
 
 
 def test_a_closed_loop_sees_what_is_recorded():

@@ -1,0 +1,113 @@
+"""What each part of a law is worth, and what each kind of memory adds to it.
+
+    python -m experiments.feedback data/atlas --law adam --out out/feedback/adam
+
+Every row is a search of the same length in the same family, in which all other constants stay
+where the law of facts has them; once around that law, once around one rate for all tasks. They
+are compared on domains, and on rows, that no search has seen. Writes `ablation.csv`, a row a part.
+The same command goes on where it was stopped.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import tyro
+
+import psi
+from psi.fit.feedback.family import INPUTS, OF_TRAINING, OF_VALIDATION, Family
+from psi.fit.feedback.fit import BEGIN, SEEDS, constants_of
+from psi.fit.feedback.judging import judge, summary
+from psi.fit.feedback.pool import Pool, pool_of
+from psi.fit.feedback.search import SearchConfig, search
+from psi.fit.scale.facts import FactSet
+from psi.fit.scale.linear import Candidate, fit_linear
+from psi.fit.scale.table import Atlas, read_atlas
+from psi.fit.scale.tuned import tuned_tasks
+from psi.lab.engine.devices import prepare
+from psi.lab.engine.seeds import JUDGING
+from psi.law.file import write_atomic
+from psi.law.law import Law, Range
+from psi.law.parsing import parse
+from psi.report.progress import bar
+
+SHAPE, RULE = ("level", "of_budget", "power"), ("pace", "leak")
+PARTS: dict[str, tuple[str, ...]] = {
+    "shape": SHAPE,
+    "training memory": (*OF_TRAINING, *RULE),
+    "validation memory": (*OF_VALIDATION, "gap", *RULE),
+    "both memories": (*INPUTS, *RULE),
+    "shape and both memories": (*SHAPE, *INPUTS, *RULE),
+}
+"""What a search moves, by the name of a row; an input's weight on streams goes with it."""
+
+
+@dataclass(frozen=True)
+class Main:
+    """Search each part of a law alone, and compare them."""
+
+    atlas: tyro.conf.Positional[Path]
+    """The folder that psi atlas made."""
+    law: str
+    """A law of facts: a file, or the name of a shipped law."""
+    out: Path
+    """Folder of the searches and the table."""
+    generations: int = 40
+    lanes: int = 24
+    operations: float = 4e8
+    """The most that a training may take."""
+
+    def run(self) -> None:
+        """Do it."""
+        prepare()
+        base, atlas = psi.load(self.law), read_atlas(self.atlas)
+        pool = pool_of(atlas, base.optimizer, self.operations)
+        bases = {"facts": base, "one rate": without_facts(atlas, base)}
+        tables = [self._around(name, pool, each) for name, each in bases.items()]
+        table = pd.concat(tables, axis=1)
+        table = table.loc[:, ~table.columns.duplicated()]
+        found = summary(table, "facts")
+        write_atomic(self.out / "ablation.csv", found.to_csv(index=False).encode())
+        print(found.round(3).to_string(index=False))
+
+    def _around(self, name: str, pool: Pool, base: Law) -> pd.DataFrame:
+        """Regrets of a law and of all its parts on validation tasks."""
+        family = Family(base, tuple(INPUTS))
+        found = {name: family.start}
+        for part, config in self._configs(family):
+            with bar(f"{name} + {part}") as report:
+                begin = constants_of(
+                    family, {k: v for k, v in BEGIN.items() if k not in config.held}
+                )
+                folder = self.out / f"{name} {part}".replace(" ", "-")
+                made = search(pool.take(~pool.validation), family, begin, config, folder, report)
+                found[f"{name} + {part}"] = made.constants
+        with bar("comparing") as report:
+            out = pool.take(pool.validation)
+            return judge(out, family, found, self.lanes, JUDGING.array(SEEDS), report)
+
+    def _configs(self, family: Family) -> Iterator[tuple[str, SearchConfig]]:
+        usual = SearchConfig(self.generations, self.lanes, inputs=family.inputs)
+        for part, moved in PARTS.items():
+            held = [n for n in family.constants if n.removesuffix("_stream") not in moved]
+            yield part, replace(usual, held=tuple(held), operations=self.operations)
+
+
+def without_facts(atlas: Atlas, base: Law) -> Law:
+    """The law that gives all tasks one rate, the best for them in the mean, times 1 − t."""
+    tasks = tuned_tasks(atlas, base.optimizer, "validation")
+    rate = float(np.exp(fit_linear(tasks, Candidate(FactSet("one rate", ()))).intercept))
+    known = dict(zip(base.features, base.domain, strict=True))
+    features = ("stream", "budget", "progress")
+    return replace(
+        base, model=parse(f"{rate!r}*budget^0.0*(1.0 - progress)"), features=features,
+        domain=tuple(known[name] for name in features), typical=(0.0, known["budget"].low),
+        extrapolates=(), rates=Range(rate * (1 - known["progress"].high), rate),
+        constants=(), scores=(), provenance=None,
+    )  # fmt: skip
+
+
+if __name__ == "__main__":
+    tyro.cli(Main).run()
