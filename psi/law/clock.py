@@ -25,6 +25,7 @@ import numpy as np
 
 from psi.law.evaluation import Psi, clip, fed, psi_of
 from psi.law.features import FACTS, Observation
+from psi.law.law import Law
 from psi.law.memory import Memory, aged, begun, told
 from psi.law.namespace import Array, Namespace
 from psi.law.settings import Clock
@@ -159,6 +160,12 @@ def validated(clock: Clock, state: ClockState, val_loss: Array, xp: Namespace) -
     # As in `tick`, the limit of change is from the rate before.
     last = xp.where((memory.came > 0) & (state.epoch > 0), memory.rate, state.learning_rate)
     return _with_rate(clock, state._replace(memory=memory, learning_rate=last), loss, xp)
+
+
+def unvalidated(law: Law, state: ClockState) -> bool:
+    """Whether a law sees a validation loss and none has come."""
+    sees = any(name.startswith("val_") for name in law.features)
+    return sees and bool(np.isnan(state.memory.validation.best))
 
 
 def again(clock: Clock, state: ClockState, xp: Namespace) -> ClockState:

@@ -41,6 +41,12 @@ StateDict = dict[str, float | int]
 ELSEWHERE = str(Path(__file__).parents[1]), str(Path(np.__file__).parents[1])
 """Folders of code that is not the user's: Ψ's, and that of installed packages."""
 
+TWICE = 2
+"""Epochs without a validation loss after which it is said that none has come."""
+UNVALIDATED = (
+    "this law answers a validation loss, and none has come: step(loss, val_loss=v), or monitor= of "
+    "a callback, tells it. Without one it goes by what else it sees (said once)"
+)
 FOREIGN = "the rate in force was {:.3g}, not Ψ's {:.3g}: does another schedule set it as well?"
 
 
@@ -66,8 +72,8 @@ def end_epoch(
 
     `val_loss` is v of the network as it is now, NaN where it is not known.
 
-    Warns, once in a run, where that is no finite number: the last rate stays; and where more epochs
-    have ended than the budget has.
+    Warns, once in a run, where that is no finite number: the last rate stays; where more epochs
+    have ended than the budget has; and where a law that sees a validation loss has had none.
     """
     if loss is not None:
         state = state._replace(total=np.float64(loss), count=1)
@@ -81,6 +87,8 @@ def end_epoch(
             f"epoch {int(state.epoch)} ended with {got}; the rate stays {rate:.3g} until {until} "
             "(said once)"
         )
+    if after.epoch == TWICE and clock_.unvalidated(clock.law, after):
+        warn(UNVALIDATED)
     if after.epoch == state.budget + 1:
         warn(
             f"{int(after.epoch)} epochs have ended and epochs={float(state.budget):g}: is the run "

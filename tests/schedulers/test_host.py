@@ -169,6 +169,21 @@ def test_a_restart_begins_without_feedback_and_a_loss_before_training_is_no_news
     assert after.memory.validation.last == 1.5
 
 
+def test_a_law_that_is_never_validated_says_so_once() -> None:
+    clock = Clock(LAWS["feedback"](), 9)
+    state = host.end_epoch(clock, start(clock, np), 1.0)
+    with pytest.warns(UserWarning, match="answers a validation loss, and none has come"):
+        state = host.end_epoch(clock, state, 0.9)
+    host.end_epoch(clock, state, 0.8)  # a second warning would be an error here
+
+
+def test_a_law_that_is_validated_in_time_says_nothing(formula: Law) -> None:
+    clock, plain = Clock(LAWS["feedback"](), 9), Clock(formula, 9)
+    state = host.end_epoch(clock, start(clock, np), 1.0)
+    host.end_epoch(clock, host.validated(clock, state, 1.1), 0.9)
+    host.end_epoch(plain, host.end_epoch(plain, start(plain, np), 1.0), 0.9)
+
+
 def test_a_state_without_a_memory_begins_one_and_a_law_without_takes_none(formula: Law) -> None:
     clock, plain = Clock(LAWS["feedback"](), 9), Clock(formula, 9)
     remembered, bare = (start(each, np) for each in (clock, plain))
