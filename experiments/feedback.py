@@ -1,11 +1,11 @@
 """What each part of a law is worth, and what each kind of memory adds to it.
 
-    python -m experiments.feedback data/atlas --law adam --out out/feedback/adam
+    python -m experiments.feedback data/atlas --optimizer adam --out out/feedback/adam
 
-Every row is a search of the same length in the same family, in which all other constants stay
-where the law of facts has them; once around that law, once around one rate for all tasks. They
-are compared on domains, and on rows, that no search has seen. Writes `ablation.csv`, a row a part.
-The same command goes on where it was stopped.
+Every row is the mean of searches of the same length in the same family, from the same start, in
+which all other constants stay where the law of facts has them; once around that law, once around
+one rate for all tasks. They are compared on domains, and on rows, that no fit and no search has
+seen. Writes `ablation.csv`, a row a part. The same command goes on where it was stopped.
 """
 
 from collections.abc import Iterator
@@ -16,11 +16,10 @@ import numpy as np
 import pandas as pd
 import tyro
 
-import psi
 from psi.fit.feedback.family import INPUTS, OF_TRAINING, OF_VALIDATION, Family
-from psi.fit.feedback.fit import BEGIN, SEEDS, constants_of
+from psi.fit.feedback.fit import SEEDS, apart, bases
 from psi.fit.feedback.judging import judge, summary
-from psi.fit.feedback.pool import Pool, pool_of
+from psi.fit.feedback.pool import Pool, on_processors, pool_of
 from psi.fit.feedback.search import SearchConfig, search
 from psi.fit.scale.facts import FactSet
 from psi.fit.scale.linear import Candidate, fit_linear
@@ -34,11 +33,15 @@ from psi.law.parsing import parse
 from psi.report.progress import bar
 
 SHAPE, RULE = ("level", "of_budget", "power"), ("pace", "leak")
+SWITCHED = ("v_known", "v_late")
+"""Another level and shape where a validation loss is measured, whatever it is."""
 PARTS: dict[str, tuple[str, ...]] = {
     "shape": SHAPE,
     "training memory": (*OF_TRAINING, *RULE),
-    "validation memory": (*OF_VALIDATION, "gap", *RULE),
-    "both memories": (*INPUTS, *RULE),
+    "validation memory": (*(n for n in OF_VALIDATION if n not in SWITCHED), "gap", *RULE),
+    "both memories": (*(n for n in INPUTS if n not in SWITCHED), *RULE),
+    "shape and training memory": (*SHAPE, *OF_TRAINING, *RULE),
+    "shape and validation memory": (*SHAPE, *OF_VALIDATION, "gap", *RULE),
     "shape and both memories": (*SHAPE, *INPUTS, *RULE),
 }
 """What a search moves, by the name of a row; an input's weight on streams goes with it."""
@@ -50,11 +53,13 @@ class Main:
 
     atlas: tyro.conf.Positional[Path]
     """The folder that psi atlas made."""
-    law: str
-    """A law of facts: a file, or the name of a shipped law."""
+    optimizer: str
+    """One of the atlas's."""
     out: Path
     """Folder of the searches and the table."""
     generations: int = 40
+    seeds: int = 2
+    """Searches of a row, whose mean it is."""
     lanes: int = 24
     operations: float = 4e8
     """The most that a training may take."""
@@ -62,10 +67,12 @@ class Main:
     def run(self) -> None:
         """Do it."""
         prepare()
-        base, atlas = psi.load(self.law), read_atlas(self.atlas)
-        pool = pool_of(atlas, base.optimizer, self.operations)
-        bases = {"facts": base, "one rate": without_facts(atlas, base)}
-        tables = [self._around(name, pool, each) for name, each in bases.items()]
+        on_processors()
+        atlas = read_atlas(self.atlas)
+        pool = pool_of(atlas, self.optimizer, self.operations)
+        base, _ = bases(atlas, self.optimizer)
+        around = {"facts": base, "one rate": without_facts(apart(atlas), base)}
+        tables = [self._around(name, pool, each) for name, each in around.items()]
         table = pd.concat(tables, axis=1)
         table = table.loc[:, ~table.columns.duplicated()]
         found = summary(table, "facts")
@@ -77,16 +84,24 @@ class Main:
         family = Family(base, tuple(INPUTS))
         found = {name: family.start}
         for part, config in self._configs(family):
-            with bar(f"{name} + {part}") as report:
-                begin = constants_of(
-                    family, {k: v for k, v in BEGIN.items() if k not in config.held}
-                )
-                folder = self.out / f"{name} {part}".replace(" ", "-")
-                made = search(pool.take(~pool.validation), family, begin, config, folder, report)
-                found[f"{name} + {part}"] = made.constants
+            found[f"{name} + {part}"] = np.mean(
+                [
+                    self._searched(f"{name} {part}", pool, family, config, k)
+                    for k in range(self.seeds)
+                ],
+                axis=0,
+            )
         with bar("comparing") as report:
             out = pool.take(pool.validation)
             return judge(out, family, found, self.lanes, JUDGING.array(SEEDS), report)
+
+    def _searched(
+        self, name: str, pool: Pool, family: Family, config: SearchConfig, seed: int
+    ) -> np.ndarray:
+        folder = self.out / f"{name} {seed}".replace(" ", "-")
+        own, train = replace(config, seed=seed), pool.take(~pool.validation)
+        with bar(f"{name}, search {seed + 1}") as report:
+            return search(train, family, family.start, own, folder, report).constants
 
     def _configs(self, family: Family) -> Iterator[tuple[str, SearchConfig]]:
         usual = SearchConfig(self.generations, self.lanes, inputs=family.inputs)

@@ -386,7 +386,7 @@ def test_a_task_is_labelled(tmp_path):
 
 @pytest.mark.slow
 def test_each_part_of_a_law_is_searched_alone(tmp_path, capsys):
-    main = feedback.Main(ATLAS, "adam", tmp_path, 2, 8, operations=1.1e7)
+    main = feedback.Main(ATLAS, "adam", tmp_path, 2, 1, 12, operations=1.1e7)
     main.run()
     found = pd.read_csv(tmp_path / "ablation.csv")
     rows = [f"{base} + {part}" for base in ("facts", "one rate") for part in feedback.PARTS]

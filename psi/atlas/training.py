@@ -168,8 +168,10 @@ def started(shape: Shape, plan: Plan, arrays: Arrays, key: Key[Array, ""]) -> St
     # One vector, so that an update is one loop over memory and not one for each matrix.
     initial, tree = ravel_pytree(KINDS[shape.network].init(shape, arrays.sizes, draw))
     rms = jnp.linalg.norm(initial) / jnp.sqrt(arrays.facts["parameters"])
-    known = evaluated(shape, arrays, tree(initial))
-    return Start(*known, rms, initial, tree, optimizer(plan.optimizer), rows)
+    loss, validation = evaluated(shape, arrays, tree(initial))
+    if plan.validates:
+        validation = half_loss(shape, arrays, tree(initial), 0)
+    return Start(loss, validation, rms, initial, tree, optimizer(plan.optimizer), rows)
 
 
 def untrained(arrays: Arrays, start: Start, policy: Policy) -> Training:

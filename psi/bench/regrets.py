@@ -57,10 +57,15 @@ def regrets(scores: Scores, ends: pd.DataFrame, against: str) -> dict[str, np.nd
     found = {"regret": mean, "low": low, "high": high, "p": p}
     for name, part in parts.items():
         ends_of = (name, f"{name}_low", f"{name}_high")
-        known = name != "regret_test" or ends.test_loss.notna().any()  # older folders lack it
+        known = name != "regret_test" or _tested(ends)
         values = _regret(part, against)[:3] if known else [np.full(len(mean), np.nan)] * 3
         found |= dict(zip(ends_of, values, strict=True))
     return found
+
+
+def _tested(ends: pd.DataFrame) -> bool:
+    """Whether every run that did not diverge has a test loss: older records have none."""
+    return bool((ends.test_loss.notna() | ends.val_loss.isna()).all())
 
 
 def _regret(scores: Scores, against: str) -> list[Float[np.ndarray, " method"]]:

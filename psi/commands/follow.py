@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from psi.commands.printing import finite
 from psi.lab.hyper import Hyper
 from psi.law.checks import unknown
 from psi.law.law import Law
@@ -33,16 +34,22 @@ class Followed:
 
     def document(self) -> dict[str, Any]:
         """What --json prints: an object of lists, one number an epoch."""
-        parts = {name: value.tolist() for name, value in self.course.parts._asdict().items()}
+        numbers = {
+            "loss": self.losses, "val_loss": self.val_losses,
+            "rate": self.course.rate, "u": self.course.feedback,
+        }  # fmt: skip
+        parts = self.course.parts._asdict()
         return {
             "task": self.task,
-            "loss": self.losses.tolist(),
-            "val_loss": self.val_losses.tolist(),
-            "rate": self.course.rate.tolist(),
-            "u": self.course.feedback.tolist(),
-            "parts": parts,
+            **{name: _listed(values) for name, values in numbers.items()},
+            "parts": {name: _listed(values) for name, values in parts.items()},
             "last": self.last,
         }
+
+
+def _listed(values: Any) -> list[float | None]:
+    """Numbers as JSON has them: those of a run that diverged are none."""
+    return [finite(value) for value in values.tolist()]
 
 
 def hyper_of(words: Sequence[str], optimizer: str) -> Hyper:

@@ -51,10 +51,11 @@ def print_domain(law: psi.Law) -> None:
 
 def as_json(rows: Sequence[Any]) -> list[dict[str, Any]]:
     """Rows as JSON values, None for NaN."""
-    return [{k: _finite(v) for k, v in row._asdict().items()} for row in rows]
+    return [{k: finite(v) for k, v in row._asdict().items()} for row in rows]
 
 
-def _finite(value: Any) -> Any:
+def finite(value: Any) -> Any:
+    """A value as JSON has it: None where it is no finite number."""
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 

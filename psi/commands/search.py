@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import tyro
 
-from psi.commands.printing import print_law, print_table
+from psi.commands.printing import finite, print_law, print_table
+from psi.law.law import Provenance
 
 if TYPE_CHECKING:
     from psi.fit.feedback.pool import Pool
@@ -22,23 +23,23 @@ PRESETS: dict[str, dict[str, Any]] = {
 
 @dataclass(frozen=True)
 class SearchCommand:
-    """Search what a law of facts does about the losses of its own run, on tasks of an atlas.
+    """Search what a law of facts is to do about the losses of its own run, on tasks of an atlas.
 
-    An evolution strategy trains laws on tasks that are drawn anew each generation; several searches
-    and their mean are compared on domains that none has seen, and the best becomes the law. Rerun
-    the same command to go on after an interruption.
-    Example: psi search data/atlas --law adam --out out/search/adam
-    Example: psi search data/atlas --law sgd --preset smoke --out out/try --json
+    An evolution strategy trains laws on tasks that are drawn anew each generation, on processors;
+    several searches and their mean are compared on domains that none has seen, and the best becomes
+    the law. Rerun the same command to go on after an interruption.
+    Example: psi search data/atlas --optimizer adam --out out/search/adam
+    Example: psi search data/atlas --optimizer sgd --preset smoke --out out/try --json
     """
 
     atlas: tyro.conf.Positional[Path]
     """The folder of an atlas: its tables."""
-    law: str
-    """The law of facts that gets the feedback: a file, or the name of a shipped law."""
+    optimizer: str
+    """One of the atlas's."""
     out: Path
     """Folder of law.json, the tables and the searches' states."""
     preset: Literal["smoke", "laptop", "full"] = "laptop"
-    """smoke: a minute; laptop: about an hour on two cores; full: for many cores."""
+    """smoke: some minutes; laptop: about an hour on two cores; full: for many cores."""
     seeds: int | None = None
     """Searches. None: the preset's, like the following."""
     generations: int | None = None
@@ -46,6 +47,8 @@ class SearchCommand:
     """Laws a generation."""
     operations: float | None = None
     """The most that a training may take."""
+    level: float = 1.0
+    """A factor of the law's rates, where tasks of another kind than the atlas's say so."""
     inputs: tuple[str, ...] = ()
     """What the feedback sees: INPUTS of psi.fit.feedback.family. None: the validation loss."""
     method: Literal["cma", "snes", "openes"] = "cma"
@@ -56,26 +59,25 @@ class SearchCommand:
 
     def run(self) -> Any:
         """Do it; what --json prints."""
-        import psi
-        from psi.fit.feedback.family import Family
-        from psi.fit.feedback.fit import fit_feedback
-        from psi.fit.feedback.pool import pool_of
-        from psi.fit.scale.table import provenance, read_atlas
+        from psi.fit.feedback.fit import check, fit_feedback
+        from psi.fit.feedback.pool import on_processors, pool_of
+        from psi.fit.scale.table import read_atlas
         from psi.lab.engine.devices import prepare
         from psi.law.file import write_atomic
         from psi.report.progress import bar
 
         config, seeds = self._config()
-        base = psi.load(self.law)
-        Family(base, config.inputs)  # what it refuses, it refuses before anything is trained
-        pool = pool_of(read_atlas(self.atlas), base.optimizer, config.operations)
+        atlas = read_atlas(self.atlas)
+        pool = pool_of(atlas, self.optimizer, config.operations)
+        check(pool, config, seeds)
         if self.dry_run:
             return self._told(pool, config, seeds)
         prepare()
+        on_processors()
         self.out.mkdir(parents=True, exist_ok=True)
         with bar("generations") as report:
-            made = fit_feedback(pool, base, config, seeds, self.out, report)
-        law = replace(made.law, provenance=provenance(self.atlas, self._command()))
+            made = fit_feedback(atlas, self.optimizer, config, seeds, self.out, self.level, report)
+        law = replace(made.law, provenance=self._provenance())
         for name in ("constants", "regrets", "summary"):
             table = getattr(made, name)
             write_atomic(self.out / f"{name}.csv", table.to_csv(index=False).encode())
@@ -85,11 +87,19 @@ class SearchCommand:
             names = tuple(map(str, made.summary.columns))
             print_table("Regret on validation domains [nats]", names, rows, names[:1])
             print_law(law)
-        return {
-            "law": law.document(),
-            "chosen": made.chosen,
-            "summary": made.summary.to_dict("records"),
-        }
+        records = made.summary.to_dict("records")
+        rows = [{str(k): finite(v) for k, v in row.items()} for row in records]
+        return {"law": law.document(), "chosen": made.chosen, "summary": rows}
+
+    def _provenance(self) -> Provenance:
+        """The atlas's hash, versions, and what would have to be typed to make the law again."""
+        from importlib.metadata import version
+
+        from psi.fit.scale.table import provenance
+
+        made = provenance(self.atlas, self._command())
+        more = tuple(f"{name}=={version(name)}" for name in ("jax", "optax", "evosax"))
+        return replace(made, versions=(*made.versions, *more))
 
     def _config(self) -> "tuple[SearchConfig, int]":
         """The config of a search, and how many there are."""
@@ -99,8 +109,6 @@ class SearchCommand:
         given = {name: getattr(self, name) for name in preset if getattr(self, name) is not None}
         chosen = preset | given
         seeds = chosen.pop("seeds")
-        if seeds < 1:
-            raise ValueError(f"seeds must be >= 1, got {seeds}")
         if self.inputs:
             chosen["inputs"] = self.inputs
         return SearchConfig(**chosen, method=self.method), seeds
@@ -116,10 +124,21 @@ class SearchCommand:
         return told
 
     def _command(self) -> str:
-        words = ["psi", "search", str(self.atlas), "--law", self.law, "--out", str(self.out)]
+        words = [
+            "psi",
+            "search",
+            str(self.atlas),
+            "--optimizer",
+            self.optimizer,
+            "--out",
+            str(self.out),
+        ]
         usual = {each.name: each.default for each in fields(SearchCommand)}
         for name, value in asdict(self).items():
-            if name not in ("atlas", "law", "out", "json", "dry_run") and value != usual[name]:
+            if (
+                name not in ("atlas", "optimizer", "out", "json", "dry_run")
+                and value != usual[name]
+            ):
                 values = map(str, value) if isinstance(value, tuple) else [str(value)]
                 words += [f"--{name}", *values]
         return shlex.join(words)

@@ -16,6 +16,7 @@ from jaxtyping import Float
 from psi.law.clock import ClockState, observe, observed, start, tick
 from psi.law.evaluation import psi_of
 from psi.law.features import Observation
+from psi.law.law import Law
 from psi.law.memory import Memory, Trace, begun
 from psi.law.settings import Clock
 
@@ -132,19 +133,26 @@ def explained(clock: Clock, state: ClockState) -> str:
     words = [
         f"{parts.scale:.3g} (scale: {why if law.facts else 'one for all tasks'})",
         f"{parts.shape:.3g} (shape: epoch {int(state.epoch)}{budget})",
-        f"{parts.feedback:.3g} (feedback: {_of_feedback(state.memory, law.remembers)})",
+        f"{parts.feedback:.3g} (feedback: {_of_feedback(law, state)})",
     ]
     if not np.isclose(parts.limits, 1.0):
-        words.append(f"{parts.limits:.3g} (ramp and limits)")
+        words.append(f"{parts.limits:.3g} (ramp, limits, or a rate that is held)")
     return f"rate {state.learning_rate:.3g} = {' × '.join(words)}"
 
 
-def _of_feedback(memory: Memory | tuple[()], remembers: bool) -> str:
+def _of_feedback(law: Law, state: ClockState) -> str:
+    memory = state.memory
     if not isinstance(memory, Memory):
-        return "this law has none" if not remembers else "nothing seen yet"
-    losses = (("training", memory.loss), ("validation", memory.validation))
-    said = [_of_trace(name, trace) for name, trace in losses if np.isfinite(trace.last)]
-    return ", ".join(said)
+        return "this law has none"
+    if state.epoch == 0:
+        return "nothing seen yet"
+    traces = (("training", "loss_", memory.loss), ("validation", "val_", memory.validation))
+    said = [
+        _of_trace(name, trace) if np.isfinite(trace.last) else f"no {name} loss has come"
+        for name, begin, trace in traces
+        if any(feature.startswith(begin) and feature != "loss_ratio" for feature in law.features)
+    ]
+    return ", ".join([f"u = {memory.feedback:.2g}", *said] if law.feedback else said)
 
 
 def _of_trace(name: str, trace: Trace) -> str:

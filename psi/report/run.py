@@ -14,7 +14,7 @@ from psi.report.figures import WIDTH, save
 if TYPE_CHECKING:  # psi show draws where it is not installed
     from jaxtyping import Float
 
-COLOURS = {"shape": "tab:blue", "feedback": "tab:orange", "ramp and limits": "0.6"}
+COLOURS = {"shape": "tab:blue", "feedback": "tab:orange", "limits": "0.6"}
 """Of the areas; told apart by those who see no red or no green."""
 
 

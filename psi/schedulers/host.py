@@ -41,8 +41,8 @@ StateDict = dict[str, float | int]
 ELSEWHERE = str(Path(__file__).parents[1]), str(Path(np.__file__).parents[1])
 """Folders of code that is not the user's: Ψ's, and that of installed packages."""
 
-TWICE = 2
-"""Epochs without a validation loss after which it is said that none has come."""
+MANY = 10
+"""Epochs without a validation loss after which it is said that none has come, T not being known."""
 UNVALIDATED = (
     "this law answers a validation loss, and none has come: step(loss, val_loss=v), or monitor= of "
     "a callback, tells it. Without one it goes by what else it sees (said once)"
@@ -73,7 +73,8 @@ def end_epoch(
     `val_loss` is v of the network as it is now, NaN where it is not known.
 
     Warns, once in a run, where that is no finite number: the last rate stays; where more epochs
-    have ended than the budget has; and where a law that sees a validation loss has had none.
+    have ended than the budget has; and, after half of them, where a law that sees a validation loss
+    has had none.
     """
     if loss is not None:
         state = state._replace(total=np.float64(loss), count=1)
@@ -87,7 +88,7 @@ def end_epoch(
             f"epoch {int(state.epoch)} ended with {got}; the rate stays {rate:.3g} until {until} "
             "(said once)"
         )
-    if after.epoch == TWICE and clock_.unvalidated(clock.law, after):
+    if after.epoch == _half(state.budget) and clock_.unvalidated(clock.law, after):
         warn(UNVALIDATED)
     if after.epoch == state.budget + 1:
         warn(
@@ -96,6 +97,10 @@ def end_epoch(
             "rates are held (said once)"
         )
     return after
+
+
+def _half(budget: Any) -> int:
+    return MANY if math.isnan(budget) else max(2, math.ceil(budget / 2))
 
 
 def validated(clock: Clock, state: ClockState, val_loss: float) -> ClockState:

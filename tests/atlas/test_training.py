@@ -84,6 +84,36 @@ def test_a_policy_sees_the_losses_of_the_run():
     assert float(validation) < float(before)
 
 
+def test_a_policy_sees_one_half_of_the_validation_rows_and_is_scored_on_the_other():
+    task, shape = TASKS["linear"], SHAPE["linear"]
+    whole = rows_of(task)
+    odd = len(whole.val_x) - 1 + len(whole.val_x) % 2
+    rows = whole._replace(val_x=whole.val_x[:odd], val_y=whole.val_y[:odd])
+    plan = Plan("sgd", following, validates=True)
+
+    def ends(rows, peak):
+        arrays = jax.tree.map(lambda a: np.asarray(a)[None], arrays_of(task, rows, shape))
+        keys = jax.random.fold_in(jax.random.key(5), 0)[None, None]
+        lanes = Lane(jnp.array([[0]]), jnp.full((1, 1), peak))
+        orders, probing = order_of(task, 0)[None, None], np.array([[False]])
+        found = program("cpu")(shape, plan, 1, lanes, arrays, orders, keys, probing)
+        return float(found.train[0, 0, 0]), float(found.test[0, 0, 0])
+
+    moving, still = ends(rows, 1.0), ends(rows, 0.0)
+    for row in (0, odd // 2 - 1, odd // 2, odd - 1):
+        x = rows.val_x.copy()
+        x[row] = 50.0
+        seen = row < odd // 2
+        spoilt = rows._replace(val_x=x)
+        assert (ends(spoilt, 1.0)[0] == moving[0]) != seen  # another loss seen, another rate
+        assert (ends(spoilt, 0.0)[1] == still[1]) == seen  # the same network, scored on the others
+
+
+def following(lane):
+    """α_i = peak · |v_i − 1/4|, so that all that a policy sees of v changes its rates."""
+    return Policy(lambda _: (), lambda state, seen: (state, lane.peak * abs(seen.val_loss - 0.25)))
+
+
 def watching(lane):
     """Lane 0: all is as it should be, or the rate is NaN; lanes 1 and 2: 0 from the start."""
     task = TASKS["linear"]

@@ -61,7 +61,10 @@ def test_shares_and_profiles_of_few_domains_have_no_interval():
     assert (whole.low < whole.share).all()
 
 
-def test_a_folder_without_test_losses_has_no_regret_of_them():
-    found = of(table().assign(test_loss=np.nan))
+@pytest.mark.parametrize("lacking", [("reference", "method"), ("reference",)])
+def test_a_folder_where_test_losses_are_missing_has_no_regret_of_them(lacking):
+    ends = table()
+    ends.loc[ends.method.isin(lacking), "test_loss"] = np.nan
+    found = of(ends)
     assert np.isnan([found["regret_test"], found["regret_test_low"]]).all()
     assert found["regret"] == pytest.approx(np.log(0.11 / 0.31))

@@ -1,6 +1,7 @@
 """`psi show LAW --run TASK`: the run of the engine, with its rates explained."""
 
 import json
+from dataclasses import replace
 
 import jax
 import numpy as np
@@ -13,7 +14,7 @@ from psi.lab.engine.policy import law_policy
 from psi.lab.engine.population import population
 from psi.lab.engine.work import Layout
 from psi.lab.tasks.table import make_task
-from psi.law.law import Law
+from psi.law.law import Law, Range
 from tests.law.conftest import LAWS
 
 WORDS = ("epochs=4", "width=8")
@@ -29,7 +30,7 @@ def test_the_rates_are_those_of_the_engine(law: Law) -> None:
     )
     np.testing.assert_allclose(made.course.rate, runs.lr[0, 0], rtol=2e-5)
     np.testing.assert_allclose(made.val_losses, runs.val_loss[0, 0], rtol=1e-6)
-    np.testing.assert_allclose(np.prod(made.course.parts, axis=0), made.course.rate)
+    np.testing.assert_allclose(made.course.parts.limits, 1.0, rtol=1e-5)
 
 
 def test_a_law_of_the_first_gradient_is_followed() -> None:
@@ -48,6 +49,22 @@ def test_the_command_prints_draws_and_gives_numbers(tmp_path, capsys) -> None:
     assert run(["show", "adam", "--run", "wine", "--hyper", *WORDS, "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert len(found["rate"]) == len(found["val_loss"]) == len(found["parts"]["shape"]) == 4
+
+
+def test_a_run_that_diverges_is_shown(tmp_path, capsys) -> None:
+    law = replace(psi.load("momentum"), rates=Range(1e9, 1e9))
+    law.save(tmp_path / "wild.json")
+    words = [
+        "show",
+        str(tmp_path / "wild.json"),
+        "--run",
+        "diabetes",
+        "--hyper",
+        "epochs=4",
+        "--json",
+    ]
+    assert run(words) == 0
+    assert json.loads(capsys.readouterr().out)["val_loss"][-1] is None
 
 
 @pytest.mark.parametrize(

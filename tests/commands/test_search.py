@@ -15,7 +15,7 @@ SMALL = ["--preset", "smoke", "--operations", "1.1e7"]
 
 @pytest.mark.slow
 def test_a_search_makes_a_law_and_goes_on(tmp_path, capsys) -> None:
-    words = ["search", ATLAS, "--law", "adam", "--out", str(tmp_path), *SMALL, "--json"]
+    words = ["search", ATLAS, "--optimizer", "adam", "--out", str(tmp_path), *SMALL, "--json"]
     assert run(words) == 0
     found = json.loads(capsys.readouterr().out)
     law = psi.load(tmp_path / "law.json")
@@ -30,7 +30,7 @@ def test_a_search_makes_a_law_and_goes_on(tmp_path, capsys) -> None:
 
 def test_a_dry_run_says_how_much_and_writes_nothing(tmp_path, capsys) -> None:
     out = tmp_path / "none"
-    words = ["search", ATLAS, "--law", "adam", "--out", str(out), *SMALL, "--dry-run"]
+    words = ["search", ATLAS, "--optimizer", "adam", "--out", str(out), *SMALL, "--dry-run"]
     assert run([*words, "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     size = PRESETS["smoke"]["generations"] * PRESETS["smoke"]["lanes"]
@@ -41,13 +41,15 @@ def test_a_dry_run_says_how_much_and_writes_nothing(tmp_path, capsys) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--law", "adam", "--seeds", "0"], "seeds must be >= 1"),
-        (["--law", "adam", "--inputs", "v_abov"], "unknown input 'v_abov'"),
-        (["--law", "adam@0.1.0"], "a formula of facts"),
-        (["--law", "nothing"], "no such file"),
+        (["--seeds", "0"], "seeds must be 1"),
+        (["--inputs", "v_abov"], "unknown input 'v_abov'"),
+        (["--optimizer", "lion"], "unknown optimizer 'lion'"),
+        (["--operations", "10"], "take at most 10 operations"),
+        (["--generations", "1"], "generations must be >= 2"),
     ],
 )
 def test_mistakes_are_one_line(words, said, tmp_path, capsys) -> None:
-    assert run(["search", ATLAS, "--out", str(tmp_path / "o"), *SMALL, *words]) == 2
+    optimizer = [] if "--optimizer" in words else ["--optimizer", "adam"]
+    assert run(["search", ATLAS, "--out", str(tmp_path / "o"), *SMALL, *optimizer, *words]) == 2
     assert said in capsys.readouterr().err
     assert not (tmp_path / "o").exists()

@@ -60,8 +60,7 @@ def test_a_sentence_says_what_the_parts_are_due_to():
     said = explained(clock, after(clock, (1.0, 0.5), (1.0, 1.5)))
     assert said == (
         "rate 0.000267 = 0.001 (scale: of parameters) × 0.4 (shape: epoch 2 of 10) × 0.667 "
-        "(feedback: training loss 0.5 is its best, validation loss 50.0% above its best of 1 epoch "
-        "ago)"
+        "(feedback: u = -0.41, validation loss 50.0% above its best of 1 epoch ago)"
     )
 
 
@@ -69,7 +68,10 @@ def test_limits_and_what_is_not_known_are_said():
     clock = Clock(LAW, 10, max_lr=1e-6)
     said = explained(clock, start(clock, np))
     assert "of the law's typical facts" in said
-    assert "(ramp and limits)" in said
+    assert "(ramp, limits, or a rate that is held)" in said
+    assert "nothing seen yet" in said
+    said = explained(clock, after(clock, (1.0,), (math.nan,)))
+    assert "(feedback: u = 0, no validation loss has come)" in said
 
 
 def test_a_law_without_facts_or_memory_says_so():

@@ -29,7 +29,7 @@ def labels(figure: Figure) -> set[str]:
 def test_what_each_part_did_is_an_area_and_u_a_panel(monkeypatch, tmp_path) -> None:
     figure = drawn(monkeypatch, tmp_path, np.array([0.0, 0.5, -0.5, 0.0]), 0.5 * ONE)
     assert len(figure.axes) == 3
-    assert {f"what the {n} did" for n in ("shape", "feedback", "ramp and limits")} < labels(figure)
+    assert {f"what the {n} did" for n in ("shape", "feedback", "limits")} < labels(figure)
     (loss, value) = figure.axes[0].lines[:2]
     assert loss.get_ydata().tolist() == LOSSES.tolist()
     assert value.get_xdata().tolist() == [1, 2, 3, 4]  # after each epoch
@@ -42,4 +42,4 @@ def test_what_did_nothing_is_not_drawn(monkeypatch, tmp_path) -> None:
     assert len(figure.axes) == 2
     said = labels(figure)
     assert "what the shape did" in said
-    assert not {"what the feedback did", "what the ramp and limits did"} & said
+    assert not {"what the feedback did", "what the limits did"} & said

@@ -155,8 +155,12 @@ class Family:
         return np.clip(constants, low, high)
 
     def law(self, constants: Float[np.ndarray, " constant"]) -> Law:
-        """The law of these constants: numbers in one place, weights of 0 left out."""
+        """The law of these constants: numbers in one place, inputs of no weight left out."""
         named = dict(zip(self.constants, map(float, constants), strict=True))
+        used = tuple(n for n in self.inputs if named[n] or named[f"{n}_stream"])
+        if used != self.inputs:
+            less = replace(self, inputs=used)
+            return less.law(np.array([named[name] for name in less.constants]))
         number, powers = self._scale() or (1.0, "")
         number *= math.exp(named["level"]) * USUAL ** -named["of_budget"]
         words = f"{number!r}*{powers}*budget^({named['of_budget']!r})"
@@ -177,7 +181,8 @@ class Family:
         return _policy(self)
 
     def _policy(self) -> Callable[[Array], Policy]:
-        clock, rate, change = Clock(self._template(), USUAL), self.rate.formula, self.change
+        clock = Clock(self._template(), USUAL, min_lr=LEAST, max_lr=MOST)
+        rate, change = self.rate.formula, self.change
         count, features = len(rate.names), self.features
 
         def make(constants: Array) -> Policy:
@@ -208,6 +213,7 @@ class Family:
             domain=domain,
             rates=Range(LEAST, MOST),
             feedback=Feedback(1.0, parse("0")) if self.inputs else None,
+            target="validation",
             constants=(), scores=(), provenance=None,
         )  # fmt: skip
 

@@ -9,15 +9,18 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
+from psi.fit.feedback.domains import VALIDATION
 from psi.fit.feedback.family import Family
 from psi.fit.feedback.judging import judge, summary
-from psi.fit.feedback.pool import Pool
-from psi.fit.feedback.search import SearchConfig, search
-from psi.lab.engine.seeds import JUDGING
+from psi.fit.feedback.pool import Pool, pool_of
+from psi.fit.feedback.search import HELD, SearchConfig, search
+from psi.fit.scale.fit import fit_scale
+from psi.fit.scale.table import Atlas
+from psi.lab.engine.seeds import JUDGING, POLISH
 from psi.law.law import Law, Score
 from psi.progress import Report, silent, within
 
-FACTS, HAND, MEAN = "facts alone", "by hand", "mean of the searches"
+FACTS, HAND, SHAPE, MEAN = "facts alone", "by hand", "level and shape", "mean of the searches"
 BY_HAND: Mapping[str, float] = {"v_above": -0.7, "v_above_stream": 0.7}
 """u ← 0.98 u − 0.7 tanh(20 log(v/v_best)) on fixed data: what a person would try."""
 BEGIN: Mapping[str, float] = {
@@ -47,47 +50,96 @@ def constants_of(family: Family, given: Mapping[str, float]) -> Float[np.ndarray
     return np.array([given.get(name, value) for name, value in pairs])
 
 
+def apart(atlas: Atlas) -> Atlas:
+    """The tasks that are of no validation domain."""
+    tasks = atlas.tasks[~atlas.tasks.domain.isin(VALIDATION)]
+    return Atlas(tasks, atlas.runs[atlas.runs.task.isin(tasks.task)])
+
+
+def bases(atlas: Atlas, optimizer: str, level: float = 1.0) -> tuple[Law, Law]:
+    """The law of facts of an atlas without its validation domains, and that of all of it.
+
+    The first one is for searches and comparisons, the second, times `level`, for the law.
+    """
+    fits = fit_scale(apart(atlas), optimizer), fit_scale(atlas, optimizer, level=level)
+    return fits[0].law, fits[1].law
+
+
 def fit_feedback(
-    pool: Pool, base: Law, config: SearchConfig, seeds: int, folder: Path, report: Report = silent
+    atlas: Atlas,
+    optimizer: str,
+    config: SearchConfig,
+    seeds: int,
+    folder: Path,
+    level: float = 1.0,
+    report: Report = silent,
 ) -> FeedbackFit:
     """Search from several seeds, and take what validation domains say is best.
 
+    All that is compared has seen no task of these domains, the scale of facts neither. The law's
+    own scale is of the whole atlas.
+
     Args:
-        pool: tasks of all domains, of the base's optimizer.
-        base: a law of facts.
+        atlas: tasks of all domains.
+        optimizer: one of its optimizers.
         config: of each search; its seed is the first one's.
         seeds: how many searches.
         folder: a folder each is kept in it; the same call goes on.
+        level: a factor of the law's rates that other tasks than the atlas's say.
         report: gets generations done.
 
     Returns:
-        The law, with scores on validation domains, and what it was compared with.
+        The law, with scores on the domains that it was chosen on, and what it was compared with.
 
     Raises:
-        ValueError: no task is of a validation domain, or none is of another.
+        ValueError: no task is of a validation domain, or none is of another; or there are too few
+            lanes for the candidates, or seeds of runs for the searches.
     """
-    out = pool.validation
-    if out.all() or not out.any():
-        raise ValueError("a search needs tasks of validation domains and of others")
-    family, train = Family(base, config.inputs), pool.take(~out)
-    total = (seeds + 1) * config.generations
+    pool = pool_of(atlas, optimizer, config.operations)
+    check(pool, config, seeds)
+    base, whole = bases(atlas, optimizer, level)
+    family, out = Family(base, config.inputs), pool.validation
     found = {FACTS: family.start, HAND: constants_of(family, BY_HAND)}
-    begin = constants_of(family, BEGIN)
-    for k in range(seeds):
-        stage = within(report, k * config.generations, config.generations, total, f"search {k + 1}")
-        own = replace(config, seed=config.seed + k)
-        made = search(train, family, begin, own, folder / f"seed-{own.seed}", stage)
-        found[f"search {k + 1}"] = made.constants
-    found[MEAN] = np.mean([*found.values()][2:], axis=0)
-    stage = within(report, seeds * config.generations, config.generations, total, "comparing")
+    begin, stages = constants_of(family, BEGIN), seeds + 2
+    total = stages * config.generations
+    wanted = [(SHAPE, family.start, replace(config, held=not_shape(family)))]
+    wanted += [
+        (f"search {k + 1}", begin, replace(config, seed=config.seed + k)) for k in range(seeds)
+    ]
+    for done, (name, start, own) in enumerate(wanted):
+        stage = within(report, done * config.generations, config.generations, total, name)
+        own_folder = folder / name.replace(" ", "-")
+        found[name] = search(pool.take(~out), family, start, own, own_folder, stage).constants
+    found[MEAN] = np.mean([found[name] for name, *_ in wanted[1:]], axis=0)
+    stage = within(report, total - config.generations, config.generations, total, "comparing")
     regrets = judge(pool.take(out), family, found, config.lanes, JUDGING.array(SEEDS), stage)
     table = summary(regrets, FACTS)
     best = table.iloc[int(table.regret.argmin())]
-    law = family.law(found[str(best.candidate)])
-    scores = [Score(f"regret on validation domains, {end}", float(best[key]))
+    law = Family(whole, config.inputs).law(found[str(best.candidate)])
+    scores = [Score(f"regret on the domains that it was chosen on, {end}", float(best[key]))
               for end, key in (("mean", "regret"), ("low", "low"), ("high", "high"))]  # fmt: skip
-    constants = pd.DataFrame([found[n] for n in found], columns=[*family.constants])
+    constants = pd.DataFrame([*found.values()], columns=[*family.constants])
     constants.insert(0, "candidate", [*found])
-    return FeedbackFit(
-        replace(law, scores=tuple(scores)), str(best.candidate), constants, regrets, table
-    )
+    law = replace(law, scores=tuple(scores))
+    return FeedbackFit(law, str(best.candidate), constants, regrets, table)
+
+
+def check(pool: Pool, config: SearchConfig, seeds: int) -> None:
+    """Raise ValueError where a fit could not be finished."""
+    domains = [
+        len({e.domain for e in pool.take(own).entries})
+        for own in (pool.validation, ~pool.validation)
+    ]
+    if min(domains) < 2:
+        raise ValueError(f"a search needs two validation domains and two others, got {domains}")
+    if seeds < 1 or seeds + 4 >= config.lanes:
+        raise ValueError(f"seeds must be 1 … lanes − 5 = {config.lanes - 5}, got {seeds}")
+    if (config.seed + seeds) * config.generations > POLISH.count:
+        raise ValueError(
+            f"seeds × generations must be <= {POLISH.count}, got {seeds} × {config.generations}"
+        )
+
+
+def not_shape(family: Family) -> tuple[str, ...]:
+    """Constants that are no part of scale and shape."""
+    return tuple(name for name in family.constants if name not in HELD)

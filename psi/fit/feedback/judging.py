@@ -12,9 +12,6 @@ from psi.fit.feedback.pool import Pool, losses, scored
 from psi.fit.scale.left_out import domain_means, over_domains
 from psi.progress import Report, silent
 
-TUNED = "tuned"
-"""The better of constant and linear at the task's own best rate, which the atlas knows."""
-
 
 def tuned_constants(pool: Pool, family: Family) -> Float[np.ndarray, "task constant"]:
     """The constants at which a family's laws are the tuned schedule of each task."""

@@ -3,6 +3,7 @@
 from functools import lru_cache
 from typing import NamedTuple
 
+import jax
 import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float, Int
@@ -124,6 +125,13 @@ def prepared(entry: Entry) -> Prepared:
     arrays = arrays_of(entry.task, rows, entry.shape)
     facts = arrays.facts | {"initial_grad_norm": np.float32(entry.grad_norm)}
     return Prepared(entry.task, rows, arrays._replace(facts=facts))
+
+
+def on_processors() -> None:
+    """Raise ValueError on an accelerator, where no policy sees a validation loss."""
+    if (backend := jax.default_backend()) != "cpu":
+        rule = "searches of a feedback train on processors: set JAX_PLATFORMS=cpu"
+        raise ValueError(f"{rule}, got {backend}")
 
 
 def losses(

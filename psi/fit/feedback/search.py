@@ -17,7 +17,7 @@ import numpy as np
 from jaxtyping import Float
 
 from psi.atlas.training import Plan
-from psi.fit.feedback.family import OF_VALIDATION, Family
+from psi.fit.feedback.family import CAPS, INPUTS, OF_VALIDATION, Family
 from psi.fit.feedback.objective import drawn, objective
 from psi.fit.feedback.pool import Pool, losses, scored
 from psi.lab.data.store import digest
@@ -25,6 +25,7 @@ from psi.lab.engine.evolution import strategy
 from psi.lab.engine.seeds import POLISH
 from psi.law.checks import at_least, check_positive, unknown
 from psi.law.file import write_atomic
+from psi.law.printing import text
 from psi.progress import Report, silent
 
 HELD = ("level", "of_budget", "power")
@@ -33,7 +34,7 @@ HELD = ("level", "of_budget", "power")
 
 @dataclass(frozen=True)
 class SearchConfig:
-    """How a search goes. Raises ValueError where a number makes no sense."""
+    """How a search goes. Raises ValueError where a number or a name makes no sense."""
 
     generations: int = 80
     lanes: int = 24
@@ -50,6 +51,9 @@ class SearchConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        for name in self.inputs:
+            if name not in INPUTS:
+                raise ValueError(unknown("input", name, INPUTS))
         at_least(self, generations=2, lanes=4, seed=0)
         check_positive("spread", self.spread)
         check_positive("operations", self.operations)
@@ -94,8 +98,7 @@ def search(
     ask, tell, state = strategy(
         config.lanes, config.spread, np.zeros((1, len(moved))), key, config.method
     )
-    tasks = [each.task.to_json() for each in pool.entries]
-    identity = digest([asdict(config), family.base.document(), start.tolist(), tasks])
+    identity = _identity(pool, family, start, config)
     folder.mkdir(parents=True, exist_ok=True)
     kept = _read(folder / "state.npz", identity, state)
     state, centres, regrets = kept or (state, [], [])
@@ -118,6 +121,15 @@ def search(
     report(config.generations, config.generations, "")
     late = np.array(centres)[len(centres) // 2 :]
     return Searched(family.within(late.mean(0)), np.array(centres), np.array(regrets))
+
+
+def _identity(pool: Pool, family: Family, start: np.ndarray, config: SearchConfig) -> str:
+    """A hash of all that decides what a search comes to."""
+    tasks = [[each.task.to_json(), *each[2:]] for each in pool.entries]
+    change = family.change
+    formulas = [text(each.formula.tree) for each in (family.rate, change) if each]
+    laws = [formulas, list(CAPS), family.base.document()]
+    return digest([asdict(config), laws, start.tolist(), pool.reference.tolist(), tasks])
 
 
 def _moved(family: Family, config: SearchConfig) -> np.ndarray:

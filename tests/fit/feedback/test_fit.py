@@ -1,4 +1,4 @@
-"""From a pool to a law: what is searched, what is compared, and what becomes the law."""
+"""From an atlas to a law: what is searched, what is compared, and what becomes the law."""
 
 import numpy as np
 import pandas as pd
@@ -6,52 +6,88 @@ import pytest
 
 import psi
 from psi.fit.feedback import fit as fit_module
-from psi.fit.feedback.fit import FACTS, HAND, MEAN, constants_of, fit_feedback
+from psi.fit.feedback.domains import VALIDATION
+from psi.fit.feedback.fit import (
+    FACTS,
+    HAND,
+    MEAN,
+    SHAPE,
+    apart,
+    check,
+    constants_of,
+    fit_feedback,
+)
 from psi.fit.feedback.search import SearchConfig, Searched
+from psi.fit.scale.table import read_atlas
+from tests.fit.feedback.conftest import ATLAS
 
-CONFIG = SearchConfig(generations=2, lanes=8, inputs=("v_above",), seed=3)
+CONFIG = SearchConfig(generations=2, lanes=8, inputs=("v_above",), seed=3, operations=1.1e7)
 
 
-def test_the_best_on_validation_domains_becomes_the_law(pool, tmp_path, monkeypatch) -> None:
-    searched, compared = [], []
+def test_the_best_on_validation_domains_becomes_the_law(tmp_path, monkeypatch) -> None:
+    searched, compared, fitted = [], [], []
+
+    def fit_scale(atlas, optimizer, level=1.0):
+        fitted.append(({*atlas.tasks.domain}, level))
+        law = psi.load(optimizer)
+        return type("Fit", (), {"law": law})
 
     def search(own, family, start, config, folder, report):
         searched.append((config.seed, folder.name, {each.domain for each in own.entries}))
-        found = start + 0.1 * config.seed
+        moved = np.array([name not in config.held for name in family.constants])
+        found = start + 0.1 * config.seed * moved
         return Searched(found, found[None], np.zeros(1))
 
     def judge(own, family, candidates, lanes, seeds, report):
         compared.append({each.domain for each in own.entries})
         table = pd.DataFrame({"task": [0, 1], "domain": ["x", "y"], "stream": [False, True]})
-        return table.assign(
-            **{name: [0.1 * k, 0.3 * k] for k, name in enumerate([*candidates][::-1])}
-        )
+        made = {name: [0.1 * k, 0.3 * k] for k, name in enumerate([*candidates][::-1])}
+        return table.assign(**made)
 
-    monkeypatch.setattr(fit_module, "search", search)
-    monkeypatch.setattr(fit_module, "judge", judge)
-    made = fit_feedback(pool, psi.load("adam"), CONFIG, 2, tmp_path)
-    assert [each[:2] for each in searched] == [(3, "seed-3"), (4, "seed-4")]
-    assert not compared[0] & searched[0][2]
-    assert made.constants.candidate.tolist() == [FACTS, HAND, "search 1", "search 2", MEAN]
+    for name, function in (("fit_scale", fit_scale), ("search", search), ("judge", judge)):
+        monkeypatch.setattr(fit_module, name, function)
+    made = fit_feedback(read_atlas(ATLAS), "adam", CONFIG, 2, tmp_path, level=1.8)
+    assert [each[:2] for each in searched] == [
+        (3, "level-and-shape"), (3, "search-1"), (4, "search-2"),
+    ]  # fmt: skip
+    for domains in (searched[0][2], searched[1][2], fitted[0][0]):
+        assert not VALIDATION & domains
+    assert compared[0] <= VALIDATION <= fitted[1][0]
+    assert [level for _, level in fitted] == [1.0, 1.8]
+    names = [FACTS, HAND, SHAPE, "search 1", "search 2", MEAN]
+    assert made.constants.candidate.tolist() == names
     assert made.chosen == MEAN
     rows = made.constants.set_index("candidate")
-    assert rows.loc[MEAN].tolist() == pytest.approx(
-        ((rows.loc["search 1"] + rows.loc["search 2"]) / 2).tolist()
-    )
+    middle = (rows.loc["search 1"] + rows.loc["search 2"]) / 2
+    assert rows.loc[MEAN].tolist() == pytest.approx(middle.tolist())
+    assert rows.loc[SHAPE, "power"] == pytest.approx(1.3)
+    assert rows.loc[SHAPE, "v_above"] == 0
     scores = {score.name: score.value for score in made.law.scores}
-    assert scores["regret on validation domains, mean"] == 0.0
+    assert scores["regret on the domains that it was chosen on, mean"] == 0.0
     assert made.law.feedback is not None
+
+
+def test_tasks_apart_are_of_no_validation_domain() -> None:
+    whole = read_atlas(ATLAS)
+    some = apart(whole)
+    assert {*some.tasks.domain} == {*whole.tasks.domain} - VALIDATION
+    assert {*some.runs.task} <= {*some.tasks.task}
 
 
 def test_given_constants_are_put_by_name() -> None:
     family = fit_module.Family(psi.load("adam"), ("v_above",))
-    made = dict(
-        zip(family.constants, constants_of(family, {"v_above": -1.0, "no": 3.0}), strict=True)
-    )
+    given = constants_of(family, {"v_above": -1.0, "no": 3.0})
+    made = dict(zip(family.constants, given, strict=True))
     assert (made["v_above"], made["power"], made["leak"]) == (-1.0, 1.0, 0.02)
 
 
-def test_domains_of_both_kinds_are_needed(pool, tmp_path) -> None:
+def test_what_could_not_be_finished_is_not_begun(pool) -> None:
+    check(pool, CONFIG, 2)
     for some in (pool.take(pool.validation), pool.take(~pool.validation)):
-        with pytest.raises(ValueError, match="validation domains and of others"):
-            fit_feedback(some, psi.load("adam"), CONFIG, 1, tmp_path)
+        with pytest.raises(ValueError, match="two validation domains and two others"):
+            check(some, CONFIG, 1)
+    for seeds in (0, 4):
+        with pytest.raises(ValueError, match="seeds must be 1"):
+            check(pool, CONFIG, seeds)
+    with pytest.raises(ValueError, match="seeds × generations must be <= 10000"):
+        check(pool, SearchConfig(generations=6000), 2)
