@@ -34,6 +34,11 @@ def rates(lanes, epochs=EPOCHS):
     return (peaks * np.linspace(1, 0.3, epochs)).astype(np.float32)
 
 
+def each(*several):
+    """Column after column of several populations, those that are kept."""
+    return zip(*map(jax.tree.leaves, several), strict=True)
+
+
 OWN = {
     "sgd": optax.sgd,
     "momentum": partial(optax.sgd, momentum=0.9),
@@ -151,7 +156,7 @@ def test_one_by_one_permuted_and_in_other_company_give_the_same_bits():
     order = np.random.default_rng(0).permutation(350)
     permuted = population(task, trajectory, lanes[order], seeds[[2, 0, 1]], KEY)
     alone = population(task, trajectory, lanes[17:18], np.array([1]), KEY)
-    for a, b, c in zip(whole, permuted, alone, strict=True):
+    for a, b, c in each(whole, permuted, alone):
         np.testing.assert_array_equal(a[order][:, [2, 0, 1]], b)
         np.testing.assert_array_equal(a[17:18, 1:2], c)
 
@@ -162,7 +167,7 @@ def test_lanes_of_each_seed_s_own_train_as_they_do_for_all_seeds():
     every = population(task, trajectory, lanes, seeds, KEY)
     rolled = np.stack([np.roll(lanes, seed, axis=0) for seed in seeds])
     own = population(task, trajectory, rolled, seeds, KEY, by_seed=True)
-    for a, b in zip(every, own, strict=True):
+    for a, b in each(every, own):
         for seed in seeds:
             np.testing.assert_array_equal(np.roll(a[:, seed], seed, axis=0), b[:, seed])
 
@@ -173,7 +178,7 @@ def test_one_device_or_two_give_the_same_bits(monkeypatch):
     two = population(task, trajectory, rates(20), np.arange(2), KEY)
     monkeypatch.setattr(jax, "local_device_count", lambda: 1)
     one = population(task, trajectory, rates(20), np.arange(2), KEY)
-    for a, b in zip(two, one, strict=True):
+    for a, b in each(two, one):
         np.testing.assert_array_equal(a, b)
 
 
@@ -187,7 +192,7 @@ def test_a_poisoned_lane_changes_no_bit_of_its_neighbours(poison):
     bad[5::32, 1:] = poison  # one in every block
     poisoned = population(task, trajectory, bad, np.arange(3), KEY)
     others = np.arange(128) % 32 != 5
-    for a, b in zip(clean, poisoned, strict=True):
+    for a, b in each(clean, poisoned):
         np.testing.assert_array_equal(a[others], b[others])
     assert not np.isfinite(poisoned.val_loss[5::32]).all()
 
@@ -203,7 +208,7 @@ def test_data_that_hold_inf_spoil_their_own_lanes_alone():
     lanes = np.linspace(0.1, 0.5, 32, dtype=np.float32)
     spoilt = population(task, make, lanes, np.arange(2), KEY)
     clean = population(task, make, np.minimum(lanes, 0.4), np.arange(2), KEY)
-    for a, b in zip(clean, spoilt, strict=True):
+    for a, b in each(clean, spoilt):
         np.testing.assert_array_equal(a[lanes <= 0.4], b[lanes <= 0.4])
     assert np.isnan(spoilt.val_loss[lanes > 0.4, :, 1:]).all()
 
