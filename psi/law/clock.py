@@ -30,6 +30,9 @@ from psi.law.memory import Memory, aged, begun, told
 from psi.law.namespace import Array, Namespace
 from psi.law.settings import Clock
 
+MANY = 10
+"""Epochs that are waited for a validation loss, T not being known."""
+
 
 class ClockState(NamedTuple):
     """The rate of a run and what the clock remembers of its losses; shape=() each."""
@@ -163,8 +166,12 @@ def validated(clock: Clock, state: ClockState, val_loss: Array, xp: Namespace) -
 
 
 def unvalidated(law: Law, state: ClockState) -> bool:
-    """Whether a law sees a validation loss and none has come."""
-    sees = any(name.startswith("val_") for name in law.features)
+    """Whether half of the epochs have just ended, and a law that sees a validation loss had none.
+
+    Where T is not known, MANY epochs.
+    """
+    half = MANY if np.isnan(state.budget) else max(2, math.ceil(state.budget / 2))
+    sees = state.epoch == half and any(name.startswith("val_") for name in law.features)
     return sees and bool(np.isnan(state.memory.validation.best))
 
 

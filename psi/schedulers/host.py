@@ -41,8 +41,6 @@ StateDict = dict[str, float | int]
 ELSEWHERE = str(Path(__file__).parents[1]), str(Path(np.__file__).parents[1])
 """Folders of code that is not the user's: Ψ's, and that of installed packages."""
 
-MANY = 10
-"""Epochs without a validation loss after which it is said that none has come, T not being known."""
 UNVALIDATED = (
     "this law answers a validation loss, and none has come: step(loss, val_loss=v), or monitor= of "
     "a callback, tells it. Without one it goes by what else it sees (said once)"
@@ -88,7 +86,7 @@ def end_epoch(
             f"epoch {int(state.epoch)} ended with {got}; the rate stays {rate:.3g} until {until} "
             "(said once)"
         )
-    if after.epoch == _half(state.budget) and clock_.unvalidated(clock.law, after):
+    if clock_.unvalidated(clock.law, after):
         warn(UNVALIDATED)
     if after.epoch == state.budget + 1:
         warn(
@@ -97,10 +95,6 @@ def end_epoch(
             "rates are held (said once)"
         )
     return after
-
-
-def _half(budget: Any) -> int:
-    return MANY if math.isnan(budget) else max(2, math.ceil(budget / 2))
 
 
 def validated(clock: Clock, state: ClockState, val_loss: float) -> ClockState:
