@@ -31,8 +31,8 @@ def test_what_each_part_did_is_an_area_and_u_a_panel(monkeypatch, tmp_path) -> N
     assert len(figure.axes) == 3
     assert {f"what the {n} did" for n in ("shape", "feedback", "limits")} < labels(figure)
     (loss, value) = figure.axes[0].lines[:2]
-    assert loss.get_ydata().tolist() == LOSSES.tolist()
-    assert value.get_xdata().tolist() == [1, 2, 3, 4]  # after each epoch
+    assert np.asarray(loss.get_ydata()).tolist() == LOSSES.tolist()
+    assert np.asarray(value.get_xdata()).tolist() == [1, 2, 3, 4]  # after each epoch
     rate = figure.axes[1].lines[-1].get_ydata()
     assert rate == pytest.approx(0.05 * np.array([1, 0.75, 0.5, 0.25]) * np.exp([0, 0.5, -0.5, 0]))
 

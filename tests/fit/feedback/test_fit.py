@@ -58,8 +58,8 @@ def test_the_best_on_validation_domains_becomes_the_law(tmp_path, monkeypatch) -
     assert made.constants.candidate.tolist() == names
     assert made.chosen == MEAN
     rows = made.constants.set_index("candidate")
-    middle = (rows.loc["search 1"] + rows.loc["search 2"]) / 2
-    assert rows.loc[MEAN].tolist() == pytest.approx(middle.tolist())
+    middle = rows.loc[["search 1", "search 2"]].mean()
+    assert rows.T[MEAN].tolist() == pytest.approx(middle.tolist())
     assert rows.loc[SHAPE, "power"] == pytest.approx(1.3)
     assert rows.loc[SHAPE, "v_above"] == 0
     scores = {score.name: score.value for score in made.law.scores}
