@@ -12,8 +12,9 @@ import hashlib
 import importlib.util
 from collections.abc import Sequence
 from functools import cache
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from psi.fit.formula.families import OWN_EPOCH, OWN_LOSS, Factor, check_factor
 from psi.lab.data.families import FAMILIES, TrajectoryFamily
@@ -96,12 +97,21 @@ def use_file(path: Path) -> None:
     use(_plugin_of(path.resolve(), hashlib.sha256(path.read_bytes()).hexdigest()))
 
 
+class _Loader(SourceFileLoader):
+    """Runs a user's file and leaves no __pycache__ beside it."""
+
+    def set_data(self, path: str, data: Any, *, _mode: int = 0o666) -> None:
+        """Keep no bytecode."""
+
+
 @cache
 def _plugin_of(path: Path, sha256: str) -> Plugin:
     # Cached: run twice, a file would make other rows of the same names.
-    spec = importlib.util.spec_from_file_location(f"psi_plugin_{sha256[:12]}", path)
+    name = f"psi_plugin_{sha256[:12]}"
+    spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise ValueError(f"a plugin must be a Python file, got {path}")
+    spec.loader = _Loader(name, str(path))
     module = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
