@@ -20,6 +20,7 @@ from psi.fit.feedback.family import INPUTS, OF_TRAINING, OF_VALIDATION, Family
 from psi.fit.feedback.fit import SEEDS, apart, bases
 from psi.fit.feedback.judging import judge, summary
 from psi.fit.feedback.pool import Pool, on_processors, pool_of
+from psi.fit.feedback.search import HELD as SHAPE
 from psi.fit.feedback.search import SearchConfig, search
 from psi.fit.scale.facts import FactSet
 from psi.fit.scale.linear import Candidate, fit_linear
@@ -32,7 +33,7 @@ from psi.law.law import Law, Range
 from psi.law.parsing import parse
 from psi.report.progress import bar
 
-SHAPE, RULE = ("level", "of_budget", "power"), ("pace", "leak")
+RULE = ("pace", "leak")
 SWITCHED = ("v_known", "v_late")
 """Another level and shape where a validation loss is measured, whatever it is."""
 PARTS: dict[str, tuple[str, ...]] = {

@@ -131,7 +131,7 @@ def train_unit(
     """The lanes of one task from one seed."""
     start = started(shape, plan, arrays, key)
     evaluate = lambda weights: evaluated(shape, arrays, start.tree(weights))  # noqa: E731
-    half = lambda weights, k: half_loss(shape, arrays, start.tree(weights), k)  # noqa: E731
+    half = lambda weights, second: half_loss(shape, arrays, start.tree(weights), second)  # noqa: E731
     gradient = partial(minibatch_gradient, shape, start.tree, arrays, order, start.rows)
 
     def of_lane(lane: Any) -> tuple[Array, ...]:
@@ -149,13 +149,13 @@ def train_unit(
 
             begin = now.weights, now.optimizer, jnp.zeros(())
             weights, own, total = jax.lax.fori_loop(0, arrays.steps, step, begin)
-            seen = half(weights, 0) if plan.validates else now.validation
+            seen = half(weights, False) if plan.validates else now.validation
             loss = total / arrays.steps
             return Training(weights, own, state, loss, jnp.fmin(now.best, loss), seen)
 
         begin = untrained(arrays, start, policy)
         ended = jax.lax.fori_loop(0, arrays.epochs, epoch, begin).weights
-        unseen = half(ended, 1) if plan.validates else jnp.full((), jnp.nan)
+        unseen = half(ended, True) if plan.validates else jnp.full((), jnp.nan)
         return *evaluate(ended), unseen
 
     train, validation, test = in_blocks(of_lane, lanes, shape.lanes)
@@ -170,7 +170,7 @@ def started(shape: Shape, plan: Plan, arrays: Arrays, key: Key[Array, ""]) -> St
     rms = jnp.linalg.norm(initial) / jnp.sqrt(arrays.facts["parameters"])
     loss, validation = evaluated(shape, arrays, tree(initial))
     if plan.validates:
-        validation = half_loss(shape, arrays, tree(initial), 0)
+        validation = half_loss(shape, arrays, tree(initial), False)
     return Start(loss, validation, rms, initial, tree, optimizer(plan.optimizer), rows)
 
 
@@ -231,8 +231,8 @@ def evaluated(shape: Shape, arrays: Arrays, params: Params) -> tuple[Array, Arra
     return jnp.where(arrays.stream, validation, train), validation
 
 
-def half_loss(shape: Shape, arrays: Arrays, params: Params, second: int) -> Float[Array, ""]:
-    """The loss on the first (0) or second (1) half of the validation rows."""
+def half_loss(shape: Shape, arrays: Arrays, params: Params, second: bool) -> Float[Array, ""]:
+    """The loss on the first or second half of the validation rows."""
     middle = arrays.val_rows // 2
     first, count = (middle, arrays.val_rows - middle) if second else (0, middle)
     rows = lambda row: (arrays.val_x[first + row], arrays.val_y[first + row])  # noqa: E731

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import fields
 
-from psi.law.checks import unknown
+from psi.commands.words import told
 from psi.law.facts import Facts
 
 MEASURED = ("chance_loss", "weight_rms", "initial_grad_norm")
@@ -18,12 +18,7 @@ def facts_of(words: Sequence[str]) -> Facts:
         1000
     """
     found: dict[str, object] = {}
-    for word in words:
-        name, told, value = word.partition("=")
-        if name not in (names := [each.name for each in fields(Facts)]):
-            raise ValueError(unknown("fact", name, names))
-        if not told or name in found:
-            raise ValueError(f"facts must be NAME=VALUE, each once, got {word!r:.60}")
+    for name, value in told(words, [each.name for each in fields(Facts)], "fact").items():
         try:
             if name == "stream":
                 found[name] = TRUTH[value.lower()]

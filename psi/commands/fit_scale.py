@@ -4,7 +4,7 @@ import hashlib
 import shlex
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -13,6 +13,7 @@ import tyro
 
 from psi.commands.files import check_output
 from psi.commands.printing import as_json, print_table
+from psi.commands.words import options_of
 from psi.lab.tasks.data_config import DataConfig
 from psi.lab.tasks.names import parts_of
 from psi.law.features import FEATURES, check_names
@@ -151,15 +152,7 @@ class FitScaleCommand:
     def _provenance(self) -> Provenance:
         """The file, and what would have to be typed to make the law again."""
         words = ["psi", "fit", str(self.runs), "--kind", self.kind]
-        for each in fields(self):
-            value, option = getattr(self, each.name), each.name.replace("_", "-")
-            if each.name in ("runs", "kind", "figure", "json") or value == each.default:
-                continue
-            if isinstance(value, bool):
-                words.append(f"--{option}" if value else f"--no-{option}")
-            else:
-                values = value if isinstance(value, tuple) else (value,)
-                words += [f"--{option}", *map(str, values)]
+        words += options_of(self, ("runs", "kind", "figure", "json"))
         content = hashlib.sha256()
         for part in parts_of(self.runs):
             content.update(part.read_bytes())

@@ -8,13 +8,12 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from psi.commands.facts import TRUTH
 from psi.commands.printing import finite
+from psi.commands.words import told
 from psi.lab.hyper import Hyper
-from psi.law.checks import unknown
 from psi.law.law import Law
 from psi.law.parts import Course, course, explained, replayed
-
-TRUTH = {"yes": True, "true": True, "no": False, "false": False}
 
 
 @dataclass(frozen=True)
@@ -60,14 +59,8 @@ def hyper_of(words: Sequence[str], optimizer: str) -> Hyper:
         True
     """
     known = {each.name: each.default for each in fields(Hyper) if each.name != "optimizer"}
-    found: dict[str, Any] = {}
-    for word in words:
-        name, told, value = word.partition("=")
-        if name not in known:
-            raise ValueError(unknown("hyperparameter", name, known))
-        if not told:
-            raise ValueError(f"hyperparameters must be NAME=VALUE, got {word!r:.60}")
-        found[name] = _read(name, value, known[name])
+    given = told(words, known, "hyperparameter")
+    found = {name: _read(name, value, known[name]) for name, value in given.items()}
     return replace(Hyper(optimizer=optimizer), **found)
 
 

@@ -1,13 +1,14 @@
 """psi search: the weights of a law's feedback, on whole trainings."""
 
 import shlex
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import tyro
 
 from psi.commands.printing import finite, print_law, print_table
+from psi.commands.words import options_of
 from psi.law.law import Provenance
 
 if TYPE_CHECKING:
@@ -69,14 +70,13 @@ class SearchCommand:
         config, seeds = self._config()
         atlas = read_atlas(self.atlas)
         pool = pool_of(atlas, self.optimizer, config.operations)
-        check(pool, config, seeds)
         if self.dry_run:
+            check(pool, config, seeds)
             return self._told(pool, config, seeds)
         prepare()
         on_processors()
-        self.out.mkdir(parents=True, exist_ok=True)
         with bar("generations") as report:
-            made = fit_feedback(atlas, self.optimizer, config, seeds, self.out, self.level, report)
+            made = fit_feedback(atlas, pool, config, seeds, self.out, self.level, report)
         law = replace(made.law, provenance=self._provenance())
         for name in ("constants", "regrets", "summary"):
             table = getattr(made, name)
@@ -93,13 +93,11 @@ class SearchCommand:
 
     def _provenance(self) -> Provenance:
         """The atlas's hash, versions, and what would have to be typed to make the law again."""
-        from importlib.metadata import version
+        from psi.fit.scale.table import PACKAGES, provenance
 
-        from psi.fit.scale.table import provenance
-
-        made = provenance(self.atlas, self._command())
-        more = tuple(f"{name}=={version(name)}" for name in ("jax", "optax", "evosax"))
-        return replace(made, versions=(*made.versions, *more))
+        words = ["psi", "search", str(self.atlas)]
+        words += options_of(self, ("atlas", "dry_run", "json"))
+        return provenance(self.atlas, shlex.join(words), (*PACKAGES, "jax", "optax", "evosax"))
 
     def _config(self) -> "tuple[SearchConfig, int]":
         """The config of a search, and how many there are."""
@@ -122,26 +120,6 @@ class SearchCommand:
         if not self.json:
             print(f"{trainings:,} trainings on {told['tasks']:,} tasks; nothing was written")
         return told
-
-    def _command(self) -> str:
-        words = [
-            "psi",
-            "search",
-            str(self.atlas),
-            "--optimizer",
-            self.optimizer,
-            "--out",
-            str(self.out),
-        ]
-        usual = {each.name: each.default for each in fields(SearchCommand)}
-        for name, value in asdict(self).items():
-            if (
-                name not in ("atlas", "optimizer", "out", "json", "dry_run")
-                and value != usual[name]
-            ):
-                values = map(str, value) if isinstance(value, tuple) else [str(value)]
-                words += [f"--{name}", *values]
-        return shlex.join(words)
 
 
 def _shown(value: Any) -> str:

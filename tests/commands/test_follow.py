@@ -74,6 +74,7 @@ def test_a_run_that_diverges_is_shown(tmp_path, capsys) -> None:
         (["--hyper", "width=3"], "hyperparameters are of --run TASK"),
         (["--run", "wine", "--hyper", "size=3"], "unknown hyperparameter 'size'"),
         (["--run", "wine", "--hyper", "width"], "NAME=VALUE"),
+        (["--run", "wine", "--epochs", "3", "--hyper", "epochs=4"], "each once"),
         (["--run", "wine", "--hyper", "width=x"], "width cannot be 'x'"),
         (["--run", "nowhere"], "nowhere"),
     ],

@@ -72,6 +72,13 @@ WEIGHT = 0.1
 LIMITS: Mapping[str, Range] = {"leak": Range(0.0, 0.5), "power": Range(0.0, 4.0)}
 
 
+def check_inputs(names: Sequence[str]) -> None:
+    """Raise ValueError for a name that is none of INPUTS."""
+    for name in names:
+        if name not in INPUTS:
+            raise ValueError(unknown("input", name, INPUTS))
+
+
 @dataclass(frozen=True)
 class Family:
     """Laws around a law of facts.
@@ -88,9 +95,7 @@ class Family:
     inputs: tuple[str, ...] = OF_VALIDATION
 
     def __post_init__(self) -> None:
-        for name in self.inputs:
-            if name not in INPUTS:
-                raise ValueError(unknown("input", name, INPUTS))
+        check_inputs(self.inputs)
         if not {"budget", "stream"} <= {*self.base.facts} or not self._scale():
             rule = "the base must be a formula of facts, T and stream among them, times a shape"
             raise ValueError(f"{rule}; got {self.base}")
@@ -169,9 +174,18 @@ class Family:
         if self.inputs:
             low, high = (rate * math.exp(u) for rate, u in zip(rates, CAPS, strict=True))
             rates = Range(low, high)
-        change = _change(named, self.inputs) if self.inputs else None
-        rule = Feedback(1.0 - named["leak"], parse(change)) if change else None
-        return replace(self._template(), model=parse(words), feedback=rule, rates=rates)
+        rule = self._rule(named) if self.inputs else None
+        return replace(self.template, model=parse(words), feedback=rule, rates=rates)
+
+    def _rule(self, named: Mapping[str, float]) -> Feedback:
+        """The feedback with numbers for its weights, its leak in what it keeps."""
+        terms = []
+        for name in self.inputs:
+            own, more = named[name], named[f"{name}_stream"]
+            weight = f"({own!r} + {more!r}*stream)" if more else f"({own!r})"
+            terms.append(f"{weight}*{INPUTS[name]}")
+        words = f"(budget/{USUAL})^({named['pace']!r})*({' + '.join(terms)})"
+        return Feedback(1.0 - named["leak"], parse(words))
 
     def policy(self) -> Callable[[Array], Policy]:
         """What makes the constants of a lane its policy; the same object for the same family.
@@ -180,28 +194,8 @@ class Family:
         """
         return _policy(self)
 
-    def _policy(self) -> Callable[[Array], Policy]:
-        clock = Clock(self._template(), USUAL, min_lr=LEAST, max_lr=MOST)
-        rate, change = self.rate.formula, self.change
-        count, features = len(rate.names), self.features
-
-        def make(constants: Array) -> Policy:
-            def psi(values: Array, xp: Namespace) -> Array:
-                return xp.asarray(rate.value(features, values, constants[:count], xp))
-
-            if change is None:
-                return clock_policy(clock, psi)
-
-            rule = change.formula
-
-            def step(values: Array, xp: Namespace) -> Array:
-                return xp.asarray(rule.value(features, values, constants[count:], xp))
-
-            return clock_policy(clock, psi, step)
-
-        return make
-
-    def _template(self) -> Law:
+    @property
+    def template(self) -> Law:
         """A law that has all but the formulas."""
         known = dict(zip(self.base.features, self.base.domain, strict=True))
         known |= {"feedback": CAPS}
@@ -220,14 +214,22 @@ class Family:
 
 @cache
 def _policy(family: Family) -> Callable[[Array], Policy]:
-    return family._policy()
+    clock = Clock(family.template, USUAL, min_lr=LEAST, max_lr=MOST)
+    rate, change = family.rate.formula, family.change
+    count, features = len(rate.names), family.features
 
+    def make(constants: Array) -> Policy:
+        def psi(values: Array, xp: Namespace) -> Array:
+            return xp.asarray(rate.value(features, values, constants[:count], xp))
 
-def _change(named: Mapping[str, float], inputs: Sequence[str]) -> str:
-    """The change of u with numbers for its weights."""
-    terms = []
-    for name in inputs:
-        own, more = named[name], named[f"{name}_stream"]
-        weight = f"({own!r} + {more!r}*stream)" if more else f"({own!r})"
-        terms += [f"{weight}*{INPUTS[name]}"] if own or more else []
-    return f"(budget/{USUAL})^({named['pace']!r})*({' + '.join(terms) or '0'})"
+        if change is None:
+            return clock_policy(clock, psi)
+
+        rule = change.formula
+
+        def step(values: Array, xp: Namespace) -> Array:
+            return xp.asarray(rule.value(features, values, constants[count:], xp))
+
+        return clock_policy(clock, psi, step)
+
+    return make

@@ -12,7 +12,7 @@ from jaxtyping import Float
 from psi.fit.feedback.domains import VALIDATION
 from psi.fit.feedback.family import Family
 from psi.fit.feedback.judging import judge, summary
-from psi.fit.feedback.pool import Pool, pool_of
+from psi.fit.feedback.pool import Pool
 from psi.fit.feedback.search import HELD, SearchConfig, search
 from psi.fit.scale.fit import fit_scale
 from psi.fit.scale.table import Atlas
@@ -67,7 +67,7 @@ def bases(atlas: Atlas, optimizer: str, level: float = 1.0) -> tuple[Law, Law]:
 
 def fit_feedback(
     atlas: Atlas,
-    optimizer: str,
+    pool: Pool,
     config: SearchConfig,
     seeds: int,
     folder: Path,
@@ -81,7 +81,7 @@ def fit_feedback(
 
     Args:
         atlas: tasks of all domains.
-        optimizer: one of its optimizers.
+        pool: those of them that are trained, under one optimizer.
         config: of each search; its seed is the first one's.
         seeds: how many searches.
         folder: a folder each is kept in it; the same call goes on.
@@ -95,9 +95,8 @@ def fit_feedback(
         ValueError: no task is of a validation domain, or none is of another; or there are too few
             lanes for the candidates, or seeds of runs for the searches.
     """
-    pool = pool_of(atlas, optimizer, config.operations)
     check(pool, config, seeds)
-    base, whole = bases(atlas, optimizer, level)
+    base, whole = bases(atlas, pool.optimizer, level)
     family, out = Family(base, config.inputs), pool.validation
     found = {FACTS: family.start, HAND: constants_of(family, BY_HAND)}
     begin, stages = constants_of(family, BEGIN), seeds + 2

@@ -15,6 +15,7 @@ from psi.atlas.parts import Job, Part, Prepared, side_by_side
 from psi.atlas.training import Plan
 from psi.fit.feedback.domains import VALIDATION
 from psi.fit.scale.facts import facts_of
+from psi.fit.scale.linear import task_weights
 from psi.fit.scale.table import Atlas, under
 from psi.fit.scale.tuned import tuned_tasks, with_floors
 from psi.ideal.returns import capped, score
@@ -49,8 +50,9 @@ class Pool(NamedTuple):
     facts: pd.DataFrame
     """A row a task, a column each of psi.fit.scale.facts.FACTS."""
     schedule: np.ndarray
-    """The better of PLAIN by the atlas's validation losses, and its peak rate."""
+    """The better of PLAIN by the atlas's validation losses."""
     peak: Float[np.ndarray, " task"]
+    """Its peak rate."""
 
     @property
     def validation(self) -> Bool[np.ndarray, " task"]:
@@ -59,11 +61,8 @@ class Pool(NamedTuple):
 
     @property
     def weight(self) -> Float[np.ndarray, " task"]:
-        """1/√(tasks of its domain)."""
-        _, place, count = np.unique(
-            [each.domain for each in self.entries], return_inverse=True, return_counts=True
-        )
-        return 1 / np.sqrt(count[place])
+        """Of each task, as fits of the scale weigh it."""
+        return task_weights(np.array([each.domain for each in self.entries], object))
 
     def take(self, index: np.ndarray) -> "Pool":
         """The tasks at `index` (a mask or positions)."""

@@ -17,7 +17,7 @@ import numpy as np
 from jaxtyping import Float
 
 from psi.atlas.training import Plan
-from psi.fit.feedback.family import CAPS, INPUTS, OF_VALIDATION, Family
+from psi.fit.feedback.family import CAPS, OF_VALIDATION, Family, check_inputs
 from psi.fit.feedback.objective import drawn, objective
 from psi.fit.feedback.pool import Pool, losses, scored
 from psi.lab.data.store import digest
@@ -51,9 +51,7 @@ class SearchConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name in self.inputs:
-            if name not in INPUTS:
-                raise ValueError(unknown("input", name, INPUTS))
+        check_inputs(self.inputs)
         at_least(self, generations=2, lanes=4, seed=0)
         check_positive("spread", self.spread)
         check_positive("operations", self.operations)

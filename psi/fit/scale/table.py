@@ -5,6 +5,7 @@ peak rate with the mean final losses over seeds, in nats where these are cross-e
 """
 
 import hashlib
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
@@ -66,11 +67,15 @@ def under(atlas: Atlas, optimizer: str) -> Atlas:
     return Atlas(tasks.reset_index(drop=True), runs)
 
 
-def provenance(folder: Path, command: str) -> Provenance:
+PACKAGES = ("psi-lr", "numpy", "scipy")
+"""Of which a fit of the scale is made."""
+
+
+def provenance(folder: Path, command: str, packages: Sequence[str] = PACKAGES) -> Provenance:
     """The hash of an atlas, and what would have to be typed to make a law from it again."""
     content = hashlib.sha256()
     for name in Atlas._fields:
         content.update((folder / f"{name}.parquet").read_bytes())
-    packages = tuple(f"{name}=={version(name)}" for name in ("psi-lr", "numpy", "scipy"))
+    versions = tuple(f"{name}=={version(name)}" for name in packages)
     hashed = hashlib.sha256(command.encode()).hexdigest()
-    return Provenance(content.hexdigest(), hashed, packages, command)
+    return Provenance(content.hexdigest(), hashed, versions, command)

@@ -50,8 +50,8 @@ class Epochs(NamedTuple):
     """Root mean square of ‖g‖ over the minibatches of epoch i."""
     update_ratio: Float[Array, "*run epoch"]
     """Root mean square of ‖Δθ‖ over the steps of epoch i, over ‖θ‖ before the epoch."""
-    test_loss: Any = None
-    """Loss on the test split after epoch i, which no policy sees. shape=(*run, epoch)"""
+    test_loss: Float[Array, "*run epoch"]
+    """Loss on the test split after epoch i, which no policy sees."""
 
 
 RECORDED = tuple(name for name in Epochs._fields if name != "test_loss")

@@ -24,7 +24,7 @@ from tests.fit.feedback.conftest import ATLAS
 CONFIG = SearchConfig(generations=2, lanes=8, inputs=("v_above",), seed=3, operations=1.1e7)
 
 
-def test_the_best_on_validation_domains_becomes_the_law(tmp_path, monkeypatch) -> None:
+def test_the_best_on_validation_domains_becomes_the_law(pool, tmp_path, monkeypatch) -> None:
     searched, compared, fitted = [], [], []
 
     def fit_scale(atlas, optimizer, level=1.0):
@@ -46,7 +46,7 @@ def test_the_best_on_validation_domains_becomes_the_law(tmp_path, monkeypatch) -
 
     for name, function in (("fit_scale", fit_scale), ("search", search), ("judge", judge)):
         monkeypatch.setattr(fit_module, name, function)
-    made = fit_feedback(read_atlas(ATLAS), "adam", CONFIG, 2, tmp_path, level=1.8)
+    made = fit_feedback(read_atlas(ATLAS), pool, CONFIG, 2, tmp_path, level=1.8)
     assert [each[:2] for each in searched] == [
         (3, "level-and-shape"), (3, "search-1"), (4, "search-2"),
     ]  # fmt: skip

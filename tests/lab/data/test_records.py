@@ -20,7 +20,7 @@ def frame(loss_next, val_loss, criterion=0.5):
     plan = Plan(np.ones((2, 2)), ["linear", "walk"], np.array([-1, 3]), np.array([-1, 1]))
     column: Any = np.ones((2, 2), np.float32)
     measured: list[Any] = [2 * column, np.array(loss_next), np.array(val_loss)]
-    runs = Epochs(*[column] * 2, *measured, *[column] * 3)
+    runs = Epochs(*[column] * 2, *measured, *[column] * 4)
     lane = np.array([0, 1])
     return to_frame(task, plan, lane, np.zeros(2, int), np.array([7, 8]), runs, criterion)
 
