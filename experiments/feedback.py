@@ -16,11 +16,10 @@ import numpy as np
 import pandas as pd
 import tyro
 
-from psi.fit.feedback.family import INPUTS, OF_TRAINING, OF_VALIDATION, Family
+from psi.fit.feedback.family import INPUTS, OF_TRAINING, OF_VALIDATION, SHAPES, Family
 from psi.fit.feedback.fit import SEEDS, apart, bases
 from psi.fit.feedback.judging import judge, summary
 from psi.fit.feedback.pool import Pool, on_processors, pool_of
-from psi.fit.feedback.search import HELD as SHAPE
 from psi.fit.feedback.search import SearchConfig, search
 from psi.fit.scale.facts import FactSet
 from psi.fit.scale.linear import Candidate, fit_linear
@@ -36,6 +35,7 @@ from psi.report.progress import bar
 RULE = ("pace", "leak")
 SWITCHED = ("v_known", "v_late")
 """Another level and shape where a validation loss is measured, whatever it is."""
+SHAPE = ("level", *SHAPES[True][1])
 PARTS: dict[str, tuple[str, ...]] = {
     "shape": SHAPE,
     "training memory": (*OF_TRAINING, *RULE),
@@ -94,7 +94,7 @@ class Main:
             )
         with bar("comparing") as report:
             out = pool.take(pool.validation)
-            return judge(out, family, found, self.lanes, JUDGING.array(SEEDS), report)
+            return judge(out, [(family, found)], self.lanes, JUDGING.array(SEEDS), report)
 
     def _searched(
         self, name: str, pool: Pool, family: Family, config: SearchConfig, seed: int

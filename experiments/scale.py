@@ -12,8 +12,9 @@ goes on where it was stopped: a folder's law is written last, and made again for
 """
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cache, partial
 from pathlib import Path
 from typing import get_args
 
@@ -28,6 +29,7 @@ from psi.fit.scale.fit import ScaleFit, fit_scale
 from psi.fit.scale.knowledge import regret_by_knowledge
 from psi.fit.scale.learning_curve import learning_curve
 from psi.fit.scale.left_out import Predictor, compared, linear
+from psi.fit.scale.linear import Candidate
 from psi.fit.scale.network import network
 from psi.fit.scale.symbolic import symbolic
 from psi.fit.scale.table import Atlas, provenance, read_atlas
@@ -35,10 +37,13 @@ from psi.fit.scale.tuned import Target, TunedTasks, tuned_tasks
 from psi.fit.scale.tuning import break_even, regret_by_runs, runs_saved
 from psi.fit.scale.variance import variance_shares
 from psi.fit.scale.worth import worth
+from psi.law.checks import unknown
 from psi.law.file import write_atomic
 from psi.law.law import Provenance
 from psi.law.load import load
 from psi.report.progress import bar
+
+Table = Callable[[], pd.DataFrame]
 
 
 @dataclass(frozen=True)
@@ -54,7 +59,9 @@ class Main:
     draws: int = 10
     """Of tasks, for the learning curve."""
     symbolic: bool = False
-    """Compare with formulas from a symbolic search too, which takes minutes a fold."""
+    """Compare with formulas from a symbolic search too: half a minute a fold, twelve folds."""
+    only: tuple[str, ...] = ()
+    """Tables to make anew beside laws that are there; none: whatever is missing."""
 
     def run(self) -> None:
         """Do it."""
@@ -63,7 +70,7 @@ class Main:
             for target in get_args(Target):
                 folder = self.out / f"{optimizer}-{target}"
                 made_from = provenance(self.atlas, self._command(optimizer, target, folder))
-                if not _is_made(folder / "law.json", made_from):
+                if self.only or not _is_made(folder / "law.json", made_from):
                     self._one(atlas, optimizer, target, folder, made_from)
 
     def _command(self, optimizer: str, target: Target, folder: Path) -> str:
@@ -79,40 +86,63 @@ class Main:
         with bar(f"{optimizer}, {target}") as report:
             made = fit_scale(atlas, optimizer, target, None, self.resamples, report=report)
         tasks = tuned_tasks(atlas, optimizer, target)
-        for name, table in self._tables(atlas, tasks, made, optimizer):
-            write_atomic(folder / f"{name}.csv", table.to_csv(index=False).encode())
+        made_by = self._tables(atlas, tasks, made, optimizer)
+        for name in self.only:
+            if name not in made_by:
+                raise ValueError(unknown("table", name, made_by))
+        for name in self.only or made_by:
+            write_atomic(folder / f"{name}.csv", made_by[name]().to_csv(index=False).encode())
+        if self.only:
+            return
         law = replace(made.law, provenance=made_from)
         law.save(folder / "law.json")
         print(f"{folder / 'law.json'}: {law}")
 
     def _tables(
         self, atlas: Atlas, tasks: TunedTasks, made: ScaleFit, optimizer: str
-    ) -> Iterator[tuple[str, pd.DataFrame]]:
-        chosen = made.choice.candidate
+    ) -> dict[str, Table]:
+        """What makes each table."""
+        chosen, schedule = made.choice.candidate, made.choice.candidate.schedule
+        every = FactSet("all", FACTS)
+        parts = {"": chosen.facts, "_data": every.of(OF_DATA), "_training": every.of(OF_TRAINING)}
+        by_runs = cache(lambda: regret_by_runs(tasks, schedule))
+        made_by: dict[str, Table] = {
+            "choice": lambda: made.choice.table,
+            "exponents": lambda: made.exponents,
+            "published": lambda: beside_published(made.exponents, optimizer),
+            "worth": lambda: worth(tasks, chosen),
+            "knowledge": lambda: regret_by_knowledge(tasks, chosen),
+            "learning_curve": lambda: learning_curve(tasks, chosen, draws=self.draws),
+            "contenders": lambda: compared(tasks, self._fits(chosen), schedule),
+            "runs": by_runs,
+            "break_even": lambda: _break_even(atlas, optimizer, made, by_runs()),
+        }
+        for name, facts in parts.items():
+            made_by[f"variance{name}"] = partial(variance_shares, tasks, facts, schedule)
+        if (tasks.facts["parameters"] >= LARGE).any():
+            made_by["larger"] = lambda: _on_larger(tasks, optimizer)
+        return made_by
+
+    def _fits(self, chosen: Candidate) -> dict[str, Predictor]:
+        """Kinds of fits to the facts of the chosen one."""
         fits: dict[str, Predictor] = {"power law": linear(chosen)}
         if chosen.facts.columns:
             fits["network"] = network(chosen.facts, chosen.schedule)
         if chosen.facts.columns and self.symbolic:
             fits["symbolic"] = symbolic(chosen.facts, chosen.schedule)
-        yield "choice", made.choice.table
-        yield "exponents", made.exponents
-        yield "published", beside_published(made.exponents, optimizer)
-        yield "worth", worth(tasks, chosen)
-        yield "knowledge", regret_by_knowledge(tasks, chosen)
-        yield "learning_curve", learning_curve(tasks, chosen, draws=self.draws)
-        every = FactSet("all", FACTS)
-        parts = {"": chosen.facts, "_data": every.of(OF_DATA), "_training": every.of(OF_TRAINING)}
-        for name, facts in parts.items():
-            yield f"variance{name}", variance_shares(tasks, facts, chosen.schedule)
-        if (tasks.facts["parameters"] >= LARGE).any():
-            tried = candidates(sets_for(optimizer))
-            yield "larger", on_larger(tasks, choose(smaller(tasks, LARGE), tried).candidate, LARGE)
-        yield "contenders", compared(tasks, fits, chosen.schedule)
-        by_runs = regret_by_runs(tasks, chosen.schedule)
-        yield "runs", by_runs
-        saved = runs_saved(by_runs, made.choice.table.regret[made.choice.table.chosen].iloc[0])
-        row = {"runs_saved": saved, "tasks": break_even(atlas, optimizer, saved)}
-        yield "break_even", pd.DataFrame([row])
+        return fits
+
+
+def _on_larger(tasks: TunedTasks, optimizer: str) -> pd.DataFrame:
+    tried = candidates(sets_for(optimizer))
+    return on_larger(tasks, choose(smaller(tasks, LARGE), tried).candidate, LARGE)
+
+
+def _break_even(
+    atlas: Atlas, optimizer: str, made: ScaleFit, by_runs: pd.DataFrame
+) -> pd.DataFrame:
+    saved = runs_saved(by_runs, made.choice.table.regret[made.choice.table.chosen].iloc[0])
+    return pd.DataFrame([{"runs_saved": saved, "tasks": break_even(atlas, optimizer, saved)}])
 
 
 def _is_made(path: Path, made_from: Provenance) -> bool:

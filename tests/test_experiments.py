@@ -249,6 +249,14 @@ def test_every_table_about_the_scale_and_its_laws_come_from_an_atlas(tmp_path, c
     main.run()  # all is there
     assert not capsys.readouterr().out
     assert told == 2
+    contenders, runs = (folder / f"{name}.csv" for name in ("contenders", "runs"))
+    kept = runs.stat().st_mtime_ns
+    monkeypatch.setattr(scale, "symbolic", quick)
+    replace(main, symbolic=True, only=("contenders",)).run()
+    assert [*pd.read_csv(contenders).fit] == ["power law", "network", "symbolic"]
+    assert runs.stat().st_mtime_ns == kept
+    with pytest.raises(ValueError, match="unknown table 'run'"):
+        replace(main, only=("run",)).run()
 
 
 def test_a_law_is_held_against_the_tuned_schedule_of_a_network(tmp_path, monkeypatch):

@@ -30,6 +30,7 @@ class SearchCommand:
     several searches and their mean are compared on domains that none has seen, and the best becomes
     the law. Rerun the same command to go on after an interruption.
     Example: psi search data/atlas --optimizer adam --out out/search/adam
+    Example: psi search data/atlas --optimizer adam --no-budget --out out/search/adam-free
     Example: psi search data/atlas --optimizer sgd --preset smoke --out out/try --json
     """
 
@@ -52,6 +53,8 @@ class SearchCommand:
     """A factor of the law's rates, where tasks of another kind than the atlas's say so."""
     inputs: tuple[str, ...] = ()
     """What the feedback sees: INPUTS of psi.fit.feedback.family. None: the validation loss."""
+    budget: bool = True
+    """Whether the law is told how long a run is; without, it may be stopped at any time."""
     method: Literal["cma", "snes", "openes"] = "cma"
     dry_run: bool = False
     """Say how much would be trained, and write nothing."""
@@ -71,12 +74,14 @@ class SearchCommand:
         atlas = read_atlas(self.atlas)
         pool = pool_of(atlas, self.optimizer, config.operations)
         if self.dry_run:
-            check(pool, config, seeds)
+            check(pool, config, seeds, self.budget)
             return self._told(pool, config, seeds)
         prepare()
         on_processors()
         with bar("generations") as report:
-            made = fit_feedback(atlas, pool, config, seeds, self.out, self.level, report)
+            made = fit_feedback(
+                atlas, pool, config, seeds, self.out, self.level, self.budget, report
+            )
         law = replace(made.law, provenance=self._provenance())
         for name in ("constants", "regrets", "summary"):
             table = getattr(made, name)
@@ -101,14 +106,15 @@ class SearchCommand:
 
     def _config(self) -> "tuple[SearchConfig, int]":
         """The config of a search, and how many there are."""
+        from psi.fit.feedback.family import WITHOUT_BUDGET
         from psi.fit.feedback.search import SearchConfig
 
         preset = PRESETS[self.preset]
         given = {name: getattr(self, name) for name in preset if getattr(self, name) is not None}
         chosen = preset | given
         seeds = chosen.pop("seeds")
-        if self.inputs:
-            chosen["inputs"] = self.inputs
+        if inputs := self.inputs or (() if self.budget else WITHOUT_BUDGET):
+            chosen["inputs"] = inputs
         return SearchConfig(**chosen, method=self.method), seeds
 
     def _told(self, pool: "Pool", config: "SearchConfig", seeds: int) -> dict[str, Any]:

@@ -17,7 +17,7 @@ SMALL = ["--preset", "smoke", "--operations", "1.1e7"]
 @pytest.mark.slow
 def test_a_search_makes_a_law_and_goes_on(tmp_path, capsys, monkeypatch) -> None:
     # Fits of the scale have tests of their own, and take a minute each on the whole atlas.
-    monkeypatch.setattr(fit, "bases", lambda _, name, *_level: (psi.load(name), psi.load(name)))
+    monkeypatch.setattr(fit, "bases", lambda _, name, *_more: (psi.load(name), psi.load(name)))
     words = ["search", ATLAS, "--optimizer", "adam", "--out", str(tmp_path), *SMALL, "--json"]
     assert run(words) == 0
     found = json.loads(capsys.readouterr().out)
@@ -46,6 +46,7 @@ def test_a_dry_run_says_how_much_and_writes_nothing(tmp_path, capsys) -> None:
     [
         (["--seeds", "0"], "seeds must be 1"),
         (["--inputs", "v_abov"], "unknown input 'v_abov'"),
+        (["--no-budget", "--inputs", "v_late"], "without T there is no v_late"),
         (["--optimizer", "lion"], "unknown optimizer 'lion'"),
         (["--operations", "10"], "take at most 10 operations"),
         (["--generations", "1"], "generations must be >= 2"),

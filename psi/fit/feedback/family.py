@@ -3,6 +3,10 @@
     α_i = scale(facts) · e^level · (T/20)^of_budget · (1 − t)^power · exp(u_i),    t = i/T
     u_i = clip((1 − leak) u_{i−1} + (T/20)^pace · Σ_k (w_k + s_k · stream) φ_k, CAPS)
 
+or, where the scale does not see T, for runs whose end nobody knows,
+
+    α_i = scale(facts) · e^level · (1 + i/20)^(−decay) · exp(u_i),    without the pace in u_i
+
 over inputs φ_k of what a clock remembers of the losses. Both are formulas with named constants, so
 that what is searched, a law of the family and its text are one thing. All φ_k of a validation loss
 are 0 where none is known: then u stays 0, and what is left is scale and shape.
@@ -48,6 +52,7 @@ INPUTS: Mapping[str, str] = {
 } | {"gap": "val_gap", "v_known": "val_known", "v_late": "val_known*progress"}
 """φ_k by name, as text."""
 OF_VALIDATION = ("v_known", "v_late", "v_above", "v_step", "v_trend", "v_stalled", "v_since")
+WITHOUT_BUDGET = tuple(name for name in OF_VALIDATION if name != "v_late")
 OF_TRAINING = ("l_above", "l_step", "l_trend", "l_stalled", "l_since")
 RANGES: Mapping[str, Range] = {
     "excess": Range(0.0, 10.0),
@@ -59,24 +64,33 @@ RANGES: Mapping[str, Range] = {
     "known": Range(0.0, 1.0),
 }
 """Of a feature of the memory, by the end of its name."""
-ENDINGS = ("*(1.0 - progress)", "*(1.0 + cos(3.141592653589793*progress))/2.0")
+ENDINGS = ("*(1.0 - progress)", "*(1.0 + cos(3.141592653589793*progress))/2.0", "")
 """Of the formula of a scale: its shape, for which the family has its own."""
 NUMBER = re.compile(r"[0-9.e+-]+")
 LEAST, MOST = 1e-9, 1e4
 """Rates of laws that are searched: none is clipped to what the base has seen."""
 SPREADS: Mapping[str, float] = {
-    "level": 0.3, "of_budget": 0.2, "power": 0.2, "pace": 0.2, "leak": 0.03,
+    "level": 0.3, "of_budget": 0.2, "power": 0.2, "decay": 0.2, "pace": 0.2, "leak": 0.03,
 }  # fmt: skip
 WEIGHT = 0.1
 """How far a search looks at first along a constant: its standard deviation, and a weight's."""
-LIMITS: Mapping[str, Range] = {"leak": Range(0.0, 0.5), "power": Range(0.0, 4.0)}
+LIMITS: Mapping[str, Range] = {
+    "leak": Range(0.0, 0.5), "power": Range(0.0, 4.0), "decay": Range(0.0, 4.0),
+}  # fmt: skip
+SHAPES: Mapping[bool, tuple[str, Mapping[str, float]]] = {
+    True: (f"(budget/{USUAL})^of_budget*(1 - progress)^power", {"of_budget": 0.0, "power": 1.0}),
+    False: (f"(1 + epoch/{USUAL})^(-decay)", {"decay": 0.5}),
+}
+"""By whether T is known: what is between the scale and the feedback, and where it begins."""
 
 
-def check_inputs(names: Sequence[str]) -> None:
-    """Raise ValueError for a name that is none of INPUTS."""
+def check_inputs(names: Sequence[str], budget: bool = True) -> None:
+    """Raise ValueError for a name that is none of INPUTS, or that needs T where there is none."""
     for name in names:
         if name not in INPUTS:
             raise ValueError(unknown("input", name, INPUTS))
+        if not budget and "*progress" in INPUTS[name]:
+            raise ValueError(f"without T there is no {name}: it is {INPUTS[name]}")
 
 
 @dataclass(frozen=True)
@@ -84,7 +98,8 @@ class Family:
     """Laws around a law of facts.
 
     Args:
-        base: a law of facts that ends in a linear or cosine shape.
+        base: a law of facts; one that sees T ends in a linear or cosine shape, one that does not
+            sees no i/T either, and its runs may end whenever they will.
         inputs: names of INPUTS; none: laws without a feedback.
 
     Raises:
@@ -95,17 +110,29 @@ class Family:
     inputs: tuple[str, ...] = OF_VALIDATION
 
     def __post_init__(self) -> None:
-        check_inputs(self.inputs)
-        if not {"budget", "stream"} <= {*self.base.facts} or not self._scale():
-            rule = "the base must be a formula of facts, T and stream among them, times a shape"
-            raise ValueError(f"{rule}; got {self.base}")
+        sees = {*self.base.features}
+        if "stream" not in sees or ("budget" in sees) != ("progress" in sees) or not self._scale():
+            rule = "the base must be a formula of facts, stream among them, times a shape"
+            raise ValueError(f"{rule}, of i/T if T is a fact; got {self.base}")
+        check_inputs(self.inputs, self.knows_budget)
+
+    @property
+    def knows_budget(self) -> bool:
+        """Whether its laws see T."""
+        return "budget" in self.base.features
+
+    @property
+    def shape(self) -> tuple[str, ...]:
+        """Names of the constants of level and shape."""
+        return ("level", *SHAPES[self.knows_budget][1])
 
     def _scale(self) -> tuple[float, str] | None:
         """The number and the powers of the base's formula, which make its scale."""
         if isinstance(self.base.model, Network):
             return None
         whole = text(self.base.model)
-        found = [whole.removesuffix(end) for end in ENDINGS if whole.endswith(end)]
+        ends = [end for end in ENDINGS if whole.endswith(end) and bool(end) == self.knows_budget]
+        found = [whole.removesuffix(end) for end in ends]
         number, _, powers = found[0].partition("*") if found else ("", "", "")
         return (float(number), powers) if NUMBER.fullmatch(number) and powers else None
 
@@ -113,10 +140,11 @@ class Family:
     def rate(self) -> Candidate:
         """Ψ with its free constants."""
         number, powers = self._scale() or (1.0, "")
-        words = f"{number!r}*exp(level)*{powers}*(budget/{USUAL})^of_budget"
-        words += "*(1 - progress)^power" + ("*exp(feedback)" if self.inputs else "")
-        start = {"level": 0.0, "of_budget": 0.0, "power": 1.0}
-        return candidate(parse(words), self.features, start)
+        shape, begin = SHAPES[self.knows_budget]
+        words = f"{number!r}*exp(level)*{powers}*{shape}" + (
+            "*exp(feedback)" if self.inputs else ""
+        )
+        return candidate(parse(words), self.features, {"level": 0.0, **begin})
 
     @property
     def change(self) -> Candidate | None:
@@ -124,8 +152,10 @@ class Family:
         if not self.inputs:
             return None
         terms = [f"({name} + {name}_stream*stream)*{INPUTS[name]}" for name in self.inputs]
-        words = f"(budget/{USUAL})^pace*({' + '.join(terms)}) - leak*feedback"
-        names = [*self.inputs, *(f"{name}_stream" for name in self.inputs), "pace"]
+        pace = f"(budget/{USUAL})^pace*" if self.knows_budget else ""
+        words = f"{pace}({' + '.join(terms)}) - leak*feedback"
+        names = [*self.inputs, *(f"{name}_stream" for name in self.inputs)]
+        names += ["pace"] if self.knows_budget else []
         start = dict.fromkeys(names, 0.0) | {"leak": 0.02}
         return candidate(parse(words), self.features, start)
 
@@ -135,7 +165,8 @@ class Family:
         used = " ".join(INPUTS[name] for name in self.inputs)
         seen = [f"{loss}_{end}" for loss in SHORT.values() for end in RANGES]
         memory = [name for name in seen if name in used]
-        return (*self.base.features, *memory, *(["feedback"] if self.inputs else []))
+        epoch = [] if self.knows_budget else ["epoch"]
+        return (*self.base.features, *epoch, *memory, *(["feedback"] if self.inputs else []))
 
     @property
     def constants(self) -> tuple[str, ...]:
@@ -145,7 +176,7 @@ class Family:
 
     @property
     def start(self) -> Float[np.ndarray, " constant"]:
-        """The constants of the base with a linear shape, and no feedback."""
+        """The constants of the base with a shape of the family's, and no feedback."""
         return np.concatenate([self.rate.start, self.change.start if self.change else []])
 
     @property
@@ -167,9 +198,13 @@ class Family:
             less = replace(self, inputs=used)
             return less.law(np.array([named[name] for name in less.constants]))
         number, powers = self._scale() or (1.0, "")
-        number *= math.exp(named["level"]) * USUAL ** -named["of_budget"]
-        words = f"{number!r}*{powers}*budget^({named['of_budget']!r})"
-        words += f"*(1 - progress)^{named['power']!r}" + ("*exp(feedback)" if self.inputs else "")
+        number *= math.exp(named["level"])
+        if self.knows_budget:
+            number *= USUAL ** -named["of_budget"]
+            shape = f"budget^({named['of_budget']!r})*(1 - progress)^{named['power']!r}"
+        else:
+            shape = f"(1 + epoch/{USUAL})^({-named['decay']!r})"
+        words = f"{number!r}*{powers}*{shape}" + ("*exp(feedback)" if self.inputs else "")
         rates = self.base.rates
         if self.inputs:
             low, high = (rate * math.exp(u) for rate, u in zip(rates, CAPS, strict=True))
@@ -184,7 +219,8 @@ class Family:
             own, more = named[name], named[f"{name}_stream"]
             weight = f"({own!r} + {more!r}*stream)" if more else f"({own!r})"
             terms.append(f"{weight}*{INPUTS[name]}")
-        words = f"(budget/{USUAL})^({named['pace']!r})*({' + '.join(terms)})"
+        pace = f"(budget/{USUAL})^({named['pace']!r})*" if self.knows_budget else ""
+        words = f"{pace}({' + '.join(terms)})"
         return Feedback(1.0 - named["leak"], parse(words))
 
     def policy(self) -> Callable[[Array], Policy]:
@@ -198,7 +234,7 @@ class Family:
     def template(self) -> Law:
         """A law that has all but the formulas."""
         known = dict(zip(self.base.features, self.base.domain, strict=True))
-        known |= {"feedback": CAPS}
+        known |= {"feedback": CAPS, "epoch": Range(0.0, 1e6)}
         domain = tuple(known.get(name) or RANGES[name.split("_", 1)[1]] for name in self.features)
         return replace(
             self.base,
@@ -214,7 +250,8 @@ class Family:
 
 @cache
 def _policy(family: Family) -> Callable[[Array], Policy]:
-    clock = Clock(family.template, USUAL, min_lr=LEAST, max_lr=MOST)
+    budget = USUAL if family.knows_budget else None
+    clock = Clock(family.template, budget, min_lr=LEAST, max_lr=MOST)
     rate, change = family.rate.formula, family.change
     count, features = len(rate.names), family.features
 

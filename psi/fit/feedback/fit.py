@@ -10,17 +10,21 @@ import pandas as pd
 from jaxtyping import Float
 
 from psi.fit.feedback.domains import VALIDATION
-from psi.fit.feedback.family import Family
-from psi.fit.feedback.judging import judge, summary
+from psi.fit.feedback.family import Family, check_inputs
+from psi.fit.feedback.judging import Candidates, judge, summary
 from psi.fit.feedback.pool import Pool
-from psi.fit.feedback.search import HELD, SearchConfig, search
+from psi.fit.feedback.search import SearchConfig, search
+from psi.fit.scale.choice import candidates
+from psi.fit.scale.facts import sets_for
 from psi.fit.scale.fit import fit_scale
+from psi.fit.scale.linear import Candidate
 from psi.fit.scale.table import Atlas
 from psi.lab.engine.seeds import JUDGING, POLISH
 from psi.law.law import Law, Score
 from psi.progress import Report, silent, within
 
 FACTS, HAND, SHAPE, MEAN = "facts alone", "by hand", "level and shape", "mean of the searches"
+FREE = "facts without T"
 BY_HAND: Mapping[str, float] = {"v_above": -0.7, "v_above_stream": 0.7}
 """u ← 0.98 u − 0.7 tanh(20 log(v/v_best)) on fixed data: what a person would try."""
 BEGIN: Mapping[str, float] = {
@@ -56,13 +60,24 @@ def apart(atlas: Atlas) -> Atlas:
     return Atlas(tasks, atlas.runs[atlas.runs.task.isin(tasks.task)])
 
 
-def bases(atlas: Atlas, optimizer: str, level: float = 1.0) -> tuple[Law, Law]:
+def bases(atlas: Atlas, optimizer: str, level: float = 1.0, budget: bool = True) -> tuple[Law, Law]:
     """The law of facts of an atlas without its validation domains, and that of all of it.
 
-    The first one is for searches and comparisons, the second, times `level`, for the law.
+    The first one is for searches and comparisons, the second, times `level`, for the law. Without
+    a budget they are constant rates of the facts but T.
     """
-    fits = fit_scale(apart(atlas), optimizer), fit_scale(atlas, optimizer, level=level)
+    tried = None if budget else without_budget(optimizer)
+    fits = (
+        fit_scale(apart(atlas), optimizer, tried=tried),
+        fit_scale(atlas, optimizer, tried=tried, level=level),
+    )
     return fits[0].law, fits[1].law
+
+
+def without_budget(optimizer: str) -> list[Candidate]:
+    """What a scale may be chosen from where nobody knows when a run ends."""
+    sets = [each.without(("budget",)) for each in sets_for(optimizer) if "stream" in each.facts]
+    return candidates(list(dict.fromkeys(sets)), schedules=("constant",))
 
 
 def fit_feedback(
@@ -72,48 +87,46 @@ def fit_feedback(
     seeds: int,
     folder: Path,
     level: float = 1.0,
+    budget: bool = True,
     report: Report = silent,
 ) -> FeedbackFit:
     """Search from several seeds, and take what validation domains say is best.
 
     All that is compared has seen no task of these domains, the scale of facts neither. The law's
-    own scale is of the whole atlas.
+    own scale is of the whole atlas. With a budget, scale and shape stay where facts have them, so
+    that a law without a validation loss is the law of facts; without one, they are searched too.
 
     Args:
         atlas: tasks of all domains.
         pool: those of them that are trained, under one optimizer.
-        config: of each search; its seed is the first one's.
+        config: of each search; its seed is the first one's, what it holds is decided here.
         seeds: how many searches.
         folder: a folder each is kept in it; the same call goes on.
         level: a factor of the law's rates that other tasks than the atlas's say.
+        budget: whether the law sees T and i/T.
         report: gets generations done.
 
     Returns:
         The law, with scores on the domains that it was chosen on, and what it was compared with.
 
     Raises:
-        ValueError: no task is of a validation domain, or none is of another; or there are too few
-            lanes for the candidates, or seeds of runs for the searches.
+        ValueError: no task is of a validation domain, or none is of another; there are too few
+            lanes for the candidates, or seeds of runs for the searches; or an input needs T.
     """
-    check(pool, config, seeds)
-    base, whole = bases(atlas, pool.optimizer, level)
-    family, out = Family(base, config.inputs), pool.validation
-    found = {FACTS: family.start, HAND: constants_of(family, BY_HAND)}
-    begin, stages = constants_of(family, BEGIN), seeds + 2
-    total = stages * config.generations
-    wanted = [(SHAPE, family.start, replace(config, held=not_shape(family)))]
-    wanted += [
-        (f"search {k + 1}", begin, replace(config, seed=config.seed + k)) for k in range(seeds)
-    ]
-    for done, (name, start, own) in enumerate(wanted):
-        stage = within(report, done * config.generations, config.generations, total, name)
-        own_folder = folder / name.replace(" ", "-")
-        found[name] = search(pool.take(~out), family, start, own, own_folder, stage).constants
-    found[MEAN] = np.mean([found[name] for name, *_ in wanted[1:]], axis=0)
-    stage = within(report, total - config.generations, config.generations, total, "comparing")
-    regrets = judge(pool.take(out), family, found, config.lanes, JUDGING.array(SEEDS), stage)
+    check(pool, config, seeds, budget)
+    base, whole = bases(atlas, pool.optimizer, level, budget)
+    family, total = Family(base, config.inputs), (seeds + 2) * config.generations
+    part = (total - config.generations, config.generations, total)
+    found = searched(pool.take(~pool.validation), family, config, seeds, folder,
+                     within(report, 0, part[0], total))  # fmt: skip
+    judged: list[tuple[Family, Candidates]] = [(family, found)]
+    if not budget:
+        known = Family(bases(atlas, pool.optimizer)[0], ())
+        judged = [(known, {FACTS: known.start}), *judged]
+    own, stage = pool.take(pool.validation), within(report, *part, "comparing")
+    regrets = judge(own, judged, config.lanes, JUDGING.array(SEEDS), stage)
     table = summary(regrets, FACTS)
-    best = table.iloc[int(table.regret.argmin())]
+    best = table[table.candidate.isin([*found])].sort_values("regret").iloc[0]
     law = Family(whole, config.inputs).law(found[str(best.candidate)])
     scores = [Score(f"regret on the domains that it was chosen on, {end}", float(best[key]))
               for end, key in (("mean", "regret"), ("low", "low"), ("high", "high"))]  # fmt: skip
@@ -123,8 +136,39 @@ def fit_feedback(
     return FeedbackFit(law, str(best.candidate), constants, regrets, table)
 
 
-def check(pool: Pool, config: SearchConfig, seeds: int) -> None:
+def searched(
+    pool: Pool,
+    family: Family,
+    config: SearchConfig,
+    seeds: int,
+    folder: Path,
+    report: Report = silent,
+) -> dict[str, Float[np.ndarray, " constant"]]:
+    """What laws of a family are compared: by name, their constants.
+
+    The base, the rule by hand, the best level and shape without a feedback, the searches of the
+    feedback and their mean. Where T is known these leave level and shape as facts have them.
+    """
+    shape, budget = family.shape, family.knows_budget
+    found = {FACTS if budget else FREE: family.start, HAND: constants_of(family, BY_HAND)}
+    rest = tuple(name for name in family.constants if name not in shape)
+    begin, held = constants_of(family, BEGIN), shape if budget else ()
+    wanted = [(SHAPE, family.start, replace(config, held=rest))]
+    wanted += [
+        (f"search {k + 1}", begin, replace(config, held=held, seed=config.seed + k))
+        for k in range(seeds)
+    ]
+    for done, (name, start, own) in enumerate(wanted):
+        each = config.generations
+        stage = within(report, done * each, each, len(wanted) * each, name)
+        place = folder / name.replace(" ", "-")
+        found[name] = search(pool, family, start, own, place, stage).constants
+    return found | {MEAN: np.mean([found[name] for name, *_ in wanted[1:]], axis=0)}
+
+
+def check(pool: Pool, config: SearchConfig, seeds: int, budget: bool = True) -> None:
     """Raise ValueError where a fit could not be finished."""
+    check_inputs(config.inputs, budget)
     domains = [
         len({e.domain for e in pool.take(own).entries})
         for own in (pool.validation, ~pool.validation)
@@ -137,8 +181,3 @@ def check(pool: Pool, config: SearchConfig, seeds: int) -> None:
         raise ValueError(
             f"seeds × generations must be <= {POLISH.count}, got {seeds} × {config.generations}"
         )
-
-
-def not_shape(family: Family) -> tuple[str, ...]:
-    """Constants that are no part of scale and shape."""
-    return tuple(name for name in family.constants if name not in HELD)

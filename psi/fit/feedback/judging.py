@@ -1,6 +1,6 @@
 """Searched laws beside each other on domains that no search has seen."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -10,7 +10,10 @@ from psi.atlas.training import Plan
 from psi.fit.feedback.family import Family
 from psi.fit.feedback.pool import Pool, losses, scored
 from psi.fit.scale.left_out import domain_means, over_domains
-from psi.progress import Report, silent
+from psi.progress import Report, silent, within
+
+Candidates = Mapping[str, Float[np.ndarray, " constant"]]
+"""Constants of a family's laws by name."""
 
 
 def tuned_constants(pool: Pool, family: Family) -> Float[np.ndarray, "task constant"]:
@@ -26,8 +29,7 @@ def tuned_constants(pool: Pool, family: Family) -> Float[np.ndarray, "task const
 
 def judge(
     pool: Pool,
-    family: Family,
-    candidates: Mapping[str, Float[np.ndarray, " constant"]],
+    judged: Sequence[tuple[Family, Candidates]],
     lanes: int,
     seeds: Int[np.ndarray, " seed"],
     report: Report = silent,
@@ -36,38 +38,58 @@ def judge(
 
     Args:
         pool: the tasks.
-        family: the laws.
-        candidates: constants by name.
+        judged: families, with constants by name; the tuned schedule is among the laws of the
+            first, which knows T.
         lanes: of a call: as many as a search has, so that its programs serve.
-        seeds: of initial weights and minibatches; each is a call.
+        seeds: of initial weights and minibatches; each is a call for each family.
         report: gets the calls done.
 
     Returns:
         A row a task: task, domain, stream, and a column a candidate [nats].
 
     Raises:
-        ValueError: there are more candidates than lanes, but one.
+        ValueError: there are more candidates of a family than lanes, but one; or the first does
+            not know T.
     """
-    if len(candidates) >= lanes:
-        raise ValueError(f"at most {lanes - 1} candidates at a time, got {len(candidates)}")
-    plan = Plan(pool.optimizer, family.policy(), validates=True)
-    tuned = tuned_constants(pool, family)[:, None]
-    fixed = np.broadcast_to(
-        np.stack([*candidates.values()]), (len(tuned), len(candidates), tuned.shape[2])
-    )
-    every = np.concatenate([fixed, np.repeat(tuned, lanes - len(candidates), axis=1)], axis=1)
+    if not judged[0][0].knows_budget:
+        raise ValueError(f"the first family must know T, got {judged[0][0].base}")
     found = []
-    for done, seed in enumerate(seeds):
-        report(done, len(seeds), "seeds")
-        found.append(losses(pool, plan, every, np.array([seed])))
-    report(len(seeds), len(seeds), "")
-    mean = scored(pool, np.mean(found, axis=0))
-    regret = mean[:, : len(candidates)] - mean[:, -1:]
-    table = pd.DataFrame(regret, columns=[*candidates])
+    for done, (family, candidates) in enumerate(judged):
+        own = within(report, done * len(seeds), len(seeds), len(judged) * len(seeds))
+        last = family.start if found else tuned_constants(pool, family)[:, None]
+        found.append(_scores(pool, family, candidates, last, lanes, seeds, own))
+    report(1, 1, "")
+    reference = found[0][:, -1:]
+    names = [name for _, candidates in judged for name in candidates]
+    scores = np.concatenate([own[:, :-1] for own in found], axis=1)
+    table = pd.DataFrame(scores - reference, columns=names)
     table.insert(0, "stream", [each.task.stream for each in pool.entries])
     table.insert(0, "domain", [each.domain for each in pool.entries])
     table.insert(0, "task", [each.task.number for each in pool.entries])
     return table
+
+
+def _scores(
+    pool: Pool,
+    family: Family,
+    candidates: Candidates,
+    last: Float[np.ndarray, "*task constant"],
+    lanes: int,
+    seeds: Int[np.ndarray, " seed"],
+    report: Report,
+) -> Float[np.ndarray, "task candidate_and_last"]:
+    """The scores of candidates and of what fills the other lanes, which may differ by task."""
+    if len(candidates) >= lanes:
+        raise ValueError(f"at most {lanes - 1} candidates at a time, got {len(candidates)}")
+    plan, count = Plan(pool.optimizer, family.policy(), validates=True), len(candidates)
+    shape = (len(pool.entries), lanes, len(family.start))
+    every = np.array(np.broadcast_to(last, shape))
+    every[:, :count] = np.stack([*candidates.values()]) if count else every[:, :0]
+    found = []
+    for done, seed in enumerate(seeds):
+        report(done, len(seeds), "seeds")
+        found.append(losses(pool, plan, every, np.array([seed])))
+    return scored(pool, np.mean(found, axis=0))[:, : count + 1]
 
 
 def summary(table: pd.DataFrame, beside: str) -> pd.DataFrame:

@@ -28,9 +28,6 @@ from psi.law.file import write_atomic
 from psi.law.printing import text
 from psi.progress import Report, silent
 
-HELD = ("level", "of_budget", "power")
-"""Constants that stay where the base has them, so that a law without a validation loss is it."""
-
 
 @dataclass(frozen=True)
 class SearchConfig:
@@ -44,7 +41,7 @@ class SearchConfig:
     method: Literal["cma", "snes", "openes"] = "cma"
     inputs: tuple[str, ...] = OF_VALIDATION
     """Names of psi.fit.feedback.family.INPUTS."""
-    held: tuple[str, ...] = HELD
+    held: tuple[str, ...] = ()
     """Constants that are not searched."""
     operations: float = 4e8
     """The most that a training may take, with padding."""

@@ -39,12 +39,17 @@ def template(facts: FactSet, schedule: str) -> str:
     return text + SHAPES[schedule]
 
 
+def seen(facts: FactSet, schedule: str) -> tuple[str, ...]:
+    """The features of a law: i/T is none of a constant rate of facts, whose runs need no budget."""
+    ends = () if schedule == "constant" and facts.facts else ("progress",)
+    return (*facts.facts, *ends)
+
+
 def formula(fit: Fit, schedule: str) -> Expression:
     """The fit's formula with its numbers in place."""
     names = ["rate", *(f"of_{name.replace('*', '_')}" for name in fit.facts.columns)]
     values = dict(zip(names, [float(np.exp(fit.intercept)), *fit.exponents], strict=True))
-    features = (*fit.facts.facts, "progress")
-    made = candidate(parse(template(fit.facts, schedule)), features, values)
+    made = candidate(parse(template(fit.facts, schedule)), seen(fit.facts, schedule), values)
     return made.formula.bound(made.start)
 
 
@@ -83,19 +88,20 @@ def scale_law(
         Range(float(tasks.facts[name].min()), float(tasks.facts[name].max()))
         for name in fit.facts.facts
     ]
+    features = seen(fit.facts, chosen.schedule)
     made = [] if exponents is None else exponents.to_dict("records")
-    seen = {} if regret is None else regret._asdict()
+    figures = {} if regret is None else regret._asdict()
     usual = typical(tasks)
     powers = tuple(name for name in fit.facts.facts if name != "stream")
     return Law(
         model=formula(fit, chosen.schedule),
-        features=(*fit.facts.facts, "progress"),
-        domain=(*ranges, Range(0.0, last)),
+        features=features,
+        domain=(*ranges, Range(0.0, last))[: len(features)],
         rates=Range(float(best.min()) * end, float(best.max())),
         optimizer=optimizer,
         initial_loss=float(tasks.facts["chance_loss"].median()),
         constants=tuple(FittedConstant(**{str(k): v for k, v in row.items()}) for row in made),
-        scores=tuple(Score(f"regret on left-out domains, {n}", v) for n, v in seen.items()),
+        scores=tuple(Score(f"regret on left-out domains, {n}", v) for n, v in figures.items()),
         target=target,
         extrapolates=powers,
         typical=tuple(usual[name] for name in fit.facts.facts),

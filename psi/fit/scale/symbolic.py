@@ -6,6 +6,7 @@ fitted again to the regret. Of these the one is taken with the least regret on a
 domains that its constants did not see, plus PRICE for each constant.
 """
 
+from collections.abc import Callable
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -45,10 +46,13 @@ class SymbolicFit(NamedTuple):
 
     def log_rates(self, facts: pd.DataFrame) -> Float[np.ndarray, " task"]:
         """The log of the rate for each row of facts; −∞ where the formula gives none."""
-        values = list(facts[list(self.names)].to_numpy(float).T)
+        return self.at(facts[list(self.names)].to_numpy(float).T, self.fitted)
+
+    def at(self, values: Float[np.ndarray, "fact task"], constants: Vector) -> np.ndarray:
+        """The same of bare numbers, under other constants."""
         with np.errstate(all="ignore"):
-            rate = self.formula.value(self.names, values, self.fitted, np)
-            log_rate = np.log(np.broadcast_to(rate, (len(facts),)))
+            rate = self.formula.value(self.names, [*values], constants, np)
+            log_rate = np.log(np.broadcast_to(rate, values.shape[1:]))
         return np.where(np.isfinite(log_rate), log_rate, -np.inf)
 
 
@@ -73,7 +77,8 @@ def fit_symbolic(
     for fit in fits[:FORMS]:
         start = SymbolicFit(fit.formula, names, fit.fitted)
         part = _refined(start, tasks.take(~held), schedule)
-        judged.append(_lost(part, tasks.take(held), schedule) + PRICE * len(fit.fitted))
+        lost = _loss(part, tasks.take(held), schedule)(part.fitted)
+        judged.append(lost + PRICE * len(fit.fitted))
     best = fits[int(np.argmin(judged))]
     return _refined(SymbolicFit(best.formula, names, best.fitted), tasks, schedule)
 
@@ -94,10 +99,15 @@ def symbolic(
     return lambda tasks: fit_symbolic(tasks, facts, schedule, config).log_rates
 
 
-def _lost(fit: SymbolicFit, tasks: TunedTasks, schedule: str) -> float:
-    curve = tasks.curves[schedule]
-    log_rate = np.maximum(fit.log_rates(tasks.facts), curve.knots[0] - FAR)
-    return float(task_weights(tasks.domain) @ regret_at(curve, log_rate))
+def _loss(fit: SymbolicFit, tasks: TunedTasks, schedule: str) -> Callable[[Vector], float]:
+    """The mean regret on tasks as a function of the constants."""
+    curve, weight = tasks.curves[schedule], task_weights(tasks.domain)
+    values, lowest = tasks.facts[list(fit.names)].to_numpy(float).T, curve.knots[0] - FAR
+
+    def lost(constants: Vector) -> float:
+        return float(weight @ regret_at(curve, np.maximum(fit.at(values, constants), lowest)))
+
+    return lost
 
 
 def _refined(fit: SymbolicFit, tasks: TunedTasks, schedule: str) -> SymbolicFit:
@@ -105,7 +115,7 @@ def _refined(fit: SymbolicFit, tasks: TunedTasks, schedule: str) -> SymbolicFit:
     if not len(fit.fitted):
         return fit
     found = minimize(
-        lambda constants: _lost(fit._replace(fitted=constants), tasks, schedule),
+        _loss(fit, tasks, schedule),
         fit.fitted,
         method="Nelder-Mead",
         options={"maxiter": 150 * len(fit.fitted), "xatol": 1e-3, "fatol": 1e-5},

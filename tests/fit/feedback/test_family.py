@@ -1,14 +1,18 @@
 """A family's laws, its policies and its text are one thing."""
 
+from dataclasses import replace
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 import psi
-from psi.fit.feedback.family import CAPS, INPUTS, OF_TRAINING, OF_VALIDATION, Family
+from psi.fit.feedback.family import CAPS, INPUTS, OF_TRAINING, OF_VALIDATION, WITHOUT_BUDGET, Family
 from psi.lab.engine.policy import Policy, law_policy
 from psi.law.features import Observation
+from psi.law.parsing import parse
+from tests.fit.feedback.conftest import free_of
 
 EPOCHS = 12
 ALL = tuple(INPUTS)
@@ -58,6 +62,33 @@ def test_a_lane_s_policy_is_that_of_its_law(optimizer: str, inputs, stream: floa
     law = law_policy(family.law(constants), EPOCHS)
     kept = rates(law, facts(stream), losses, values)
     assert searched == pytest.approx(kept, rel=2e-4)
+
+
+def test_a_law_without_t_is_the_same_as_policy_and_as_text() -> None:
+    family = Family(free_of(psi.load("adam")), WITHOUT_BUDGET)
+    assert family.shape == ("level", "decay")
+    assert family.constants[-1] == "leak"
+    losses, values = np.exp(np.random.default_rng(2).normal(0.0, 0.1, size=(2, EPOCHS)))
+    constants = some_constants(family, 3)
+    law = family.law(constants)
+    assert not {"budget", "progress"} & {*law.features}
+    for policy in (family.policy()(jnp.asarray(constants)), law_policy(law, EPOCHS)):
+        kept = rates(policy, facts(0.0), losses, values)
+        assert kept == pytest.approx(
+            rates(law_policy(law, 99), facts(0.0), losses, values), rel=2e-4
+        )
+    named = dict(zip(family.constants, constants, strict=True))
+    none = rates(law_policy(law, EPOCHS), facts(0.0), losses, np.full(EPOCHS, np.nan))
+    wanted = (1 + np.arange(EPOCHS) / 20) ** -named["decay"]
+    assert none / none[0] == pytest.approx(wanted, rel=1e-5)
+
+
+def test_a_law_without_t_has_no_input_and_no_shape_of_it() -> None:
+    with pytest.raises(ValueError, match="without T there is no v_late"):
+        Family(free_of(psi.load("adam")))
+    half = replace(free_of(psi.load("adam")), model=parse("parameters^2"))
+    with pytest.raises(ValueError, match="must be a formula of facts"):
+        Family(half, ())
 
 
 @pytest.mark.parametrize("optimizer", ["momentum", "adam"])

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 import psi
 from psi.fit.feedback import fit as fit_module
@@ -16,9 +17,13 @@ from psi.fit.feedback.fit import (
     check,
     constants_of,
     fit_feedback,
+    without_budget,
 )
 from psi.fit.feedback.search import SearchConfig, Searched
+from psi.fit.scale.choice import candidates
+from psi.fit.scale.facts import FactSet
 from psi.fit.scale.table import read_atlas
+from psi.schedulers.torch import PsiLR
 from tests.fit.feedback.conftest import ATLAS
 
 CONFIG = SearchConfig(generations=2, lanes=8, inputs=("v_above",), seed=3, operations=1.1e7)
@@ -27,7 +32,7 @@ CONFIG = SearchConfig(generations=2, lanes=8, inputs=("v_above",), seed=3, opera
 def test_the_best_on_validation_domains_becomes_the_law(pool, tmp_path, monkeypatch) -> None:
     searched, compared, fitted = [], [], []
 
-    def fit_scale(atlas, optimizer, level=1.0):
+    def fit_scale(atlas, optimizer, tried=None, level=1.0):
         fitted.append(({*atlas.tasks.domain}, level))
         law = psi.load(optimizer)
         return type("Fit", (), {"law": law})
@@ -38,7 +43,8 @@ def test_the_best_on_validation_domains_becomes_the_law(pool, tmp_path, monkeypa
         found = start + 0.1 * config.seed * moved
         return Searched(found, found[None], np.zeros(1))
 
-    def judge(own, family, candidates, lanes, seeds, report):
+    def judge(own, judged, lanes, seeds, report):
+        ((_, candidates),) = judged
         compared.append({each.domain for each in own.entries})
         table = pd.DataFrame({"task": [0, 1], "domain": ["x", "y"], "stream": [False, True]})
         made = {name: [0.1 * k, 0.3 * k] for k, name in enumerate([*candidates][::-1])}
@@ -65,6 +71,54 @@ def test_the_best_on_validation_domains_becomes_the_law(pool, tmp_path, monkeypa
     scores = {score.name: score.value for score in made.law.scores}
     assert scores["regret on the domains that it was chosen on, mean"] == 0.0
     assert made.law.feedback is not None
+
+
+def test_without_a_budget_the_scale_knows_none_and_level_and_decay_are_searched(
+    pool, tmp_path, monkeypatch
+) -> None:
+    few, held = candidates((FactSet("some", ("parameters", "stream")),), (0.1,), ("constant",)), []
+    monkeypatch.setattr(fit_module, "without_budget", lambda _: few)
+
+    def search(own, family, start, config, folder, report):
+        held.append((folder.name, config.held))
+        return Searched(start - 0.1 * ("search" in folder.name), start[None], np.zeros(1))
+
+    def judge(own, judged, lanes, seeds, report):
+        (known, facts), (free, found) = judged
+        assert known.knows_budget
+        assert not free.knows_budget
+        table = pd.DataFrame({"task": [0, 1], "domain": ["x", "y"], "stream": [False, True]})
+        made = {name: [0.1 * k, 0.3 * k] for k, name in enumerate([*facts, *[*found][::-1]])}
+        return table.assign(**made)
+
+    whole = fit_module.fit_scale
+
+    def fit_scale(atlas, optimizer, tried=None, level=1.0):
+        law = psi.load(optimizer)
+        if tried is None:
+            return type("Fit", (), {"law": law})
+        return whole(atlas, optimizer, tried=tried, level=level, resamples=2)
+
+    for name, function in (("fit_scale", fit_scale), ("search", search), ("judge", judge)):
+        monkeypatch.setattr(fit_module, name, function)
+    made = fit_feedback(read_atlas(ATLAS), pool, CONFIG, 1, tmp_path, budget=False)
+    assert [name for name, _ in held] == ["level-and-shape", "search-1"]
+    assert not {"level", "decay"} & {*held[0][1]}
+    assert held[1][1] == ()
+    assert made.constants.candidate.tolist()[0] == "facts without T"
+    # The best is not sought among laws that know T, which are beside it in the table.
+    assert (made.summary.regret.idxmin(), made.chosen) == (0, MEAN)
+    assert not {"budget", "progress"} & {*made.law.features}
+    assert "(1 + epoch/20)^(-0.4)" in str(made.law)
+    rates = PsiLR(torch.optim.Adam([torch.zeros(9, requires_grad=True)]), made.law)
+    assert rates.get_last_lr()[0] > 0
+
+
+def test_facts_without_a_budget_are_of_constant_rates() -> None:
+    found = without_budget("adam")
+    assert {each.schedule for each in found} == {"constant"}
+    assert all("stream" in each.facts.facts and "budget" not in each.facts.facts for each in found)
+    assert len(found) == len(set(found))
 
 
 def test_tasks_apart_are_of_no_validation_domain() -> None:

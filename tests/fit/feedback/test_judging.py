@@ -8,6 +8,7 @@ import psi
 from psi.fit.feedback import judging
 from psi.fit.feedback.family import Family
 from psi.fit.feedback.judging import judge, summary, tuned_constants
+from tests.fit.feedback.conftest import free_of
 
 
 def test_tuned_constants_are_the_schedule_of_the_task(pool) -> None:
@@ -28,12 +29,35 @@ def test_regret_is_of_the_mean_loss_against_the_tuned_lane(pool, monkeypatch) ->
 
     monkeypatch.setattr(judging, "losses", losses)
     monkeypatch.setattr(judging, "scored", lambda _, losses: np.log(losses))
-    found = judge(few, family, {"a": family.start, "b": family.start}, 4, np.array([1, 3]))
+    both = {"a": family.start, "b": family.start}
+    found = judge(few, [(family, both)], 4, np.array([1, 3]))
     assert found.task.tolist() == [each.task.number for each in few.entries]
     assert found.a.tolist() == pytest.approx([np.log(1 / 4)] * 3)
     assert found.b.tolist() == pytest.approx([np.log(2 / 4)] * 3)
     with pytest.raises(ValueError, match="at most 1 candidates"):
-        judge(few, family, {"a": family.start, "b": family.start}, 2, np.array([1]))
+        judge(few, [(family, both)], 2, np.array([1]))
+
+
+def test_laws_without_t_are_judged_by_the_tuned_lane_of_those_with_it(pool, monkeypatch) -> None:
+    known, few = Family(psi.load("adam"), ()), pool.take(np.arange(3))
+    free = Family(free_of(psi.load("adam")), ("v_above",))
+    asked = []
+
+    def losses(some, plan, lanes, seeds):
+        asked.append(lanes[0])
+        return np.broadcast_to([1.0, 2.0, 2.0] if len(asked) == 1 else [8.0, 16.0, 16.0], (3, 3))
+
+    monkeypatch.setattr(judging, "losses", losses)
+    monkeypatch.setattr(judging, "scored", lambda _, losses: np.log(losses))
+    judged = [(known, {"facts": known.start}), (free, {"a": free.start + 1, "b": free.start})]
+    found = judge(few, judged, 3, np.array([1]))
+    assert found.columns.tolist() == ["task", "domain", "stream", "facts", "a", "b"]
+    assert found.facts.tolist() == pytest.approx([np.log(1 / 2)] * 3)
+    assert found.a.tolist() == pytest.approx([np.log(8 / 2)] * 3)
+    assert found.b.tolist() == pytest.approx([np.log(16 / 2)] * 3)
+    assert asked[1][0].tolist() == (free.start + 1).tolist()
+    with pytest.raises(ValueError, match="first family must know T"):
+        judge(few, judged[::-1], 4, np.array([1]))
 
 
 def test_means_are_over_domains() -> None:
