@@ -99,7 +99,7 @@ def _unit(
 
     train, validation = in_blocks(of_lane, lanes, shape.lanes)
     unseen = jnp.full_like(validation, jnp.nan)
-    return Ends(train, validation, probes_of(gradient, arrays, start, probing), unseen)
+    return Ends(train, validation, probes_of(gradient, arrays, start, probing), unseen, unseen)
 
 
 def _gradient(

@@ -11,11 +11,20 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Bool, Float, Int, Key
 
 from psi.atlas.data import Arrays
-from psi.atlas.losses import block_of_rows, losses, mean_loss, rows_at
+from psi.atlas.losses import (
+    Smooth,
+    block_of_rows,
+    by_reverse,
+    losses,
+    mean_loss,
+    plainly,
+    rows_at,
+)
 from psi.atlas.networks import KINDS
 from psi.atlas.padding import Shape
 from psi.atlas.probes import Gradient, Probes, Weights, probed
@@ -24,6 +33,9 @@ from psi.lab.engine.policy import Policy
 from psi.lab.networks.network import Params
 from psi.lab.optimizers import optimizer
 from psi.law.features import Observation
+
+ADAM_EPSILON = 1e-8
+"""optax's own."""
 
 
 class Lane(NamedTuple):
@@ -43,6 +55,16 @@ class Ends(NamedTuple):
     """Of each seed."""
     test: Float[Array, "*seed lane"]
     """Where policies see validation losses, the loss on the rows that they do not; else NaN."""
+    slope: Float[Array, "*seed lane"]
+    """Where lanes are `Along`, the derivative of `test`; else NaN."""
+
+
+class Along(NamedTuple):
+    """A derivative that is wanted: of what a policy is made of, in one direction."""
+
+    at: Float[Array, "*lane constant"]
+    """The same for all lanes, which share one training."""
+    direction: Float[Array, "*lane constant"]
 
 
 class Plan(NamedTuple):
@@ -53,6 +75,9 @@ class Plan(NamedTuple):
     """A module's function, from one lane to its policy."""
     validates: bool = False
     """Whether policies see the loss on the first half of the validation rows before each epoch."""
+    slopes: bool = False
+    """Whether lanes are `Along`: slopes are computed forward, beside the training. Under Adam, ε²
+    is added under the root, which has no derivative at 0, where padding is."""
 
 
 SCHEDULES: tuple[tuple[str, Callable[[Array], Array]], ...] = (
@@ -130,8 +155,14 @@ def train_unit(
 ) -> Ends:
     """The lanes of one task from one seed."""
     start = started(shape, plan, arrays, key)
-    evaluate = lambda weights: evaluated(shape, arrays, start.tree(weights))  # noqa: E731
-    half = lambda weights, second: half_loss(shape, arrays, start.tree(weights), second)  # noqa: E731
+    smooth = by_reverse if plan.slopes else plainly
+    # Slopes are of `test` alone: nothing of the other losses is differentiated.
+    held = jax.lax.stop_gradient if plan.slopes else plainly
+    evaluate = lambda weights: evaluated(shape, arrays, start.tree(held(weights)))  # noqa: E731
+
+    def half(weights: Weights, second: bool) -> Array:
+        return half_loss(shape, arrays, start.tree(weights), second, smooth)
+
     gradient = partial(minibatch_gradient, shape, start.tree, arrays, order, start.rows)
 
     def of_lane(lane: Any) -> tuple[Array, ...]:
@@ -158,8 +189,17 @@ def train_unit(
         unseen = half(ended, True) if plan.validates else jnp.full((), jnp.nan)
         return *evaluate(ended), unseen
 
-    train, validation, test = in_blocks(of_lane, lanes, shape.lanes)
-    return Ends(train, validation, probes_of(gradient, arrays, start, probing), test)
+    probe = lambda: probes_of(gradient, arrays, start, probing)  # noqa: E731
+    if not plan.slopes:
+        train, validation, test = in_blocks(of_lane, lanes, shape.lanes)
+        return Ends(train, validation, probe(), test, jnp.full_like(test, jnp.nan))
+
+    def along(direction: Array) -> tuple[Array, ...]:
+        ends, slopes = jax.jvp(of_lane, (lanes.at[0],), (direction,))
+        return *ends, slopes[-1]
+
+    train, validation, test, slope = in_blocks(along, lanes.direction, shape.lanes)
+    return Ends(train, validation, probe(), test, slope)
 
 
 def started(shape: Shape, plan: Plan, arrays: Arrays, key: Key[Array, ""]) -> Start:
@@ -171,7 +211,10 @@ def started(shape: Shape, plan: Plan, arrays: Arrays, key: Key[Array, ""]) -> St
     loss, validation = evaluated(shape, arrays, tree(initial))
     if plan.validates:
         validation = half_loss(shape, arrays, tree(initial), False)
-    return Start(loss, validation, rms, initial, tree, optimizer(plan.optimizer), rows)
+    transform = optimizer(plan.optimizer)
+    if plan.slopes and plan.optimizer == "adam":
+        transform = optax.scale_by_adam(eps_root=ADAM_EPSILON**2)
+    return Start(loss, validation, rms, initial, tree, transform, rows)
 
 
 def untrained(arrays: Arrays, start: Start, policy: Policy) -> Training:
@@ -231,12 +274,14 @@ def evaluated(shape: Shape, arrays: Arrays, params: Params) -> tuple[Array, Arra
     return jnp.where(arrays.stream, validation, train), validation
 
 
-def half_loss(shape: Shape, arrays: Arrays, params: Params, second: bool) -> Float[Array, ""]:
+def half_loss(
+    shape: Shape, arrays: Arrays, params: Params, second: bool, smooth: Smooth = plainly
+) -> Float[Array, ""]:
     """The loss on the first or second half of the validation rows."""
     middle = arrays.val_rows // 2
     first, count = (middle, arrays.val_rows - middle) if second else (0, middle)
     rows = lambda row: (arrays.val_x[first + row], arrays.val_y[first + row])  # noqa: E731
-    return mean_loss(shape, arrays, params, rows, count)
+    return mean_loss(shape, arrays, params, rows, count, smooth)
 
 
 def train_tasks(

@@ -55,7 +55,8 @@ class SearchCommand:
     """What the feedback sees: INPUTS of psi.fit.feedback.family. None: the validation loss."""
     budget: bool = True
     """Whether the law is told how long a run is; without, it may be stopped at any time."""
-    method: Literal["cma", "snes", "openes"] = "cma"
+    method: Literal["cma", "snes", "openes", "gradient"] = "cma"
+    """An evolution strategy, or descent along derivatives of whole trainings."""
     dry_run: bool = False
     """Say how much would be trained, and write nothing."""
     json: bool = False

@@ -160,6 +160,11 @@ class Family:
         return candidate(parse(words), self.features, start)
 
     @property
+    def words(self) -> list[str]:
+        """Its formulas."""
+        return [text(each.formula.tree) for each in (self.rate, self.change) if each]
+
+    @property
     def features(self) -> tuple[str, ...]:
         """What its laws see."""
         used = " ".join(INPUTS[name] for name in self.inputs)
@@ -201,7 +206,10 @@ class Family:
         number *= math.exp(named["level"])
         if self.knows_budget:
             number *= USUAL ** -named["of_budget"]
-            shape = f"budget^({named['of_budget']!r})*(1 - progress)^{named['power']!r}"
+            shape = "*".join([
+                *([f"budget^({named['of_budget']!r})"] if named["of_budget"] else []),
+                "(1 - progress)" + (f"^{named['power']!r}" if named["power"] != 1 else ""),
+            ])  # fmt: skip
         else:
             shape = f"(1 + epoch/{USUAL})^({-named['decay']!r})"
         words = f"{number!r}*{powers}*{shape}" + ("*exp(feedback)" if self.inputs else "")
@@ -217,7 +225,8 @@ class Family:
         terms = []
         for name in self.inputs:
             own, more = named[name], named[f"{name}_stream"]
-            weight = f"({own!r} + {more!r}*stream)" if more else f"({own!r})"
+            sign = "-" if more < 0 else "+"
+            weight = f"({own!r} {sign} {abs(more)!r}*stream)" if more else f"({own!r})"
             terms.append(f"{weight}*{INPUTS[name]}")
         pace = f"(budget/{USUAL})^({named['pace']!r})*" if self.knows_budget else ""
         words = f"{pace}({' + '.join(terms)})"

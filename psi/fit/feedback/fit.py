@@ -13,7 +13,7 @@ from psi.fit.feedback.domains import VALIDATION
 from psi.fit.feedback.family import Family, check_inputs
 from psi.fit.feedback.judging import Candidates, judge, summary
 from psi.fit.feedback.pool import Pool
-from psi.fit.feedback.search import SearchConfig, search
+from psi.fit.feedback.search import Searchable, SearchConfig, search
 from psi.fit.scale.choice import candidates
 from psi.fit.scale.facts import sets_for
 from psi.fit.scale.fit import fit_scale
@@ -119,7 +119,7 @@ def fit_feedback(
     part = (total - config.generations, config.generations, total)
     found = searched(pool.take(~pool.validation), family, config, seeds, folder,
                      within(report, 0, part[0], total))  # fmt: skip
-    judged: list[tuple[Family, Candidates]] = [(family, found)]
+    judged: list[tuple[Searchable, Candidates]] = [(family, found)]
     if not budget:
         known = Family(bases(atlas, pool.optimizer)[0], ())
         judged = [(known, {FACTS: known.start}), *judged]

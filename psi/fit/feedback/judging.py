@@ -9,6 +9,7 @@ from jaxtyping import Float, Int
 from psi.atlas.training import Plan
 from psi.fit.feedback.family import Family
 from psi.fit.feedback.pool import Pool, losses, scored
+from psi.fit.feedback.search import Searchable
 from psi.fit.scale.left_out import domain_means, over_domains
 from psi.progress import Report, silent, within
 
@@ -29,7 +30,7 @@ def tuned_constants(pool: Pool, family: Family) -> Float[np.ndarray, "task const
 
 def judge(
     pool: Pool,
-    judged: Sequence[tuple[Family, Candidates]],
+    judged: Sequence[tuple[Searchable, Candidates]],
     lanes: int,
     seeds: Int[np.ndarray, " seed"],
     report: Report = silent,
@@ -51,12 +52,12 @@ def judge(
         ValueError: there are more candidates of a family than lanes, but one; or the first does
             not know T.
     """
-    if not judged[0][0].knows_budget:
-        raise ValueError(f"the first family must know T, got {judged[0][0].base}")
-    found = []
+    first, found = judged[0][0], []
+    if not isinstance(first, Family) or not first.knows_budget:
+        raise ValueError(f"the first must be a family of formulas that know T, got {first}")
     for done, (family, candidates) in enumerate(judged):
         own = within(report, done * len(seeds), len(seeds), len(judged) * len(seeds))
-        last = family.start if found else tuned_constants(pool, family)[:, None]
+        last = family.start if found else tuned_constants(pool, first)[:, None]
         found.append(_scores(pool, family, candidates, last, lanes, seeds, own))
     report(1, 1, "")
     reference = found[0][:, -1:]
@@ -71,7 +72,7 @@ def judge(
 
 def _scores(
     pool: Pool,
-    family: Family,
+    family: Searchable,
     candidates: Candidates,
     last: Float[np.ndarray, "*task constant"],
     lanes: int,

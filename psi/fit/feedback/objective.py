@@ -43,5 +43,22 @@ def objective(regret: Float[np.ndarray, "task lane"]) -> Float[np.ndarray, " lan
         >>> objective(np.array([[0.0], [1.0]])).tolist()
         [0.8]
     """
-    worst = np.sort(regret, axis=0)[-max(1, round(WORST * len(regret))) :]
+    worst = np.sort(regret, axis=0)[-_worst(len(regret)) :]
     return regret.mean(0) + SHARE * worst.mean(0)
+
+
+def importance(regret: Float[np.ndarray, " task"]) -> Float[np.ndarray, " task"]:
+    """The derivative of the objective by each task's regret.
+
+    Example:
+        >>> importance(np.array([0.0, 1.0])).tolist()
+        [0.5, 0.8]
+    """
+    weight = np.full(len(regret), 1 / len(regret))
+    worst = np.argsort(regret, kind="stable")[-_worst(len(regret)) :]
+    weight[worst] += SHARE / len(worst)
+    return weight
+
+
+def _worst(tasks: int) -> int:
+    return max(1, round(WORST * tasks))

@@ -1,7 +1,7 @@
 """Tasks of an atlas on which policies are trained again and again, each program compiled once."""
 
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -12,13 +12,13 @@ from psi.atlas.data import arrays_of, rows_of
 from psi.atlas.description import Description
 from psi.atlas.padding import PRACTICE, SHAPES, Shape, shape_of
 from psi.atlas.parts import Job, Part, Prepared, side_by_side
-from psi.atlas.training import Plan
+from psi.atlas.training import Along, Ends, Plan
 from psi.fit.feedback.domains import VALIDATION
 from psi.fit.scale.facts import facts_of
 from psi.fit.scale.linear import task_weights
 from psi.fit.scale.table import Atlas, under
 from psi.fit.scale.tuned import tuned_tasks, with_floors
-from psi.ideal.returns import capped, score
+from psi.ideal.returns import DIVERGED, capped, score
 
 KEPT = 1200
 """Tasks whose arrays stay in memory: some 3 MB each."""
@@ -148,16 +148,59 @@ def losses(
         seeds: of initial weights and minibatches.
     """
     every = np.broadcast_to(lanes, (len(pool.entries), *lanes.shape[-2:])).astype(np.float32)
-    found = np.empty(every.shape[:2])
+    ends = ends_of(pool, plan, every, seeds)
+    return np.stack([_losses(e, own) for e, own in zip(pool.entries, ends, strict=True)])
+
+
+def slopes(
+    pool: Pool,
+    plan: Plan,
+    at: Float[np.ndarray, " constant"],
+    directions: Float[np.ndarray, "direction constant"],
+    seeds: Int[np.ndarray, " seed"],
+) -> tuple[Float[np.ndarray, " task"], Float[np.ndarray, "task direction"]]:
+    """The losses at one place, and their derivatives in some directions [nats].
+
+    A run that counts as diverged has none, and one that is no number is 0.
+
+    Args:
+        pool: the tasks.
+        plan: what is trained; its policies are made of constants, its lanes are `Along`.
+        at: the constants.
+        directions: in which derivatives are taken.
+        seeds: of initial weights and minibatches.
+    """
+    whole = (len(pool.entries), *directions.shape)
+    lanes = Along(*(np.broadcast_to(a, whole).astype(np.float32) for a in (at, directions)))
+    found = []
+    for entry, ends in zip(pool.entries, ends_of(pool, plan, lanes, seeds), strict=True):
+        counts = np.asarray(ends.test) < DIVERGED * entry.chance
+        slope = np.where(counts, np.nan_to_num(np.asarray(ends.slope), posinf=0, neginf=0), 0)
+        found.append((_losses(entry, ends)[0], slope.mean(0)))
+    loss, slope = zip(*found, strict=True)
+    return np.array(loss), np.array(slope)
+
+
+def _losses(entry: Entry, ends: Ends) -> Float[np.ndarray, " lane"]:
+    return capped(np.asarray(ends.test), entry.chance).mean(0)
+
+
+def ends_of(pool: Pool, plan: Plan, lanes: Any, seeds: Int[np.ndarray, " seed"]) -> list[Ends]:
+    """What every task comes to; leaves of `lanes` have shape=(task, lane, …), of ends (seed, …)."""
+    found: dict[int, Ends] = {}
     for shape in dict.fromkeys(each.shape for each in pool.entries):
         alike = [k for k, each in enumerate(pool.entries) if each.shape == shape]
         # As many take part at once as there are devices, and wait for the longest.
         alike.sort(key=lambda k: shape.operations(pool.entries[k].task))
         part = Part("", shape, plan.optimizer, tuple(pool.entries[k].task for k in alike))
-        jobs = [Job(prepared(pool.entries[k]), every[k], seeds.tolist()) for k in alike]
+        own = [jax.tree.map(lambda a, k=k: a[k], lanes) for k in alike]
+        jobs = [
+            Job(prepared(pool.entries[k]), lane, seeds.tolist())
+            for k, lane in zip(alike, own, strict=True)
+        ]
         for k, (_, ends) in zip(alike, side_by_side(part, plan, jobs), strict=True):
-            found[k] = capped(np.asarray(ends.test), pool.entries[k].chance).mean(0)
-    return found
+            found[k] = ends
+    return [found[k] for k in range(len(pool.entries))]
 
 
 def scored(pool: Pool, losses: Float[np.ndarray, "task lane"]) -> Float[np.ndarray, "task lane"]:

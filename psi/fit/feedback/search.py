@@ -7,25 +7,29 @@ half of the generations: the centre itself wanders with the noise of tasks.
 """
 
 import io
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Array, Float
 
 from psi.atlas.training import Plan
-from psi.fit.feedback.family import CAPS, OF_VALIDATION, Family, check_inputs
+from psi.fit.feedback.descent import Descent, begun, descended
+from psi.fit.feedback.family import CAPS, OF_VALIDATION, check_inputs
 from psi.fit.feedback.objective import drawn, objective
 from psi.fit.feedback.pool import Pool, losses, scored
 from psi.lab.data.store import digest
 from psi.lab.engine.evolution import strategy
+from psi.lab.engine.policy import Policy
 from psi.lab.engine.seeds import POLISH
 from psi.law.checks import at_least, check_positive, unknown
 from psi.law.file import write_atomic
-from psi.law.printing import text
+from psi.law.law import Law
 from psi.progress import Report, silent
 
 
@@ -38,7 +42,8 @@ class SearchConfig:
     """Laws a generation, each trained on all its tasks."""
     spread: float = 0.6
     """Of the first lanes, times each constant's own."""
-    method: Literal["cma", "snes", "openes"] = "cma"
+    method: Literal["cma", "snes", "openes", "gradient"] = "cma"
+    """An evolution strategy, or descent along hypergradients, which has no lanes."""
     inputs: tuple[str, ...] = OF_VALIDATION
     """Names of psi.fit.feedback.family.INPUTS."""
     held: tuple[str, ...] = ()
@@ -54,6 +59,44 @@ class SearchConfig:
         check_positive("operations", self.operations)
 
 
+@runtime_checkable
+class Searchable(Protocol):
+    """Policies around a law of facts, each made of an array of constants."""
+
+    @property
+    def base(self) -> Law:
+        """The law of facts."""
+        ...
+
+    @property
+    def words(self) -> list[str]:
+        """What tells it from others around the same base."""
+        ...
+
+    @property
+    def constants(self) -> tuple[str, ...]:
+        """Names of what a search moves, in order."""
+        ...
+
+    @property
+    def start(self) -> Float[np.ndarray, " constant"]:
+        """The constants of the base alone."""
+        ...
+
+    @property
+    def spreads(self) -> Float[np.ndarray, " constant"]:
+        """How far a search looks at first along each constant."""
+        ...
+
+    def within(self, constants: Float[np.ndarray, "*lane constant"]) -> np.ndarray:
+        """The constants, those that have limits within them."""
+        ...
+
+    def policy(self) -> Callable[[Array], Policy]:
+        """What makes the constants of a lane its policy; the same object for equal families."""
+        ...
+
+
 class Searched(NamedTuple):
     """What a search came to."""
 
@@ -66,7 +109,7 @@ class Searched(NamedTuple):
 
 def search(
     pool: Pool,
-    family: Family,
+    family: Searchable,
     start: Float[np.ndarray, " constant"],
     config: SearchConfig,
     folder: Path,
@@ -88,46 +131,86 @@ def search(
         ValueError: the folder holds another search, or config.held is none of the constants.
     """
     moved = _moved(family, config)
-    plan = Plan(pool.optimizer, family.policy(), validates=True)
     key = jax.random.key(config.seed)
-    ask, tell, state = strategy(
-        config.lanes, config.spread, np.zeros((1, len(moved))), key, config.method
-    )
     identity = _identity(pool, family, start, config)
+    lanes_at = partial(_lanes, family, start, moved)
+    method = _descending if config.method == "gradient" else _evolving
+    advance, state = method(pool.optimizer, family, moved, lanes_at, config, key)
     folder.mkdir(parents=True, exist_ok=True)
     kept = _read(folder / "state.npz", identity, state)
     state, centres, regrets = kept or (state, [], [])
     for generation in range(len(centres), config.generations):
-        report(
-            generation, config.generations, f"regret {regrets[-1]:.2f}" if regrets else "compiling"
-        )
-        draw = jax.random.fold_in(key, generation)
-        found, state = ask(draw, state)
-        lanes = _lanes(family, start, moved, np.asarray(found, float)[0])
+        note = f"regret {regrets[-1]:.2f}" if regrets else "compiling"
+        report(generation, config.generations, note)
         some = pool.take(drawn(pool, np.random.default_rng([config.seed, generation])))
         seed = POLISH.array(1, config.seed * config.generations + generation)
-        regret = scored(some, losses(some, plan, lanes, seed)) - some.reference[:, None]
-        fitness = jnp.asarray(objective(regret)[None], found.dtype)
-        state = tell(draw, found, fitness, state)
-        centre = np.asarray(state.mean, float)
-        centres.append(_lanes(family, start, moved, centre)[0])
-        regrets.append(float(regret.mean()))
+        draw = jax.random.fold_in(key, generation)
+        state, centre, regret = advance(state, draw, some, seed)
+        centres.append(lanes_at(centre[None])[0])
+        regrets.append(regret)
         _write(folder / "state.npz", identity, state, centres, regrets)
     report(config.generations, config.generations, "")
     late = np.array(centres)[len(centres) // 2 :]
     return Searched(family.within(late.mean(0)), np.array(centres), np.array(regrets))
 
 
-def _identity(pool: Pool, family: Family, start: np.ndarray, config: SearchConfig) -> str:
+Advance = Callable[[Any, Any, Pool, np.ndarray], tuple[Any, np.ndarray, float]]
+"""(state, key, tasks, seed) → (state, centre in units of spreads, mean regret)."""
+LanesAt = Callable[[np.ndarray], np.ndarray]
+
+
+def _evolving(
+    optimizer: str, family: Searchable, moved: np.ndarray, lanes_at: LanesAt, config: SearchConfig,
+    key: Array,
+) -> tuple[Advance, Any]:  # fmt: skip
+    """Generations of an evolution strategy."""
+    plan = Plan(optimizer, family.policy(), validates=True)
+    ask, tell, begin = strategy(
+        config.lanes, config.spread, np.zeros((1, len(moved))), key, config.method
+    )
+
+    def advance(
+        state: Any, draw: Array, some: Pool, seed: np.ndarray
+    ) -> tuple[Any, np.ndarray, float]:
+        found, state = ask(draw, state)
+        lanes = lanes_at(np.asarray(found, float)[0])
+        regret = scored(some, losses(some, plan, lanes, seed)) - some.reference[:, None]
+        fitness = jnp.asarray(objective(regret)[None], found.dtype)
+        state = tell(draw, found, fitness, state)
+        return state, np.asarray(state.mean, float)[0], float(regret.mean())
+
+    return advance, begin
+
+
+def _descending(
+    optimizer: str, family: Searchable, moved: np.ndarray, lanes_at: LanesAt, config: SearchConfig,
+    key: Array,
+) -> tuple[Advance, Any]:  # fmt: skip
+    """Steps along hypergradients."""
+    del config, key
+    plan = Plan(optimizer, family.policy(), validates=True, slopes=True)
+    directions = np.zeros((len(moved), len(family.spreads)))
+    directions[np.arange(len(moved)), moved] = family.spreads[moved]
+
+    def advance(
+        state: Descent, draw: Array, some: Pool, seed: np.ndarray
+    ) -> tuple[Descent, np.ndarray, float]:
+        del draw
+        at = lanes_at(np.asarray(state.z, float)[None])[0]
+        state, regret = descended(state, some, plan, at, directions, seed)
+        return state, np.asarray(state.z, float), regret
+
+    return advance, begun(len(moved))
+
+
+def _identity(pool: Pool, family: Searchable, start: np.ndarray, config: SearchConfig) -> str:
     """A hash of all that decides what a search comes to."""
     tasks = [[each.task.to_json(), *each[2:]] for each in pool.entries]
-    change = family.change
-    formulas = [text(each.formula.tree) for each in (family.rate, change) if each]
-    laws = [formulas, list(CAPS), family.base.document()]
+    laws = [family.words, list(CAPS), family.base.document()]
     return digest([asdict(config), laws, start.tolist(), pool.reference.tolist(), tasks])
 
 
-def _moved(family: Family, config: SearchConfig) -> np.ndarray:
+def _moved(family: Searchable, config: SearchConfig) -> np.ndarray:
     """Places of the constants that are searched."""
     for name in config.held:
         if name not in family.constants:
@@ -135,7 +218,7 @@ def _moved(family: Family, config: SearchConfig) -> np.ndarray:
     return np.flatnonzero([name not in config.held for name in family.constants])
 
 
-def _lanes(family: Family, start: np.ndarray, moved: np.ndarray, z: np.ndarray) -> np.ndarray:
+def _lanes(family: Searchable, start: np.ndarray, moved: np.ndarray, z: np.ndarray) -> np.ndarray:
     """The constants at z, which is in units of each constant's spread."""
     lanes = np.tile(start, (len(z), 1))
     lanes[:, moved] += z * family.spreads[moved]

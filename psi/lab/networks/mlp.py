@@ -28,11 +28,16 @@ def dense(
     weights: Weights, bias: Float[Array, " outputs"], h: Float[Array, "inputs rows"]
 ) -> Float[Array, "outputs rows"]:
     """W h + b for every column of h."""
+    return _dense(weights, bias, h)
+
+
+def _dense(weights: Array, bias: Array, h: Array) -> Array:
     return weights @ h + bias[:, None]
 
 
 def _dense_forward(weights: Weights, bias: Array, h: Array) -> tuple[Array, tuple[Array, Array]]:
-    return dense(weights, bias, h), (weights, h)
+    # Not `dense`, so that a gradient has forward derivatives.
+    return _dense(weights, bias, h), (weights, h)
 
 
 def _dense_backward(saved: tuple[Array, Array], ahead: Array) -> tuple[Array, Array, Array]:

@@ -56,7 +56,7 @@ def test_laws_without_t_are_judged_by_the_tuned_lane_of_those_with_it(pool, monk
     assert found.a.tolist() == pytest.approx([np.log(8 / 2)] * 3)
     assert found.b.tolist() == pytest.approx([np.log(16 / 2)] * 3)
     assert asked[1][0].tolist() == (free.start + 1).tolist()
-    with pytest.raises(ValueError, match="first family must know T"):
+    with pytest.raises(ValueError, match="first must be a family of formulas that know T"):
         judge(few, judged[::-1], 4, np.array([1]))
 
 

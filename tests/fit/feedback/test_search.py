@@ -10,7 +10,8 @@ from psi.fit.feedback import search as search_module
 from psi.fit.feedback.family import Family
 from psi.fit.feedback.search import SearchConfig, search
 
-CONFIG = SearchConfig(generations=4, lanes=6, inputs=("v_above", "v_step"))
+HELD = ("level", "of_budget", "power")
+CONFIG = SearchConfig(generations=4, lanes=6, inputs=("v_above", "v_step"), held=HELD)
 
 
 @pytest.mark.slow

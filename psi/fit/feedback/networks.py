@@ -1,0 +1,178 @@
+"""Networks in the place of a feedback's formula: what an unrestricted answer would be worth.
+
+    α_i = scale(facts) · (1 − t) · exp(u_i),    u_i = clip(N(h_i, x_i), CAPS)
+
+over the same inputs x_i as a formula has, with t, stream and log T/20. N is one hidden layer of
+`units` (dense), or a gated recurrent unit of that many (Cho et al. 2014, arXiv 1406.1078), whose
+h_i remembers what it will of the run. The weights of the last layer begin at 0: a search begins at
+the law of facts.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Literal, NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+from jax.flatten_util import ravel_pytree
+from jaxtyping import Array, Float
+
+from psi.fit.feedback.family import CAPS, INPUTS, LEAST, MOST, OF_VALIDATION, USUAL, Family
+from psi.lab.engine.policy import Policy, told
+from psi.law.clock import Clock, decide
+from psi.law.expression import evaluate
+from psi.law.features import Observation, values
+from psi.law.law import Law
+from psi.law.memory import Memory, begun
+from psi.law.namespace import Namespace
+from psi.law.parsing import parse
+
+BESIDE = ("progress", "stream", f"log(budget/{USUAL})")
+"""What a network sees beside the inputs of a feedback."""
+SPREAD = 0.1
+"""How far a search looks at first along each weight."""
+
+
+class Dense(nnx.Module):
+    """x → tanh layer → u; it remembers nothing."""
+
+    def __init__(self, inputs: int, units: int, rngs: nnx.Rngs) -> None:
+        self.hidden = nnx.Linear(inputs, units, rngs=rngs)
+        self.last = _last(units, rngs)
+
+    def __call__(self, h: Array, x: Array) -> tuple[Array, Array]:
+        """(h as it was, u)."""
+        return h, self.last(jnp.tanh(self.hidden(x)))[0]
+
+
+class Recurrent(nnx.Module):
+    """(h, x) → gated recurrent unit → (h, u)."""
+
+    def __init__(self, inputs: int, units: int, rngs: nnx.Rngs) -> None:
+        self.cell = nnx.GRUCell(inputs, units, rngs=rngs)
+        self.last = _last(units, rngs)
+
+    def __call__(self, h: Array, x: Array) -> tuple[Array, Array]:
+        """(the new h, u)."""
+        after, out = self.cell(h, x)
+        return after, self.last(out)[0]
+
+
+def _last(units: int, rngs: nnx.Rngs) -> nnx.Linear:
+    return nnx.Linear(units, 1, kernel_init=nnx.initializers.zeros, rngs=rngs)
+
+
+KINDS = {"dense": Dense, "gru": Recurrent}
+
+
+@dataclass(frozen=True)
+class NetworkFamily:
+    """Policies whose feedback is a network; its weights are the constants.
+
+    Args:
+        base: a law of facts that sees T.
+        inputs: names of psi.fit.feedback.family.INPUTS.
+        kind: "dense" or "gru".
+        units: of the hidden layer.
+        seed: of the initial weights.
+
+    Raises:
+        ValueError: as `Family`, or the base does not see T.
+    """
+
+    base: Law
+    inputs: tuple[str, ...] = OF_VALIDATION
+    kind: Literal["dense", "gru"] = "gru"
+    units: int = 8
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not self.family.knows_budget or not self.inputs:
+            raise ValueError(f"a network needs inputs and a base that sees T, got {self}")
+
+    @property
+    def family(self) -> Family:
+        """The formulas with the same base and inputs."""
+        return Family(self.base, self.inputs)
+
+    @property
+    def words(self) -> list[str]:
+        """Kind, size, and what it sees."""
+        seen = [*self.family.words, *BESIDE]
+        return [self.kind, str(self.units), str(self.seed), *seen]
+
+    @property
+    def constants(self) -> tuple[str, ...]:
+        """Of each weight."""
+        return tuple(f"weight_{k}" for k in range(len(self.start)))
+
+    @property
+    def start(self) -> Float[np.ndarray, " weight"]:
+        """The initial weights, at which u is 0."""
+        return np.asarray(ravel_pytree(_network(self)[1])[0], float)
+
+    @property
+    def spreads(self) -> Float[np.ndarray, " weight"]:
+        """How far a search looks at first along each weight."""
+        return np.full(len(self.start), SPREAD)
+
+    def within(self, constants: Float[np.ndarray, "*lane weight"]) -> np.ndarray:
+        """The weights: they have no limits."""
+        return constants
+
+    def policy(self) -> Callable[[Array], Policy]:
+        """What makes the weights of a lane its policy."""
+        return _policy(self)
+
+
+class Watching(NamedTuple):
+    """The state of a run under a network."""
+
+    last: Float[Array, ""]
+    """α_{i−1}"""
+    memory: Memory
+    hidden: Float[Array, " unit"]
+
+
+@cache
+def _network(family: NetworkFamily) -> tuple[Any, Any]:
+    """The structure and the initial weights."""
+    count = len(family.inputs) + len(BESIDE)
+    return nnx.split(KINDS[family.kind](count, family.units, nnx.Rngs(family.seed)))
+
+
+@cache
+def _policy(family: NetworkFamily) -> Callable[[Array], Policy]:
+    formulas = family.family
+    clock = Clock(formulas.template, USUAL, min_lr=LEAST, max_lr=MOST)
+    names = formulas.features
+    inputs = [parse(each) for each in (*(INPUTS[name] for name in family.inputs), *BESIDE)]
+    scale, begin = formulas.rate.formula, formulas.rate.start
+    structure, weights = _network(family)
+    unravel = ravel_pytree(weights)[1]
+
+    def make(constants: Array) -> Policy:
+        network = nnx.merge(structure, unravel(constants))
+
+        def init(seen: Observation) -> Watching:
+            last = jnp.asarray(clock.lowest_rate, dtype=float)
+            return Watching(last, begun(seen.initial_loss, jnp), jnp.zeros(family.units))
+
+        def step(state: Watching, seen: Observation) -> tuple[Watching, Array]:
+            memory = told(state.memory, seen)
+            now = values(names, seen._replace(memory=memory), jnp)
+            x = [jnp.asarray(evaluate(each, names, [*now], jnp), float) for each in inputs]
+            hidden, u = network(state.hidden, jnp.stack(x))
+            memory = memory._replace(feedback=jnp.clip(u, *CAPS))
+
+            def psi(known: Array, xp: Namespace) -> Array:
+                return xp.asarray(scale.value(names, known, begin, xp))
+
+            rate = decide(clock, seen._replace(memory=memory), state.last, jnp, psi)
+            return Watching(rate, memory, hidden), rate
+
+        return Policy(init, step)
+
+    return make
