@@ -15,6 +15,7 @@ from experiments import (
     depends,
     feedback,
     larger,
+    policies,
     scale,
     scale_pages,
     shape,
@@ -406,6 +407,27 @@ def test_each_part_of_a_law_is_searched_alone(tmp_path, capsys, monkeypatch):
     assert found.set_index("candidate").more["facts"] == 0
     assert np.isfinite(found.regret).all()
     assert "validation memory" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_forms_and_methods_are_compared_at_equal_cost(tmp_path, monkeypatch):
+    law = psi.load("adam")
+    monkeypatch.setattr(policies, "bases", lambda _, name: (law, psi.load(name)))
+    few = {"formula": ("cma", "gradient"), "gru": ("openes",)}
+    monkeypatch.setattr(policies, "METHODS", few)
+    main = policies.Main(ATLAS, "adam", tmp_path, 2, 1, 8, 1.1e7, forms=tuple(few))
+    main.run()
+    found = pd.read_csv(tmp_path / "policies.csv").set_index("candidate")
+    assert [*found.index] == ["facts alone", "formula, cma", "formula, gradient", "gru, openes"]
+    assert found.constants.tolist()[:3] == [0, 16, 16]
+    assert found.constants["gru, openes"] > 300
+    assert np.isfinite(found.regret).all()
+    assert (found.more[1:] != 0).all()
+    kept = (tmp_path / "policies.csv").read_bytes()
+    monkeypatch.setattr(policies, "METHODS", {"gru": ("openes",)})
+    replace(main, forms=("gru",)).run()  # a search that is there is read back
+    assert pd.read_csv(tmp_path / "policies.csv").regret[1] == found.regret["gru, openes"]
+    assert (tmp_path / "policies.csv").read_bytes() != kept
 
 
 def test_a_law_without_facts_has_one_rate():

@@ -13,7 +13,7 @@ from psi.fit.feedback.search import Searchable
 from psi.fit.scale.left_out import domain_means, over_domains
 from psi.progress import Report, silent, within
 
-Candidates = Mapping[str, Float[np.ndarray, " constant"]]
+Candidates = Mapping[str, Float[np.ndarray, " _"]]
 """Constants of a family's laws by name."""
 
 

@@ -4,6 +4,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float, Int
@@ -171,7 +172,7 @@ def slopes(
         seeds: of initial weights and minibatches.
     """
     whole = (len(pool.entries), *directions.shape)
-    lanes = Along(*(np.broadcast_to(a, whole).astype(np.float32) for a in (at, directions)))
+    lanes = Along(*(jnp.broadcast_to(jnp.asarray(a, jnp.float32), whole) for a in (at, directions)))
     found = []
     for entry, ends in zip(pool.entries, ends_of(pool, plan, lanes, seeds), strict=True):
         counts = np.asarray(ends.test) < DIVERGED * entry.chance

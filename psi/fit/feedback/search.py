@@ -32,6 +32,8 @@ from psi.law.file import write_atomic
 from psi.law.law import Law
 from psi.progress import Report, silent
 
+Method = Literal["cma", "snes", "openes", "gradient"]
+
 
 @dataclass(frozen=True)
 class SearchConfig:
@@ -42,7 +44,7 @@ class SearchConfig:
     """Laws a generation, each trained on all its tasks."""
     spread: float = 0.6
     """Of the first lanes, times each constant's own."""
-    method: Literal["cma", "snes", "openes", "gradient"] = "cma"
+    method: Method = "cma"
     """An evolution strategy, or descent along hypergradients, which has no lanes."""
     inputs: tuple[str, ...] = OF_VALIDATION
     """Names of psi.fit.feedback.family.INPUTS."""

@@ -76,7 +76,12 @@ def test_one_task_moves_a_descent_by_no_more_than_its_cut(pool, monkeypatch) -> 
 
     monkeypatch.setattr(descent.optax, "adam", lambda _: Adam())
     after, regret = descended(
-        begun(2), few, Plan("adam", lambda _: None), np.zeros(2), np.eye(2), np.array([0])
+        begun(2),
+        few,
+        Plan("adam", Family(psi.load("adam")).policy()),
+        np.zeros(2),
+        np.eye(2),
+        np.array([0]),
     )
     weight = importance(np.array([3.0, 2.0, 1.0]))
     assert seen[0] == pytest.approx([weight[0] * CUT + weight[1] * 1e-3, weight[2] * 1e-3])
