@@ -1,23 +1,26 @@
-"""What a feedback's form and its search are worth, at equal cost.
+"""What a feedback's form and its search are worth, at about equal cost.
 
     python -m experiments.policies data/atlas --optimizer adam --out out/policies/adam
 
 Formulas, networks that remember nothing and gated recurrent units on the same inputs, around the
-same law of facts; evolution strategies and descent along hypergradients. Every search begins at
-that law, without a feedback, and has the same number of generations and, but for the descent, of
-trainings; its seeds' means are compared on domains, and on rows, that no fit and no search has
-seen. Writes `policies.csv`, a row a search. The same command goes on where it was stopped.
+same law of facts, by evolution strategies; formulas by descent along hypergradients too, for which
+a network has too many weights. Level and shape move with all of them: a network sees t and T and
+would move them anyway. Every search begins at the law of facts, without a feedback, and has the
+same number of generations, the evolution strategies the same trainings; their means over seeds are
+compared on domains, and on rows, that no fit and no search has seen. Writes `policies.csv`, a row a
+search. The same command goes on where it was stopped.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
+from typing import Literal, get_args
 
 import numpy as np
 import tyro
 
 from psi.fit.feedback.family import Family
-from psi.fit.feedback.fit import FACTS, SEEDS, bases
+from psi.fit.feedback.fit import FACTS, SEEDS, bases, check
 from psi.fit.feedback.judging import Candidates, judge, summary
 from psi.fit.feedback.networks import NetworkFamily
 from psi.fit.feedback.pool import Pool, on_processors, pool_of
@@ -26,13 +29,13 @@ from psi.fit.scale.table import read_atlas
 from psi.lab.engine.devices import prepare
 from psi.lab.engine.seeds import JUDGING
 from psi.law.file import write_atomic
-from psi.law.law import Law
 from psi.report.progress import bar
 
-METHODS: dict[str, tuple[Method, ...]] = {
+Form = Literal["formula", "dense", "gru"]
+METHODS: dict[Form, tuple[Method, ...]] = {
     "formula": ("cma", "snes", "openes", "gradient"),
-    "dense": ("snes", "openes", "gradient"),
-    "gru": ("snes", "openes", "gradient"),
+    "dense": ("snes", "openes"),
+    "gru": ("snes", "openes"),
 }
 """A network has hundreds of weights, of which no covariance is estimated from so few lanes."""
 
@@ -53,8 +56,7 @@ class Main:
     lanes: int = 24
     operations: float = 4e8
     """The most that a training may take."""
-    forms: tuple[str, ...] = tuple(METHODS)
-    """Some of formula, dense, gru."""
+    forms: tuple[Form, ...] = get_args(Form)
 
     def run(self) -> None:
         """Do it."""
@@ -62,12 +64,15 @@ class Main:
         on_processors()
         atlas = read_atlas(self.atlas)
         pool = pool_of(atlas, self.optimizer, self.operations)
+        for form in self.forms:
+            for method in METHODS[form]:
+                check(pool, self._config(method), self.seeds)
         base, _ = bases(atlas, self.optimizer)
         formula = Family(base)
         judged: list[tuple[Searchable, Candidates]] = [(formula, {FACTS: formula.start})]
         seconds: dict[str, float] = {}
         for form in self.forms:
-            family = formula if form == "formula" else network(base, form)
+            family = formula if form == "formula" else NetworkFamily(base, kind=form)
             found = {}
             for method in METHODS[form]:
                 name = f"{form}, {method}"
@@ -79,7 +84,7 @@ class Main:
             own = pool.take(pool.validation)
             regrets = judge(own, judged, self.lanes, JUDGING.array(SEEDS), report)
         table = summary(regrets, FACTS)
-        table["constants"] = [self._count(judged, name) for name in table.candidate]
+        table["constants"] = [constants(judged, name) for name in table.candidate]
         write_atomic(self.out / "policies.csv", table.to_csv(index=False).encode())
         print(table.round(3).to_string(index=False))
         print("seconds now:", {name: round(value) for name, value in seconds.items()})
@@ -88,28 +93,20 @@ class Main:
         """The mean of a method's searches."""
         found = []
         for seed in range(self.seeds):
-            config = SearchConfig(
-                self.generations, self.lanes, method=method, seed=seed, held=held(family),
-                operations=self.operations,
-            )  # fmt: skip
+            config = replace(self._config(method), seed=seed)
             folder = self.out / f"{name} {seed}".replace(" ", "-").replace(",", "")
             with bar(f"{name}, search {seed + 1}") as report:
                 found.append(search(pool, family, family.start, config, folder, report).constants)
         return np.mean(found, axis=0)
 
-    def _count(self, judged: list[tuple[Searchable, Candidates]], name: str) -> int:
-        family = next(family for family, found in judged if name in found)
-        return 0 if name == FACTS else len(family.constants) - len(held(family))
+    def _config(self, method: Method) -> SearchConfig:
+        return SearchConfig(self.generations, self.lanes, method=method, operations=self.operations)
 
 
-def network(base: Law, form: str) -> NetworkFamily:
-    """The network family of that form."""
-    return NetworkFamily(base, kind="gru" if form == "gru" else "dense")
-
-
-def held(family: Searchable) -> tuple[str, ...]:
-    """What stays: level and shape, where a family of formulas has them."""
-    return family.shape if isinstance(family, Family) else ()
+def constants(judged: list[tuple[Searchable, Candidates]], name: str) -> int:
+    """How many constants a candidate has that were searched."""
+    family = next(family for family, found in judged if name in found)
+    return 0 if name == FACTS else len(family.constants)
 
 
 if __name__ == "__main__":

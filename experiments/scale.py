@@ -44,6 +44,11 @@ from psi.law.load import load
 from psi.report.progress import bar
 
 Table = Callable[[], pd.DataFrame]
+TABLES = (
+    "choice", "exponents", "published", "worth", "knowledge", "learning_curve", "contenders",
+    "runs", "break_even", "variance", "variance_data", "variance_training", "larger",
+)  # fmt: skip
+"""Names of the tables; `larger` where there are larger networks."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +68,11 @@ class Main:
     only: tuple[str, ...] = ()
     """Tables to make anew beside laws that are there; none: whatever is missing."""
 
+    def __post_init__(self) -> None:
+        for name in self.only:
+            if name not in TABLES:
+                raise ValueError(unknown("table", name, TABLES))
+
     def run(self) -> None:
         """Do it."""
         atlas = read_atlas(self.atlas)
@@ -70,7 +80,10 @@ class Main:
             for target in get_args(Target):
                 folder = self.out / f"{optimizer}-{target}"
                 made_from = provenance(self.atlas, self._command(optimizer, target, folder))
-                if self.only or not _is_made(folder / "law.json", made_from):
+                made = _is_made(folder / "law.json", made_from)
+                if self.only and not made:
+                    raise ValueError(f"{folder} has no law of this atlas and command: make all")
+                if self.only or not made:
                     self._one(atlas, optimizer, target, folder, made_from)
 
     def _command(self, optimizer: str, target: Target, folder: Path) -> str:
@@ -87,9 +100,6 @@ class Main:
             made = fit_scale(atlas, optimizer, target, None, self.resamples, report=report)
         tasks = tuned_tasks(atlas, optimizer, target)
         made_by = self._tables(atlas, tasks, made, optimizer)
-        for name in self.only:
-            if name not in made_by:
-                raise ValueError(unknown("table", name, made_by))
         for name in self.only or made_by:
             write_atomic(folder / f"{name}.csv", made_by[name]().to_csv(index=False).encode())
         if self.only:

@@ -257,7 +257,9 @@ def test_every_table_about_the_scale_and_its_laws_come_from_an_atlas(tmp_path, c
     assert [*pd.read_csv(contenders).fit] == ["power law", "network", "symbolic"]
     assert runs.stat().st_mtime_ns == kept
     with pytest.raises(ValueError, match="unknown table 'run'"):
-        replace(main, only=("run",)).run()
+        replace(main, only=("run",))
+    with pytest.raises(ValueError, match="no law of this atlas and command"):
+        replace(main, only=("runs",), out=tmp_path / "none").run()
 
 
 def test_a_law_is_held_against_the_tuned_schedule_of_a_network(tmp_path, monkeypatch):
@@ -415,15 +417,17 @@ def test_forms_and_methods_are_compared_at_equal_cost(tmp_path, monkeypatch):
     monkeypatch.setattr(policies, "bases", lambda _, name: (law, psi.load(name)))
     few = {"formula": ("cma", "gradient"), "gru": ("openes",)}
     monkeypatch.setattr(policies, "METHODS", few)
-    main = policies.Main(ATLAS, "adam", tmp_path, 2, 1, 8, 1.1e7, forms=tuple(few))
+    main = policies.Main(ATLAS, "adam", tmp_path, 2, 1, 8, 1.1e7, forms=("formula", "gru"))
     main.run()
     found = pd.read_csv(tmp_path / "policies.csv").set_index("candidate")
     assert [*found.index] == ["facts alone", "formula, cma", "formula, gradient", "gru, openes"]
-    assert found.constants.tolist()[:3] == [0, 16, 16]
+    assert found.constants.tolist()[:3] == [0, 19, 19]
     assert found.constants["gru, openes"] > 300
     assert np.isfinite(found.regret).all()
     assert (found.more[1:] != 0).all()
     kept = (tmp_path / "policies.csv").read_bytes()
+    with pytest.raises(ValueError, match="seeds must be"):
+        replace(main, seeds=0).run()
     monkeypatch.setattr(policies, "METHODS", {"gru": ("openes",)})
     replace(main, forms=("gru",)).run()  # a search that is there is read back
     assert pd.read_csv(tmp_path / "policies.csv").regret[1] == found.regret["gru, openes"]

@@ -23,6 +23,7 @@ ROOT = Path(__file__).parents[1]
 PAGES = ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "paper/README.md",
          "paper/diagnosis.md", "paper/closed_forms/README.md", "paper/demo/README.md",
          "paper/ideal/README.md", "paper/judge/README.md", "paper/scale/README.md",
+         "paper/feedback/README.md",
          "data/README.md", "data/atlas/README.md", "experiments/README.md")  # fmt: skip
 FOLDERS = ("psi", "tests", "experiments", "data", "paper", "scripts")
 MOST_LINES = {"README.md": 150, "ARCHITECTURE.md": 200}

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -13,6 +13,7 @@ from psi.atlas.description import OF_TOKENS
 from psi.atlas.layers import Axis, axis
 from psi.atlas.networks import KINDS
 from psi.atlas.padding import Shape
+from psi.atlas.slopes import Smooth, plainly
 from psi.lab.engine.training import BLOCK
 from psi.lab.networks.network import Params
 from psi.lab.tasks.losses import Outputs
@@ -90,30 +91,6 @@ def _windows(shape: Shape, arrays: Arrays, starts: Array) -> tuple[Array, Array]
     if shape.network == "embedding":
         return arrays.x[at], arrays.y[starts + arrays.sizes.inputs - 1]
     return arrays.x[at], arrays.y[at]
-
-
-Smooth = Callable[[Any], Any]
-"""What is done to a loss, or to weights, before it is used."""
-
-
-def plainly(same: Any) -> Any:
-    """Nothing."""
-    return same
-
-
-def by_reverse(loss: Callable[[Params], Array]) -> Callable[[Params], Array]:
-    """The same loss, whose forward derivative comes from a backward pass.
-
-    Dense layers have a backward pass of their own, and so no forward derivative.
-    """
-
-    def same(params: Params) -> Array:
-        still = jax.lax.stop_gradient(params)
-        value, slope = jax.value_and_grad(loss)(still)
-        moved = jax.tree.map(lambda s, a, b: (s * (a - b)).sum(), slope, params, still)
-        return value + sum(jax.tree.leaves(moved))
-
-    return same
 
 
 def mean_loss(

@@ -11,31 +11,20 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Bool, Float, Int, Key
 
 from psi.atlas.data import Arrays
-from psi.atlas.losses import (
-    Smooth,
-    block_of_rows,
-    by_reverse,
-    losses,
-    mean_loss,
-    plainly,
-    rows_at,
-)
+from psi.atlas.losses import block_of_rows, losses, mean_loss, rows_at
 from psi.atlas.networks import KINDS
 from psi.atlas.padding import Shape
 from psi.atlas.probes import Gradient, Probes, Weights, probed
+from psi.atlas.slopes import Smooth, by_reverse, directional, plainly, smooth_optimizer
 from psi.lab.engine.devices import one_core_options, over_devices
 from psi.lab.engine.policy import Policy
 from psi.lab.networks.network import Params
 from psi.lab.optimizers import optimizer
 from psi.law.features import Observation
-
-ADAM_EPSILON = 1e-8
-"""optax's own."""
 
 
 class Lane(NamedTuple):
@@ -59,14 +48,6 @@ class Ends(NamedTuple):
     """Where lanes are `Along`, the derivative of `test`; else NaN."""
 
 
-class Along(NamedTuple):
-    """A derivative that is wanted: of what a policy is made of, in one direction."""
-
-    at: Float[Array, "*lane constant"]
-    """The same for all lanes, which share one training."""
-    direction: Float[Array, "*lane constant"]
-
-
 class Plan(NamedTuple):
     """What a program trains, beside its shape; the same object for the same program."""
 
@@ -76,8 +57,7 @@ class Plan(NamedTuple):
     validates: bool = False
     """Whether policies see the loss on the first half of the validation rows before each epoch."""
     slopes: bool = False
-    """Whether lanes are `Along`: slopes are computed forward, beside the training. Under Adam, ε²
-    is added under the root, which has no derivative at 0, where padding is."""
+    """Whether lanes are `Along`, constants of a policy: see psi.atlas.slopes."""
 
 
 SCHEDULES: tuple[tuple[str, Callable[[Array], Array]], ...] = (
@@ -186,20 +166,14 @@ def train_unit(
 
         begin = untrained(arrays, start, policy)
         ended = jax.lax.fori_loop(0, arrays.epochs, epoch, begin).weights
-        unseen = half(ended, True) if plan.validates else jnp.full((), jnp.nan)
-        return *evaluate(ended), unseen
+        none = jnp.full((), jnp.nan)
+        return *evaluate(ended), half(ended, True) if plan.validates else none, none
 
-    probe = lambda: probes_of(gradient, arrays, start, probing)  # noqa: E731
-    if not plan.slopes:
-        train, validation, test = in_blocks(of_lane, lanes, shape.lanes)
-        return Ends(train, validation, probe(), test, jnp.full_like(test, jnp.nan))
-
-    def along(direction: Array) -> tuple[Array, ...]:
-        ends, slopes = jax.jvp(of_lane, (lanes.at[0],), (direction,))
-        return *ends, slopes[-1]
-
-    train, validation, test, slope = in_blocks(along, lanes.direction, shape.lanes)
-    return Ends(train, validation, probe(), test, slope)
+    one, each = (
+        (directional(of_lane, lanes.at[0]), lanes.direction) if plan.slopes else (of_lane, lanes)
+    )
+    train, validation, test, slope = in_blocks(one, each, shape.lanes)
+    return Ends(train, validation, probes_of(gradient, arrays, start, probing), test, slope)
 
 
 def started(shape: Shape, plan: Plan, arrays: Arrays, key: Key[Array, ""]) -> Start:
@@ -211,9 +185,7 @@ def started(shape: Shape, plan: Plan, arrays: Arrays, key: Key[Array, ""]) -> St
     loss, validation = evaluated(shape, arrays, tree(initial))
     if plan.validates:
         validation = half_loss(shape, arrays, tree(initial), False)
-    transform = optimizer(plan.optimizer)
-    if plan.slopes and plan.optimizer == "adam":
-        transform = optax.scale_by_adam(eps_root=ADAM_EPSILON**2)
+    transform = (smooth_optimizer if plan.slopes else optimizer)(plan.optimizer)
     return Start(loss, validation, rms, initial, tree, transform, rows)
 
 

@@ -122,7 +122,9 @@ class SearchCommand:
         from psi.fit.feedback.objective import pairs
 
         tasks = 2 * sum(pairs(pool.take(~pool.validation)).values())
-        trainings = seeds * config.generations * config.lanes * tasks
+        # "level and shape" beside the searches; a descent has one training for all directions.
+        lanes = 1 if config.method == "gradient" else config.lanes
+        trainings = (seeds + 1) * config.generations * lanes * tasks
         told = {"tasks": len(pool.entries), "each_generation": tasks, "trainings": trainings}
         if not self.json:
             print(f"{trainings:,} trainings on {told['tasks']:,} tasks; nothing was written")

@@ -37,7 +37,10 @@ def test_a_dry_run_says_how_much_and_writes_nothing(tmp_path, capsys) -> None:
     assert run([*words, "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     size = PRESETS["smoke"]["generations"] * PRESETS["smoke"]["lanes"]
-    assert told["trainings"] == size * told["each_generation"]
+    assert told["trainings"] == 2 * size * told["each_generation"]  # and level and shape
+    assert run([*words, "--method", "gradient", "--json"]) == 0
+    fewer = json.loads(capsys.readouterr().out)["trainings"]
+    assert fewer == told["trainings"] / PRESETS["smoke"]["lanes"]
     assert not out.exists()
 
 
@@ -49,6 +52,7 @@ def test_a_dry_run_says_how_much_and_writes_nothing(tmp_path, capsys) -> None:
         (["--no-budget", "--inputs", "v_late"], "without T there is no v_late"),
         (["--optimizer", "lion"], "unknown optimizer 'lion'"),
         (["--operations", "10"], "take at most 10 operations"),
+        (["--method", "openes", "--lanes", "9"], "takes lanes in pairs, got 9"),
         (["--generations", "1"], "generations must be >= 2"),
     ],
 )

@@ -67,6 +67,8 @@ RANGES: Mapping[str, Range] = {
 ENDINGS = ("*(1.0 - progress)", "*(1.0 + cos(3.141592653589793*progress))/2.0", "")
 """Of the formula of a scale: its shape, for which the family has its own."""
 NUMBER = re.compile(r"[0-9.e+-]+")
+EPOCHS = Range(0.0, 99.0)
+"""i of the longest runs of an atlas: beyond it a decay stays where it is."""
 LEAST, MOST = 1e-9, 1e4
 """Rates of laws that are searched: none is clipped to what the base has seen."""
 SPREADS: Mapping[str, float] = {
@@ -79,7 +81,7 @@ LIMITS: Mapping[str, Range] = {
 }  # fmt: skip
 SHAPES: Mapping[bool, tuple[str, Mapping[str, float]]] = {
     True: (f"(budget/{USUAL})^of_budget*(1 - progress)^power", {"of_budget": 0.0, "power": 1.0}),
-    False: (f"(1 + epoch/{USUAL})^(-decay)", {"decay": 0.5}),
+    False: (f"(1 + epoch/{USUAL})^(-decay)", {"decay": 0.0}),
 }
 """By whether T is known: what is between the scale and the feedback, and where it begins."""
 
@@ -213,12 +215,10 @@ class Family:
         else:
             shape = f"(1 + epoch/{USUAL})^({-named['decay']!r})"
         words = f"{number!r}*{powers}*{shape}" + ("*exp(feedback)" if self.inputs else "")
-        rates = self.base.rates
-        if self.inputs:
-            low, high = (rate * math.exp(u) for rate, u in zip(rates, CAPS, strict=True))
-            rates = Range(low, high)
+        # Wide enough for another level and shape too: what was judged was not clipped.
+        low, high = (r * math.exp(u) for r, u in zip(self.base.rates, CAPS, strict=True))
         rule = self._rule(named) if self.inputs else None
-        return replace(self.template, model=parse(words), feedback=rule, rates=rates)
+        return replace(self.template, model=parse(words), feedback=rule, rates=Range(low, high))
 
     def _rule(self, named: Mapping[str, float]) -> Feedback:
         """The feedback with numbers for its weights, its leak in what it keeps."""
@@ -243,7 +243,7 @@ class Family:
     def template(self) -> Law:
         """A law that has all but the formulas."""
         known = dict(zip(self.base.features, self.base.domain, strict=True))
-        known |= {"feedback": CAPS, "epoch": Range(0.0, 1e6)}
+        known |= {"feedback": CAPS, "epoch": EPOCHS}
         domain = tuple(known.get(name) or RANGES[name.split("_", 1)[1]] for name in self.features)
         return replace(
             self.base,

@@ -67,17 +67,21 @@ def bases(atlas: Atlas, optimizer: str, level: float = 1.0, budget: bool = True)
     a budget they are constant rates of the facts but T.
     """
     tried = None if budget else without_budget(optimizer)
-    fits = (
-        fit_scale(apart(atlas), optimizer, tried=tried),
-        fit_scale(atlas, optimizer, tried=tried, level=level),
+    laws = (
+        fit_scale(apart(atlas), optimizer, tried=tried).law,
+        fit_scale(atlas, optimizer, tried=tried, level=level).law,
     )
-    return fits[0].law, fits[1].law
+    for law in laws:
+        if ("budget" in law.features) != budget:
+            raise ValueError(f"facts {'but' if budget else 'and'} T were chosen: {law}")
+    return laws
 
 
 def without_budget(optimizer: str) -> list[Candidate]:
     """What a scale may be chosen from where nobody knows when a run ends."""
-    sets = [each.without(("budget",)) for each in sets_for(optimizer) if "stream" in each.facts]
-    return candidates(list(dict.fromkeys(sets)), schedules=("constant",))
+    sets = [each for each in sets_for(optimizer) if "stream" in each.facts]
+    cut = [each.without(("budget",)) if "budget" in each.facts else each for each in sets]
+    return candidates(cut, schedules=("constant",))
 
 
 def fit_feedback(
@@ -115,19 +119,21 @@ def fit_feedback(
     """
     check(pool, config, seeds, budget)
     base, whole = bases(atlas, pool.optimizer, level, budget)
-    family, total = Family(base, config.inputs), (seeds + 2) * config.generations
+    family, chosen_from = Family(base, config.inputs), Family(whole, config.inputs)
+    judged: list[tuple[Searchable, Candidates]] = []
+    if not budget:
+        known = Family(fit_scale(apart(atlas), pool.optimizer).law, ())
+        judged = [(known, {FACTS: known.start})]
+    total = (seeds + 2) * config.generations
     part = (total - config.generations, config.generations, total)
     found = searched(pool.take(~pool.validation), family, config, seeds, folder,
                      within(report, 0, part[0], total))  # fmt: skip
-    judged: list[tuple[Searchable, Candidates]] = [(family, found)]
-    if not budget:
-        known = Family(bases(atlas, pool.optimizer)[0], ())
-        judged = [(known, {FACTS: known.start}), *judged]
+    judged.append((family, found))
     own, stage = pool.take(pool.validation), within(report, *part, "comparing")
     regrets = judge(own, judged, config.lanes, JUDGING.array(SEEDS), stage)
     table = summary(regrets, FACTS)
     best = table[table.candidate.isin([*found])].sort_values("regret").iloc[0]
-    law = Family(whole, config.inputs).law(found[str(best.candidate)])
+    law = chosen_from.law(found[str(best.candidate)])
     scores = [Score(f"regret on the domains that it was chosen on, {end}", float(best[key]))
               for end, key in (("mean", "regret"), ("low", "low"), ("high", "high"))]  # fmt: skip
     constants = pd.DataFrame([*found.values()], columns=[*family.constants])

@@ -21,6 +21,7 @@ from jaxtyping import Array, Float
 
 from psi.fit.feedback.family import CAPS, INPUTS, LEAST, MOST, OF_VALIDATION, USUAL, Family
 from psi.lab.engine.policy import Policy, told
+from psi.law.checks import at_least, unknown
 from psi.law.clock import Clock, decide
 from psi.law.expression import evaluate
 from psi.law.features import Observation, values
@@ -79,7 +80,7 @@ class NetworkFamily:
         seed: of the initial weights.
 
     Raises:
-        ValueError: as `Family`, or the base does not see T.
+        ValueError: as `Family`, or the base does not see T, or the kind is unknown.
     """
 
     base: Law
@@ -89,6 +90,9 @@ class NetworkFamily:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise ValueError(unknown("kind of network", self.kind, KINDS))
+        at_least(self, units=1, seed=0)
         if not self.family.knows_budget or not self.inputs:
             raise ValueError(f"a network needs inputs and a base that sees T, got {self}")
 

@@ -13,7 +13,8 @@ from psi.atlas.data import arrays_of, rows_of
 from psi.atlas.description import Description
 from psi.atlas.padding import PRACTICE, SHAPES, Shape, shape_of
 from psi.atlas.parts import Job, Part, Prepared, side_by_side
-from psi.atlas.training import Along, Ends, Plan
+from psi.atlas.slopes import Along
+from psi.atlas.training import Ends, Plan
 from psi.fit.feedback.domains import VALIDATION
 from psi.fit.scale.facts import facts_of
 from psi.fit.scale.linear import task_weights

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
+from typing import Any, Literal, NamedTuple, Protocol, get_args, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -19,7 +19,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from psi.atlas.training import Plan
-from psi.fit.feedback.descent import Descent, begun, descended
+from psi.fit.feedback.descent import CUT, STEP, Descent, begun, descended
 from psi.fit.feedback.family import CAPS, OF_VALIDATION, check_inputs
 from psi.fit.feedback.objective import drawn, objective
 from psi.fit.feedback.pool import Pool, losses, scored
@@ -56,7 +56,11 @@ class SearchConfig:
 
     def __post_init__(self) -> None:
         check_inputs(self.inputs)
+        if self.method not in get_args(Method):
+            raise ValueError(unknown("search method", self.method, get_args(Method)))
         at_least(self, generations=2, lanes=4, seed=0)
+        if self.method == "openes" and self.lanes % 2:
+            raise ValueError(f"openes takes lanes in pairs, got {self.lanes}")
         check_positive("spread", self.spread)
         check_positive("operations", self.operations)
 
@@ -190,7 +194,10 @@ def _descending(
 ) -> tuple[Advance, Any]:  # fmt: skip
     """Steps along hypergradients."""
     del config, key
-    plan = Plan(optimizer, family.policy(), validates=True, slopes=True)
+    plan, start = (
+        Plan(optimizer, family.policy(), True, True),
+        lanes_at(np.zeros((1, len(moved))))[0],
+    )
     directions = np.zeros((len(moved), len(family.spreads)))
     directions[np.arange(len(moved)), moved] = family.spreads[moved]
 
@@ -200,7 +207,9 @@ def _descending(
         del draw
         at = lanes_at(np.asarray(state.z, float)[None])[0]
         state, regret = descended(state, some, plan, at, directions, seed)
-        return state, np.asarray(state.z, float), regret
+        # Where a constant is at its limit, z waits there and does not run on.
+        z = ((lanes_at(np.asarray(state.z, float)[None])[0] - start) / family.spreads)[moved]
+        return state._replace(z=jnp.asarray(z, state.z.dtype)), z, regret
 
     return advance, begun(len(moved))
 
@@ -208,7 +217,9 @@ def _descending(
 def _identity(pool: Pool, family: Searchable, start: np.ndarray, config: SearchConfig) -> str:
     """A hash of all that decides what a search comes to."""
     tasks = [[each.task.to_json(), *each[2:]] for each in pool.entries]
-    laws = [family.words, list(CAPS), family.base.document()]
+    ends = [family.within(np.full(len(start), end)).tolist() for end in (-np.inf, np.inf)]
+    rules = [list(CAPS), family.spreads.tolist(), ends, CUT, STEP]
+    laws = [family.words, family.base.document(), rules]
     return digest([asdict(config), laws, start.tolist(), pool.reference.tolist(), tasks])
 
 

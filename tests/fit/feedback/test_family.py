@@ -11,6 +11,7 @@ import psi
 from psi.fit.feedback.family import CAPS, INPUTS, OF_TRAINING, OF_VALIDATION, WITHOUT_BUDGET, Family
 from psi.lab.engine.policy import Policy, law_policy
 from psi.law.features import Observation
+from psi.law.law import Range
 from psi.law.parsing import parse
 from tests.fit.feedback.conftest import free_of
 
@@ -23,11 +24,13 @@ def some_constants(family: Family, seed: int = 0) -> np.ndarray:
     return family.within(family.start + family.spreads * rng.normal(size=len(family.start)))
 
 
-def rates(policy: Policy, facts: dict, losses: np.ndarray, values: np.ndarray) -> np.ndarray:
+def rates(
+    policy: Policy, facts: dict, losses: np.ndarray, values: np.ndarray, budget: int = EPOCHS
+) -> np.ndarray:
     """α_0 … of a run that sees these losses, whatever they are due to."""
     first = jnp.asarray(losses[0])
     seen = Observation(
-        epoch=jnp.asarray(0), budget=jnp.asarray(EPOCHS), loss=first, initial_loss=first,
+        epoch=jnp.asarray(0), budget=jnp.asarray(budget), loss=first, initial_loss=first,
         best_loss=first, grad_norm=0.0, update_norm=0.0, weight_norm=0.0, **facts,
     )  # fmt: skip
 
@@ -83,6 +86,16 @@ def test_a_law_without_t_is_the_same_as_policy_and_as_text() -> None:
     assert none / none[0] == pytest.approx(wanted, rel=1e-5)
 
 
+def test_a_level_and_shape_alone_are_not_clipped() -> None:
+    family = Family(replace(free_of(psi.load("adam")), rates=Range(1e-3, 1.0)), ())
+    constants = np.array([-3.0, 1.0])
+    losses = np.linspace(2.0, 1.0, EPOCHS)
+    searched = rates(family.policy()(jnp.asarray(constants)), facts(0.0), losses, losses)
+    kept = rates(law_policy(family.law(constants), EPOCHS), facts(0.0), losses, losses)
+    assert searched == pytest.approx(kept, rel=1e-5)
+    assert kept[0] < family.base.rates.low
+
+
 def test_a_law_without_t_has_no_input_and_no_shape_of_it() -> None:
     with pytest.raises(ValueError, match="without T there is no v_late"):
         Family(free_of(psi.load("adam")))
@@ -134,7 +147,7 @@ def test_what_is_no_family_is_refused() -> None:
     with pytest.raises(ValueError, match="a formula of facts"):
         Family(psi.load("adam@0.1.0"))
     with pytest.raises(ValueError, match="a formula of facts"):
-        Family(Family(psi.load("adam")).law(Family(psi.load("adam")).start))
+        Family(Family(psi.load("adam"), ()).law(np.array([0.0, 0.0, 2.0])))  # a square for a line
 
 
 def test_constants_are_held_within_their_limits() -> None:

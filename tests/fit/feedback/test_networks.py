@@ -91,6 +91,12 @@ def test_a_network_needs_inputs_and_t(base) -> None:
         NetworkFamily(base or psi.load("adam"), INPUTS if base else ())
 
 
+def test_a_kind_that_is_none_is_refused() -> None:
+    # Where shapes are checked, types are too, before the rule is.
+    with pytest.raises((ValueError, TypeError), match="'lstm'"):
+        NetworkFamily(psi.load("adam"), INPUTS, "lstm")  # pyright: ignore[reportArgumentType]
+
+
 def test_another_base_is_refused_as_by_formulas() -> None:
     whole = replace(psi.load("adam"), model=parse("progress^2"))
     with pytest.raises(ValueError, match="must be a formula of facts"):

@@ -59,10 +59,17 @@ def test_a_search_goes_to_the_lowest(method, pool, tmp_path, monkeypatch) -> Non
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("generations", 1), ("lanes", 2), ("spread", 0.0), ("operations", -1.0)],
+    [
+        ("generations", 1),
+        ("lanes", 2),
+        ("spread", 0.0),
+        ("operations", -1.0),
+        ("method", "grad"),
+    ],
 )
 def test_a_setting_that_makes_no_sense_is_refused(field, value) -> None:
-    with pytest.raises(ValueError, match=field):
+    # Where shapes are checked, types are too, before the rule is.
+    with pytest.raises((ValueError, TypeError), match=field):
         replace(SearchConfig(), **{field: value})
 
 
