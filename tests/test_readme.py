@@ -459,6 +459,20 @@ def test_the_page_of_the_scale_says_which_shape_is_best():
         assert said == pytest.approx([float(each) for each in wanted], abs=0.00501)
 
 
+def test_the_page_of_the_scale_says_what_other_fits_of_the_facts_are_worth():
+    rows = {(r["optimizer"], r["target"], r["fit"]): r for r in table_of("contenders")}
+    regret = {fit: [float(rows[name, "validation", fit]["regret"]) for name in OPTIMIZERS]
+              for fit in ("network", "symbolic")}  # fmt: skip
+    assert regret["network"] == pytest.approx([0.155, 0.158, 0.157], abs=5.01e-4)
+    assert regret["symbolic"] == pytest.approx([0.168, 0.165, 0.164], abs=5.01e-4)
+    assert all(float(row["more_high"]) >= 0 for (_, target, fit), row in rows.items()
+               if target == "validation" and fit != "power law")  # fmt: skip
+    better = {key: float(row["more"]) for key, row in rows.items() if float(row["more_high"]) < 0}
+    worse = {key: float(row["more"]) for key, row in rows.items() if float(row["more_low"]) > 0}
+    assert better == {("momentum", "train", "network"): pytest.approx(-0.010, abs=5.01e-4)}
+    assert worse == {("adam", "train", "symbolic"): pytest.approx(0.017, abs=5.01e-4)}
+
+
 def test_the_card_of_the_atlas_counts_its_tables():
     counts = {name: len(pd.read_parquet(ROOT / f"data/atlas/{name}.parquet"))
               for name in ("tasks", "runs", "probes")}  # fmt: skip
