@@ -3,10 +3,13 @@
     python -m experiments.transfer data/atlas --out paper/scale/transfer.csv \
         --levels paper/scale/levels.csv
     python -m experiments.ship data/atlas    # psi/pretrained/*.json
+    python -m experiments.ship data/atlas --searches out/search    # with what psi search found
     python -m experiments.ship data/atlas --judged paper/scale/sealed.csv
 
-The last writes what a suite said of the laws into their files, from the table of `psi bench table
-DIR --table`. A law that is there, of the same atlas and settings, is not made again.
+`--searches` takes laws with feedback of the folders OPTIMIZER in the place of laws of facts, and of
+OPTIMIZER-free, for runs of unknown length, beside them. The last command writes what a suite said
+of the laws into their files, from the table of `psi bench table DIR --table`. A law that is there,
+of the same atlas and settings, is not made again.
 """
 
 from dataclasses import dataclass, replace
@@ -38,6 +41,8 @@ class Main:
     without the file, none."""
     judged: Path | None = None
     """What `psi bench table DIR --table` wrote of these laws: becomes scores in their files."""
+    searches: Path | None = None
+    """Folders of `psi search`, by the names of the laws."""
     resamples: int = 200
     """Of the constants' intervals."""
 
@@ -46,10 +51,22 @@ class Main:
         for optimizer in sorted(set(read_atlas(self.atlas).runs.optimizer)):
             for target in get_args(Target):
                 self._one(optimizer, target)
+            if not self.judged:
+                self._searched(f"{optimizer}-free")
+
+    def _searched(self, name: str) -> bool:
+        """Take the law of a search, where there is one."""
+        found = self.searches / name / "law.json" if self.searches else None
+        if found is None or not found.exists():
+            return False
+        load(found).save(self.out / f"{name}.json")
+        return True
 
     def _one(self, optimizer: str, target: Target) -> None:
         name = optimizer if target == "validation" else f"{optimizer}-{target}"
         path = self.out / f"{name}.json"
+        if not self.judged and self._searched(name):
+            return
         command = FitAtlasCommand(
             self.atlas, optimizer, path, target=target, resamples=self.resamples,
             level=self._level(optimizer) if target == "validation" else 1.0,

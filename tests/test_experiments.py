@@ -192,6 +192,14 @@ def test_shipped_laws_come_from_an_atlas(tmp_path, monkeypatch, capsys):
         assert replace(law, scores=laws[name].scores) == laws[name]
         assert [score.value for score in law.scores[3:]] == values
         assert law.scores[3].name == "regret to tuned schedules on 3 smoke tasks, mean"
+    found = replace(laws["adam-train"], target="validation")
+    for name in ("adam", "adam-free"):
+        (tmp_path / "searches" / name).mkdir(parents=True)
+        found.save(tmp_path / "searches" / name / "law.json")
+    replace(main, searches=tmp_path / "searches").run()
+    names = {path.stem: psi.load(path) for path in tmp_path.glob("*.json")}
+    assert names["adam"] == names["adam-free"] == found
+    assert names["adam-train"].target == "train"
     with pytest.raises(ValueError, match="one row of Ψ other, got 0"):
         ship.judged("other", laws["adam"], pd.DataFrame(table))
 

@@ -218,7 +218,10 @@ class Family:
         # Wide enough for another level and shape too: what was judged was not clipped.
         low, high = (r * math.exp(u) for r, u in zip(self.base.rates, CAPS, strict=True))
         rule = self._rule(named) if self.inputs else None
-        return replace(self.template, model=parse(words), feedback=rule, rates=Range(low, high))
+        made = replace(self.template, model=parse(words), feedback=rule, rates=Range(low, high))
+        # The facts' constants are its own where it is they that multiply, with nothing beside.
+        own = self.knows_budget and not (named["level"] or named["of_budget"])
+        return replace(made, constants=self.base.constants) if own else made
 
     def _rule(self, named: Mapping[str, float]) -> Feedback:
         """The feedback with numbers for its weights, its leak in what it keeps."""

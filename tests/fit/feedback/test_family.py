@@ -86,6 +86,19 @@ def test_a_law_without_t_is_the_same_as_policy_and_as_text() -> None:
     assert none / none[0] == pytest.approx(wanted, rel=1e-5)
 
 
+def test_a_law_has_the_facts_constants_where_they_are_its_own() -> None:
+    base = psi.load("adam")
+    family = Family(base, ("v_above",))
+    moved = family.start.copy()
+    moved[family.constants.index("v_above")] = -0.5
+    law = family.law(moved)
+    assert law.constants == base.constants
+    assert "(1 - progress)*exp(feedback)" in str(law)
+    assert law.feedback is not None
+    moved[family.constants.index("level")] = 0.1
+    assert family.law(moved).constants == ()
+
+
 def test_a_level_and_shape_alone_are_not_clipped() -> None:
     family = Family(replace(free_of(psi.load("adam")), rates=Range(1e-3, 1.0)), ())
     constants = np.array([-3.0, 1.0])
