@@ -66,6 +66,6 @@ def test_an_optimizer_is_the_usual_one_and_has_slopes_where_a_gradient_stays_zer
 
 
 def test_the_derivative_stands_in_its_place():
-    ends = lambda at: (at.sum(), jnp.square(at).sum(), jnp.nan)  # noqa: E731
+    ends = lambda at: (at.sum(), jnp.square(at).sum(), jnp.full((), jnp.nan))  # noqa: E731
     first, value, slope = directional(ends, jnp.array([1.0, 3.0]))(jnp.array([0.0, 1.0]))
     assert (float(first), float(value), float(slope)) == (4.0, 10.0, 6.0)
