@@ -3,12 +3,13 @@
     python -m experiments.policies data/atlas --optimizer adam --out out/policies/adam
 
 Formulas, networks that remember nothing and gated recurrent units on the same inputs, around the
-same law of facts, by evolution strategies; formulas by descent along hypergradients too, for which
-a network has too many weights. Level and shape move with all of them: a network sees t and T and
-would move them anyway. Every search begins at the law of facts, without a feedback, and has the
-same number of generations, the evolution strategies the same trainings; their means over seeds are
-compared on domains, and on rows, that no fit and no search has seen. Writes `policies.csv`, a row a
-search. The same command goes on where it was stopped.
+same law of facts, by evolution strategies; leaky sums and gated units with norms of gradients and
+updates beside, and without; formulas by descent along hypergradients too, for which a network has
+too many weights. Level and shape move with all of them: a network sees t and T and would move them
+anyway. Every search begins at the law of facts, without a feedback, and has the same number of
+generations, the evolution strategies the same trainings; their means over seeds are compared on
+domains, and on rows, that no fit and no search has seen. Writes `policies.csv`, a row a search. The
+same command goes on where it was stopped.
 """
 
 from dataclasses import dataclass, replace
@@ -22,20 +23,24 @@ import tyro
 from psi.fit.feedback.family import Family
 from psi.fit.feedback.fit import FACTS, SEEDS, bases, check
 from psi.fit.feedback.judging import Candidates, judge, summary
-from psi.fit.feedback.networks import NetworkFamily
+from psi.fit.feedback.networks import Kind, NetworkFamily
 from psi.fit.feedback.pool import Pool, on_processors, pool_of
 from psi.fit.feedback.search import Method, Searchable, SearchConfig, search
 from psi.fit.scale.table import read_atlas
 from psi.lab.engine.devices import prepare
 from psi.lab.engine.seeds import JUDGING
 from psi.law.file import write_atomic
+from psi.law.law import Law
 from psi.report.progress import bar
 
-Form = Literal["formula", "dense", "gru"]
+Form = Literal["formula", "leaky", "leaky, statistics", "dense", "gru", "gru, statistics"]
 METHODS: dict[Form, tuple[Method, ...]] = {
     "formula": ("cma", "snes", "openes", "gradient"),
+    "leaky": ("cma",),
+    "leaky, statistics": ("cma",),
     "dense": ("snes", "openes"),
     "gru": ("snes", "openes"),
+    "gru, statistics": ("snes",),
 }
 """A network has hundreds of weights, of which no covariance is estimated from so few lanes."""
 
@@ -72,7 +77,7 @@ class Main:
         judged: list[tuple[Searchable, Candidates]] = [(formula, {FACTS: formula.start})]
         seconds: dict[str, float] = {}
         for form in self.forms:
-            family = formula if form == "formula" else NetworkFamily(base, kind=form)
+            family = formula if form == "formula" else network(base, form)
             found = {}
             for method in METHODS[form]:
                 name = f"{form}, {method}"
@@ -101,6 +106,13 @@ class Main:
 
     def _config(self, method: Method) -> SearchConfig:
         return SearchConfig(self.generations, self.lanes, method=method, operations=self.operations)
+
+
+def network(base: Law, form: Form) -> NetworkFamily:
+    """The family of a form that is no formula."""
+    kind, _, more = form.partition(", ")
+    kinds: dict[str, Kind] = {"leaky": "leaky", "dense": "dense", "gru": "gru"}
+    return NetworkFamily(base, kind=kinds[kind], statistics=bool(more))
 
 
 def constants(judged: list[tuple[Searchable, Candidates]], name: str) -> int:

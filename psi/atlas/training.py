@@ -58,6 +58,8 @@ class Plan(NamedTuple):
     """Whether policies see the loss on the first half of the validation rows before each epoch."""
     slopes: bool = False
     """Whether lanes are `Along`, constants of a policy: see psi.atlas.slopes."""
+    measures: bool = False
+    """Whether policies see the norms of gradients, updates and weights."""
 
 
 SCHEDULES: tuple[tuple[str, Callable[[Array], Array]], ...] = (
@@ -105,20 +107,23 @@ class Training(NamedTuple):
     best: Float[Array, ""]
     validation: Float[Array, ""]
     """v_i, where it is measured."""
+    norms: tuple[Float[Array, ""], ...] = ()
+    """(‖g‖, ‖Δθ‖), root mean squares over the steps of epoch i−1, first 0; (): not measured."""
 
 
 def observe(arrays: Arrays, start: Start, now: Training, i: Int[Array, ""]) -> Observation:
-    """What a policy sees before epoch i; norms are not measured."""
+    """What a policy sees before epoch i."""
     unseen = jnp.full((), jnp.nan)
+    gradient, update = now.norms or (unseen, unseen)
     return Observation(
         epoch=i,
         budget=arrays.epochs,
         loss=now.loss,
         initial_loss=start.loss,
         best_loss=now.best,
-        grad_norm=unseen,
-        update_norm=unseen,
-        weight_norm=unseen,
+        grad_norm=gradient,
+        update_norm=update,
+        weight_norm=jnp.linalg.norm(now.weights) if now.norms else unseen,
         val_loss=now.validation,
         **arrays.facts | {"weight_rms": start.weight_rms},
     )
@@ -156,15 +161,18 @@ def train_unit(
                 loss, slope = gradient(weights, i, s)
                 updates: Any
                 updates, own = start.transform.update(slope, own, weights)
-                return weights - rate * updates, own, total + loss
+                change = rate * updates
+                more = (loss, slope @ slope, change @ change)[: len(total)]
+                return weights - change, own, jax.tree.map(jnp.add, total, more)
 
-            begin = now.weights, now.optimizer, jnp.zeros(())
+            begin = now.weights, now.optimizer, (jnp.zeros(()),) * (3 if plan.measures else 1)
             weights, own, total = jax.lax.fori_loop(0, arrays.steps, step, begin)
             seen = half(weights, False) if plan.validates else now.validation
-            loss = total / arrays.steps
-            return Training(weights, own, state, loss, jnp.fmin(now.best, loss), seen)
+            loss, *squares = (each / arrays.steps for each in total)
+            norms = tuple(map(jnp.sqrt, squares))
+            return Training(weights, own, state, loss, jnp.fmin(now.best, loss), seen, norms)
 
-        begin = untrained(arrays, start, policy)
+        begin = untrained(arrays, start, policy, plan.measures)
         ended = jax.lax.fori_loop(0, arrays.epochs, epoch, begin).weights
         none = jnp.full((), jnp.nan)
         return *evaluate(ended), half(ended, True) if plan.validates else none, none
@@ -189,10 +197,11 @@ def started(shape: Shape, plan: Plan, arrays: Arrays, key: Key[Array, ""]) -> St
     return Start(loss, validation, rms, initial, tree, transform, rows)
 
 
-def untrained(arrays: Arrays, start: Start, policy: Policy) -> Training:
+def untrained(arrays: Arrays, start: Start, policy: Policy, measures: bool = False) -> Training:
     """The network before its first epoch."""
     fresh = start.transform.init(start.initial)
     begin = Training(start.initial, fresh, (), start.loss, start.loss, start.validation)
+    begin = begin._replace(norms=(jnp.zeros(()),) * 2 if measures else ())
     return begin._replace(policy=policy.init(observe(arrays, start, begin, jnp.asarray(0))))
 
 

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from jax.flatten_util import ravel_pytree
 
 from psi.atlas.data import arrays_of, order_of, rows_of
 from psi.atlas.losses import Chosen, losses
@@ -42,7 +43,11 @@ def by_hand(kind, name, schedule, peak, seed=0):
     transform = optax.inject_hyperparams(OWN[name])(learning_rate=0.0)
     state: Any = transform.init(params)
     order = order_of(task, seed)
-    shape_of = dict(PLAIN)[schedule]
+    plainly = dict(PLAIN)
+    shape_of = lambda i, *_: float(plainly[schedule](np.array(i / task.epochs)))  # noqa: E731
+    factor = schedule if callable(schedule) else shape_of
+    norm = lambda tree: float(jnp.linalg.norm(ravel_pytree(tree)[0]))  # noqa: E731
+    squares = np.zeros((1, 2))
 
     def mean(params, x, y):
         wide = np.zeros((len(x), shape.inputs), "f4")
@@ -51,12 +56,14 @@ def by_hand(kind, name, schedule, peak, seed=0):
         return losses(shape, arrays, params, chosen).mean()
 
     for i in range(task.epochs):
-        rate = peak * float(shape_of(np.array(i / task.epochs)))
+        rate = peak * factor(i, *np.sqrt(squares.mean(0)), norm(params))
+        squares = np.zeros((task.steps, 2))
         state.hyperparams["learning_rate"] = jnp.asarray(rate)
         for s in range(task.steps):
             at = order[i * task.rows + s * task.batch :][: task.batch]
             gradient = jax.grad(mean)(params, rows.x[at], rows.y[at])
             updates, state = transform.update(gradient, state, params)
+            squares[s] = norm(gradient) ** 2, norm(updates) ** 2
             params = optax.apply_updates(params, updates)
     return mean(params, rows.x, rows.y), mean(params, rows.val_x, rows.val_y)
 
@@ -82,6 +89,30 @@ def test_a_policy_sees_the_losses_of_the_run():
     assert float(ends.train[0, 0, 1]) == pytest.approx(float(start), rel=1e-5)
     assert float(ends.validation[0, 0, 2]) == pytest.approx(float(before), rel=1e-5)
     assert float(validation) < float(before)
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_a_policy_sees_the_norms_of_gradients_updates_and_weights(name):
+    """Rates that depend on all three are those of a plain loop that measures them."""
+    peak = PEAKS[name]
+    ends = trained("linear", name, (peak,) * 3, plan=Plan(name, weighing, measures=True))
+    train, validation = by_hand("linear", name, weighed, peak)
+    assert float(ends.train[0, 0, 0]) == pytest.approx(float(train), rel=1e-4)
+    assert float(ends.validation[0, 0, 0]) == pytest.approx(float(validation), rel=1e-4)
+    other, _ = by_hand("linear", name, "constant", peak)
+    assert float(other) != pytest.approx(float(train), rel=1e-3)
+
+
+def weighed(i, gradient, update, weight):
+    return (1 + gradient) / (1 + 10 * update) * (1 + weight) / 4
+
+
+def weighing(lane):
+    def step(state, seen):
+        norms = seen.grad_norm, seen.update_norm, seen.weight_norm
+        return state, lane.peak * weighed(seen.epoch, *norms)
+
+    return Policy(lambda _: (), step)
 
 
 def test_a_policy_sees_one_half_of_the_validation_rows_and_is_scored_on_the_other():

@@ -162,6 +162,11 @@ class Family:
         return candidate(parse(words), self.features, start)
 
     @property
+    def statistics(self) -> bool:
+        """Laws see no norms of gradients and updates."""
+        return False
+
+    @property
     def words(self) -> list[str]:
         """Its formulas."""
         return [text(each.formula.tree) for each in (self.rate, self.change) if each]

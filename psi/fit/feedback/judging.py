@@ -6,10 +6,9 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float, Int
 
-from psi.atlas.training import Plan
 from psi.fit.feedback.family import Family
 from psi.fit.feedback.pool import Pool, losses, scored
-from psi.fit.feedback.search import Searchable
+from psi.fit.feedback.search import Searchable, plan_of
 from psi.fit.scale.left_out import domain_means, over_domains
 from psi.progress import Report, silent, within
 
@@ -82,7 +81,7 @@ def _scores(
     """The scores of candidates and of what fills the other lanes, which may differ by task."""
     if len(candidates) >= lanes:
         raise ValueError(f"at most {lanes - 1} candidates at a time, got {len(candidates)}")
-    plan, count = Plan(pool.optimizer, family.policy(), validates=True), len(candidates)
+    plan, count = plan_of(pool.optimizer, family), len(candidates)
     shape = (len(pool.entries), lanes, len(family.start))
     every = np.array(np.broadcast_to(last, shape))
     every[:, :count] = np.stack([*candidates.values()]) if count else every[:, :0]

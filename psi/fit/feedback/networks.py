@@ -2,10 +2,11 @@
 
     α_i = scale(facts) · (1 − t) · exp(u_i),    u_i = clip(N(h_i, x_i), CAPS)
 
-over the same inputs x_i as a formula has, with t, stream and log T/20. N is one hidden layer of
-`units` (dense), or a gated recurrent unit of that many (Cho et al. 2014, arXiv 1406.1078), whose
-h_i remembers what it will of the run. The weights of the last layer begin at 0: a search begins at
-the law of facts.
+over the same inputs x_i as a formula has, with t, stream and log T/20, and, if they are asked for,
+with statistics of the updates. N is one hidden layer of `units` (dense), a gated recurrent unit of
+that many (Cho et al. 2014, arXiv 1406.1078), whose h_i remembers what it will of the run, or the
+leaky sum of a formula, u_i = (1 − leak) u_{i−1} + w · x_i. The weights of the last layer begin at
+0: a search begins at the law of facts.
 """
 
 from collections.abc import Callable
@@ -32,6 +33,10 @@ from psi.law.parsing import parse
 
 BESIDE = ("progress", "stream", f"log(budget/{USUAL})")
 """What a network sees beside the inputs of a feedback."""
+STATISTICS = ("tanh log ‖g‖/‖g‖_1", "tanh (log ‖Δθ‖/‖θ‖ + 5)/3")
+"""Of updates, root mean squares over the steps of the last epoch; 0 before one has ended."""
+LEAK = 0.1
+"""Of the leaky sum, where a search begins."""
 SPREAD = 0.1
 """How far a search looks at first along each weight."""
 
@@ -61,11 +66,26 @@ class Recurrent(nnx.Module):
         return after, self.last(out)[0]
 
 
+class Leaky(nnx.Module):
+    """(u, x) → (1 − leak) u + w · x within CAPS, in the first unit."""
+
+    def __init__(self, inputs: int, units: int, rngs: nnx.Rngs) -> None:
+        del units
+        self.last = _last(inputs, rngs)
+        self.leak = nnx.Param(jnp.full((), LEAK))
+
+    def __call__(self, h: Array, x: Array) -> tuple[Array, Array]:
+        """(u in the first unit, u)."""
+        u = jnp.clip((1 - self.leak[...]) * h[0] + self.last(x)[0], *CAPS)
+        return h.at[0].set(u), u
+
+
 def _last(units: int, rngs: nnx.Rngs) -> nnx.Linear:
     return nnx.Linear(units, 1, kernel_init=nnx.initializers.zeros, rngs=rngs)
 
 
-KINDS = {"dense": Dense, "gru": Recurrent}
+Kind = Literal["dense", "gru", "leaky"]
+KINDS = {"dense": Dense, "gru": Recurrent, "leaky": Leaky}
 
 
 @dataclass(frozen=True)
@@ -75,9 +95,10 @@ class NetworkFamily:
     Args:
         base: a law of facts that sees T.
         inputs: names of psi.fit.feedback.family.INPUTS.
-        kind: "dense" or "gru".
+        kind: "dense", "gru" or "leaky".
         units: of the hidden layer.
         seed: of the initial weights.
+        statistics: whether it sees those of the updates, for a plan that measures them.
 
     Raises:
         ValueError: as `Family`, or the base does not see T, or the kind is unknown.
@@ -85,9 +106,10 @@ class NetworkFamily:
 
     base: Law
     inputs: tuple[str, ...] = OF_VALIDATION
-    kind: Literal["dense", "gru"] = "gru"
+    kind: Kind = "gru"
     units: int = 8
     seed: int = 0
+    statistics: bool = False
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -104,7 +126,7 @@ class NetworkFamily:
     @property
     def words(self) -> list[str]:
         """Kind, size, and what it sees."""
-        seen = [*self.family.words, *BESIDE]
+        seen = [*self.family.words, *BESIDE, *(STATISTICS if self.statistics else ())]
         return [self.kind, str(self.units), str(self.seed), *seen]
 
     @property
@@ -138,12 +160,24 @@ class Watching(NamedTuple):
     """α_{i−1}"""
     memory: Memory
     hidden: Float[Array, " unit"]
+    first: Float[Array, ""]
+    """‖g‖ of the first epoch; 0 before its end."""
+
+
+def of_updates(seen: Observation, first: Array) -> list[Array]:
+    """The STATISTICS; what is not known, or not above 0, is 0."""
+    pairs = ((seen.grad_norm, first), (seen.update_norm, seen.weight_norm))
+    fine = [(a > 0) & (b > 0) & jnp.isfinite(a) & jnp.isfinite(b) for a, b in pairs]
+    logs = [jnp.log(jnp.where(f, a / jnp.where(f, b, 1), 1))
+            for f, (a, b) in zip(fine, pairs, strict=True)]  # fmt: skip
+    found = (jnp.tanh(logs[0]), jnp.tanh((logs[1] + 5) / 3))
+    return [jnp.where(f, each, 0) for f, each in zip(fine, found, strict=True)]
 
 
 @cache
 def _network(family: NetworkFamily) -> tuple[Any, Any]:
     """The structure and the initial weights."""
-    count = len(family.inputs) + len(BESIDE)
+    count = len(family.inputs) + len(BESIDE) + len(STATISTICS) * family.statistics
     return nnx.split(KINDS[family.kind](count, family.units, nnx.Rngs(family.seed)))
 
 
@@ -162,12 +196,17 @@ def _policy(family: NetworkFamily) -> Callable[[Array], Policy]:
 
         def init(seen: Observation) -> Watching:
             last = jnp.asarray(clock.lowest_rate, dtype=float)
-            return Watching(last, begun(seen.initial_loss, jnp), jnp.zeros(family.units))
+            memory, zero = begun(seen.initial_loss, jnp), jnp.zeros(())
+            return Watching(last, memory, jnp.zeros(family.units), zero)
 
         def step(state: Watching, seen: Observation) -> tuple[Watching, Array]:
             memory = told(state.memory, seen)
             now = values(names, seen._replace(memory=memory), jnp)
             x = [jnp.asarray(evaluate(each, names, [*now], jnp), float) for each in inputs]
+            first = state.first
+            if family.statistics:
+                first = jnp.where(seen.epoch == 1, seen.grad_norm, first)
+                x += of_updates(seen, first)
             hidden, u = network(state.hidden, jnp.stack(x))
             memory = memory._replace(feedback=jnp.clip(u, *CAPS))
 
@@ -175,7 +214,7 @@ def _policy(family: NetworkFamily) -> Callable[[Array], Policy]:
                 return xp.asarray(scale.value(names, known, begin, xp))
 
             rate = decide(clock, seen._replace(memory=memory), state.last, jnp, psi)
-            return Watching(rate, memory, hidden), rate
+            return Watching(rate, memory, hidden, first), rate
 
         return Policy(init, step)
 

@@ -80,6 +80,11 @@ class Searchable(Protocol):
         ...
 
     @property
+    def statistics(self) -> bool:
+        """Whether they see norms of gradients and updates."""
+        ...
+
+    @property
     def constants(self) -> tuple[str, ...]:
         """Names of what a search moves, in order."""
         ...
@@ -101,6 +106,11 @@ class Searchable(Protocol):
     def policy(self) -> Callable[[Array], Policy]:
         """What makes the constants of a lane its policy; the same object for equal families."""
         ...
+
+
+def plan_of(optimizer: str, family: Searchable) -> Plan:
+    """What trains a family's policies; norms are measured where these see them."""
+    return Plan(optimizer, family.policy(), validates=True, measures=family.statistics)
 
 
 class Searched(NamedTuple):
@@ -170,7 +180,7 @@ def _evolving(
     key: Array,
 ) -> tuple[Advance, Any]:  # fmt: skip
     """Generations of an evolution strategy."""
-    plan = Plan(optimizer, family.policy(), validates=True)
+    plan = plan_of(optimizer, family)
     ask, tell, begin = strategy(
         config.lanes, config.spread, np.zeros((1, len(moved))), key, config.method
     )
@@ -195,7 +205,7 @@ def _descending(
     """Steps along hypergradients."""
     del config, key
     plan, start = (
-        Plan(optimizer, family.policy(), True, True),
+        plan_of(optimizer, family)._replace(slopes=True),
         lanes_at(np.zeros((1, len(moved))))[0],
     )
     directions = np.zeros((len(moved), len(family.spreads)))

@@ -1,6 +1,8 @@
 """A family's laws, its policies and its text are one thing."""
 
+from collections.abc import Mapping
 from dataclasses import replace
+from types import MappingProxyType
 
 import jax
 import jax.numpy as jnp
@@ -25,7 +27,12 @@ def some_constants(family: Family, seed: int = 0) -> np.ndarray:
 
 
 def rates(
-    policy: Policy, facts: dict, losses: np.ndarray, values: np.ndarray, budget: int = EPOCHS
+    policy: Policy,
+    facts: dict,
+    losses: np.ndarray,
+    values: np.ndarray,
+    budget: int = EPOCHS,
+    norms: Mapping[str, np.ndarray] = MappingProxyType({}),
 ) -> np.ndarray:
     """α_0 … of a run that sees these losses, whatever they are due to."""
     first = jnp.asarray(losses[0])
@@ -35,14 +42,16 @@ def rates(
     )  # fmt: skip
 
     @jax.jit
-    def run(losses, values):
+    def run(losses, values, norms):
         def epoch(state, now):
-            at, loss, value = now
-            return policy.step(state, seen._replace(epoch=at, loss=loss, val_loss=value))
+            at, loss, value, more = now
+            return policy.step(state, seen._replace(epoch=at, loss=loss, val_loss=value, **more))
 
-        return jax.lax.scan(epoch, policy.init(seen), (jnp.arange(EPOCHS), losses, values))[1]
+        every = (jnp.arange(EPOCHS), losses, values, norms)
+        return jax.lax.scan(epoch, policy.init(seen), every)[1]
 
-    return np.asarray(run(jnp.asarray(losses), jnp.asarray(values)))
+    every = {name: jnp.asarray(each) for name, each in norms.items()}
+    return np.asarray(run(jnp.asarray(losses), jnp.asarray(values), every))
 
 
 def facts(stream: float) -> dict:
