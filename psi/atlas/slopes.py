@@ -63,3 +63,10 @@ def directional(
         return *ends[:-1], slopes[-2]
 
     return along
+
+
+def mapped(
+    ends_of: Callable[[Any], tuple[Array, ...]], lanes: Any, slopes: bool
+) -> tuple[Callable[[Any], tuple[Array, ...]], Any]:
+    """What is mapped over what: the ends of every lane, or of one training along directions."""
+    return (directional(ends_of, lanes.at[0]), lanes.direction) if slopes else (ends_of, lanes)

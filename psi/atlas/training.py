@@ -19,7 +19,7 @@ from psi.atlas.losses import block_of_rows, losses, mean_loss, rows_at
 from psi.atlas.networks import KINDS
 from psi.atlas.padding import Shape
 from psi.atlas.probes import Gradient, Probes, Weights, probed
-from psi.atlas.slopes import Smooth, by_reverse, directional, plainly, smooth_optimizer
+from psi.atlas.slopes import Smooth, by_reverse, mapped, plainly, smooth_optimizer
 from psi.lab.engine.devices import one_core_options, over_devices
 from psi.lab.engine.policy import Policy
 from psi.lab.networks.network import Params
@@ -140,9 +140,8 @@ def train_unit(
 ) -> Ends:
     """The lanes of one task from one seed."""
     start = started(shape, plan, arrays, key)
-    smooth = by_reverse if plan.slopes else plainly
     # Slopes are of `test` alone: nothing of the other losses is differentiated.
-    held = jax.lax.stop_gradient if plan.slopes else plainly
+    smooth, held = (by_reverse, jax.lax.stop_gradient) if plan.slopes else (plainly, plainly)
     evaluate = lambda weights: evaluated(shape, arrays, start.tree(held(weights)))  # noqa: E731
 
     def half(weights: Weights, second: bool) -> Array:
@@ -177,9 +176,7 @@ def train_unit(
         none = jnp.full((), jnp.nan)
         return *evaluate(ended), half(ended, True) if plan.validates else none, none
 
-    one, each = (
-        (directional(of_lane, lanes.at[0]), lanes.direction) if plan.slopes else (of_lane, lanes)
-    )
+    one, each = mapped(of_lane, lanes, plan.slopes)
     train, validation, test, slope = in_blocks(one, each, shape.lanes)
     return Ends(train, validation, probes_of(gradient, arrays, start, probing), test, slope)
 

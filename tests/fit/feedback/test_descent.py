@@ -1,6 +1,5 @@
 """Hypergradients: slopes against differences of whole trainings, and a descent along them."""
 
-import jax
 import numpy as np
 import pytest
 
@@ -29,12 +28,11 @@ def test_slopes_are_differences_of_whole_trainings(pool) -> None:
     some = [names.index(name) for name in ("level", "v_step", "leak")]
     directions = np.eye(len(at))[some]
     plan = Plan("adam", family.policy(), validates=True)
-    both = losses(
-        few, plan, np.concatenate([at + step * directions, at - step * directions]), seeds
-    )
-    wanted = (both[:, : len(some)] - both[:, len(some) :]) / (2 * step)
+    lanes = np.concatenate([at[None], at + step * directions, at - step * directions])
+    middle, *ends = losses(few, plan, lanes, seeds).T
+    wanted = (np.stack(ends[:3]) - np.stack(ends[3:])).T / (2 * step)
     loss, slope = slopes(few, plan._replace(slopes=True), at, directions, seeds)
-    assert loss == pytest.approx(losses(few, plan, at[None], seeds)[:, 0], rel=1e-4)
+    assert loss == pytest.approx(middle, rel=1e-4)
     assert slope == pytest.approx(wanted, rel=0.05, abs=2e-3)
     assert np.abs(wanted).max() > 0.02
 
@@ -102,6 +100,5 @@ def test_a_descent_goes_downhill_and_to_the_same_bits_again(pool, tmp_path) -> N
     found = search(train, family, begin, config, tmp_path / "a")
     assert (np.diff(found.centres[:, 0]) > 0).all()
     assert (found.centres[:, 1:] == begin[1:]).all()
-    jax.clear_caches()
     again = search(train, family, begin, config, tmp_path / "b")
     np.testing.assert_array_equal(found.centres, again.centres)
