@@ -10,27 +10,23 @@ seen. Writes `ablation.csv`, a row a part. The same command goes on where it was
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import tyro
 
+from experiments.searches import Searches
 from psi.fit.feedback.family import INPUTS, OF_TRAINING, OF_VALIDATION, SHAPES, Family
-from psi.fit.feedback.fit import SEEDS, apart, bases
-from psi.fit.feedback.judging import judge, summary
-from psi.fit.feedback.pool import Pool, on_processors, pool_of
-from psi.fit.feedback.search import SearchConfig, search
+from psi.fit.feedback.judging import summary
+from psi.fit.feedback.pool import Pool
+from psi.fit.feedback.search import SearchConfig
 from psi.fit.scale.facts import FactSet
 from psi.fit.scale.linear import Candidate, fit_linear
-from psi.fit.scale.table import Atlas, read_atlas
+from psi.fit.scale.table import Atlas
 from psi.fit.scale.tuned import tuned_tasks
-from psi.lab.engine.devices import prepare
-from psi.lab.engine.seeds import JUDGING
 from psi.law.file import write_atomic
 from psi.law.law import Law, Range
 from psi.law.parsing import parse
-from psi.report.progress import bar
 
 RULE = ("pace", "leak")
 SWITCHED = ("v_known", "v_late")
@@ -49,30 +45,14 @@ PARTS: dict[str, tuple[str, ...]] = {
 
 
 @dataclass(frozen=True)
-class Main:
+class Main(Searches):
     """Search each part of a law alone, and compare them."""
-
-    atlas: tyro.conf.Positional[Path]
-    """The folder that psi atlas made."""
-    optimizer: str
-    """One of the atlas's."""
-    out: Path
-    """Folder of the searches and the table."""
-    generations: int = 40
-    seeds: int = 2
-    """Searches of a row, whose mean it is."""
-    lanes: int = 24
-    operations: float = 4e8
-    """The most that a training may take."""
 
     def run(self) -> None:
         """Do it."""
-        prepare()
-        on_processors()
-        atlas = read_atlas(self.atlas)
-        pool = pool_of(atlas, self.optimizer, self.operations)
-        base, _ = bases(atlas, self.optimizer)
-        around = {"facts": base, "one rate": without_facts(apart(atlas), base)}
+        atlas, pool = self.tasks()
+        base = self.base(atlas)
+        around = {"facts": base, "one rate": without_facts(atlas, base)}
         tables = [self._around(name, pool, each) for name, each in around.items()]
         table = pd.concat(tables, axis=1)
         table = table.loc[:, ~table.columns.duplicated()]
@@ -85,30 +65,13 @@ class Main:
         family = Family(base, tuple(INPUTS))
         found = {name: family.start}
         for part, config in self._configs(family):
-            found[f"{name} + {part}"] = np.mean(
-                [
-                    self._searched(f"{name} {part}", pool, family, config, k)
-                    for k in range(self.seeds)
-                ],
-                axis=0,
-            )
-        with bar("comparing") as report:
-            out = pool.take(pool.validation)
-            return judge(out, [(family, found)], self.lanes, JUDGING.array(SEEDS), report)
-
-    def _searched(
-        self, name: str, pool: Pool, family: Family, config: SearchConfig, seed: int
-    ) -> np.ndarray:
-        folder = self.out / f"{name} {seed}".replace(" ", "-")
-        own, train = replace(config, seed=seed), pool.take(~pool.validation)
-        with bar(f"{name}, search {seed + 1}") as report:
-            return search(train, family, family.start, own, folder, report).constants
+            found[f"{name} + {part}"] = self.mean(f"{name} {part}", pool, family, config)
+        return self.judged(pool, [(family, found)])
 
     def _configs(self, family: Family) -> Iterator[tuple[str, SearchConfig]]:
-        usual = SearchConfig(self.generations, self.lanes, inputs=family.inputs)
         for part, moved in PARTS.items():
             held = [n for n in family.constants if n.removesuffix("_stream") not in moved]
-            yield part, replace(usual, held=tuple(held), operations=self.operations)
+            yield part, replace(self.config(), inputs=family.inputs, held=tuple(held))
 
 
 def without_facts(atlas: Atlas, base: Law) -> Law:

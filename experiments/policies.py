@@ -13,25 +13,18 @@ same command goes on where it was stopped.
 """
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 from time import perf_counter
 from typing import Literal, get_args
 
-import numpy as np
 import tyro
 
+from experiments.searches import Searches
 from psi.fit.feedback.family import Family
-from psi.fit.feedback.fit import FACTS, SEEDS, bases, check
-from psi.fit.feedback.judging import Candidates, judge, summary
+from psi.fit.feedback.fit import FACTS, check
+from psi.fit.feedback.judging import Candidates, summary
 from psi.fit.feedback.networks import Kind, NetworkFamily
-from psi.fit.feedback.pool import Pool, on_processors, pool_of
-from psi.fit.feedback.search import Method, Searchable, SearchConfig, search
-from psi.fit.scale.table import read_atlas
-from psi.lab.engine.devices import prepare
-from psi.lab.engine.seeds import JUDGING
+from psi.fit.feedback.search import Method, Searchable
 from psi.law.file import write_atomic
-from psi.law.law import Law
-from psi.report.progress import bar
 
 Form = Literal["formula", "leaky", "leaky, statistics", "dense", "gru", "gru, statistics"]
 METHODS: dict[Form, tuple[Method, ...]] = {
@@ -43,76 +36,46 @@ METHODS: dict[Form, tuple[Method, ...]] = {
     "gru, statistics": ("snes",),
 }
 """A network has hundreds of weights, of which no covariance is estimated from so few lanes."""
+NETWORKS: dict[Form, tuple[Kind, bool]] = {
+    "leaky": ("leaky", False),
+    "leaky, statistics": ("leaky", True),
+    "dense": ("dense", False),
+    "gru": ("gru", False),
+    "gru, statistics": ("gru", True),
+}
+"""The kind of a form that is no formula, and whether it sees norms of gradients and updates."""
 
 
 @dataclass(frozen=True)
-class Main:
+class Main(Searches):
     """Search the same feedback in several forms and by several methods."""
 
-    atlas: tyro.conf.Positional[Path]
-    """The folder that psi atlas made."""
-    optimizer: str
-    """One of the atlas's."""
-    out: Path
-    """Folder of the searches and the table."""
-    generations: int = 40
-    seeds: int = 2
-    """Searches of a row, whose mean it is."""
-    lanes: int = 24
-    operations: float = 4e8
-    """The most that a training may take."""
     forms: tuple[Form, ...] = get_args(Form)
 
     def run(self) -> None:
         """Do it."""
-        prepare()
-        on_processors()
-        atlas = read_atlas(self.atlas)
-        pool = pool_of(atlas, self.optimizer, self.operations)
+        atlas, pool = self.tasks()
         for form in self.forms:
             for method in METHODS[form]:
-                check(pool, self._config(method), self.seeds)
-        base, _ = bases(atlas, self.optimizer)
-        formula = Family(base)
+                check(pool, replace(self.config(), method=method), self.seeds)
+        formula = Family(self.base(atlas))
         judged: list[tuple[Searchable, Candidates]] = [(formula, {FACTS: formula.start})]
         seconds: dict[str, float] = {}
         for form in self.forms:
-            family = formula if form == "formula" else network(base, form)
-            found = {}
+            family, found = formula, {}
+            if form != "formula":
+                kind, statistics = NETWORKS[form]
+                family = NetworkFamily(formula.base, kind=kind, statistics=statistics)
             for method in METHODS[form]:
-                name = f"{form}, {method}"
-                began = perf_counter()
-                found[name] = self._mean(name, method, pool.take(~pool.validation), family)
+                name, began = f"{form}, {method}", perf_counter()
+                found[name] = self.mean(name, pool, family, replace(self.config(), method=method))
                 seconds[name] = perf_counter() - began
             judged.append((family, found))
-        with bar("comparing") as report:
-            own = pool.take(pool.validation)
-            regrets = judge(own, judged, self.lanes, JUDGING.array(SEEDS), report)
-        table = summary(regrets, FACTS)
+        table = summary(self.judged(pool, judged), FACTS)
         table["constants"] = [constants(judged, name) for name in table.candidate]
         write_atomic(self.out / "policies.csv", table.to_csv(index=False).encode())
         print(table.round(3).to_string(index=False))
         print("seconds now:", {name: round(value) for name, value in seconds.items()})
-
-    def _mean(self, name: str, method: Method, pool: Pool, family: Searchable) -> np.ndarray:
-        """The mean of a method's searches."""
-        found = []
-        for seed in range(self.seeds):
-            config = replace(self._config(method), seed=seed)
-            folder = self.out / f"{name} {seed}".replace(" ", "-").replace(",", "")
-            with bar(f"{name}, search {seed + 1}") as report:
-                found.append(search(pool, family, family.start, config, folder, report).constants)
-        return np.mean(found, axis=0)
-
-    def _config(self, method: Method) -> SearchConfig:
-        return SearchConfig(self.generations, self.lanes, method=method, operations=self.operations)
-
-
-def network(base: Law, form: Form) -> NetworkFamily:
-    """The family of a form that is no formula."""
-    kind, _, more = form.partition(", ")
-    kinds: dict[str, Kind] = {"leaky": "leaky", "dense": "dense", "gru": "gru"}
-    return NetworkFamily(base, kind=kinds[kind], statistics=bool(more))
 
 
 def constants(judged: list[tuple[Searchable, Candidates]], name: str) -> int:

@@ -18,6 +18,7 @@ from experiments import (
     policies,
     scale,
     scale_pages,
+    searches,
     shape,
     ship,
     transfer,
@@ -406,7 +407,7 @@ def test_a_task_is_labelled(tmp_path):
 @pytest.mark.slow
 def test_each_part_of_a_law_is_searched_alone(tmp_path, capsys, monkeypatch):
     # Fits of the scale have tests of their own, and take a minute each on the whole atlas.
-    monkeypatch.setattr(feedback, "bases", lambda _, name: (psi.load(name), psi.load(name)))
+    monkeypatch.setattr(searches, "facts_law", lambda _, name: psi.load(name))
     few = {name: feedback.PARTS[name] for name in ("shape", "validation memory")}
     monkeypatch.setattr(feedback, "PARTS", few)
     main = feedback.Main(ATLAS, "adam", tmp_path, 2, 1, 8, operations=1.1e7)
@@ -421,8 +422,7 @@ def test_each_part_of_a_law_is_searched_alone(tmp_path, capsys, monkeypatch):
 
 @pytest.mark.slow
 def test_forms_and_methods_are_compared_at_equal_cost(tmp_path, monkeypatch):
-    law = psi.load("adam")
-    monkeypatch.setattr(policies, "bases", lambda _, name: (law, psi.load(name)))
+    monkeypatch.setattr(searches, "facts_law", lambda _, name: psi.load(name))
     form, row = "gru, statistics", "gru, statistics, openes"
     monkeypatch.setattr(policies, "METHODS", {form: ("openes",)})
     main = policies.Main(ATLAS, "adam", tmp_path, 2, 1, 8, 1.1e7, forms=(form,))

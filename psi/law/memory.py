@@ -77,7 +77,7 @@ def told(memory: Memory, xp: Namespace, loss: Array = math.nan, val: Array = mat
     seen, newest = _told(memory.loss, loss, xp), _told(memory.earlier, val, xp)
     pairs = zip(newest, memory.validation, strict=True)
     held = Trace(*(xp.where(xp.isfinite(val), a, b) for a, b in pairs))
-    gap = _limited(_log_ratio(held.last, seen.last, xp), xp)
+    gap = _limited(log_ratio(held.last, seen.last, xp), xp)
     came = xp.where(xp.isfinite(loss), 1.0, memory.came)
     return memory._replace(loss=seen, validation=held, gap=gap, came=came)
 
@@ -92,12 +92,12 @@ def _told(trace: Trace, loss: Array, xp: Namespace) -> Trace:
     first = ~xp.isfinite(trace.best)
     best = xp.fmin(trace.best, loss)
     improved = first | (loss < trace.best)
-    progress = _limited(_log_ratio(trace.last, loss, xp), xp)
+    progress = _limited(log_ratio(trace.last, loss, xp), xp)
     mean = lambda before, now: xp.where(first, before, before + WEIGHT * (now - before))  # noqa: E731
     after = Trace(
         last=loss,
         best=best,
-        excess=_log_ratio(loss, best, xp),
+        excess=log_ratio(loss, best, xp),
         progress=progress,
         trend=mean(trace.trend, progress),
         stalled=mean(trace.stalled, xp.where(improved, 0.0, 1.0)),
@@ -111,7 +111,7 @@ def _limited(a: Array, xp: Namespace) -> Array:
     return xp.minimum(xp.maximum(a, -1.0), 1.0)
 
 
-def _log_ratio(a: Array, b: Array, xp: Namespace) -> Array:
+def log_ratio(a: Array, b: Array, xp: Namespace) -> Array:
     """log(a/b); 0 where one of them is not above 0, or not a finite number."""
     fine = (a > 0) & (b > 0) & xp.isfinite(a) & xp.isfinite(b)
     return xp.log(xp.where(fine, a, 1.0)) - xp.log(xp.where(fine, b, 1.0))

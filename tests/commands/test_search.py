@@ -17,7 +17,7 @@ SMALL = ["--preset", "smoke", "--operations", "1.1e7"]
 @pytest.mark.slow
 def test_a_search_makes_a_law_and_goes_on(tmp_path, capsys, monkeypatch) -> None:
     # Fits of the scale have tests of their own, and take a minute each on the whole atlas.
-    monkeypatch.setattr(fit, "bases", lambda _, name, *_more: (psi.load(name), psi.load(name)))
+    monkeypatch.setattr(fit, "facts_law", lambda _, name, *_more: psi.load(name))
     words = ["search", ATLAS, "--optimizer", "adam", "--out", str(tmp_path), *SMALL, "--json"]
     assert run(words) == 0
     found = json.loads(capsys.readouterr().out)

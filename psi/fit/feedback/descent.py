@@ -67,7 +67,6 @@ def descended(
 
 def steepness(pool: Pool, loss: Float[np.ndarray, " task"]) -> Float[np.ndarray, " task"]:
     """The derivative of each task's score by its loss [1/nats]; 0 where the score is clipped."""
-    floor, chance = (np.array([getattr(e, n) for e in pool.entries]) for n in ("floor", "chance"))
-    span, excess = chance - floor, loss - floor
+    span, excess = pool.chance - pool.floor, loss - pool.floor
     inside = (excess > 0) & (excess < 2 * span)
     return np.where(inside, 1 / (np.clip(excess, 0, 2 * span) + RESOLUTION * span), 0)

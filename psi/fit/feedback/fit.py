@@ -60,21 +60,16 @@ def apart(atlas: Atlas) -> Atlas:
     return Atlas(tasks, atlas.runs[atlas.runs.task.isin(tasks.task)])
 
 
-def bases(atlas: Atlas, optimizer: str, level: float = 1.0, budget: bool = True) -> tuple[Law, Law]:
-    """The law of facts of an atlas without its validation domains, and that of all of it.
+def facts_law(atlas: Atlas, optimizer: str, level: float = 1.0, budget: bool = True) -> Law:
+    """The law of facts of an atlas, times `level`; without a budget a constant rate of all but T.
 
-    The first one is for searches and comparisons, the second, times `level`, for the law. Without
-    a budget they are constant rates of the facts but T.
+    Raises ValueError where the facts that were chosen have T without a budget, or lack it with one.
     """
     tried = None if budget else without_budget(optimizer)
-    laws = (
-        fit_scale(apart(atlas), optimizer, tried=tried).law,
-        fit_scale(atlas, optimizer, tried=tried, level=level).law,
-    )
-    for law in laws:
-        if ("budget" in law.features) != budget:
-            raise ValueError(f"facts {'but' if budget else 'and'} T were chosen: {law}")
-    return laws
+    law = fit_scale(atlas, optimizer, tried=tried, level=level).law
+    if ("budget" in law.features) != budget:
+        raise ValueError(f"facts {'but' if budget else 'and'} T were chosen: {law}")
+    return law
 
 
 def without_budget(optimizer: str) -> list[Candidate]:
@@ -118,11 +113,12 @@ def fit_feedback(
             lanes for the candidates, or seeds of runs for the searches; or an input needs T.
     """
     check(pool, config, seeds, budget)
-    base, whole = bases(atlas, pool.optimizer, level, budget)
+    base = facts_law(apart(atlas), pool.optimizer, 1.0, budget)
+    whole = facts_law(atlas, pool.optimizer, level, budget)
     family, chosen_from = Family(base, config.inputs), Family(whole, config.inputs)
     judged: list[tuple[Searchable, Candidates]] = []
     if not budget:
-        known = Family(fit_scale(apart(atlas), pool.optimizer).law, ())
+        known = Family(facts_law(apart(atlas), pool.optimizer), ())
         judged = [(known, {FACTS: known.start})]
     total = (seeds + 2) * config.generations
     part = (total - config.generations, config.generations, total)

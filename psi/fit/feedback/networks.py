@@ -21,13 +21,13 @@ from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float
 
 from psi.fit.feedback.family import CAPS, INPUTS, LEAST, MOST, OF_VALIDATION, USUAL, Family
-from psi.lab.engine.policy import Policy, told
+from psi.lab.engine.policy import Policy, heard
 from psi.law.checks import at_least, unknown
 from psi.law.clock import Clock, decide
 from psi.law.expression import evaluate
 from psi.law.features import Observation, values
 from psi.law.law import Law
-from psi.law.memory import Memory, begun
+from psi.law.memory import Memory, begun, log_ratio
 from psi.law.namespace import Namespace
 from psi.law.parsing import parse
 
@@ -166,12 +166,10 @@ class Watching(NamedTuple):
 
 def of_updates(seen: Observation, first: Array) -> list[Array]:
     """The STATISTICS; what is not known, or not above 0, is 0."""
-    pairs = ((seen.grad_norm, first), (seen.update_norm, seen.weight_norm))
-    fine = [(a > 0) & (b > 0) & jnp.isfinite(a) & jnp.isfinite(b) for a, b in pairs]
-    logs = [jnp.log(jnp.where(f, a / jnp.where(f, b, 1), 1))
-            for f, (a, b) in zip(fine, pairs, strict=True)]  # fmt: skip
-    found = (jnp.tanh(logs[0]), jnp.tanh((logs[1] + 5) / 3))
-    return [jnp.where(f, each, 0) for f, each in zip(fine, found, strict=True)]
+    gradient = log_ratio(seen.grad_norm, first, jnp)
+    update = log_ratio(seen.update_norm, seen.weight_norm, jnp)
+    moved = (seen.update_norm > 0) & (seen.weight_norm > 0) & jnp.isfinite(seen.update_norm)
+    return [jnp.tanh(gradient), jnp.where(moved, jnp.tanh((update + 5) / 3), 0)]
 
 
 @cache
@@ -200,7 +198,7 @@ def _policy(family: NetworkFamily) -> Callable[[Array], Policy]:
             return Watching(last, memory, jnp.zeros(family.units), zero)
 
         def step(state: Watching, seen: Observation) -> tuple[Watching, Array]:
-            memory = told(state.memory, seen)
+            memory = heard(state.memory, seen)
             now = values(names, seen._replace(memory=memory), jnp)
             x = [jnp.asarray(evaluate(each, names, [*now], jnp), float) for each in inputs]
             first = state.first

@@ -66,6 +66,16 @@ class Pool(NamedTuple):
         """Of each task, as fits of the scale weigh it."""
         return task_weights(np.array([each.domain for each in self.entries], object))
 
+    @property
+    def floor(self) -> Float[np.ndarray, " task"]:
+        """L* of each task [nats]."""
+        return np.array([each.floor for each in self.entries])
+
+    @property
+    def chance(self) -> Float[np.ndarray, " task"]:
+        """L_chance of each task [nats]."""
+        return np.array([each.chance for each in self.entries])
+
     def take(self, index: np.ndarray) -> "Pool":
         """The tasks at `index` (a mask or positions)."""
         places = np.flatnonzero(index) if index.dtype == bool else index
@@ -207,5 +217,4 @@ def ends_of(pool: Pool, plan: Plan, lanes: Any, seeds: Int[np.ndarray, " seed"])
 
 def scored(pool: Pool, losses: Float[np.ndarray, "task lane"]) -> Float[np.ndarray, "task lane"]:
     """The scores of mean losses."""
-    floor, chance = (np.array([[getattr(e, n)] for e in pool.entries]) for n in ("floor", "chance"))
-    return score(losses, floor, chance)
+    return score(losses, pool.floor[:, None], pool.chance[:, None])

@@ -204,10 +204,8 @@ def _descending(
 ) -> tuple[Advance, Any]:  # fmt: skip
     """Steps along hypergradients."""
     del config, key
-    plan, start = (
-        plan_of(optimizer, family)._replace(slopes=True),
-        lanes_at(np.zeros((1, len(moved))))[0],
-    )
+    plan = plan_of(optimizer, family)._replace(slopes=True)
+    start = lanes_at(np.zeros((1, len(moved))))[0]
     directions = np.zeros((len(moved), len(family.spreads)))
     directions[np.arange(len(moved)), moved] = family.spreads[moved]
 

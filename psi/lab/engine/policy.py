@@ -123,7 +123,7 @@ class Ruled(NamedTuple):
     memory: Memory | tuple[()]
 
 
-def told(memory: Memory, seen: Observation) -> Memory:
+def heard(memory: Memory, seen: Observation) -> Memory:
     """The memory with the losses that are new before an epoch; before the first, as it began."""
     after = remembered(memory, seen.loss, seen.val_loss, jnp)
     return jax.tree.map(partial(jnp.where, seen.epoch > 0), after, memory)
@@ -148,7 +148,7 @@ def clock_policy(clock: Clock, psi: Psi | None = None, change: Psi | None = None
 
     def step(state: Ruled, seen: Observation) -> tuple[Ruled, Array]:
         if isinstance(memory := state.memory, Memory):
-            memory = fed(law, told(memory, seen), seen, jnp, change)
+            memory = fed(law, heard(memory, seen), seen, jnp, change)
             seen = seen._replace(memory=memory)
         rate = decide(clock, seen, state.last, jnp, psi)
         return Ruled(rate, memory), rate

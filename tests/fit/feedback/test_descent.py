@@ -39,8 +39,7 @@ def test_slopes_are_differences_of_whole_trainings(pool) -> None:
 
 def test_steepness_is_the_derivative_of_the_score(pool) -> None:
     few = pool.take(np.arange(5))
-    chance, floor = (np.array([getattr(e, n) for e in few.entries]) for n in ("chance", "floor"))
-    span, step = chance - floor, 1e-4
+    floor, span, step = few.floor, few.chance - few.floor, 1e-4
     for share in (0.01, 0.5, 1.9):
         loss = floor + share * span
         ends = scored(few, np.stack([loss + step * span, loss - step * span], axis=1))
