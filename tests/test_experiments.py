@@ -201,6 +201,10 @@ def test_shipped_laws_come_from_an_atlas(tmp_path, monkeypatch, capsys):
     names = {path.stem: psi.load(path) for path in tmp_path.glob("*.json")}
     assert names["adam"] == names["adam-free"] == found
     assert names["adam-train"].target == "train"
+    (tmp_path / "adam-free.json").unlink()
+    replace(main, searches=tmp_path / "searches", judged=tmp_path / "table.csv").run()
+    assert not (tmp_path / "adam-free.json").exists()  # a judged law is never one taken anew
+    assert psi.load(tmp_path / "adam.json").scores != found.scores
     with pytest.raises(ValueError, match="one row of Ψ other, got 0"):
         ship.judged("other", laws["adam"], pd.DataFrame(table))
 

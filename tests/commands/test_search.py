@@ -41,6 +41,8 @@ def test_a_dry_run_says_how_much_and_writes_nothing(tmp_path, capsys) -> None:
     assert run([*words, "--method", "gradient", "--json"]) == 0
     fewer = json.loads(capsys.readouterr().out)["trainings"]
     assert fewer == told["trainings"] / PRESETS["smoke"]["lanes"]
+    assert run([*words, "--no-budget", "--json"]) == 0  # whose inputs need no T
+    assert json.loads(capsys.readouterr().out) == told
     assert not out.exists()
 
 

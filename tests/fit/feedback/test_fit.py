@@ -16,6 +16,7 @@ from psi.fit.feedback.fit import (
     apart,
     check,
     constants_of,
+    facts_law,
     fit_feedback,
     without_budget,
 )
@@ -24,7 +25,7 @@ from psi.fit.scale.choice import candidates
 from psi.fit.scale.facts import FactSet
 from psi.fit.scale.table import read_atlas
 from psi.schedulers.torch import PsiLR
-from tests.fit.feedback.conftest import ATLAS
+from tests.fit.feedback.conftest import ATLAS, free_of
 
 CONFIG = SearchConfig(generations=2, lanes=8, inputs=("v_above",), seed=3, operations=1.1e7)
 
@@ -112,6 +113,17 @@ def test_without_a_budget_the_scale_knows_none_and_level_and_decay_are_searched(
     assert "(1 + epoch/20)^0.1" in str(made.law)
     rates = PsiLR(torch.optim.Adam([torch.zeros(9, requires_grad=True)]), made.law)
     assert rates.get_last_lr()[0] > 0
+
+
+@pytest.mark.parametrize("budget", [True, False])
+def test_facts_that_lack_t_or_have_it_where_they_should_not_are_refused(
+    budget, monkeypatch
+) -> None:
+    other = psi.load("adam") if not budget else free_of(psi.load("adam"))
+    given = type("Fit", (), {"law": other})
+    monkeypatch.setattr(fit_module, "fit_scale", lambda *_, **__: given)
+    with pytest.raises(ValueError, match=f"facts {'but' if budget else 'and'} T were chosen"):
+        facts_law(read_atlas(ATLAS), "adam", budget=budget)
 
 
 def test_facts_without_a_budget_are_of_constant_rates() -> None:

@@ -57,6 +57,22 @@ def test_a_search_goes_to_the_lowest(method, pool, tmp_path, monkeypatch) -> Non
     assert found.constants[place] == pytest.approx(0.25, abs=0.05)
 
 
+def test_a_descent_waits_at_a_limit(pool, tmp_path, monkeypatch) -> None:
+    """A step beyond a limit is taken back: one step the other way leaves it at once."""
+    family = Family(psi.load("adam"), ("v_above",))
+    leak, steps = family.constants.index("leak"), iter([-50.0, -50.0, 1.0])
+
+    def descended(state, some, plan, at, directions, seed):
+        return state._replace(z=state.z + next(steps)), 0.0
+
+    monkeypatch.setattr(search_module, "descended", descended)
+    held = tuple(name for name in family.constants if name != "leak")
+    config = SearchConfig(generations=3, inputs=("v_above",), method="gradient", held=held)
+    found = search(pool, family, family.start, config, tmp_path)
+    spread = family.spreads[leak]
+    assert found.centres[:, leak] == pytest.approx([0.0, 0.0, spread], abs=1e-7)
+
+
 @pytest.mark.parametrize(
     ("field", "value"),
     [
