@@ -1,9 +1,11 @@
 """From an atlas to a law: what is searched, what is compared, and what becomes the law."""
 
+from typing import Any
+
+import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 
 import psi
 from psi.fit.feedback import fit as fit_module
@@ -24,7 +26,7 @@ from psi.fit.feedback.search import SearchConfig, Searched
 from psi.fit.scale.choice import candidates
 from psi.fit.scale.facts import FactSet
 from psi.fit.scale.table import read_atlas
-from psi.schedulers.torch import PsiLR
+from psi.schedulers.optax import scale_by_psi
 from tests.fit.feedback.conftest import ATLAS, free_of
 
 CONFIG = SearchConfig(generations=2, lanes=8, inputs=("v_above",), seed=3, operations=1.1e7)
@@ -111,8 +113,8 @@ def test_without_a_budget_the_scale_knows_none_and_level_and_decay_are_searched(
     assert (made.summary.regret.idxmin(), made.chosen) == (0, MEAN)
     assert not {"budget", "progress"} & {*made.law.features}
     assert "(1 + epoch/20)^0.1" in str(made.law)
-    rates = PsiLR(torch.optim.Adam([torch.zeros(9, requires_grad=True)]), made.law)
-    assert rates.get_last_lr()[0] > 0
+    state: Any = scale_by_psi(made.law, steps_per_epoch=4).init(jnp.zeros(9))  # without epochs
+    assert state.learning_rate > 0
 
 
 @pytest.mark.parametrize("budget", [True, False])
