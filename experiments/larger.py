@@ -11,7 +11,7 @@ command goes on.
 """
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ from psi.bench.baselines import SCHEDULES, plain_rates
 from psi.bench.choosing import SCORING
 from psi.bench.suites.ledger import commit, enter, entries
 from psi.bench.suites.suite import Suite, written
-from psi.bench.tuning import LONGER, TUNING, unknown_floor, with_floor
+from psi.bench.tuning import TUNING, longer_floor, unknown_floor, with_floor
 from psi.ideal.oracle import plain_losses
 from psi.ideal.returns import capped, score
 from psi.lab.engine.devices import prepare
@@ -115,8 +115,9 @@ def measured(task: Task, key: Any) -> dict[str, Any]:
     rates, losses = plain_losses(task, ends, key, TUNING[:1], ratio=2.0)
     which, at = np.unravel_index(losses.argmin(), losses.shape)
     if unknown_floor(facts):
-        peak = float(rates[losses[SCHEDULES.index("linear")].argmin()])
-        task = with_floor(task, _longer(task, peak, key))
+        peak = rates[[losses[SCHEDULES.index("linear")].argmin()]]
+        floor = longer_floor(task, peak, float(losses.min()), key, TUNING[:1])
+        task = with_floor(task, floor)
     tuned = population(
         task, trajectory, (rates[at] * plain_rates(SCHEDULES[which], budget))[None], seeds, key,
         Layout(1, 1), keep=("val_loss",),
@@ -133,14 +134,6 @@ def measured(task: Task, key: Any) -> dict[str, Any]:
 
 def _final(task: Task, losses: Any) -> float:
     return float(capped(np.asarray(losses[0, :, -1], np.float64), task.facts.chance_loss).mean())
-
-
-def _longer(task: Task, peak: float, key: Any) -> float:
-    """The loss of the tuned linear schedule over a longer budget: L* of a text."""
-    long = task._replace(facts=replace(task.facts, epochs=LONGER * task.facts.epochs))
-    lanes = (peak * plain_rates("linear", long.facts.epochs))[None]
-    run = population(long, trajectory, lanes, TUNING[:1], key, Layout(1, 1), keep=("val_loss",))
-    return _final(long, run.val_loss)
 
 
 if __name__ == "__main__":

@@ -58,19 +58,20 @@ def cross_entropies(logits: Outputs, y: Shaped[Array, "..."], real: Axis) -> Flo
 def block_of_rows(
     shape: Shape, arrays: Arrays, order: Array, key: Key[Array, ""], at: tuple[Array, Array, Array]
 ) -> Chosen:
-    """Block b of minibatch s of epoch i, (i, s, b) = `at`.
+    """`shape.block` rows of minibatch s of epoch i, from its row n on; (i, s, n) = `at`.
 
-    Rows come in the order of the seed; of a stream of text, windows from anywhere.
+    n is a multiple of PIECE. Rows come in the order of the seed; of a stream of text, windows from
+    anywhere.
     """
-    i, s, b = at
-    within = b * shape.block + jnp.arange(shape.block)
+    i, s, first = at
+    within = first + jnp.arange(shape.block)
     real, place = within < arrays.batch, s * arrays.batch + within
     whole = jnp.where(arrays.stream, arrays.steps * arrays.batch, arrays.rows)
     row = order[jnp.minimum(i * whole + place, len(order) - 1)].astype(int)
     if shape.network not in OF_TOKENS:
         return Chosen(*rows_at(shape, arrays, row), real)
     # In pieces, so that the windows are the same whatever the block.
-    pieces = b * (shape.block // PIECE) + jnp.arange(shape.block // PIECE)
+    pieces = first // PIECE + jnp.arange(shape.block // PIECE)
     draw = partial(jax.random.fold_in, jax.random.fold_in(key, i * arrays.steps + s))
     some = lambda k: jax.random.randint(draw(k), (PIECE,), 0, arrays.rows - shape.inputs)  # noqa: E731
     anywhere = jax.vmap(some)(pieces).reshape(-1)

@@ -26,6 +26,9 @@ from psi.lab.networks.network import Params
 from psi.lab.optimizers import optimizer
 from psi.law.features import Observation
 
+WIDER = (2, 1)
+"""Times a shape's block: the blocks that a minibatch is cut into, the widest first."""
+
 
 class Lane(NamedTuple):
     """A plain schedule: the place of its shape in SCHEDULES, and its peak rate."""
@@ -229,17 +232,25 @@ def minibatch_gradient(
     i: Int[Array, ""],
     s: Int[Array, ""],
 ) -> tuple[Float[Array, ""], Weights]:
-    """Mean loss and gradient of minibatch s of epoch i, added up over its blocks of rows."""
+    """Mean loss and gradient of minibatch s of epoch i, added up over its blocks of rows.
 
-    def add(b: Array, total: tuple[Array, Weights]) -> tuple[Array, Weights]:
-        part = block_of_rows(shape, arrays, order, key, (i, s, b))
-        loss = lambda w: losses(shape, arrays, tree(w), part).sum()  # noqa: E731
-        own = jax.value_and_grad(loss)(weights)
-        return total[0] + own[0], total[1] + own[1]
+    The widest come first: a small network takes a quarter longer over 32 rows at once than over 16.
+    """
+    params = tree(weights)
+    total, first = (jnp.zeros(()), jax.tree.map(jnp.zeros_like, params)), jnp.asarray(0)
+    for times in WIDER:
+        block = shape._replace(block=times * shape.block)
 
-    blocks = -(-arrays.batch // shape.block)
-    loss, whole = jax.lax.fori_loop(0, blocks, add, (jnp.zeros(()), jnp.zeros_like(weights)))
-    return loss / arrays.batch, whole / arrays.batch
+        def add(b: Array, total: tuple[Array, Weights], block: Shape = block, first: Array = first):
+            part = block_of_rows(block, arrays, order, key, (i, s, first + b * block.block))
+            loss = lambda params: losses(block, arrays, params, part).sum()  # noqa: E731
+            own = jax.value_and_grad(loss)(params)
+            return jax.tree.map(jnp.add, total, own)
+
+        left = arrays.batch - first
+        count = left // block.block if times > 1 else -(-left // block.block)
+        total, first = jax.lax.fori_loop(0, count, add, total), first + count * block.block
+    return total[0] / arrays.batch, ravel_pytree(total[1])[0] / arrays.batch
 
 
 def evaluated(shape: Shape, arrays: Arrays, params: Params) -> tuple[Array, Array]:

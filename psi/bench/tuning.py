@@ -13,15 +13,15 @@ from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Array, Float, Key
+from jaxtyping import Array, Float, Int, Key
 
 from psi.bench.baselines import SCHEDULES, Baseline, Planned, plain_rates
 from psi.bench.baselines.searching import planned
-from psi.ideal.oracle import Search, plain_losses, plans_at, searched, trajectory_losses
+from psi.ideal.oracle import Search, plain_losses, plans_at, searched
 from psi.ideal.returns import capped, score
 from psi.lab.engine import seeds
 from psi.lab.engine.interior import interior
-from psi.lab.engine.policy import Policy
+from psi.lab.engine.policy import Policy, trajectory
 from psi.lab.engine.population import population
 from psi.lab.engine.work import Layout
 from psi.lab.networks.table import OF_TOKENS
@@ -91,7 +91,8 @@ def measured(task: Task, key: Key[Array, ""], search: Search | None = None) -> R
     rates, losses = plain_losses(task, (low, high), key, TUNING, ratio)
     peaks = rates[losses.argmin(1)]
     if unknown_floor(task.facts):
-        task = with_floor(task, _longer(task, peaks[SCHEDULES.index("linear")], key))
+        around = peaks[SCHEDULES.index("linear")] * AROUND
+        task = with_floor(task, longer_floor(task, around, float(losses.min()), key))
     plans = plans_at(peaks, task.facts.epochs)
     found, runs = searched(task, plans, key, search) if search else (np.zeros(0), 0)
     return Reference(task.facts.floor, rates, losses, found, runs)
@@ -144,8 +145,22 @@ def _policy(row: Baseline, budget: int) -> Callable[[Any], Policy]:
     return lambda rate: row.make(rate, budget)
 
 
-def _longer(task: Task, peak: float, key: Key[Array, ""]) -> float:
-    """The loss of the tuned linear schedule over a longer budget: L* where no other is known."""
+def longer_floor(
+    task: Task,
+    peaks: Float[np.ndarray, " peak"],
+    reached: float,
+    key: Key[Array, ""],
+    seeds: Int[np.ndarray, " seed"] = TUNING[:FEW],
+) -> float:
+    """L* where no other is known, from linear schedules at `peaks` over LONGER times the budget.
+
+    The lowest loss at their ends. Where all of them overfit, so that none ends below what was
+    `reached` over the budget itself, the lowest loss on their way.
+    """
     long = task._replace(facts=replace(task.facts, epochs=LONGER * task.facts.epochs))
-    lanes = np.outer(peak * AROUND, plain_rates("linear", long.facts.epochs))
-    return float(trajectory_losses(long, lanes, TUNING[:FEW], key).mean(0).min())
+    lanes = np.outer(peaks, plain_rates("linear", long.facts.epochs))
+    shape = Layout(len(lanes), len(seeds))
+    losses = population(long, trajectory, lanes, seeds, key, shape, keep=("val_loss",)).val_loss
+    means = capped(np.asarray(losses, np.float64), task.facts.chance_loss).mean(1)
+    end = float(means[:, -1].min())
+    return end if end < reached else float(means.min())

@@ -11,9 +11,9 @@ import pytest
 from jax.flatten_util import ravel_pytree
 
 from psi.atlas.data import arrays_of, order_of, rows_of
-from psi.atlas.losses import Chosen, losses
+from psi.atlas.losses import Chosen, block_of_rows, losses
 from psi.atlas.networks import KINDS
-from psi.atlas.training import SCHEDULES, Lane, Plan, plain, program
+from psi.atlas.training import SCHEDULES, Lane, Plan, minibatch_gradient, plain, program
 from psi.lab.data.trajectories import PLAIN
 from psi.lab.engine.policy import Policy
 from tests.atlas.conftest import TASKS
@@ -175,3 +175,27 @@ def test_schedules_are_the_lab_s():
     for (name, shape), (other, usual) in zip(SCHEDULES, PLAIN, strict=True):
         assert name == other
         np.testing.assert_allclose(shape(jnp.asarray(t)), usual(t), atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["mlp", "embedding"])
+def test_a_minibatch_of_several_blocks_has_the_gradient_of_one(kind):
+    """Of 16, 32 and both: none, one or more of each, and rows that fill no last one."""
+    task, shape = TASKS[kind], SHAPE[kind]
+    arrays = jax.tree.map(jnp.asarray, arrays_of(task, rows_of(task), shape))
+    order, key = jnp.asarray(order_of(task, 0)), jax.random.key(1)
+    params = KINDS[kind].init(shape, arrays.sizes, jax.random.key(2))
+    flat, tree = ravel_pytree(params)
+    at = jnp.asarray(1), jnp.asarray(2)
+
+    @jax.jit
+    def both(batch):
+        own, whole = arrays._replace(batch=batch), shape._replace(block=128)
+        rows = block_of_rows(whole, own, order, key, (*at, jnp.asarray(0)))
+        mean = lambda w: losses(whole, own, tree(w), rows).sum() / batch  # noqa: E731
+        found = minibatch_gradient(shape, tree, own, order, key, flat, *at)
+        return found, jax.value_and_grad(mean)(flat)
+
+    for batch in (8, 16, 40, 64, 100):
+        found, want = both(jnp.asarray(batch))
+        for a, b in zip(found, want, strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
