@@ -7,10 +7,12 @@ checked, which costs a quarter of the time.
 What one test, or a command that it starts, has compiled, the others read back.
 """
 
+import argparse
 import atexit
 import os
 import shutil
 import tempfile
+import zlib
 from pathlib import Path
 
 if "JAX_COMPILATION_CACHE_DIR" not in os.environ:  # once: workers and commands inherit it
@@ -44,6 +46,28 @@ def is_quick(config):
     return "not slow" in config.option.markexpr
 
 
+def pytest_addoption(parser):
+    said = "k/n: of what is to run, the k-th of n parts alone, cut by the names of the tests"
+    parser.addoption("--share", type=share_of, default=(1, 1), metavar="K/N", help=said)
+
+
+def share_of(asked):
+    """(k, n) of "k/n", 1 <= k <= n."""
+    try:
+        k, n = map(int, asked.split("/"))
+    except ValueError:
+        k, n = 0, 0
+    if not 1 <= k <= n:
+        raise argparse.ArgumentTypeError(f"--share must be k/n, 1 <= k <= n; got {asked!r}")
+    return k, n
+
+
+def is_of(share, name):
+    """Whether the test of this name is of the share."""
+    k, n = share
+    return zlib.crc32(name.encode()) % n == k - 1
+
+
 def pytest_configure(config):
     if not is_quick(config):
         install_import_hook(CHECKED, "beartype.beartype")
@@ -57,7 +81,10 @@ def pytest_runtest_setup(item):
 
 
 def pytest_collection_modifyitems(session, config, items):
-    """The longest files first, so that two processes end together."""
+    """The longest files first, so that two processes end together; of a share its tests alone."""
+    share = config.getoption("share")
+    config.hook.pytest_deselected(items=[item for item in items if not is_of(share, item.nodeid)])
+    items[:] = [item for item in items if is_of(share, item.nodeid)]
     items.sort(key=lambda item: LONGEST.index(n) if (n := item.path.name) in LONGEST else 99)
     if not is_quick(config):  # whole files: their tests share what was made
         slow = {item.path for item in items if item.get_closest_marker("slow")}

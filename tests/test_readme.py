@@ -377,7 +377,7 @@ def test_the_page_of_the_scale_says_what_larger_networks_and_states_found():
     for row in table_of("networks"):
         found.setdefault(f"{int(row['parameters']):,}", {})[row["optimizer"]] = float(row["regret"])
     rows = re.findall(
-        r"^\| (?:digits|MNIST)[^|]*\| ([\d,]+) \|([^|]*)\|([^|]*)\|([^|]*)\|$", page, re.M
+        r"^\| (?:digits|MNIST|`pydoc`)[^|]*\| ([\d,]+) \|([^|]*)\|([^|]*)\|([^|]*)\|$", page, re.M
     )
     assert {weights for weights, *_ in rows} == found.keys()
     for weights, *said in rows:
@@ -386,6 +386,9 @@ def test_the_page_of_the_scale_says_what_larger_networks_and_states_found():
             assert not cell.strip() or float(cell) == pytest.approx(
                 found[weights][name], abs=0.00501
             )
+    every = [regret for own in found.values() for regret in own.values()]
+    assert (sum(regret <= 0.3 for regret in every), len(every)) == (11, 16)
+    assert "eleven of sixteen are within 0.3 nats" in page
     shares = {(row["optimizer"], row["part"]): float(row["share"]) for row in table_of("shares")}
     between = [round(100 * shares[name, "between tasks"]) for name in OPTIMIZERS]
     assert between == [79, 59, 57]

@@ -90,6 +90,7 @@ def test_a_minibatch_that_no_block_holds_is_refused():
         blocked(SHAPE["mlp"], [3, 257])
 
 
+@pytest.mark.slow
 def test_parts_are_trained_on_an_accelerator_as_on_a_core(monkeypatch):
     """Three tasks in a group of four: the fourth is padding, and no row of the frame."""
     tasks = tuple(replace(TASKS["linear"], number=k, epochs=2 + k) for k in range(3))

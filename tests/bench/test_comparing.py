@@ -103,6 +103,7 @@ def test_a_paired_regret_is_the_difference_of_scores():
     assert shared.high - shared.low < alone.high - alone.low
 
 
+@pytest.mark.slow
 def test_intervals_hold_the_true_regret_in_95_of_100_draws():
     """Of 2,000 draws of 10 log-normal losses 93 to 97 %; by chance outside once in 10,000."""
     rng, sigma = np.random.default_rng(0), 0.3

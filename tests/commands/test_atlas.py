@@ -22,6 +22,7 @@ def planted_folder(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_a_plan_is_printed_and_nothing_is_written(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert run(["atlas", "--preset", "laptop", "--dry-run", "--json"]) == 0

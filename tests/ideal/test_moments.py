@@ -22,6 +22,7 @@ def test_the_gradient_oracle_on_one_curvature_is_the_greedy_schedule():
     )
 
 
+@pytest.mark.slow
 def test_joint_rates_of_horizon_one_are_greedy_and_of_the_whole_are_the_oracle():
     """G4 in 12 steps; L-BFGS against the closed form, and against itself."""
     np.testing.assert_allclose(

@@ -61,6 +61,7 @@ def test_cells_are_trajectories_of_the_data_set():
     assert not np.array_equal(prefixes.rates, prefixes_of(data, SMALL, 1).rates)
 
 
+@pytest.mark.slow
 def test_a_part_is_a_function_of_its_name():
     data = read_config(SAMPLE)
     part = Part("branched", 0, "end")

@@ -42,7 +42,7 @@ def test_every_problem_stands_on_the_page_with_its_checks():
         assert check.__name__ in rows[name]
 
 
-@pytest.mark.slow
+@pytest.mark.long  # five minutes
 def test_all_of_it():
     """As its users run it: checks of shapes would take as long again."""
     command = [sys.executable, "-m", "psi", "verify", "--json"]

@@ -24,6 +24,7 @@ def test_a_difference_is_that_of_two_programs_in_turns():
     assert "".join(said) == "ab" + "ba" + "ab" + "ba" + "ab"
 
 
+@pytest.mark.slow
 def test_every_cost_is_a_row_with_its_limit():
     pytest.importorskip("torch")
     rows = bench_scheduler(quick=True)

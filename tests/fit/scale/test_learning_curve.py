@@ -1,6 +1,7 @@
 """The regret by the number of tasks."""
 
 import numpy as np
+import pytest
 
 from psi.fit.scale.facts import FactSet
 from psi.fit.scale.learning_curve import learning_curve
@@ -9,6 +10,7 @@ from psi.fit.scale.tuned import tuned_tasks
 from tests.fit.scale.planted import WEIGHTS, planted
 
 
+@pytest.mark.slow
 def test_it_falls_and_becomes_flat():
     tasks = tuned_tasks(planted(0, domains=9, each=20).atlas, "adam", "validation")
     candidate = Candidate(FactSet("", tuple(WEIGHTS)))

@@ -1,5 +1,7 @@
 """What a fact is worth on left-out domains."""
 
+import pytest
+
 from psi.fit.scale.facts import FactSet
 from psi.fit.scale.linear import Candidate
 from psi.fit.scale.tuned import tuned_tasks
@@ -7,6 +9,7 @@ from psi.fit.scale.worth import worth
 from tests.fit.scale.planted import WEIGHTS, planted
 
 
+@pytest.mark.slow
 def test_planted_facts_are_worth_something_and_others_nothing():
     tasks = tuned_tasks(planted(0, domains=9, each=12).atlas, "adam", "validation")
     table = worth(tasks, Candidate(FactSet("", (*WEIGHTS, "classes")))).set_index("fact")

@@ -9,6 +9,7 @@ from psi.fit.search.evolution import PolishConfig, polish
 KEY = jax.random.key(5)
 
 
+@pytest.mark.slow
 def test_polish_finds_the_bottom_of_two_bowls_at_once():
     """Σ (x − target)² of searches over two and three numbers, with noise of 0.01 a generation."""
     targets = (np.array([1.0, -0.5]), np.array([0.3, 0.6, -1.2]))

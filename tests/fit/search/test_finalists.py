@@ -1,6 +1,7 @@
 """A competition of candidates on a problem whose best constant rate is known."""
 
 import numpy as np
+import pytest
 
 from psi.fit.formula.families import RELATIVE
 from psi.fit.formula.formula import Candidate, Formula, Parameter
@@ -17,6 +18,7 @@ SMALL = Rounds(PolishConfig(6, generations=2, seeds=64), PolishConfig(6, generat
 LOW = Candidate(LINEAR.formula, np.log([0.01]), "low")
 
 
+@pytest.mark.slow
 def test_a_start_that_is_far_too_low_is_levelled_and_searched():
     where = arena(
         [LOW, LINEAR], [TrainingTask(quadratic(), 0.0, KEY)], RELATIVE, DOMAIN, False, KEY

@@ -131,6 +131,7 @@ def test_bad_points():
         points(data.names, np.stack([np.ones(600), data.values[1]]), np.exp(data.log_rate))
 
 
+@pytest.mark.slow
 def test_points_without_weight_are_not_seen():
     data = relative()
     off = np.arange(600) % 2 == 0
