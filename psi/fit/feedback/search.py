@@ -23,6 +23,7 @@ from psi.fit.feedback.descent import CUT, STEP, Descent, begun, descended
 from psi.fit.feedback.family import CAPS, OF_VALIDATION, check_inputs
 from psi.fit.feedback.objective import drawn, objective
 from psi.fit.feedback.pool import Pool, losses, scored
+from psi.lab.data.folder import alone_in
 from psi.lab.data.store import digest
 from psi.lab.engine.evolution import strategy
 from psi.lab.engine.policy import Policy
@@ -144,15 +145,27 @@ def search(
         report: gets the generations done.
 
     Raises:
-        ValueError: the folder holds another search, or config.held is none of the constants.
+        ValueError: the folder holds another search, or another run writes to it; or config.held is
+            none of the constants.
     """
+    with alone_in(folder):
+        return _searched(pool, family, start, config, folder, report)
+
+
+def _searched(
+    pool: Pool,
+    family: Searchable,
+    start: Float[np.ndarray, " constant"],
+    config: SearchConfig,
+    folder: Path,
+    report: Report,
+) -> Searched:
     moved = _moved(family, config)
     key = jax.random.key(config.seed)
     identity = _identity(pool, family, start, config)
     lanes_at = partial(_lanes, family, start, moved)
     method = _descending if config.method == "gradient" else _evolving
     advance, state = method(pool.optimizer, family, moved, lanes_at, config, key)
-    folder.mkdir(parents=True, exist_ok=True)
     kept = _read(folder / "state.npz", identity, state)
     state, centres, regrets = kept or (state, [], [])
     for generation in range(len(centres), config.generations):

@@ -1,7 +1,26 @@
-"""A folder of results that is replaced whole, and only where it is ours."""
+"""A folder of results: one writer at a time; replaced whole, and only where it is ours."""
 
+import contextlib
+import fcntl
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
+
+
+@contextlib.contextmanager
+def alone_in(folder: Path, error: type[ValueError] = ValueError) -> Iterator[None]:
+    """Make a folder and keep other writers out; raises `error` where that cannot be."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / ".lock").open("w")
+    except OSError as cause:
+        raise error(f"cannot write to {folder}: {cause.strerror}") from None
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise error(f"{folder} is being written by another run") from None
+        yield
 
 
 def work_folder(out: Path, key: str, kind: str) -> Path:

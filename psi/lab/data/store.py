@@ -11,7 +11,6 @@ Every reader checks SHA-256; a part that is damaged or lost is named, and the ot
 """
 
 import contextlib
-import fcntl
 import hashlib
 import json
 import os
@@ -23,6 +22,8 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+
+from psi.lab.data.folder import alone_in
 
 Json = Any
 AGAIN = "psi generate, called as before, makes it again"
@@ -38,14 +39,9 @@ def locked(folder: Path) -> Iterator[None]:
     try:
         for room in ("manifest", "records"):
             (folder / room).mkdir(parents=True, exist_ok=True)
-        lock = (folder / ".lock").open("w")
     except OSError as error:
         raise RecordsError(f"cannot write to {folder}: {error.strerror}") from None
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise RecordsError(f"{folder} is being written by another run") from None
+    with alone_in(folder, RecordsError):
         yield
 
 

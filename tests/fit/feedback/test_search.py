@@ -9,6 +9,7 @@ import psi
 from psi.fit.feedback import search as search_module
 from psi.fit.feedback.family import Family
 from psi.fit.feedback.search import SearchConfig, search
+from psi.lab.data.folder import alone_in
 
 HELD = ("level", "of_budget", "power")
 CONFIG = SearchConfig(generations=4, lanes=6, inputs=("v_above", "v_step"), held=HELD)
@@ -87,6 +88,15 @@ def test_a_setting_that_makes_no_sense_is_refused(field, value) -> None:
     # Where shapes are checked, types are too, before the rule is.
     with pytest.raises((ValueError, TypeError), match=field):
         replace(SearchConfig(), **{field: value})
+
+
+def test_a_folder_has_one_search_at_a_time(pool, tmp_path) -> None:
+    family = Family(psi.load("adam"), CONFIG.inputs)
+    busy = pytest.raises(ValueError, match="is being written by another run")
+    with alone_in(tmp_path), busy:
+        search(pool, family, family.start, CONFIG, tmp_path)
+    with alone_in(tmp_path):  # the lock is free again
+        assert [each.name for each in tmp_path.iterdir()] == [".lock"]
 
 
 def test_a_constant_that_is_held_must_be_one(pool, tmp_path) -> None:
