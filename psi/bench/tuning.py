@@ -1,10 +1,11 @@
 """What is measured on a task before anyone is judged on it: tuned schedules, text's L*, the oracle.
 
 The plain schedules are tuned over a grid of rates of ratio <= 1.8, extended until the best is
-inside, on 20 tuning seeds. Of text no lowest loss is known: its L* is what the tuned linear
-schedule reaches over ten times the budget. The oracle is the best trajectory of a search that
-begins at the tuned plain schedules, chosen beside them on seeds of its own (psi.ideal.oracle), so
-that it is never worse than the best of them beyond noise. None of this sees a scoring seed.
+inside, on 20 tuning seeds. Of text no lowest loss is known: its L* is what linear schedules near
+the tuned one end at over ten times the budget, or, where all overfit, the lowest loss that was
+seen. The oracle is the best trajectory of a search that begins at the tuned plain schedules, chosen
+beside them on seeds of its own (psi.ideal.oracle), so that it is never worse than the best of them
+beyond noise. None of this sees a scoring seed.
 """
 
 from collections.abc import Callable
@@ -155,7 +156,7 @@ def longer_floor(
     """L* where no other is known, from linear schedules at `peaks` over LONGER times the budget.
 
     The lowest loss at their ends. Where all of them overfit, so that none ends below what was
-    `reached` over the budget itself, the lowest loss on their way.
+    `reached` over the budget itself, the lowest loss on their way, or what was reached.
     """
     long = task._replace(facts=replace(task.facts, epochs=LONGER * task.facts.epochs))
     lanes = np.outer(peaks, plain_rates("linear", long.facts.epochs))
@@ -163,4 +164,4 @@ def longer_floor(
     losses = population(long, trajectory, lanes, seeds, key, shape, keep=("val_loss",)).val_loss
     means = capped(np.asarray(losses, np.float64), task.facts.chance_loss).mean(1)
     end = float(means[:, -1].min())
-    return end if end < reached else float(means.min())
+    return end if end < reached else min(reached, float(means.min()))

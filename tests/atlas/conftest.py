@@ -4,10 +4,10 @@ from psi.atlas.description import Description
 
 TASKS = {
     "linear": Description(
-        "ill_conditioned", 1, rows=70, inputs=5, network="linear", batch=20, epochs=4, noise=0.1
+        "ill_conditioned", 1, rows=150, inputs=5, network="linear", batch=40, epochs=4, noise=0.1
     ),
     "mlp": Description(
-        "teacher", 2, rows=70, inputs=5, classes=3, width=7, depth=3, batch=20, epochs=3,
+        "teacher", 2, rows=170, inputs=5, classes=3, width=7, depth=3, batch=40, epochs=3,
         activation="gelu", normalised=True,
     ),
     "residual": Description(

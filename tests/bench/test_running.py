@@ -51,7 +51,6 @@ def folder(tmp_path_factory):
     return out
 
 
-@pytest.mark.slow
 def test_everyone_runs_from_the_same_seeds(folder):
     runs = store.read_records(folder)
     assert set(runs.method) == {"constant", "linear", "linear" + TUNED, BRINGING, "law"}

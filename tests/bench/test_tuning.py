@@ -44,3 +44,6 @@ def test_where_these_overfit_it_is_the_lowest_loss_on_their_way(overfitting):
     assert losses[:, -1].min() > reached
     found = longer_floor(task, np.array([0.5, 1.0]), reached, jax.random.key(1), SEEDS)
     assert found == pytest.approx(losses.min(), rel=1e-5)
+    # A short run that was better than all of the longer ones.
+    below = float(losses.min()) - 1e-2
+    assert longer_floor(task, np.array([0.5, 1.0]), below, jax.random.key(1), SEEDS) == below

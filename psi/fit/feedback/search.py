@@ -148,19 +148,20 @@ def search(
         ValueError: the folder holds another search, or another run writes to it; or config.held is
             none of the constants.
     """
+    moved = _moved(family, config)
     with alone_in(folder):
-        return _searched(pool, family, start, config, folder, report)
+        return _searched(pool, family, start, moved, config, folder, report)
 
 
 def _searched(
     pool: Pool,
     family: Searchable,
     start: Float[np.ndarray, " constant"],
+    moved: np.ndarray,
     config: SearchConfig,
     folder: Path,
     report: Report,
 ) -> Searched:
-    moved = _moved(family, config)
     key = jax.random.key(config.seed)
     identity = _identity(pool, family, start, config)
     lanes_at = partial(_lanes, family, start, moved)

@@ -18,8 +18,10 @@ def alone_in(folder: Path, error: type[ValueError] = ValueError) -> Iterator[Non
     with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except BlockingIOError:
             raise error(f"{folder} is being written by another run") from None
+        except OSError:
+            pass  # a network file system without locks
         yield
 
 
