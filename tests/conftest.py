@@ -87,9 +87,7 @@ def pytest_collection_modifyitems(session, config, items):
     items[:] = [item for item in items if is_of(share, item.nodeid)]
     items.sort(key=lambda item: LONGEST.index(n) if (n := item.path.name) in LONGEST else 99)
     if not is_quick(config):  # whole files: their tests share what was made
-        marked = [
-            each for mark in ("slow", "long") for each in items if each.get_closest_marker(mark)
-        ]
+        marked = [each for each in items if any(map(each.get_closest_marker, ("slow", "long")))]
         slow = {item.path for item in marked}
         session.stash[SLOW] = slow
 
