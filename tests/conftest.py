@@ -68,6 +68,11 @@ def is_of(share, name):
     return zlib.crc32(name.encode()) % n == k - 1
 
 
+def demanding(items):
+    """Files with tests that train for long."""
+    return {item.path for item in items if any(map(item.get_closest_marker, ("slow", "long")))}
+
+
 def pytest_configure(config):
     if not is_quick(config):
         install_import_hook(CHECKED, "beartype.beartype")
@@ -87,9 +92,7 @@ def pytest_collection_modifyitems(session, config, items):
     items[:] = [item for item in items if is_of(share, item.nodeid)]
     items.sort(key=lambda item: LONGEST.index(n) if (n := item.path.name) in LONGEST else 99)
     if not is_quick(config):  # whole files: their tests share what was made
-        marked = [each for each in items if any(map(each.get_closest_marker, ("slow", "long")))]
-        slow = {item.path for item in marked}
-        session.stash[SLOW] = slow
+        session.stash[SLOW] = demanding(items)
 
 
 @pytest.fixture(scope="module")

@@ -2,10 +2,11 @@
 
 from argparse import ArgumentTypeError
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from tests.conftest import is_of, share_of
+from tests.conftest import demanding, is_of, share_of
 
 CI = (Path(__file__).parents[1] / ".ci" / "run").read_text(encoding="utf-8")
 
@@ -24,6 +25,15 @@ def test_a_share_is_read_from_its_words():
     for asked in ("0/16", "17/16", "3", "a/b", "1/0", ""):
         with pytest.raises(ArgumentTypeError, match=r"k/n, 1 <= k <= n; got"):
             share_of(asked)
+
+
+def test_files_with_slow_or_long_tests_are_those_that_xla_optimizes():
+    marks = {"a.py": "slow", "b.py": "long", "c.py": "parametrize"}
+    items = [
+        SimpleNamespace(path=Path(name), get_closest_marker=lambda asked, own=mark: asked == own)
+        for name, mark in marks.items()
+    ]
+    assert demanding(items) == {Path("a.py"), Path("b.py")}
 
 
 def test_ci_runs_the_quick_tests_and_one_share_of_all():

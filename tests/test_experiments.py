@@ -5,6 +5,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+import jax
 import numpy as np
 import pandas as pd
 import pytest
@@ -290,6 +291,20 @@ def test_a_law_is_held_against_the_tuned_schedule_of_a_network(tmp_path, monkeyp
     monkeypatch.setattr(larger, "measured", lambda *_: pytest.fail("it was kept"))
     main.run()
     assert pd.read_csv(out).equals(found)
+
+
+@pytest.mark.slow
+def test_a_text_s_floor_is_taken_from_longer_runs(monkeypatch):
+    def floor(task, peaks, reached, key, seeds):
+        assert (peaks.shape, len(seeds)) == ((1,), 1)
+        assert reached < task.facts.chance_loss
+        return 0.5
+
+    monkeypatch.setattr(larger, "longer_floor", floor)
+    task = larger.spec_task(Spec("licences", Hyper(epochs=1, width=4, network="gru")), "adam")
+    row = larger.measured(task, jax.random.key(0))
+    law, tuned = score(np.array([row["law"], row["tuned"]]), 0.5, task.facts.chance_loss)
+    assert row["regret"] == pytest.approx(law - tuned, abs=1e-6)
 
 
 def test_a_law_is_made_again_for_another_atlas_or_command(tmp_path):
