@@ -389,6 +389,7 @@ def test_the_page_of_the_scale_says_what_larger_networks_and_states_found():
     every = [regret for own in found.values() for regret in own.values()]
     assert (sum(regret <= 0.3 for regret in every), len(every)) == (11, 18)
     assert "eleven of eighteen are within 0.3 nats" in page
+    assert "on digits, MNIST and text [11 of 18](paper/scale/README.md)" in text("README.md")
     shares = {(row["optimizer"], row["part"]): float(row["share"]) for row in table_of("shares")}
     between = [round(100 * shares[name, "between tasks"]) for name in OPTIMIZERS]
     assert between == [79, 59, 57]
